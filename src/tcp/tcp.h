@@ -1,0 +1,196 @@
+// TCP (RFC 9293) alone: segments in, segments out, calls from above. No clock, no I/O: `now` comes with
+// every call. The stack hands in what IP delivered and pulls what is to be sent, link by link.
+//
+//   sok_tcp_input()    one segment (or super-frame) arrived
+//   sok_tcp_ready()    which connection has something to send on a link
+//   sok_tcp_output()   the next segment
+//   sok_tcp_advance()  time has come: run what is due
+//   sok_tcp_deadline() the next time something is due
+//
+// Read first: RFC 9293 sections 3.3 (variables), 3.10 (event processing). Then input.c, output.c, timers.c.
+#ifndef SOK_TCP_TCP_H
+#define SOK_TCP_TCP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/addr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/event.h"
+#include "base/mem.h"
+#include "base/sock.h"
+#include "tcp/config.h"
+
+#define SOK_TIME_NEVER INT64_MAX
+
+struct sok_tcp;
+struct sok_tcp_conn;     // first member: struct sok_sock
+struct sok_tcp_listener; // first member: struct sok_sock
+
+// What TCP needs to know of the way to a peer. The stack fills it.
+struct sok_tcp_path {
+    struct sok_addr source;
+    struct sok_addr next_hop; // the neighbour to resolve; the peer itself when on-link
+    uint8_t link;             // link index
+    uint16_t mtu;             // IP packet bytes
+};
+
+// Looks a path up; source may be :: to have one chosen. 0 or SOK_ENETUNREACH, SOK_EADDRNOTAVAIL. Pure.
+typedef int (*sok_tcp_route_fn)(
+    void *ctx, const struct sok_addr *source, const struct sok_endpoint *to, struct sok_tcp_path *out);
+
+struct sok_tcp_env {
+    const struct sok_mem *mem;
+    struct sok_events *events;
+    struct sok_sock_queue *changed;
+    uint32_t *next_id; // numbers for socks, shared with the stack
+    sok_tcp_route_fn route;
+    void *route_ctx;
+    uint8_t secret[16]; // keys ISNs (RFC 6528), ports (RFC 6056), timestamps, hashing
+};
+
+int sok_tcp_new(const struct sok_tcp_config *config, const struct sok_tcp_env *env, struct sok_tcp **out);
+void sok_tcp_free(struct sok_tcp *tcp); // every connection goes, without a packet
+struct sok_tcp_config *sok_tcp_config(struct sok_tcp *tcp); // later connections take changes
+
+// ---- segments ----
+
+struct sok_tcp_arrival {
+    struct sok_endpoint from, to; // ports are filled in by TCP
+    struct sok_slice segment;     // from the TCP header on, IP's padding removed
+    uint16_t gso_size;            // 0, or payload bytes per frame of a super-frame
+    uint8_t link;
+    uint8_t tos;
+    bool csum_valid; // verified by the link, or never on a wire
+    bool unicast;    // both addresses are a single host's
+};
+
+// What the segment did, for its event.
+struct sok_tcp_outcome {
+    uint32_t conn; // 0: none
+    enum sok_drop drop;
+    uint32_t effects; // enum sok_effect
+    uint32_t acked, data, window;
+    bool has_base;
+    uint8_t win_shift;
+    uint32_t seq_base, ack_base;
+};
+
+void sok_tcp_input(struct sok_tcp *tcp, const struct sok_tcp_arrival *in, int64_t now,
+    struct sok_tcp_outcome *out);
+
+#define SOK_TCP_HEAD_MAX 60
+#define SOK_TCP_IOV_MAX  16
+struct sok_tcp_segment {
+    struct sok_endpoint from, to;
+    struct sok_addr next_hop;
+    uint8_t link, tos, ttl;
+    uint8_t head[SOK_TCP_HEAD_MAX]; // header and options; the checksum is left 0 for the stack
+    uint8_t head_len;
+    struct sok_iov data[SOK_TCP_IOV_MAX]; // points into the send buffer; valid until the next call
+    unsigned data_count;
+    uint32_t data_len;
+    uint16_t gso_size; // payload per frame; data_len above it makes a super-frame
+    uint8_t reason;    // enum sok_reason
+    uint8_t win_shift;
+    uint32_t conn;
+    bool has_base;
+    uint32_t seq_base, ack_base;
+};
+
+// The next hop of whoever sends next on this link; false: nobody. Nothing is consumed.
+bool sok_tcp_ready(struct sok_tcp *tcp, uint8_t link, int64_t now, struct sok_addr *next_hop);
+// Takes the next segment; false: none after all.
+bool sok_tcp_output(struct sok_tcp *tcp, uint8_t link, int64_t now, struct sok_tcp_segment *out);
+// The next hop is being resolved: all who wait for it step aside until one of the two calls after.
+void sok_tcp_park(struct sok_tcp *tcp, uint8_t link, int64_t now);
+void sok_tcp_unpark(struct sok_tcp *tcp, uint8_t link, const struct sok_addr *next_hop);
+void sok_tcp_unreachable(struct sok_tcp *tcp, uint8_t link, const struct sok_addr *next_hop, int err,
+    int64_t now);
+// An ICMP error quoted a segment of ours (RFC 9293 3.9.2.2, RFC 5927). True if it concerns a connection
+// and quotes a sequence number in flight.
+bool sok_tcp_icmp(struct sok_tcp *tcp, const struct sok_endpoint *local, const struct sok_endpoint *remote,
+    uint32_t seq, int err, bool hard, uint32_t *conn, int64_t now);
+
+void sok_tcp_advance(struct sok_tcp *tcp, int64_t now);
+int64_t sok_tcp_deadline(const struct sok_tcp *tcp);
+
+// ---- calls (RFC 9293 section 3.9.1); each returns 0 or a count, or a negative enum sok_err ----
+
+// Active OPEN. local.port 0: one is chosen (RFC 6056). The path is what the stack found.
+int sok_tcp_connect(struct sok_tcp *tcp, const struct sok_endpoint *local, const struct sok_endpoint *remote,
+    const struct sok_tcp_path *path, int64_t now, struct sok_tcp_conn **out);
+// Passive OPEN. local.addr :: takes every address.
+int sok_tcp_listen(struct sok_tcp *tcp, const struct sok_endpoint *local, int backlog, int64_t now,
+    struct sok_tcp_listener **out);
+int sok_tcp_accept(struct sok_tcp_listener *l, int64_t now, struct sok_tcp_conn **out); // EAGAIN: none yet
+void sok_tcp_listener_close(struct sok_tcp_listener *l, int64_t now);
+struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l);
+
+// SEND: copies as much as fits. SOK_EAGAIN: buffer full; READY_OUT comes.
+int64_t sok_tcp_send(struct sok_tcp_conn *c, const struct sok_iov *iov, unsigned count, int64_t now);
+// SEND without a copy: takes a reference; all or SOK_EAGAIN. The bytes must not change until acked.
+int64_t sok_tcp_send_slice(struct sok_tcp_conn *c, struct sok_slice data, int64_t now);
+// Room a send would take now.
+uint32_t sok_tcp_send_room(const struct sok_tcp_conn *c);
+// RECEIVE: 0 is the end of the stream.
+int64_t sok_tcp_recv(struct sok_tcp_conn *c, void *data, size_t len, int64_t now);
+// RECEIVE without a copy: the bytes at the front, at most count pieces (pieces counted in the result's
+// *count), valid until consumed. Returns bytes shown; 0 with SOK_READY_IN set is the end of the stream.
+int64_t sok_tcp_peek(struct sok_tcp_conn *c, struct sok_iov *iov, unsigned *count);
+void sok_tcp_consume(struct sok_tcp_conn *c, size_t bytes, int64_t now);
+
+int sok_tcp_shutdown(struct sok_tcp_conn *c, int64_t now); // no more to send: FIN after what is queued
+// CLOSE: the handle is gone for the caller; queued data and FIN are still delivered. With unread data
+// the peer is reset (SHLD-3).
+void sok_tcp_close(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_abort(struct sok_tcp_conn *c, int64_t now); // ABORT: RST; the handle is gone
+
+int sok_tcp_error(struct sok_tcp_conn *c); // takes the pending error (0: none), as SO_ERROR does
+enum sok_tcp_state sok_tcp_state(const struct sok_tcp_conn *c);
+struct sok_endpoint sok_tcp_local(const struct sok_tcp_conn *c);
+struct sok_endpoint sok_tcp_remote(const struct sok_tcp_conn *c);
+
+enum sok_tcp_option {
+    SOK_TCP_NODELAY,     // 0, 1
+    SOK_TCP_CORK,        // 0, 1: only full segments, until uncorked or 200 ms
+    SOK_TCP_KEEPALIVE,   // 0, 1
+    SOK_TCP_LINGER_ZERO, // 1: close resets
+    SOK_TCP_RCVBUF,      // bytes
+    SOK_TCP_SNDBUF,      // bytes
+    SOK_TCP_TTL,
+    SOK_TCP_TOS,
+    SOK_TCP_USER_TIMEOUT, // ns; 0: config r2
+    SOK_TCP_QUICKACK,     // 1: acknowledge at once for a while
+};
+int sok_tcp_set(struct sok_tcp_conn *c, enum sok_tcp_option option, int64_t value, int64_t now);
+int sok_tcp_get(const struct sok_tcp_conn *c, enum sok_tcp_option option, int64_t *value);
+
+struct sok_tcp_info {
+    enum sok_tcp_state state;
+    int64_t srtt, rttvar, rto;               // ns
+    uint32_t cwnd, ssthresh;                 // bytes
+    uint32_t snd_mss, rcv_mss;               // bytes
+    uint32_t snd_wnd, rcv_wnd;               // bytes, scaled
+    uint32_t snd_queued, snd_unacked;        // bytes in the send buffer; of these on the way
+    uint32_t rcv_queued, rcv_early;          // bytes ready to be read; held out of order
+    uint64_t bytes_sent, bytes_again, bytes_acked, bytes_received;
+    uint64_t segments_in, segments_out;
+    uint32_t timeouts, fast_retransmits;
+    uint8_t snd_wscale, rcv_wscale;
+    bool sack, timestamps;
+};
+void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out);
+
+// Counts that must be zero or explained when everything is closed: for tests.
+struct sok_tcp_counts {
+    uint32_t conns, listeners, time_waits;
+    uint64_t drops[SOK_DROP_COUNT];
+};
+void sok_tcp_counts(const struct sok_tcp *tcp, struct sok_tcp_counts *out);
+
+// Walks the invariants of every connection (sequence space, window, queues, memory, timers). NULL: all
+// hold; else what is wrong, in static storage of the stack. For simulation and fuzzing.
+const char *sok_tcp_check(const struct sok_tcp *tcp);
+
+#endif
