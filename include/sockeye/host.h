@@ -1,0 +1,86 @@
+// A host: one TCP/IP stack with its links, its clock and its loop. Several hosts live in one process; a
+// host belongs to one thread. Nothing happens behind the program's back: packets move while the program
+// is inside sok_host_step(), or inside a call on a blocking socket (sockeye/socket.h), which steps too.
+//
+//   struct sok_host *host;
+//   sok_host_new(NULL, &host, err);
+//   sok_host_link_add(host, &(struct sok_host_link){.size = sizeof(struct sok_host_link),
+//       .spec = "lan:a", .addrs = (const char *const[]){"192.0.2.2/24", NULL}}, err);
+//   while (...)
+//       sok_host_step(host, -1);
+#ifndef SOCKEYE_HOST_H
+#define SOCKEYE_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sockeye/addr.h>
+#include <sockeye/err.h>
+
+struct sok_host;
+
+// Calls that can fail for a reason outside (a device, a privilege, a word mistyped) write one line that
+// says what to do into err, SOK_HOST_ERR_MAX bytes; err may be NULL.
+#define SOK_HOST_ERR_MAX 256
+
+struct sok_host_config {
+    size_t size;       // sizeof(struct sok_host_config)
+    bool virtual_time; // time stands still while the host works, and jumps to the next deadline
+                       // where a real host would sleep
+    int64_t start_ns;  // virtual time begins here
+    int64_t spin_ns;   // look for work this long before sleeping; waking up costs some 35 us
+    bool has_seed;     // everything random comes from seed; else from the operating system
+    uint64_t seed;
+    const char *const *settings; // "NAME=VALUE", NULL at the end (sockeye get --set help lists them)
+};
+void sok_host_config_default(struct sok_host_config *config);
+
+// config NULL: the defaults.
+int sok_host_new(const struct sok_host_config *config, struct sok_host **out, char *err);
+// Every socket, link and connection goes, without a packet (see sok_host_linger). NULL is allowed.
+void sok_host_free(struct sok_host *host);
+
+struct sok_host_link {
+    size_t size;              // sizeof(struct sok_host_link)
+    const char *spec;         // "tap", "tap:NAME", "lan:NAME", "packet:IF"
+    const char *const *addrs; // "192.0.2.1/24", NULL at the end; or NULL: none yet
+    const char *gateway;      // "192.0.2.254": the default route; or NULL
+    const char *mac;          // "02:00:00:00:00:01"; NULL: a random one
+    uint16_t mtu;             // 0: 1500
+    bool no_offload;          // no super-frames, no checksums left to the device
+    const char *impair;       // "loss=1%,delay=20ms,..."; or NULL
+};
+// Its index, 1 and up.
+int sok_host_link_add(struct sok_host *host, const struct sok_host_link *link, char *err);
+// A wire in memory between two hosts; spec is not looked at. From then on they share one loop and one
+// clock: stepping either steps both. Both must be of the same kind of time.
+int sok_host_link_pair(struct sok_host *a, const struct sok_host_link *la, struct sok_host *b,
+    const struct sok_host_link *lb, char *err);
+int sok_host_addr_add(struct sok_host *host, int link, const char *cidr, char *err);
+int sok_host_gateway_add(struct sok_host *host, int link, const char *gateway, char *err);
+
+// One turn of the loop: take in what arrived, send what is due; when there was nothing to do, sleep
+// until there is, at most timeout_ns (-1: no limit), and do that. Above 0: something was done;
+// 0: nothing was (time is over, or a signal came); or a negative error.
+int sok_host_step(struct sok_host *host, int64_t timeout_ns);
+// For another loop around this one: step when fd is readable, and at the deadline at the latest.
+int sok_host_fd(const struct sok_host *host);
+int64_t sok_host_deadline(const struct sok_host *host); // on sok_host_now()'s clock; INT64_MAX: none
+int64_t sok_host_now(const struct sok_host *host);      // ns; starts anywhere, never goes back
+// Steps until what the program closed has been delivered (or given up), at most timeout_ns. 0, or
+// SOK_ETIMEDOUT.
+int sok_host_linger(struct sok_host *host, int64_t timeout_ns);
+
+// Other descriptors in the same loop. fn is called from sok_host_step() while fd is ready (level
+// triggered; a regular file always is). want: SOK_POLL_IN and SOK_POLL_OUT (sockeye/socket.h); again for
+// the same fd changes it. Take a descriptor out before closing it.
+typedef void (*sok_watch_fn)(void *ctx, int fd, unsigned ready);
+int sok_host_watch(struct sok_host *host, int fd, unsigned want, sok_watch_fn fn, void *ctx);
+void sok_host_unwatch(struct sok_host *host, int fd);
+
+// The errno for an error of this library (ECONNREFUSED for SOK_EREFUSED), 0 for 0 and above; and back
+// (SOK_EIO when there is none).
+int sok_errno(int err);
+int sok_from_errno(int errno_value);
+
+#endif

@@ -1,0 +1,103 @@
+// Sockets of a host (sockeye/host.h): the calls a program knows, with sok_ before them. Errors are
+// negative (sockeye/err.h). A new socket does not block: calls return SOK_EAGAIN or SOK_EINPROGRESS and
+// sok_socket_ready() tells what would not. With SOK_OPT_BLOCKING calls step the host until they can
+// finish. No call raises a signal.
+#ifndef SOCKEYE_SOCKET_H
+#define SOCKEYE_SOCKET_H
+
+#include <stdint.h>
+#include <sys/uio.h>
+#include <sockeye/host.h>
+
+struct sok_socket;
+
+enum sok_socket_type {
+    SOK_STREAM = 1, // TCP
+    SOK_DGRAM = 2,  // UDP
+    SOK_ECHO = 3,   // ICMP echo: sok_ping_send(), sok_ping_recv()
+};
+
+int sok_socket(struct sok_host *host, enum sok_socket_type type, struct sok_socket **out);
+// The handle is gone afterwards. What was sent and the end of it are still delivered while the host is
+// stepped (sok_host_linger waits for that); with data unread the peer is reset. NULL is allowed.
+void sok_close(struct sok_socket *s);
+void sok_abort(struct sok_socket *s); // the same with a reset, at once
+
+// The first endpoint is the socket's own; port 0: one is chosen, address 0.0.0.0 or ::: any.
+int sok_bind(struct sok_socket *s, const struct sok_endpoint *local);
+int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote);
+int sok_listen(struct sok_socket *s, int backlog);
+int sok_accept(struct sok_socket *s, struct sok_socket **out);
+int sok_getsockname(const struct sok_socket *s, struct sok_endpoint *out);
+int sok_getpeername(const struct sok_socket *s, struct sok_endpoint *out);
+
+// Bytes taken, or given; 0 from a stream is its end.
+int64_t sok_send(struct sok_socket *s, const void *data, size_t len);
+int64_t sok_sendv(struct sok_socket *s, const struct iovec *iov, int count);
+int64_t sok_recv(struct sok_socket *s, void *data, size_t len);
+int64_t sok_sendto(struct sok_socket *s, const void *data, size_t len, const struct sok_endpoint *to);
+int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from);
+int sok_shutdown(struct sok_socket *s); // no more to send: the peer reads the end of the stream
+
+// Receiving from a stream without a copy: shows the bytes at the front, in at most *count pieces (set to
+// how many there are), valid until they are consumed. 0: the end of the stream.
+int64_t sok_peek(struct sok_socket *s, struct iovec *iov, int *count);
+int sok_consume(struct sok_socket *s, size_t len);
+// Sending to a stream without a copy: memory to write into, *len bytes wanted, made less when the send
+// buffer has less room. NULL: *err says why (SOK_EAGAIN: no room now). Then commit what was written; a
+// commit of 0 bytes gives the memory back.
+void *sok_reserve(struct sok_socket *s, size_t *len, int *err);
+int64_t sok_commit(struct sok_socket *s, size_t len);
+
+enum sok_poll {
+    SOK_POLL_IN = 1,    // recv, accept: data, the end of the stream, or an error
+    SOK_POLL_OUT = 2,   // send takes at least one byte; connect has ended
+    SOK_POLL_ERROR = 4, // SOK_OPT_ERROR has one
+    SOK_POLL_HUP = 8,   // both directions are over
+};
+unsigned sok_socket_ready(const struct sok_socket *s);
+// Steps the host until one of the wanted is so, or an error or the end is; at most timeout_ns (-1: no
+// limit). What is ready; SOK_ETIMEDOUT.
+int sok_wait(struct sok_socket *s, unsigned want, int64_t timeout_ns);
+// Called from sok_host_step() when readiness changed, or more of the same came. NULL: nobody.
+void sok_socket_notify(struct sok_socket *s, void (*fn)(void *ctx, struct sok_socket *s), void *ctx);
+
+enum sok_socket_option {
+    SOK_OPT_ERROR = 1,    // get: takes the pending error, 0 when there is none
+    SOK_OPT_BLOCKING,     // 0, 1
+    SOK_OPT_TIMEOUT,      // ns a blocking call waits, then SOK_EAGAIN (connect: SOK_ETIMEDOUT); 0: no limit
+    SOK_OPT_NODELAY,      // 0, 1
+    SOK_OPT_CORK,         // 0, 1
+    SOK_OPT_KEEPALIVE,    // 0, 1
+    SOK_OPT_LINGER_ZERO,  // 1: close resets
+    SOK_OPT_RCVBUF,       // bytes
+    SOK_OPT_SNDBUF,       // bytes
+    SOK_OPT_TTL,          //
+    SOK_OPT_TOS,          //
+    SOK_OPT_USER_TIMEOUT, // ns
+    SOK_OPT_QUICKACK,     // 0, 1
+};
+int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
+int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);
+
+// A real file descriptor for a connected or connecting stream: read, write, poll, shutdown and close of
+// it are the stream's, while the host is stepped. The host serves it until it is closed; the handle s is
+// gone. Polls writable once connected; a reset by the peer reads as ECONNRESET. A negative error leaves
+// s as it was.
+int sok_socket_fd(struct sok_socket *s);
+
+struct sok_ping_reply {
+    struct sok_addr from;
+    int err;       // 0: a reply; else what somebody (from) says about this echo
+    uint16_t seq;
+    uint8_t ttl;
+    uint8_t icmp_type, icmp_code;
+    int64_t rtt_ns;
+    uint32_t len;  // bytes of payload that came back
+};
+// ttl 0: the default.
+int sok_ping_send(struct sok_socket *s, const struct sok_addr *to, uint16_t seq, const void *data,
+    size_t len, uint8_t ttl);
+int sok_ping_recv(struct sok_socket *s, struct sok_ping_reply *out);
+
+#endif
