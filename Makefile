@@ -1,0 +1,64 @@
+# The habits. Meson and Ninja do the work: build/gcc is an ordinary Meson build directory.
+CC = gcc
+PREFIX = /usr/local
+DESTDIR =
+SOAK_SECONDS = 3600
+FUZZ_SECONDS = 60
+
+.PHONY: build demo check full soak bench fuzz layers fmt install clean help setup-build setup-check
+
+build: setup-build
+	@test -f build/gcc/build.ninja || CC="$(CC)" meson setup build/gcc
+	@ninja -C build/gcc
+	@ln -sf build/gcc/src/cli/sockeye sockeye
+
+demo: build
+	@./sockeye demo
+
+check: setup-check
+	@tools/check
+
+full: setup-check
+	@tools/check full
+
+soak: setup-check
+	@tools/check soak $(SOAK_SECONDS)
+
+bench: setup-check build
+	@bench/run
+
+fuzz: setup-check
+	@tools/fuzz $(FUZZ_SECONDS)
+
+layers: build
+	@tools/layers build/gcc
+
+fmt: setup-check
+	@tools/fmt
+
+install: build
+	@meson configure build/gcc -Dprefix=$(abspath $(PREFIX))
+	@DESTDIR="$(DESTDIR)" meson install -C build/gcc
+
+clean:
+	rm -rf build sockeye
+
+# Quiet and quick when nothing is missing.
+setup-build:
+	@tools/setup build
+
+setup-check:
+	@tools/setup check
+
+help:
+	@echo 'make           build ./sockeye'
+	@echo 'make demo      a page fetched through its own TCP, every step shown'
+	@echo 'make check     all tests: gcc, clang, sanitizers; under five minutes'
+	@echo 'make full      the long tests (10,000 simulated connections, 1 GiB transfers)'
+	@echo 'make soak      the long tests again and again with new seeds, SOAK_SECONDS=$(SOAK_SECONDS)'
+	@echo 'make bench     speed beside the kernel'"'"'s'
+	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make layers    who may include and call whom'
+	@echo 'make fmt       clang-format over the tree'
+	@echo 'make install   to PREFIX=$(PREFIX) under DESTDIR'
+	@echo 'make clean     remove what was built'
