@@ -11,12 +11,15 @@
 struct sok_link;
 
 struct sok_link_ops {
-    // Takes one frame. SOK_EAGAIN: full now, offer it again when fd is writable (nothing was taken).
-    // Another error: the frame is lost and was counted; SOK_ELINKDOWN: the link is over.
+    // Takes one frame. SOK_EAGAIN: full now (nothing was taken); offer it again when fd is writable, or
+    // has been readable: the fd of a lan is an epoll set, which is never writable and becomes readable
+    // instead. Another error: the frame is lost and was counted; SOK_ELINKDOWN: the link is over.
     int (*send)(struct sok_link *link, const struct sok_frame_out *frame, int64_t now);
     // Gives one frame; frame->buf is a reference that the caller now owns. SOK_EAGAIN: none now.
+    // SOK_ELINKDOWN: the link is over. A frame with csum_partial never was on a wire: csum_valid is set too.
     int (*recv)(struct sok_link *link, struct sok_frame *frame, int64_t now);
-    // When a frame held inside (impairment, rate) is due; INT64_MAX: nothing is held.
+    // When recv is to be called at the latest, whatever fd says (impairment, rate, a hub to look for);
+    // INT64_MAX: fd alone tells.
     int64_t (*deadline)(const struct sok_link *link);
     void (*close)(struct sok_link *link); // frees it
 };
@@ -27,18 +30,30 @@ struct sok_link {
     const struct sok_mem *mem;
     int fd;         // readable when recv has frames; -1: none (mem)
     bool wants_out; // the last send said SOK_EAGAIN: wait for fd to be writable
+    uint64_t lost;  // frames it took, or should have, and did not deliver
 };
 
 // Each opener gives 0 and *out, or a negative error and one line in err (ERR_MAX bytes) that says what to do.
 #define SOK_LINK_ERR_MAX 256
 
-struct sok_tap_options {
-    const char *name;  // NULL or "": the kernel chooses
-    uint16_t mtu;      // 0: 1500
-    uint8_t mac[6];    // all zero: a random, locally administered one
-    bool offload;      // segmentation and checksum offload in both directions
+// A link by the words of `--link`: "tap", "tap:NAME", "lan:NAME".
+struct sok_link_options {
+    const char *spec;
+    uint16_t mtu;   // 0: 1500
+    uint8_t mac[6]; // all zero: a random, locally administered one
+    bool offload;   // super-frames, and checksums left to the device, in both directions
 };
-int sok_link_tap(const struct sok_mem *mem, const struct sok_tap_options *o, struct sok_link **out, char *err);
+int sok_link_open(
+    const struct sok_mem *mem, const struct sok_link_options *o, struct sok_link **out, char *err);
+
+struct sok_tap_options {
+    const char *name; // NULL or "": the kernel chooses
+    uint16_t mtu;     // 0: 1500
+    uint8_t mac[6];   // all zero: a random, locally administered one
+    bool offload;     // segmentation and checksum offload in both directions
+};
+int sok_link_tap(
+    const struct sok_mem *mem, const struct sok_tap_options *o, struct sok_link **out, char *err);
 
 // Two ends of a wire in memory; each holds at most `frames` frames.
 int sok_link_mem_pair(const struct sok_mem *mem, uint16_t mtu, uint32_t caps, unsigned frames,
@@ -52,7 +67,8 @@ struct sok_lan_options {
     uint8_t mac[6]; // all zero: random
     bool offload;   // members hand each other super-frames
 };
-int sok_link_lan(const struct sok_mem *mem, const struct sok_lan_options *o, struct sok_link **out, char *err);
+int sok_link_lan(
+    const struct sok_mem *mem, const struct sok_lan_options *o, struct sok_link **out, char *err);
 
 // Wraps a link (and owns it then): loss, delay, jitter, duplicates, reordering, corruption, rate, all from
 // a seed, in both directions. Super-frames are cut first, so it sees what a wire would see.
@@ -60,9 +76,9 @@ struct sok_impair {
     double loss, duplicate, reorder, corrupt; // probabilities, 0 to 1
     int64_t delay, jitter;                    // ns; jitter is uniform in +-jitter
     uint64_t rate;                            // bits per second; 0: no limit
-    uint32_t queue;                           // frames that may wait per direction; over it they are dropped
+    uint32_t queue; // frames that may wait per direction; over it they are dropped
     uint64_t seed;
-    uint64_t drop_out[8], drop_in[8];         // frames to lose by number (1: the first), 0: end of list
+    uint64_t drop_out[8], drop_in[8]; // frames to lose by number (1: the first), 0: end of list
 };
 // "loss=1%,delay=20ms,jitter=2ms,dup=0.1%,reorder=1%,corrupt=0.1%,rate=10mbit,queue=1000,seed=7,drop-out=3/9"
 int sok_impair_parse(const char *text, struct sok_impair *out, char *err);
