@@ -1,0 +1,48 @@
+// The command: looks the subcommand up and hands over.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include "cli/cli.h"
+
+static const struct sok_cli_command *const commands[] = {
+    &sok_cmd_get,
+    &sok_cmd_nc,
+    &sok_cmd_ping,
+    &sok_cmd_drill,
+    &sok_cmd_demo,
+};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void help(void)
+{
+    printf("usage: sockeye COMMAND [OPTION...] [ARGUMENT...]\n\n"
+           "Sockets you can see through: a TCP/IP stack in user space.\n\ncommands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    printf("\n  -h, --help     this; `sockeye COMMAND -h` tells about a command\n"
+           "  --version      the version\n\nNew here? Try: sockeye demo\n");
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (!word) {
+        fprintf(stderr, "sockeye: no command given (see: sockeye -h; or try: sockeye demo)\n");
+        return SOK_EXIT_USAGE;
+    }
+    if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "help") == 0) {
+        help();
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
+    if (strcmp(word, "--version") == 0) {
+        printf("sockeye %s\n", SOK_VERSION);
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(word, commands[i]->name) == 0)
+            return commands[i]->run(commands[i], argc - 1, argv + 1);
+    const char *kind = word[0] == '-' ? "option" : "command";
+    fprintf(stderr, "sockeye: unknown %s: %s (see: sockeye -h)\n", kind, word);
+    return SOK_EXIT_USAGE;
+}

@@ -1,0 +1,256 @@
+#include "cli/options.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "host/events_json.h"
+#include "host/host.h"
+#include "host/recorder.h"
+#include "host/timeline.h"
+
+enum {
+    KEY_LINK = 1000,
+    KEY_ADDR,
+    KEY_GATEWAY,
+    KEY_MAC,
+    KEY_MTU,
+    KEY_NO_OFFLOAD,
+    KEY_IMPAIR,
+    KEY_RECORD,
+    KEY_EVENTS,
+    KEY_SET,
+    KEY_SEED,
+};
+
+const struct sok_cli_option sok_cli_host_options[] = {
+    {KEY_LINK, "link", "LINK", "tap[:NAME], lan:NAME or packet:IF; again for more"},
+    {KEY_ADDR, "addr", "CIDR", "own address and network, 192.0.2.2/24; again for more"},
+    {KEY_GATEWAY, "gateway", "ADDRESS", "where everything else is sent"},
+    {KEY_MAC, "mac", "MAC", "own MAC address (a random one)"},
+    {KEY_MTU, "mtu", "BYTES", "largest IP packet (1500)"},
+    {KEY_NO_OFFLOAD, "no-offload", NULL, "no super-frames, own checksums"},
+    {KEY_IMPAIR, "impair", "WHAT", "loss=1%,delay=20ms,drop-out=3,...: a bad wire"},
+    {KEY_RECORD, "record", "FILE", "all packets, with reasons, as pcapng for Wireshark"},
+    {KEY_EVENTS, "events", "[=text|json]", "every call, packet and state, on stderr"},
+    {KEY_SET, "set", "NAME=VALUE", "a constant of TCP/IP; `--set help` lists them"},
+    {KEY_SEED, "seed", "NUMBER", "makes everything random come out the same again"},
+    {0, NULL, NULL, NULL},
+};
+
+static void list_settings(const struct sok_setting *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct sok_setting *s = &rows[i];
+        char value[32];
+        if (strcmp(s->unit, "ns") == 0 && s->def % SOK_S == 0)
+            snprintf(value, sizeof(value), "%llds", (long long)(s->def / SOK_S));
+        else if (strcmp(s->unit, "ns") == 0)
+            snprintf(value, sizeof(value), "%lldms", (long long)(s->def / SOK_MS));
+        else if (strcmp(s->unit, "bool") == 0)
+            snprintf(value, sizeof(value), "%s", s->def ? "on" : "off");
+        else
+            snprintf(value, sizeof(value), "%lld", (long long)s->def);
+        printf("  %-18s %10s  %s\n", s->name, value, s->help);
+    }
+}
+
+static int help_settings(void)
+{
+    size_t count;
+    const struct sok_setting *rows = sok_tcp_settings(&count);
+    printf("settings (--set NAME=VALUE), with their defaults:\n");
+    list_settings(rows, count);
+    rows = sok_stack_settings(&count);
+    list_settings(rows, count);
+    fflush(stdout);
+    return -1;
+}
+
+static int take_events(const struct sok_cli_command *cmd, struct sok_cli_host *h, const char *arg)
+{
+    if (!arg || strcmp(arg, "text") == 0)
+        h->events = SOK_CLI_EVENTS_TEXT;
+    else if (strcmp(arg, "json") == 0)
+        h->events = SOK_CLI_EVENTS_JSON;
+    else
+        return -sok_cli_usage(cmd, "--events=%s: there are text and json", arg) - 1;
+    return 0;
+}
+
+// The options that belong to a link.
+static int take_link(const struct sok_cli_command *cmd, struct sok_cli_host *h, int key, const char *arg)
+{
+    if (key == KEY_LINK && h->link_count == SOK_CLI_LINKS_MAX)
+        return -sok_cli_usage(cmd, "too many links: at most %d", SOK_CLI_LINKS_MAX) - 1;
+    if (key == KEY_LINK)
+        h->link_count++;
+    struct sok_cli_link *l = &h->links[h->link_count > 0 ? h->link_count - 1 : 0];
+    uint64_t number;
+    switch (key) {
+    case KEY_LINK:
+        l->spec = arg;
+        return 0;
+    case KEY_ADDR:
+        if (l->addr_count == SOK_CLI_ADDRS_MAX)
+            return -sok_cli_usage(cmd, "too many addresses on a link: at most %d", SOK_CLI_ADDRS_MAX) - 1;
+        l->addrs[l->addr_count++] = arg;
+        return 0;
+    case KEY_GATEWAY:
+        l->gateway = arg;
+        return 0;
+    case KEY_MAC:
+        l->mac = arg;
+        return 0;
+    case KEY_MTU:
+        if (!sok_cli_number(arg, 68, 65535, &number))
+            return -sok_cli_usage(cmd, "--mtu %s: a number from 68 to 65535 is needed", arg) - 1;
+        l->mtu = (uint16_t)number;
+        return 0;
+    case KEY_NO_OFFLOAD:
+        l->no_offload = true;
+        return 0;
+    case KEY_IMPAIR:
+        l->impair = arg;
+        return 0;
+    default:
+        return SOK_CLI_NOT_HOST;
+    }
+}
+
+int sok_cli_host_option(const struct sok_cli_command *cmd, struct sok_cli_host *h, int key,
+    const char *arg)
+{
+    switch (key) {
+    case KEY_RECORD:
+        h->record = arg;
+        return 0;
+    case KEY_EVENTS:
+        return take_events(cmd, h, arg);
+    case KEY_SET:
+        if (strcmp(arg, "help") == 0)
+            return help_settings();
+        if (h->setting_count == SOK_CLI_SETTINGS_MAX)
+            return -sok_cli_usage(cmd, "too many settings: at most %d", SOK_CLI_SETTINGS_MAX) - 1;
+        h->settings[h->setting_count++] = arg;
+        return 0;
+    case KEY_SEED:
+        if (!sok_cli_number(arg, 0, UINT64_MAX, &h->seed))
+            return -sok_cli_usage(cmd, "--seed %s: a whole number is needed", arg) - 1;
+        h->has_seed = true;
+        return 0;
+    default:
+        return take_link(cmd, h, key, arg);
+    }
+}
+
+static int64_t wall_offset(const struct sok_host *host)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * SOK_S + ts.tv_nsec - sok_host_now(host);
+}
+
+static int add_views(const struct sok_cli_host *h, struct sok_host *host)
+{
+    if (h->record) {
+        struct sok_view *view;
+        char err[SOK_RECORDER_ERR_MAX];
+        if (sok_recorder_open(h->record, wall_offset(host), &view, err) != 0)
+            return sok_cli_fail(1, "%s", err);
+        sok_host_view_add(host, view);
+    }
+    struct sok_view *view = NULL;
+    if (h->events == SOK_CLI_EVENTS_TEXT) {
+        struct sok_timeline_options o = {
+            .file = stderr,
+            .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
+            .utf8 = sok_timeline_locale_utf8(),
+        };
+        view = sok_timeline_open(&o);
+    } else if (h->events == SOK_CLI_EVENTS_JSON) {
+        view = sok_events_json_open(stderr);
+    }
+    if (h->events != SOK_CLI_EVENTS_NONE && !view)
+        return sok_cli_fail(1, "no memory for the timeline");
+    if (view)
+        sok_host_view_add(host, view);
+    return 0;
+}
+
+static int add_links(const struct sok_cli_host *h, struct sok_host *host)
+{
+    char err[SOK_HOST_ERR_MAX];
+    for (unsigned i = 0; i < h->link_count; i++) {
+        const struct sok_cli_link *l = &h->links[i];
+        struct sok_host_link link = {
+            .size = sizeof(link),
+            .spec = l->spec,
+            .addrs = l->addrs,
+            .gateway = l->gateway,
+            .mac = l->mac,
+            .mtu = l->mtu,
+            .no_offload = l->no_offload,
+            .impair = l->impair,
+        };
+        if (sok_host_link_add(host, &link, err) < 0)
+            return sok_cli_fail(SOK_EXIT_USAGE, "%s", err);
+    }
+    return 0;
+}
+
+int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
+{
+    if (h->link_count == 0)
+        return sok_cli_fail(SOK_EXIT_USAGE,
+            "no link given (--link tap:NAME, or --link lan:NAME between two terminals)");
+    for (unsigned i = 0; i < h->link_count; i++)
+        if (h->links[i].addr_count == 0)
+            return sok_cli_fail(SOK_EXIT_USAGE,
+                "no address given for --link %s (--addr 192.0.2.2/24)", h->links[i].spec);
+    char err[SOK_HOST_ERR_MAX];
+    struct sok_host_config config;
+    sok_host_config_default(&config);
+    config.settings = h->settings;
+    config.has_seed = h->has_seed;
+    config.seed = h->seed;
+    struct sok_host *host;
+    if (sok_host_new(&config, &host, err) < 0)
+        return sok_cli_fail(SOK_EXIT_USAGE, "%s", err);
+    int code = add_views(h, host);
+    if (code == 0)
+        code = add_links(h, host);
+    if (code != 0) {
+        sok_host_free(host);
+        return code;
+    }
+    *out = host;
+    return 0;
+}
+
+int sok_cli_host_close(const struct sok_cli_host *h, struct sok_host *host, int code)
+{
+    int err = sok_host_views_close(host);
+    sok_host_free(host);
+    if (err && h->record) {
+        sok_cli_fail(0, "%s is not complete: %s", h->record, strerror(err));
+        return code ? code : 1;
+    }
+    return code;
+}
+
+int sok_cli_endpoint(const char *addr, uint16_t port, struct sok_endpoint *out)
+{
+    *out = (struct sok_endpoint){.port = port};
+    return sok_addr_parse(addr, &out->addr) ? 0 : 1;
+}
+
+bool sok_cli_port(const char *text, uint16_t *port)
+{
+    uint64_t number;
+    if (!sok_cli_number(text, 1, 65535, &number))
+        return false;
+    *port = (uint16_t)number;
+    return true;
+}

@@ -1,0 +1,50 @@
+// The host options every talking command takes, and the host made from them.
+#ifndef SOK_CLI_OPTIONS_H
+#define SOK_CLI_OPTIONS_H
+
+#include "cli/cli.h"
+#include "link/link.h"
+
+#define SOK_CLI_LINKS_MAX    15
+#define SOK_CLI_ADDRS_MAX    16
+#define SOK_CLI_SETTINGS_MAX 64
+
+struct sok_cli_link {
+    const char *spec, *gateway, *mac, *impair;
+    const char *addrs[SOK_CLI_ADDRS_MAX + 1];
+    unsigned addr_count;
+    uint16_t mtu;
+    bool no_offload;
+};
+
+enum sok_cli_events { SOK_CLI_EVENTS_NONE, SOK_CLI_EVENTS_TEXT, SOK_CLI_EVENTS_JSON };
+
+// Zero it first. --addr, --gateway, --mac, --mtu, --impair and --no-offload belong to the --link before
+// them (before any: to the first).
+struct sok_cli_host {
+    struct sok_cli_link links[SOK_CLI_LINKS_MAX];
+    unsigned link_count; // --link given so many times
+    const char *settings[SOK_CLI_SETTINGS_MAX + 1];
+    unsigned setting_count;
+    const char *record;
+    enum sok_cli_events events;
+    bool has_seed;
+    uint64_t seed;
+};
+
+extern const struct sok_cli_option sok_cli_host_options[]; // key 0 at the end
+// 0 or -(exit code) - 1; SOK_CLI_NOT_HOST: not one of the host's options.
+#define SOK_CLI_NOT_HOST 1
+int sok_cli_host_option(const struct sok_cli_command *cmd, struct sok_cli_host *h, int key,
+    const char *arg);
+
+// The host with its links, addresses and views, as asked for. 0, or an exit code after a message.
+int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out);
+// The host goes, its views are flushed. code, or another when a recording could not be written.
+int sok_cli_host_close(const struct sok_cli_host *h, struct sok_host *host, int code);
+
+// A destination as typed. 0; 1: not an address (names are not resolved); after no message.
+int sok_cli_endpoint(const char *addr, uint16_t port, struct sok_endpoint *out);
+bool sok_cli_port(const char *text, uint16_t *port);
+
+#endif

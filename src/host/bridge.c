@@ -1,0 +1,383 @@
+// A stream as a real file descriptor: the program holds one end of an AF_UNIX socket pair, the bridge
+// moves bytes between the other end and the connection.
+//
+// What the program sees:
+//   POLLOUT stays low until the handshake is done, since its direction is kept full with filler; draining
+//     that raises it, also for edge-triggered epoll.
+//   The peer's FIN reads as the end of the stream (our end is shut down); the program's shutdown becomes
+//     a FIN, its close a CLOSE, its close with bytes unread a reset, as with the kernel's sockets.
+//   A reset reads as ECONNRESET: the kernel says so on a broken pair when bytes of the program are still
+//     unread on our side. So one byte is always left unread (`lag`: at first a filler, then the last byte
+//     forwarded) and taken out only before a clean close.
+// Back-pressure is the pair's and the connection's own: nothing is read that cannot be passed on.
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "host/host.h"
+
+#define PAIR_BUFFER  (4 << 20)   // asked for; the kernel gives what it allows
+#define MOVE_MAX     (256 << 10) // bytes from the program in one piece
+#define COPY_UNDER   8192        // fewer are copied into the connection's own buffers
+#define ROUNDS_MAX   16          // moves per direction in one pump, so that bridges share the host
+
+struct sok_bridge {
+    struct sok_loop_fd lf; // first; our end of the pair
+    struct sok_socket *s;
+    int program_fd;   // kept while connecting, to enlarge its buffer; else -1
+    bool connecting;
+    bool to_program_done;   // the peer's FIN was passed on
+    bool from_program_done; // FIN was passed on
+    bool can_read, can_write; // not refused since epoll last said so
+    bool shut;        // the program shut down its sending
+    bool hung_up;     // the program closed
+    bool deaf;        // the program shut down its receiving: bytes are thrown away
+    bool active;
+    struct sok_bridge *next, *prev;               // all
+    struct sok_bridge *active_next, **active_prev; // those with something to move
+};
+
+static void activate(struct sok_bridge *b)
+{
+    struct sok_host *host = b->s->host;
+    if (b->active)
+        return;
+    b->active = true;
+    b->active_next = host->bridges_active;
+    b->active_prev = &host->bridges_active;
+    if (b->active_next)
+        b->active_next->active_prev = &b->active_next;
+    host->bridges_active = b;
+}
+
+static void deactivate(struct sok_bridge *b)
+{
+    if (!b->active)
+        return;
+    b->active = false;
+    *b->active_prev = b->active_next;
+    if (b->active_next)
+        b->active_next->active_prev = b->active_prev;
+}
+
+static void conn_changed(void *ctx, struct sok_socket *s)
+{
+    (void)s;
+    activate(ctx);
+}
+
+static void pair_ready(struct sok_loop_fd *lf, uint32_t events)
+{
+    struct sok_bridge *b = (struct sok_bridge *)lf;
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        b->can_read = true;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        b->can_write = true;
+    if (events & EPOLLRDHUP)
+        b->shut = true;
+    if (events & (EPOLLHUP | EPOLLERR))
+        b->shut = b->hung_up = true;
+    activate(b);
+}
+
+// Frees the bridge; the connection is closed, aborted, or already gone with its error.
+static void bridge_end(struct sok_bridge *b, bool abort, bool program_reset)
+{
+    struct sok_host *host = b->s->host;
+    deactivate(b);
+    if (b->prev)
+        b->prev->next = b->next;
+    else
+        host->bridges = b->next;
+    if (b->next)
+        b->next->prev = b->prev;
+    sok_loop_remove(host->loop, &b->lf);
+    if (!program_reset) {
+        // Nothing unread: the program reads a clean end.
+        while (recv(b->lf.fd, host->scratch, SOK_HOST_SCRATCH, MSG_DONTWAIT) > 0)
+            continue;
+    }
+    close(b->lf.fd);
+    if (b->program_fd >= 0)
+        close(b->program_fd);
+    if (abort)
+        sok_abort(b->s);
+    else
+        sok_close(b->s);
+    free(b);
+}
+
+// Sets a buffer as large as allowed.
+static void set_buffer(int fd, int option, int force_option, int bytes)
+{
+    if (setsockopt(fd, SOL_SOCKET, force_option, &bytes, sizeof(bytes)) < 0)
+        setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof(bytes));
+}
+
+// The handshake is over: room for the program, and its filler goes, but for the byte left unread.
+static void connected(struct sok_bridge *b)
+{
+    b->connecting = false;
+    if (b->program_fd >= 0) {
+        set_buffer(b->program_fd, SO_SNDBUF, SO_SNDBUFFORCE, PAIR_BUFFER);
+        close(b->program_fd);
+        b->program_fd = -1;
+    }
+    int queued = 0;
+    ioctl(b->lf.fd, FIONREAD, &queued);
+    while (queued > 1) {
+        ssize_t n = recv(b->lf.fd, b->s->host->scratch, (size_t)queued - 1, MSG_DONTWAIT);
+        if (n <= 0)
+            break;
+        queued -= (int)n;
+    }
+    b->can_read = b->can_write = true;
+}
+
+// ---- from the connection to the program ----
+
+// Bytes moved; 0: nothing to move or no room; negative: the connection's error.
+static int64_t move_in(struct sok_bridge *b, int64_t now)
+{
+    struct iovec iov[16];
+    struct sok_tcp_conn *c = sok_socket_conn(b->s);
+    unsigned count = 16;
+    int64_t bytes = sok_tcp_peek(c, (struct sok_iov *)iov, &count);
+    if (bytes < 0)
+        return bytes == SOK_EAGAIN ? 0 : bytes;
+    if (bytes == 0) {
+        if (b->s->sock->ready & SOK_READY_IN) {
+            shutdown(b->lf.fd, SHUT_WR);
+            b->to_program_done = true;
+        }
+        return 0;
+    }
+    ssize_t n = bytes;
+    if (!b->deaf) {
+        struct msghdr m = {.msg_iov = iov, .msg_iovlen = count};
+        n = sendmsg(b->lf.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    if (n < 0) {
+        b->can_write = false;
+        if (errno != EAGAIN) {
+            b->deaf = true; // shut for reading, or closed: hung_up tells which
+            b->can_write = true;
+        }
+        return 0;
+    }
+    if (n < bytes)
+        b->can_write = false;
+    sok_tcp_consume(c, (size_t)n, now);
+    return n;
+}
+
+// ---- from the program to the connection ----
+
+// Takes len bytes of new data out of the pair: the byte left from last time and all but the last of the
+// new ones are consumed, the last is read and left. into has room for 1 + len bytes.
+static bool take(struct sok_bridge *b, uint8_t *into, size_t len)
+{
+    ssize_t n = recv(b->lf.fd, into, len, MSG_DONTWAIT);
+    if (n < 0 || (size_t)n != len)
+        return false;
+    return recv(b->lf.fd, into + len, 1, MSG_DONTWAIT | MSG_PEEK) == 1;
+}
+
+static int64_t pass_on(struct sok_bridge *b, size_t len, int64_t now)
+{
+    struct sok_host *host = b->s->host;
+    struct sok_tcp_conn *c = sok_socket_conn(b->s);
+    if (len < COPY_UNDER) {
+        if (!take(b, host->scratch, len))
+            return SOK_EIO;
+        struct sok_iov iov = {host->scratch + 1, len};
+        return sok_tcp_send(c, &iov, 1, now);
+    }
+    struct sok_buf *buf = sok_buf_new(&host->mem, (uint32_t)len + 1);
+    if (!buf)
+        return SOK_ENOMEM;
+    int64_t r = SOK_EIO;
+    if (take(b, buf->data, len)) {
+        struct sok_slice slice = {buf, 1, (uint32_t)len};
+        r = sok_tcp_send_slice(c, slice, now);
+    }
+    sok_buf_unref(buf);
+    return r;
+}
+
+static int64_t move_out(struct sok_bridge *b, int64_t now)
+{
+    struct sok_tcp_conn *c = sok_socket_conn(b->s);
+    int queued = 0;
+    bool shut = b->shut; // asked before the queue is looked at: no byte comes after
+    if (ioctl(b->lf.fd, FIONREAD, &queued) < 0)
+        return SOK_EIO;
+    size_t len = queued > 1 ? (size_t)queued - 1 : 0;
+    if (len == 0) {
+        if (shut) {
+            sok_tcp_shutdown(c, now);
+            b->from_program_done = true;
+        }
+        b->can_read = false;
+        return 0;
+    }
+    size_t room = sok_tcp_send_room(c);
+    if (len > room)
+        len = room;
+    if (len > MOVE_MAX)
+        len = MOVE_MAX;
+    return len > 0 ? pass_on(b, len, now) : 0;
+}
+
+// ---- all of it ----
+
+static bool program_reset_us(struct sok_bridge *b)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+    getsockopt(b->lf.fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    return error == ECONNRESET;
+}
+
+// The program has closed its end: as the kernel would, a reset when it left bytes unread, else what it
+// wrote is still delivered.
+static bool handle_hang_up(struct sok_bridge *b)
+{
+    if (b->to_program_done && !b->from_program_done)
+        return false; // both directions shut looks the same; move_out() ends it
+    if (program_reset_us(b)) {
+        bridge_end(b, true, true);
+        return true;
+    }
+    if (!b->from_program_done)
+        return false;
+    bridge_end(b, false, false);
+    return true;
+}
+
+static unsigned pump(struct sok_bridge *b, int64_t now)
+{
+    unsigned moves = 0;
+    int64_t in = 0, out = 0;
+    unsigned ready = b->s->sock->ready;
+    if (b->connecting) {
+        if (!(ready & (SOK_READY_OUT | SOK_READY_ERROR | SOK_READY_HUP))) {
+            deactivate(b);
+            return 0;
+        }
+        if (!(ready & SOK_READY_ERROR))
+            connected(b);
+    }
+    if (ready & SOK_READY_ERROR) {
+        // What arrived before the error is passed on, as far as there is room.
+        if (!b->connecting && !b->to_program_done)
+            move_in(b, now);
+        bridge_end(b, false, true);
+        return 1;
+    }
+    for (unsigned i = 0; i < ROUNDS_MAX; i++) {
+        in = b->can_write && !b->to_program_done ? move_in(b, now) : 0;
+        out = b->can_read && !b->from_program_done ? move_out(b, now) : 0;
+        moves += (in > 0) + (out > 0);
+        if (in <= 0 && out <= 0)
+            break;
+    }
+    if (in < 0 || (out < 0 && out != SOK_EAGAIN)) {
+        bridge_end(b, false, true);
+        return moves + 1;
+    }
+    if (b->hung_up && handle_hang_up(b))
+        return moves + 1;
+    if (b->to_program_done && b->from_program_done) {
+        bridge_end(b, false, false);
+        return moves + 1;
+    }
+    if (in <= 0 && out <= 0)
+        deactivate(b);
+    return moves;
+}
+
+unsigned sok_bridges_pump(struct sok_host *host, int64_t now)
+{
+    unsigned moves = 0;
+    struct sok_bridge *b = host->bridges_active;
+    while (b) {
+        struct sok_bridge *next = b->active_next;
+        moves += pump(b, now);
+        b = next;
+    }
+    return moves;
+}
+
+void sok_bridges_free(struct sok_host *host)
+{
+    while (host->bridges)
+        bridge_end(host->bridges, true, true);
+}
+
+// Makes the program's direction full: it polls writable only when this is read. Sent from the program's
+// end, before the program has it.
+static void fill(int program_fd)
+{
+    static const uint8_t filler[256];
+    while (send(program_fd, filler, sizeof(filler), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        continue;
+}
+
+static int prepare_pair(struct sok_bridge *b, int pair[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return sok_from_errno(errno);
+    set_buffer(pair[1], SO_SNDBUF, SO_SNDBUFFORCE, PAIR_BUFFER);
+    if (b->connecting) {
+        int least = 1;
+        setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+        fill(pair[0]);
+        b->program_fd = fcntl(pair[0], F_DUPFD_CLOEXEC, 0);
+    } else {
+        set_buffer(pair[0], SO_SNDBUF, SO_SNDBUFFORCE, PAIR_BUFFER);
+        send(pair[0], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    return 0;
+}
+
+int sok_socket_fd(struct sok_socket *s)
+{
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    if (!c)
+        return s->type == SOK_STREAM ? SOK_ENOTCONN : SOK_EOPNOTSUPP;
+    struct sok_bridge *b = calloc(1, sizeof(*b));
+    if (!b)
+        return SOK_ENOMEM;
+    int pair[2];
+    b->s = s;
+    b->program_fd = -1;
+    b->connecting = sok_tcp_state(c) == SOK_TCP_SYN_SENT;
+    b->can_read = b->can_write = true;
+    b->lf.ready = pair_ready;
+    int r = prepare_pair(b, pair);
+    if (r < 0)
+        goto fail;
+    r = sok_loop_add(s->host->loop, &b->lf, pair[1], EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    if (r < 0) {
+        close(pair[0]);
+        close(pair[1]);
+        goto fail;
+    }
+    b->next = s->host->bridges;
+    if (b->next)
+        b->next->prev = b;
+    s->host->bridges = b;
+    sok_socket_notify(s, conn_changed, b);
+    activate(b);
+    return pair[0];
+fail:
+    if (b->program_fd >= 0)
+        close(b->program_fd);
+    free(b);
+    return r;
+}

@@ -1,0 +1,205 @@
+// Making a host, and one turn of it. Read first: stack/stack.h (the order of the calls) and host.h.
+#include "host/host.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include "base/siphash.h"
+
+void sok_host_config_default(struct sok_host_config *config)
+{
+    *config = (struct sok_host_config){
+        .size = sizeof(*config),
+        .spin_ns = 50000,
+    };
+}
+
+int sok_host_fail(char *err, int code, const char *format, ...)
+{
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(err, SOK_HOST_ERR_MAX, format, args);
+        va_end(args);
+    }
+    return code;
+}
+
+static int apply_setting(struct sok_stack_config *sc, const char *setting, char *err)
+{
+    char name[64];
+    const char *eq = strchr(setting, '=');
+    size_t len = eq ? (size_t)(eq - setting) : 0;
+    if (len == 0 || len >= sizeof(name))
+        return sok_host_fail(err, SOK_EINVAL, "not a setting: %s (write NAME=VALUE)", setting);
+    memcpy(name, setting, len);
+    name[len] = '\0';
+    const char *message = sok_stack_config_set(sc, name, eq + 1);
+    if (message)
+        return sok_host_fail(err, SOK_EINVAL, "%s: %s", setting, message);
+    return 0;
+}
+
+// 16 bytes for the stack; a given seed always makes the same.
+static int fill_seed(const struct sok_host_config *config, uint8_t seed[16], char *err)
+{
+    if (!config->has_seed) {
+        if (getrandom(seed, 16, 0) != 16)
+            return sok_host_fail(err, SOK_EIO, "no random numbers: %s", strerror(errno));
+        return 0;
+    }
+    uint8_t key[16] = {0};
+    for (unsigned i = 0; i < 2; i++) {
+        key[0] = (uint8_t)i;
+        uint64_t half = sok_siphash(key, &config->seed, sizeof(config->seed));
+        memcpy(seed + 8 * i, &half, sizeof(half));
+    }
+    return 0;
+}
+
+static int make_stack(struct sok_host *host, const struct sok_host_config *config, char *err)
+{
+    struct sok_stack_config sc;
+    sok_stack_config_default(&sc);
+    sc.mem = host->mem;
+    sc.events = false; // until somebody looks on
+    int r = fill_seed(config, sc.seed, err);
+    for (const char *const *s = config->settings; r == 0 && s && *s; s++)
+        r = apply_setting(&sc, *s, err);
+    if (r == 0) {
+        r = sok_stack_new(&sc, &host->stack);
+        if (r < 0)
+            sok_host_fail(err, r, "no stack: %s", sok_strerror(r));
+    }
+    return r;
+}
+
+int sok_host_new(const struct sok_host_config *given, struct sok_host **out, char *err)
+{
+    struct sok_host_config config;
+    sok_host_config_default(&config);
+    if (given)
+        memcpy(&config, given, given->size < sizeof(config) ? given->size : sizeof(config));
+
+    struct sok_host *host = calloc(1, sizeof(*host));
+    if (!host)
+        return sok_host_fail(err, SOK_ENOMEM, "no memory for a host");
+    host->mem = sok_mem_libc();
+    int r = sok_loop_new(config.virtual_time, config.start_ns, config.spin_ns, &host->loop);
+    if (r < 0) {
+        sok_host_fail(err, r, "no event loop: %s", sok_strerror(r));
+        free(host);
+        return r;
+    }
+    host->loop->hosts[host->loop->host_count++] = host;
+    host->scratch = malloc(SOK_HOST_SCRATCH);
+    r = host->scratch ? make_stack(host, &config, err)
+                      : sok_host_fail(err, SOK_ENOMEM, "no memory for a host");
+    if (r < 0) {
+        sok_host_free(host);
+        return r;
+    }
+    *out = host;
+    return 0;
+}
+
+void sok_host_free(struct sok_host *host)
+{
+    if (!host)
+        return;
+    sok_bridges_free(host);
+    sok_sockets_free(host);
+    sok_host_watches_free(host);
+    if (host->stack)
+        sok_host_drain(host);
+    sok_views_close(host->views);
+    sok_host_wires_free(host);
+    if (host->stack)
+        sok_stack_free(host->stack);
+    sok_loop_leave(host->loop, host);
+    free(host->scratch);
+    free(host);
+}
+
+struct sok_stack *sok_host_stack(struct sok_host *host)
+{
+    return host->stack;
+}
+
+void sok_host_view_add(struct sok_host *host, struct sok_view *view)
+{
+    view->next = NULL;
+    struct sok_view **last = &host->views;
+    while (*last)
+        last = &(*last)->next;
+    *last = view;
+    sok_stack_events_on(host->stack, true);
+}
+
+int sok_host_views_close(struct sok_host *host)
+{
+    sok_host_drain(host);
+    int err = sok_views_close(host->views);
+    host->views = NULL;
+    sok_stack_events_on(host->stack, false);
+    return err;
+}
+
+void sok_host_drain(struct sok_host *host)
+{
+    struct sok_event event;
+    while (host->views && sok_stack_event(host->stack, &event))
+        sok_views_event(host->views, &event);
+    struct sok_sock *sock;
+    while ((sock = sok_stack_changed(host->stack))) {
+        struct sok_socket *s = sock->user;
+        if (s && s->notify)
+            s->notify(s->notify_ctx, s);
+    }
+}
+
+int sok_host_step(struct sok_host *host, int64_t timeout_ns)
+{
+    return sok_loop_step(host->loop, timeout_ns);
+}
+
+int sok_host_fd(const struct sok_host *host)
+{
+    return host->loop->epfd;
+}
+
+int64_t sok_host_deadline(const struct sok_host *host)
+{
+    return sok_loop_deadline(host->loop);
+}
+
+int64_t sok_host_now(const struct sok_host *host)
+{
+    return sok_loop_now(host->loop);
+}
+
+// Connections that still have something to deliver; TIME-WAIT has not.
+static bool delivering(const struct sok_host *host)
+{
+    struct sok_tcp_counts counts;
+    sok_stack_counts(host->stack, &counts);
+    return host->dirty || host->bridges || counts.conns > counts.time_waits;
+}
+
+int sok_host_linger(struct sok_host *host, int64_t timeout_ns)
+{
+    int64_t now = sok_host_now(host);
+    int64_t end = timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+    while (delivering(host)) {
+        now = sok_host_now(host);
+        if (now >= end)
+            return SOK_ETIMEDOUT;
+        int r = sok_host_step(host, end == INT64_MAX ? -1 : end - now);
+        if (r < 0)
+            return r;
+    }
+    int r = sok_host_step(host, 0); // the last acknowledgment
+    return r < 0 ? r : 0;
+}

@@ -1,0 +1,91 @@
+// Inside a host: what its files share. A host is a stack, its links, a place in a loop, and the sockets
+// and bridges that programs hold. It adds no rule of TCP/IP: everything it knows comes out of the stack.
+#ifndef SOK_HOST_HOST_H
+#define SOK_HOST_HOST_H
+
+#include <sockeye/host.h>
+#include <sockeye/socket.h>
+#include "base/frame.h"
+#include "host/loop.h"
+#include "host/view.h"
+#include "link/link.h"
+#include "stack/stack.h"
+
+struct sok_host_wire {
+    struct sok_loop_fd lf;
+    struct sok_host *host;
+    struct sok_link *link;
+    uint8_t index;             // in the stack
+    bool down;                 // said SOK_ELINKDOWN
+    bool holding;              // `held` was refused and is offered again first
+    uint8_t *held_data;        // its bytes, allocated at the first need
+    struct sok_frame_out held;
+};
+
+struct sok_bridge;
+struct sok_watch;
+
+struct sok_host {
+    struct sok_loop *loop;
+    struct sok_mem mem;
+    struct sok_stack *stack;
+    struct sok_host_wire *wires[SOK_STACK_LINKS_MAX];
+    unsigned wire_count;
+    bool dirty; // the program called something: there may be output
+    struct sok_view *views; // the host closes them
+    struct sok_socket *sockets;
+    struct sok_bridge *bridges;        // all
+    struct sok_bridge *bridges_active; // have something to move
+    struct sok_watch *watches;
+    uint8_t *scratch; // SOK_HOST_SCRATCH bytes for small moves
+};
+#define SOK_HOST_SCRATCH 65536
+
+// Writes a line into err (SOK_HOST_ERR_MAX bytes, may be NULL) and returns code.
+int sok_host_fail(char *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// The host owns the view from now on; it hears of everything after this.
+void sok_host_view_add(struct sok_host *host, struct sok_view *view);
+int sok_host_views_close(struct sok_host *host); // 0, or the first errno of writing
+struct sok_stack *sok_host_stack(struct sok_host *host);
+
+// One pass over everything of this host, without sleeping; how much was done.
+unsigned sok_host_turn(struct sok_host *host, int64_t now);
+int64_t sok_host_due(const struct sok_host *host); // its own next deadline
+void sok_host_drain(struct sok_host *host);         // events to the onlookers, readiness to the holders
+// The link is in the stack from here on and belongs to the host, also on failure.
+int sok_host_wire_add(struct sok_host *host, struct sok_link *link, char *err);
+void sok_host_wires_free(struct sok_host *host);
+void sok_host_watches_free(struct sok_host *host);
+
+struct sok_socket {
+    struct sok_host *host;
+    uint8_t type; // enum sok_socket_type
+    bool bound, blocking;
+    bool dialled;        // connect was called
+    struct sok_sock *sock; // the stack's handle; NULL: not open yet
+    struct sok_endpoint local, remote;
+    int64_t timeout_ns;
+    uint32_t options_set; // bit per enum sok_socket_option, given before there was a connection
+    int64_t options[16];
+    void (*notify)(void *ctx, struct sok_socket *s);
+    void *notify_ctx;
+    struct sok_buf *reserved;
+    struct sok_socket *next, *prev;
+};
+
+static inline struct sok_tcp_conn *sok_socket_conn(const struct sok_socket *s)
+{
+    return s->sock && s->sock->kind == SOK_SOCK_TCP ? (struct sok_tcp_conn *)s->sock : NULL;
+}
+
+// A socket object around a handle of the stack (NULL: none yet).
+struct sok_socket *sok_socket_wrap(struct sok_host *host, enum sok_socket_type type,
+    struct sok_sock *sock);
+void sok_socket_unwrap(struct sok_socket *s); // frees the object alone
+void sok_sockets_free(struct sok_host *host);
+
+unsigned sok_bridges_pump(struct sok_host *host, int64_t now);
+void sok_bridges_free(struct sok_host *host);
+
+#endif

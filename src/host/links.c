@@ -1,0 +1,175 @@
+// Links and addresses from words: "tap:NAME", "lan:NAME", "192.0.2.1/24".
+#include <stdlib.h>
+#include <string.h>
+#include "host/host.h"
+#include "link/packet.h"
+
+static bool parse_mac(const char *text, uint8_t mac[6])
+{
+    for (unsigned i = 0; i < 6; i++) {
+        char *end;
+        if (!strchr("0123456789abcdefABCDEF", *text) || !*text)
+            return false;
+        unsigned long v = strtoul(text, &end, 16);
+        if (end - text > 2 || *end != (i < 5 ? ':' : '\0'))
+            return false;
+        mac[i] = (uint8_t)v;
+        text = end + 1;
+    }
+    return !(mac[0] & 1); // a station's own address is not a group's
+}
+
+static bool parse_cidr(const char *text, struct sok_addr *addr, unsigned *prefix_len)
+{
+    char host[SOK_ADDR_TEXT_MAX];
+    const char *slash = strchr(text, '/');
+    if (!slash || (size_t)(slash - text) >= sizeof(host))
+        return false;
+    memcpy(host, text, (size_t)(slash - text));
+    host[slash - text] = '\0';
+    char *end;
+    if (slash[1] < '0' || slash[1] > '9')
+        return false;
+    unsigned long n = strtoul(slash + 1, &end, 10);
+    if (*end || !sok_addr_parse(host, addr) || n > (sok_addr_is_v4(*addr) ? 32U : 128U))
+        return false;
+    *prefix_len = (unsigned)n;
+    return true;
+}
+
+int sok_host_addr_add(struct sok_host *host, int link, const char *cidr, char *err)
+{
+    struct sok_addr addr;
+    unsigned prefix_len;
+    if (!parse_cidr(cidr, &addr, &prefix_len))
+        return sok_host_fail(
+            err, SOK_EINVAL, "not an address with its network: %s (write 192.0.2.1/24)", cidr);
+    if (!sok_addr_is_v4(addr))
+        return sok_host_fail(err, SOK_EAFNOSUPPORT, "not an IPv4 address: %s", cidr);
+    if (sok_addr_is_any(addr) || sok_addr_is_multicast(addr) || sok_addr_is_loopback(addr))
+        return sok_host_fail(err, SOK_EINVAL, "not an address of one host: %s", cidr);
+    int r = sok_stack_addr_add(host->stack, (uint8_t)link, addr, prefix_len);
+    return r < 0 ? sok_host_fail(err, r, "%s: %s", cidr, sok_strerror(r)) : 0;
+}
+
+int sok_host_gateway_add(struct sok_host *host, int link, const char *gateway, char *err)
+{
+    struct sok_addr addr;
+    if (!sok_addr_parse(gateway, &addr) || !sok_addr_is_v4(addr) || sok_addr_is_any(addr))
+        return sok_host_fail(
+            err, SOK_EINVAL, "not an address: %s (a gateway is written 192.0.2.254)", gateway);
+    struct sok_addr any = sok_addr_v4(0);
+    int r = sok_stack_route_add(host->stack, any, 0, addr, (uint8_t)link);
+    return r < 0 ? sok_host_fail(err, r, "gateway %s: %s", gateway, sok_strerror(r)) : 0;
+}
+
+static int read_link(const struct sok_host_link *given, struct sok_host_link *l, uint8_t mac[6],
+    struct sok_impair *impair, char *err)
+{
+    *l = (struct sok_host_link){0};
+    memcpy(l, given, given->size < sizeof(*l) ? given->size : sizeof(*l));
+    memset(mac, 0, 6);
+    if (l->mac && !parse_mac(l->mac, mac))
+        return sok_host_fail(
+            err, SOK_EINVAL, "not a MAC address of one host: %s (write 02:00:00:00:00:01)", l->mac);
+    if (l->mtu != 0 && l->mtu < 68)
+        return sok_host_fail(err, SOK_EINVAL, "mtu %u is too small (68 to 65535)", l->mtu);
+    return l->impair ? sok_impair_parse(l->impair, impair, err) : 0;
+}
+
+// A file of its own per kind of link; here only the words for them.
+static int open_spec(struct sok_host *host, const struct sok_host_link *l, const uint8_t mac[6],
+    struct sok_link **out, char *err)
+{
+    const char *spec = l->spec ? l->spec : "";
+    const char *colon = strchr(spec, ':');
+    const char *name = colon ? colon + 1 : "";
+    size_t len = colon ? (size_t)(colon - spec) : strlen(spec);
+    bool offload = !l->no_offload;
+    if (len == 3 && memcmp(spec, "tap", 3) == 0) {
+        struct sok_tap_options o = {.name = name, .mtu = l->mtu, .offload = offload};
+        memcpy(o.mac, mac, 6);
+        return sok_link_tap(&host->mem, &o, out, err);
+    }
+    if (len == 3 && memcmp(spec, "lan", 3) == 0 && *name) {
+        struct sok_lan_options o = {.name = name, .mtu = l->mtu, .offload = offload};
+        memcpy(o.mac, mac, 6);
+        return sok_link_lan(&host->mem, &o, out, err);
+    }
+    if (len == 6 && memcmp(spec, "packet", 6) == 0 && *name) {
+        struct sok_packet_options o = {.name = name, .mtu = l->mtu, .offload = offload};
+        memcpy(o.mac, mac, 6);
+        return sok_link_packet(&host->mem, &o, out, err);
+    }
+    return sok_host_fail(
+        err, SOK_EINVAL, "no such kind of link: %s (there are tap[:NAME], lan:NAME, packet:IF)", spec);
+}
+
+static int finish_link(struct sok_host *host, struct sok_link *link, const struct sok_host_link *l,
+    const struct sok_impair *impair, char *err)
+{
+    if (l->impair) {
+        struct sok_link *worse;
+        int r = sok_link_impair(link, impair, &worse);
+        if (r < 0) {
+            link->ops->close(link);
+            return sok_host_fail(err, r, "link not impaired: %s", sok_strerror(r));
+        }
+        link = worse;
+    }
+    int index = sok_host_wire_add(host, link, err);
+    int r = index;
+    for (const char *const *a = l->addrs; r >= 0 && a && *a; a++)
+        r = sok_host_addr_add(host, index, *a, err);
+    if (r >= 0 && l->gateway)
+        r = sok_host_gateway_add(host, index, l->gateway, err);
+    return r < 0 ? r : index;
+}
+
+int sok_host_link_add(struct sok_host *host, const struct sok_host_link *given, char *err)
+{
+    struct sok_host_link l;
+    struct sok_impair impair;
+    struct sok_link *link = NULL;
+    uint8_t mac[6];
+    char ignored[SOK_HOST_ERR_MAX > SOK_LINK_ERR_MAX ? SOK_HOST_ERR_MAX : SOK_LINK_ERR_MAX];
+    if (!err)
+        err = ignored;
+    int r = read_link(given, &l, mac, &impair, err);
+    if (r >= 0)
+        r = open_spec(host, &l, mac, &link, err);
+    return r < 0 ? r : finish_link(host, link, &l, &impair, err);
+}
+
+int sok_host_link_pair(struct sok_host *a, const struct sok_host_link *given_a, struct sok_host *b,
+    const struct sok_host_link *given_b, char *err)
+{
+    struct sok_host_link la, lb;
+    struct sok_impair ia, ib;
+    struct sok_link *ea, *eb;
+    uint8_t mac_a[6], mac_b[6];
+    char ignored[SOK_LINK_ERR_MAX];
+    if (!err)
+        err = ignored;
+    int r = read_link(given_a, &la, mac_a, &ia, err);
+    if (r >= 0)
+        r = read_link(given_b, &lb, mac_b, &ib, err);
+    if (r >= 0 && sok_loop_join(a->loop, b->loop) < 0)
+        r = sok_host_fail(err, SOK_EINVAL, "these two hosts cannot share a clock");
+    if (r < 0)
+        return r;
+    uint32_t caps = la.no_offload || lb.no_offload ? 0 : SOK_LINK_CSUM | SOK_LINK_TSO;
+    r = sok_link_mem_pair(&a->mem, la.mtu ? la.mtu : 1500, caps, 256, &ea, &eb);
+    if (r < 0)
+        return sok_host_fail(err, r, "no wire: %s", sok_strerror(r));
+    if (la.mac)
+        memcpy(ea->info.mac, mac_a, 6);
+    if (lb.mac)
+        memcpy(eb->info.mac, mac_b, 6);
+    r = finish_link(a, ea, &la, &ia, err);
+    if (r < 0) {
+        eb->ops->close(eb);
+        return r;
+    }
+    return finish_link(b, eb, &lb, &ib, err);
+}

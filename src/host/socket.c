@@ -1,0 +1,362 @@
+// Sockets: making, naming, connecting, options, waiting. Moving bytes is in socket_io.c. Each is a thin
+// hand around a handle of the stack; readiness is the stack's own, looked at, never copied.
+#include <stdlib.h>
+#include "host/host.h"
+
+_Static_assert((int)SOK_POLL_IN == (int)SOK_READY_IN && (int)SOK_POLL_OUT == (int)SOK_READY_OUT &&
+        (int)SOK_POLL_ERROR == (int)SOK_READY_ERROR && (int)SOK_POLL_HUP == (int)SOK_READY_HUP,
+    "the public bits are the stack's");
+
+struct sok_socket *sok_socket_wrap(struct sok_host *host, enum sok_socket_type type,
+    struct sok_sock *sock)
+{
+    struct sok_socket *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->host = host;
+    s->type = (uint8_t)type;
+    s->sock = sock;
+    if (sock)
+        sock->user = s;
+    s->next = host->sockets;
+    if (s->next)
+        s->next->prev = s;
+    host->sockets = s;
+    return s;
+}
+
+void sok_socket_unwrap(struct sok_socket *s)
+{
+    if (s->prev)
+        s->prev->next = s->next;
+    else
+        s->host->sockets = s->next;
+    if (s->next)
+        s->next->prev = s->prev;
+    sok_buf_unref(s->reserved);
+    free(s);
+}
+
+void sok_sockets_free(struct sok_host *host)
+{
+    while (host->sockets) {
+        struct sok_socket *s = host->sockets;
+        if (s->sock)
+            s->sock->user = NULL;
+        sok_socket_unwrap(s);
+    }
+}
+
+static void adopt(struct sok_socket *s, struct sok_sock *sock)
+{
+    s->sock = sock;
+    sock->user = s;
+}
+
+int sok_socket(struct sok_host *host, enum sok_socket_type type, struct sok_socket **out)
+{
+    if (type != SOK_STREAM && type != SOK_DGRAM && type != SOK_ECHO)
+        return SOK_EINVAL;
+    struct sok_socket *s = sok_socket_wrap(host, type, NULL);
+    if (!s)
+        return SOK_ENOMEM;
+    if (type == SOK_ECHO) {
+        struct sok_echo *echo;
+        int r = sok_echo_open(host->stack, &echo);
+        if (r < 0) {
+            sok_socket_unwrap(s);
+            return r;
+        }
+        adopt(s, (struct sok_sock *)echo);
+    }
+    *out = s;
+    return 0;
+}
+
+static void close_sock(struct sok_host *host, struct sok_sock *sock, bool abort)
+{
+    int64_t now = sok_host_now(host);
+    sock->user = NULL;
+    switch ((enum sok_sock_kind)sock->kind) {
+    case SOK_SOCK_TCP:
+        if (abort)
+            sok_tcp_abort((struct sok_tcp_conn *)sock, now);
+        else
+            sok_tcp_close((struct sok_tcp_conn *)sock, now);
+        break;
+    case SOK_SOCK_TCP_LISTEN:
+        sok_tcp_listener_close((struct sok_tcp_listener *)sock, now);
+        break;
+    case SOK_SOCK_UDP:
+        sok_udp_close((struct sok_udp *)sock);
+        break;
+    case SOK_SOCK_ECHO:
+        sok_echo_close((struct sok_echo *)sock);
+        break;
+    }
+    host->dirty = true;
+}
+
+void sok_close(struct sok_socket *s)
+{
+    if (!s)
+        return;
+    if (s->sock)
+        close_sock(s->host, s->sock, false);
+    sok_socket_unwrap(s);
+}
+
+void sok_abort(struct sok_socket *s)
+{
+    if (!s)
+        return;
+    if (s->sock)
+        close_sock(s->host, s->sock, true);
+    sok_socket_unwrap(s);
+}
+
+int sok_bind(struct sok_socket *s, const struct sok_endpoint *local)
+{
+    if (s->sock || s->bound || s->type == SOK_ECHO)
+        return SOK_EINVAL;
+    if (s->type == SOK_DGRAM) {
+        struct sok_udp *u;
+        int r = sok_udp_open(s->host->stack, local, &u);
+        if (r < 0)
+            return r;
+        adopt(s, (struct sok_sock *)u);
+    }
+    s->local = *local;
+    s->bound = true;
+    return 0;
+}
+
+static int open_udp(struct sok_socket *s)
+{
+    struct sok_endpoint any = {.addr = sok_addr_v4(0)};
+    return s->sock ? 0 : sok_bind(s, &any);
+}
+
+// The numbers of enum sok_socket_option that are TCP's; -1: not TCP's.
+static int tcp_option(enum sok_socket_option option)
+{
+    switch (option) {
+    case SOK_OPT_NODELAY:
+        return SOK_TCP_NODELAY;
+    case SOK_OPT_CORK:
+        return SOK_TCP_CORK;
+    case SOK_OPT_KEEPALIVE:
+        return SOK_TCP_KEEPALIVE;
+    case SOK_OPT_LINGER_ZERO:
+        return SOK_TCP_LINGER_ZERO;
+    case SOK_OPT_RCVBUF:
+        return SOK_TCP_RCVBUF;
+    case SOK_OPT_SNDBUF:
+        return SOK_TCP_SNDBUF;
+    case SOK_OPT_TTL:
+        return SOK_TCP_TTL;
+    case SOK_OPT_TOS:
+        return SOK_TCP_TOS;
+    case SOK_OPT_USER_TIMEOUT:
+        return SOK_TCP_USER_TIMEOUT;
+    case SOK_OPT_QUICKACK:
+        return SOK_TCP_QUICKACK;
+    case SOK_OPT_ERROR:
+    case SOK_OPT_BLOCKING:
+    case SOK_OPT_TIMEOUT:
+        break;
+    }
+    return -1;
+}
+
+static void apply_options(struct sok_socket *s)
+{
+    int64_t now = sok_host_now(s->host);
+    for (unsigned option = 0; option < 16; option++)
+        if (s->options_set & (1U << option))
+            sok_tcp_set(sok_socket_conn(s),
+                (enum sok_tcp_option)tcp_option((enum sok_socket_option)option), s->options[option],
+                now);
+    s->options_set = 0;
+}
+
+static int take_error(struct sok_socket *s)
+{
+    if (s->sock && s->sock->kind == SOK_SOCK_TCP)
+        return sok_tcp_error((struct sok_tcp_conn *)s->sock);
+    if (s->sock && s->sock->kind == SOK_SOCK_UDP)
+        return sok_udp_error((struct sok_udp *)s->sock);
+    return 0;
+}
+
+static int connect_end(struct sok_socket *s)
+{
+    if (!s->blocking)
+        return SOK_EINPROGRESS;
+    int r = sok_wait(s, SOK_POLL_OUT, s->timeout_ns > 0 ? s->timeout_ns : -1);
+    if (r < 0)
+        return r;
+    return take_error(s);
+}
+
+int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote)
+{
+    if (s->type == SOK_ECHO)
+        return SOK_EOPNOTSUPP;
+    s->host->dirty = true;
+    if (s->type == SOK_DGRAM) {
+        int r = open_udp(s);
+        if (r == 0)
+            r = sok_udp_connect((struct sok_udp *)s->sock, remote);
+        s->remote = *remote;
+        s->dialled = r == 0;
+        return r;
+    }
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    if (c)
+        return sok_tcp_state(c) == SOK_TCP_SYN_SENT ? SOK_EINPROGRESS : SOK_EISCONN;
+    if (s->sock)
+        return SOK_EINVAL;
+    int r = sok_stack_connect(
+        s->host->stack, s->bound ? &s->local : NULL, remote, sok_host_now(s->host), &c);
+    if (r < 0)
+        return r;
+    adopt(s, (struct sok_sock *)c);
+    s->dialled = true;
+    apply_options(s);
+    return connect_end(s);
+}
+
+int sok_listen(struct sok_socket *s, int backlog)
+{
+    if (s->type != SOK_STREAM)
+        return SOK_EOPNOTSUPP;
+    if (s->sock)
+        return s->sock->kind == SOK_SOCK_TCP_LISTEN ? 0 : SOK_EINVAL;
+    struct sok_endpoint any = {.addr = sok_addr_v4(0)};
+    struct sok_tcp_listener *l;
+    int r = sok_stack_listen(s->host->stack, s->bound ? &s->local : &any, backlog,
+        sok_host_now(s->host), &l);
+    if (r == 0)
+        adopt(s, (struct sok_sock *)l);
+    return r;
+}
+
+int sok_accept(struct sok_socket *s, struct sok_socket **out)
+{
+    if (!s->sock || s->sock->kind != SOK_SOCK_TCP_LISTEN)
+        return SOK_EINVAL;
+    struct sok_tcp_conn *c;
+    int r;
+    while ((r = sok_tcp_accept((struct sok_tcp_listener *)s->sock, sok_host_now(s->host), &c)) ==
+            SOK_EAGAIN &&
+        s->blocking) {
+        int w = sok_wait(s, SOK_POLL_IN, s->timeout_ns > 0 ? s->timeout_ns : -1);
+        if (w < 0)
+            return w == SOK_ETIMEDOUT ? SOK_EAGAIN : w;
+    }
+    if (r < 0)
+        return r;
+    struct sok_socket *made = sok_socket_wrap(s->host, SOK_STREAM, (struct sok_sock *)c);
+    if (!made) {
+        close_sock(s->host, (struct sok_sock *)c, true);
+        return SOK_ENOMEM;
+    }
+    made->dialled = true;
+    *out = made;
+    return 0;
+}
+
+int sok_getsockname(const struct sok_socket *s, struct sok_endpoint *out)
+{
+    *out = s->local;
+    if (!s->sock)
+        return 0;
+    if (s->sock->kind == SOK_SOCK_TCP)
+        *out = sok_tcp_local(sok_socket_conn(s));
+    else if (s->sock->kind == SOK_SOCK_TCP_LISTEN)
+        *out = sok_tcp_listener_local((const struct sok_tcp_listener *)s->sock);
+    else if (s->sock->kind == SOK_SOCK_UDP)
+        *out = sok_udp_local((const struct sok_udp *)s->sock);
+    return 0;
+}
+
+int sok_getpeername(const struct sok_socket *s, struct sok_endpoint *out)
+{
+    if (!s->dialled)
+        return SOK_ENOTCONN;
+    *out = s->type == SOK_STREAM ? sok_tcp_remote(sok_socket_conn(s)) : s->remote;
+    return 0;
+}
+
+unsigned sok_socket_ready(const struct sok_socket *s)
+{
+    return s->sock ? s->sock->ready : 0;
+}
+
+void sok_socket_notify(struct sok_socket *s, void (*fn)(void *ctx, struct sok_socket *s), void *ctx)
+{
+    s->notify = fn;
+    s->notify_ctx = ctx;
+}
+
+int sok_wait(struct sok_socket *s, unsigned want, int64_t timeout_ns)
+{
+    int64_t now = sok_host_now(s->host);
+    int64_t end = timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+    want |= SOK_POLL_ERROR | SOK_POLL_HUP;
+    while (!(sok_socket_ready(s) & want)) {
+        int r = sok_host_step(s->host, end == INT64_MAX ? -1 : end - now);
+        if (r < 0)
+            return r;
+        now = sok_host_now(s->host);
+        if (now >= end && !(sok_socket_ready(s) & want))
+            return SOK_ETIMEDOUT;
+    }
+    return (int)sok_socket_ready(s);
+}
+
+int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value)
+{
+    if (option == SOK_OPT_BLOCKING) {
+        s->blocking = value != 0;
+        return 0;
+    }
+    if (option == SOK_OPT_TIMEOUT) {
+        s->timeout_ns = value < 0 ? 0 : value;
+        return 0;
+    }
+    int number = tcp_option(option);
+    if (number < 0)
+        return SOK_EINVAL;
+    if (s->type != SOK_STREAM)
+        return SOK_EOPNOTSUPP;
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    s->host->dirty = true;
+    if (c)
+        return sok_tcp_set(c, (enum sok_tcp_option)number, value, sok_host_now(s->host));
+    s->options[option] = value;
+    s->options_set |= 1U << option;
+    return 0;
+}
+
+int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value)
+{
+    int number = tcp_option(option);
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    if (option == SOK_OPT_ERROR)
+        *value = take_error(s);
+    else if (option == SOK_OPT_BLOCKING)
+        *value = s->blocking;
+    else if (option == SOK_OPT_TIMEOUT)
+        *value = s->timeout_ns;
+    else if (number < 0)
+        return SOK_EINVAL;
+    else if (c)
+        return sok_tcp_get(c, (enum sok_tcp_option)number, value);
+    else if (s->options_set & (1U << option))
+        *value = s->options[option];
+    else
+        return SOK_ENOTCONN;
+    return 0;
+}

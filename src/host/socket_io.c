@@ -1,0 +1,214 @@
+// Moving bytes through sockets. The waiting of blocking sockets is in one place, again().
+#include "host/host.h"
+
+_Static_assert(sizeof(struct iovec) == sizeof(struct sok_iov), "the same shape");
+
+// After SOK_EAGAIN: true when a blocking socket has waited and the call is to be made again. *r is
+// changed when waiting failed.
+static bool again(struct sok_socket *s, unsigned want, int64_t *r)
+{
+    if (*r >= 0)
+        s->host->dirty = true; // there may be something to send now: data, a window update
+    if (*r != SOK_EAGAIN || !s->blocking)
+        return false;
+    int w = sok_wait(s, want, s->timeout_ns > 0 ? s->timeout_ns : -1);
+    if (w < 0 && w != SOK_ETIMEDOUT)
+        *r = w;
+    return w >= 0;
+}
+
+int64_t sok_sendv(struct sok_socket *s, const struct iovec *iov, int count)
+{
+    if (count < 0)
+        return SOK_EINVAL;
+    const struct sok_iov *v = (const struct sok_iov *)iov;
+    if (s->type == SOK_DGRAM && s->sock)
+        s->host->dirty = true;
+    if (s->type == SOK_DGRAM)
+        return s->dialled ? sok_udp_sendto((struct sok_udp *)s->sock, v, (unsigned)count, NULL,
+                                sok_host_now(s->host))
+                          : SOK_ENOTCONN;
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    if (!c)
+        return s->type == SOK_STREAM ? SOK_ENOTCONN : SOK_EOPNOTSUPP;
+    int64_t r;
+    do
+        r = sok_tcp_send(c, v, (unsigned)count, sok_host_now(s->host));
+    while (again(s, SOK_POLL_OUT, &r));
+    return r;
+}
+
+// A blocking send of a stream takes everything, as a program expects.
+int64_t sok_send(struct sok_socket *s, const void *data, size_t len)
+{
+    size_t sent = 0;
+    do {
+        struct sok_iov iov = {(const uint8_t *)data + sent, len - sent};
+        int64_t r = sok_sendv(s, (const struct iovec *)&iov, 1);
+        if (r < 0)
+            return sent > 0 ? (int64_t)sent : r;
+        sent += (size_t)r;
+    } while (s->blocking && s->type == SOK_STREAM && sent < len);
+    return (int64_t)sent;
+}
+
+int64_t sok_recv(struct sok_socket *s, void *data, size_t len)
+{
+    if (s->type == SOK_DGRAM)
+        return sok_recvfrom(s, data, len, NULL);
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    if (!c)
+        return s->type == SOK_STREAM ? SOK_ENOTCONN : SOK_EOPNOTSUPP;
+    int64_t r;
+    do
+        r = sok_tcp_recv(c, data, len, sok_host_now(s->host));
+    while (again(s, SOK_POLL_IN, &r));
+    return r;
+}
+
+int64_t sok_sendto(struct sok_socket *s, const void *data, size_t len, const struct sok_endpoint *to)
+{
+    if (s->type != SOK_DGRAM || !to)
+        return sok_send(s, data, len);
+    if (!s->sock) {
+        struct sok_endpoint any = {.addr = sok_addr_v4(0)};
+        int r = sok_bind(s, &any);
+        if (r < 0)
+            return r;
+    }
+    struct sok_iov iov = {data, len};
+    s->host->dirty = true;
+    return sok_udp_sendto((struct sok_udp *)s->sock, &iov, 1, to, sok_host_now(s->host));
+}
+
+int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from)
+{
+    if (s->type == SOK_STREAM) {
+        if (from)
+            sok_getpeername(s, from);
+        return sok_recv(s, data, len);
+    }
+    if (s->type != SOK_DGRAM)
+        return SOK_EOPNOTSUPP;
+    if (!s->sock)
+        return SOK_EINVAL; // nobody can send to it
+    struct sok_endpoint ignored;
+    int64_t r;
+    do
+        r = sok_udp_recvfrom(
+            (struct sok_udp *)s->sock, data, len, from ? from : &ignored, sok_host_now(s->host));
+    while (again(s, SOK_POLL_IN, &r));
+    return r;
+}
+
+int sok_shutdown(struct sok_socket *s)
+{
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    if (!c)
+        return s->type == SOK_STREAM ? SOK_ENOTCONN : SOK_EOPNOTSUPP;
+    s->host->dirty = true;
+    return sok_tcp_shutdown(c, sok_host_now(s->host));
+}
+
+int64_t sok_peek(struct sok_socket *s, struct iovec *iov, int *count)
+{
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    if (!c)
+        return SOK_ENOTCONN;
+    if (*count <= 0)
+        return SOK_EINVAL;
+    int64_t r;
+    unsigned n;
+    do {
+        n = (unsigned)*count;
+        r = sok_tcp_peek(c, (struct sok_iov *)iov, &n);
+        if (r == 0 && !(s->sock->ready & SOK_READY_IN))
+            r = SOK_EAGAIN;
+    } while (again(s, SOK_POLL_IN, &r));
+    *count = r > 0 ? (int)n : 0;
+    return r;
+}
+
+int sok_consume(struct sok_socket *s, size_t len)
+{
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    if (!c)
+        return SOK_ENOTCONN;
+    s->host->dirty = true;
+    sok_tcp_consume(c, len, sok_host_now(s->host));
+    return 0;
+}
+
+void *sok_reserve(struct sok_socket *s, size_t *len, int *err)
+{
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    *err = c && !s->reserved ? 0 : SOK_EINVAL;
+    if (*err)
+        return NULL;
+    size_t room = sok_tcp_send_room(c);
+    if (*len > room)
+        *len = room;
+    if (*len == 0) {
+        *err = SOK_EAGAIN;
+        return NULL;
+    }
+    s->reserved = sok_buf_new(&s->host->mem, (uint32_t)*len);
+    if (!s->reserved)
+        *err = SOK_ENOMEM;
+    return s->reserved ? s->reserved->data : NULL;
+}
+
+int64_t sok_commit(struct sok_socket *s, size_t len)
+{
+    struct sok_buf *buf = s->reserved;
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    if (!buf || !c || len > buf->cap)
+        return SOK_EINVAL;
+    s->reserved = NULL;
+    int64_t r = 0;
+    if (len > 0 && len < buf->cap / 4) {
+        // Little in much memory: a copy holds less.
+        struct sok_iov iov = {buf->data, len};
+        r = sok_tcp_send(c, &iov, 1, sok_host_now(s->host));
+    } else if (len > 0) {
+        struct sok_slice slice = {buf, 0, (uint32_t)len};
+        r = sok_tcp_send_slice(c, slice, sok_host_now(s->host));
+    }
+    sok_buf_unref(buf);
+    s->host->dirty = true;
+    return r;
+}
+
+int sok_ping_send(struct sok_socket *s, const struct sok_addr *to, uint16_t seq, const void *data,
+    size_t len, uint8_t ttl)
+{
+    if (s->type != SOK_ECHO)
+        return SOK_EOPNOTSUPP;
+    s->host->dirty = true;
+    return sok_echo_send(
+        (struct sok_echo *)s->sock, to, seq, data, len, ttl, sok_host_now(s->host));
+}
+
+int sok_ping_recv(struct sok_socket *s, struct sok_ping_reply *out)
+{
+    if (s->type != SOK_ECHO)
+        return SOK_EOPNOTSUPP;
+    struct sok_echo_reply reply;
+    int64_t r;
+    do
+        r = sok_echo_recv((struct sok_echo *)s->sock, &reply, sok_host_now(s->host));
+    while (again(s, SOK_POLL_IN, &r));
+    if (r < 0)
+        return (int)r;
+    *out = (struct sok_ping_reply){
+        .from = reply.from,
+        .err = reply.err,
+        .seq = reply.seq,
+        .ttl = reply.ttl,
+        .icmp_type = reply.icmp_type,
+        .icmp_code = reply.icmp_code,
+        .rtt_ns = reply.rtt,
+        .len = reply.len,
+    };
+    return 0;
+}
