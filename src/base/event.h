@@ -125,23 +125,23 @@ enum sok_drop {
 
 // What a received frame did; several may apply. X(name, text). Amounts are in the packet event.
 #define SOK_EFFECTS(X)                                                                             \
-    X(OPENED, "opens")                         /* SYN took us to SYN-RECEIVED */                   \
-    X(ESTABLISHED, "handshake done")           /* */                                               \
-    X(ACKED, "acks %u")                        /* acked bytes */                                   \
-    X(DATA, "%u new bytes")                    /* data bytes, in order */                          \
-    X(HELD, "%u bytes early, held")            /* data bytes, out of order */                      \
-    X(DUPLICATE, "nothing new")                /* data already had */                              \
-    X(DUP_ACK, "duplicate ack")                /* */                                               \
-    X(SACKED, "sacks %u")                      /* newly sacked bytes, in acked */                  \
-    X(WINDOW, "window now %u")                 /* window bytes */                                  \
-    X(PEER_CLOSED, "peer closed")              /* in-order FIN */                                  \
-    X(CLOSE_ACKED, "acks close")               /* */                                               \
-    X(RESET, "reset")                          /* connection ended by RST */                       \
-    X(REFUSED, "refused")                      /* RST in SYN-SENT */                               \
-    X(SOFT_ERROR, "noted")                     /* ICMP error remembered */                         \
-    X(ANSWERED, "answer due")                  /* echo request, ARP request */                     \
-    X(LEARNED, "neighbour learned")            /* */                                               \
-    X(DELIVERED, "delivered")                  /* datagram, echo reply */
+    X(OPENED, "opens")               /* SYN took us to SYN-RECEIVED */                             \
+    X(ESTABLISHED, "handshake done") /* */                                                         \
+    X(ACKED, "acks %u")              /* acked bytes */                                             \
+    X(DATA, "%u new bytes")          /* data bytes, in order */                                    \
+    X(HELD, "%u bytes early, held")  /* data bytes, out of order */                                \
+    X(DUPLICATE, "nothing new")      /* data already had */                                        \
+    X(DUP_ACK, "duplicate ack")      /* */                                                         \
+    X(SACKED, "sacks %u")            /* newly sacked bytes, in acked */                            \
+    X(WINDOW, "window now %u")       /* window bytes */                                            \
+    X(PEER_CLOSED, "peer closed")    /* in-order FIN */                                            \
+    X(CLOSE_ACKED, "acks close")     /* */                                                         \
+    X(RESET, "reset")                /* connection ended by RST */                                 \
+    X(REFUSED, "refused")            /* RST in SYN-SENT */                                         \
+    X(SOFT_ERROR, "noted")           /* ICMP error remembered */                                   \
+    X(ANSWERED, "answer due")        /* echo request, ARP request */                               \
+    X(LEARNED, "neighbour learned")  /* */                                                         \
+    X(DELIVERED, "delivered")        /* datagram, echo reply */
 
 enum sok_effect_bit {
 #define SOK_X(name, text) SOK_EFFECT_BIT_##name,
@@ -295,9 +295,9 @@ struct sok_events {
     const struct sok_mem *mem;
     struct sok_event *ring;
     uint32_t cap, head, count; // cap is a power of two; head: the oldest
-    uint64_t popped; // position of the oldest
+    uint64_t popped;           // position of the oldest
     uint64_t lost;
-    bool on;              // somebody listens
+    bool on;                // somebody listens
     struct sok_event spare; // where sok_events_push() points when the ring is full
 };
 
@@ -306,10 +306,11 @@ void sok_events_free(struct sok_events *ev);
 // A zeroed slot at the end, to be filled by the caller; NULL when nobody listens. The pointer is valid
 // until the next push. The events of one sok_stack_input() are pushed after that frame's IN event, which
 // the stack fills in at the end (what the frame did) through sok_events_at().
-struct sok_event *sok_events_push(struct sok_events *ev, enum sok_event_kind kind, int64_t now,
-    uint32_t conn);
-// The position the next push will take, and the event at a position that has not been popped (NULL if
-// nobody listens or it did not fit).
+struct sok_event *sok_events_push(
+    struct sok_events *ev, enum sok_event_kind kind, int64_t now, uint32_t conn);
+// The position after the newest event: one that was just pushed, and did not return `spare`, is at
+// sok_events_next() - 1 (before the push that cannot be known: a LOST event may go first). And the event
+// at a position, until it is popped; NULL after that.
 uint64_t sok_events_next(const struct sok_events *ev);
 struct sok_event *sok_events_at(struct sok_events *ev, uint64_t position);
 bool sok_events_pop(struct sok_events *ev, struct sok_event *out);

@@ -14,13 +14,13 @@ enum sok_gso {
 };
 
 struct sok_frame_meta {
-    uint8_t gso;          // enum sok_gso
-    bool gso_ecn;         // CWR on the first frame only
-    bool csum_partial;    // the 16 bits at csum_start + csum_offset hold the sum of the pseudo header
-                          // only; the sum from csum_start to the end is still to be completed
-    bool csum_valid;      // received: the transport checksum has been verified by the link
-    uint16_t gso_size;    // payload bytes in each frame of a super-frame
-    uint16_t hdr_len;     // Ethernet + IP + TCP headers of a super-frame
+    uint8_t gso;       // enum sok_gso
+    bool gso_ecn;      // CWR on the first frame only
+    bool csum_partial; // the 16 bits at csum_start + csum_offset hold the sum of the pseudo header
+                       // only; the sum from csum_start to the end is still to be completed
+    bool csum_valid;   // received: the transport checksum has been verified by the link
+    uint16_t gso_size; // payload bytes in each frame of a super-frame
+    uint16_t hdr_len;  // Ethernet + IP + TCP headers of a super-frame
     uint16_t csum_start;  // from the start of the frame
     uint16_t csum_offset; // from csum_start
 };
@@ -44,17 +44,17 @@ struct sok_frame_out {
 
 // What a link tells the stack about itself when it is added.
 enum sok_link_cap {
-    SOK_LINK_CSUM = 1,      // completes csum_partial on the way out
-    SOK_LINK_TSO = 2,       // takes super-frames (implies CSUM)
-    SOK_LINK_POINT = 4,     // nobody else on it (a private TAP, mem, lan): no address probing
+    SOK_LINK_CSUM = 1,  // completes csum_partial on the way out
+    SOK_LINK_TSO = 2,   // takes super-frames (implies CSUM)
+    SOK_LINK_POINT = 4, // nobody else on it (a private TAP, mem, lan): no address probing
 };
 
 #define SOK_LINK_NAME_MAX 32
 struct sok_link_info {
     char name[SOK_LINK_NAME_MAX]; // for people: "tap0", "lan:a"
     uint8_t mac[6];
-    uint16_t mtu;     // IP bytes in a frame; 68 to 65535
-    uint32_t caps;    // enum sok_link_cap, or'ed
+    uint16_t mtu;  // IP bytes in a frame; 68 to 65535
+    uint32_t caps; // enum sok_link_cap, or'ed
 };
 
 #endif

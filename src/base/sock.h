@@ -11,18 +11,18 @@
 enum sok_sock_kind { SOK_SOCK_TCP, SOK_SOCK_TCP_LISTEN, SOK_SOCK_UDP, SOK_SOCK_ECHO };
 
 enum sok_ready {
-    SOK_READY_IN = 1,     // recv (or accept) gives data, end of stream, or an error
-    SOK_READY_OUT = 2,    // send takes at least one byte, or gives an error; connect has ended
-    SOK_READY_ERROR = 4,  // an error waits for sok_..._error()
-    SOK_READY_HUP = 8,    // both directions are over
+    SOK_READY_IN = 1,    // recv (or accept) gives data, end of stream, or an error
+    SOK_READY_OUT = 2,   // send takes at least one byte, or gives an error; connect has ended
+    SOK_READY_ERROR = 4, // an error waits for sok_..._error()
+    SOK_READY_HUP = 8,   // both directions are over
 };
 
 struct sok_sock {
-    uint8_t kind;         // enum sok_sock_kind
-    bool queued;          // on the queue of changed socks
-    uint32_t ready;       // enum sok_ready, or'ed
-    uint32_t id;          // the number shown in events, unique in a stack
-    void *user;           // the holder's own; the core never looks
+    uint8_t kind;                 // enum sok_sock_kind
+    bool queued;                  // on the queue of changed socks
+    uint32_t ready;               // enum sok_ready, or'ed
+    uint32_t id;                  // the number shown in events, unique in a stack
+    void *user;                   // the holder's own; the core never looks
     struct sok_sock *next, *prev; // in the queue of changed socks
 };
 

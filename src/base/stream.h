@@ -19,6 +19,7 @@ struct sok_stream_piece {
     struct sok_stream_piece *next;
     struct sok_slice slice;
     uint32_t room; // bytes free behind the slice, in a buffer of the stream's own; else 0
+    bool own;      // the buffer is one of the stream's own
 };
 
 struct sok_stream_run {
