@@ -36,16 +36,6 @@ struct sok_link {
 // Each opener gives 0 and *out, or a negative error and one line in err (ERR_MAX bytes) that says what to do.
 #define SOK_LINK_ERR_MAX 256
 
-// A link by the words of `--link`: "tap", "tap:NAME", "lan:NAME".
-struct sok_link_options {
-    const char *spec;
-    uint16_t mtu;   // 0: 1500
-    uint8_t mac[6]; // all zero: a random, locally administered one
-    bool offload;   // super-frames, and checksums left to the device, in both directions
-};
-int sok_link_open(
-    const struct sok_mem *mem, const struct sok_link_options *o, struct sok_link **out, char *err);
-
 struct sok_tap_options {
     const char *name; // NULL or "": the kernel chooses
     uint16_t mtu;     // 0: 1500

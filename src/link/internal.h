@@ -1,0 +1,44 @@
+// What the links share: making and freeing the object, frames into buffers, cutting, text of errors.
+#ifndef SOK_LINK_INTERNAL_H
+#define SOK_LINK_INTERNAL_H
+
+#include "link/link.h"
+
+// A link object of `size` bytes (struct sok_link first), zeroed, with fd -1 and a name. NULL: no memory.
+struct sok_link *sok_link_new(
+    const struct sok_mem *mem, size_t size, const struct sok_link_ops *ops);
+
+// Writes one line into err and returns code.
+int sok_link_fail(char *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// A MAC address of one station, locally administered: the given one, or random when it is all zero.
+void sok_link_mac(uint8_t out[6], const uint8_t given[6]);
+
+// Copies a gathered frame into one new buffer. 0 or SOK_ENOMEM.
+int sok_link_gather(
+    const struct sok_mem *mem, const struct sok_frame_out *in, struct sok_frame *out);
+
+// The same frame as a gather list of one piece, valid as long as the buffer.
+struct sok_frame_out sok_link_scatter(const struct sok_frame *frame);
+
+// Whether metadata from outside can be believed: all offsets inside the frame.
+bool sok_link_meta_ok(const struct sok_frame_meta *meta, const uint8_t *data, uint32_t len);
+
+// A first-in-first-out queue of frames that grows up to a limit.
+struct sok_link_queue {
+    struct sok_frame *ring;
+    unsigned cap, head, count;
+};
+// Takes the reference over. False: over the limit or no memory; the frame is the caller's still.
+bool sok_link_queue_put(struct sok_link_queue *q, const struct sok_mem *mem, unsigned limit,
+    const struct sok_frame *frame);
+bool sok_link_queue_take(struct sok_link_queue *q, struct sok_frame *out); // false: empty
+void sok_link_queue_free(struct sok_link_queue *q, const struct sok_mem *mem);
+
+// Cuts a frame for a receiver of these caps and queues the pieces; the frame's reference stays the
+// caller's. How many pieces were lost for want of room.
+unsigned sok_link_cut(const struct sok_mem *mem, const struct sok_frame_out *frame, uint32_t caps,
+    struct sok_link_queue *q, unsigned limit);
+
+#endif

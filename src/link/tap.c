@@ -1,0 +1,341 @@
+// A TAP device: the kernel's side is an ordinary Ethernet interface (which can stand in a bridge), ours
+// is this link. Every frame goes with a struct virtio_net_hdr, so that a 64 KB super-frame is one system
+// call in either direction and checksums are never computed between us and the kernel.
+//
+// Read first: Documentation/networking/tuntap.rst, the virtio specification section 5.1.6, the kernel's
+// include/linux/virtio_net.h (how an skb and the header become each other).
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "link/internal.h"
+
+#define ETH_HDR_LEN 14
+#define SUPER_MAX   (65535 + ETH_HDR_LEN + 4) // an IP packet, Ethernet, one VLAN tag
+#define VNET_LEN    ((int)sizeof(struct virtio_net_hdr))
+
+struct tap_link {
+    struct sok_link link;
+    struct sok_buf *rx; // what the next frame is read into
+    uint32_t rx_cap;
+    bool offload;
+};
+
+static void vnet_from_meta(const struct sok_frame_meta *m, struct virtio_net_hdr *h)
+{
+    *h = (struct virtio_net_hdr){0};
+    if (m->csum_partial) {
+        h->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+        h->csum_start = m->csum_start;
+        h->csum_offset = m->csum_offset;
+    }
+    if (m->gso != SOK_GSO_NONE) {
+        h->gso_type = m->gso == SOK_GSO_TCP6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+        if (m->gso_ecn)
+            h->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+        h->gso_size = m->gso_size;
+        h->hdr_len = m->hdr_len;
+    }
+}
+
+// False: not to be believed. The kernel's hdr_len is only a hint (what it has in one piece), so the
+// length of the headers is taken from TCP's own.
+static bool meta_from_vnet(
+    const struct virtio_net_hdr *h, const uint8_t *data, uint32_t len, struct sok_frame_meta *m)
+{
+    *m = (struct sok_frame_meta){0};
+    if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+        m->csum_partial = true;
+        m->csum_valid = true; // it never was on a wire
+        m->csum_start = h->csum_start;
+        m->csum_offset = h->csum_offset;
+    } else if (h->flags & VIRTIO_NET_HDR_F_DATA_VALID) {
+        m->csum_valid = true;
+    }
+    switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+    case VIRTIO_NET_HDR_GSO_NONE:
+        break;
+    case VIRTIO_NET_HDR_GSO_TCPV4:
+        m->gso = SOK_GSO_TCP4;
+        break;
+    case VIRTIO_NET_HDR_GSO_TCPV6:
+        m->gso = SOK_GSO_TCP6;
+        break;
+    default:
+        return false;
+    }
+    if (m->gso != SOK_GSO_NONE) {
+        m->gso_ecn = h->gso_type & VIRTIO_NET_HDR_GSO_ECN;
+        m->gso_size = h->gso_size;
+        if ((uint32_t)m->csum_start + 20 > len)
+            return false;
+        m->hdr_len = (uint16_t)(m->csum_start + 4 * (data[m->csum_start + 12] >> 4));
+    }
+    return sok_link_meta_ok(m, data, len);
+}
+
+// Whether the device still is there; writing to one that is merely down also gives EIO.
+static bool tap_gone(int fd)
+{
+    struct ifreq ifr = {0};
+    return ioctl(fd, TUNGETIFF, &ifr) < 0;
+}
+
+static int tap_error(struct sok_link *link, int error)
+{
+    if (error == EBADFD || error == EBADF || (error == EIO && tap_gone(link->fd)))
+        return SOK_ELINKDOWN;
+    return SOK_EIO;
+}
+
+static int tap_send(struct sok_link *link, const struct sok_frame_out *frame, int64_t now)
+{
+    struct tap_link *tap = (struct tap_link *)link;
+    struct virtio_net_hdr h;
+    struct iovec iov[SOK_OUT_IOV_MAX + 1];
+    int count = 0;
+    (void)now;
+    if (tap->offload) {
+        vnet_from_meta(&frame->meta, &h);
+        iov[count++] = (struct iovec){&h, sizeof(h)};
+    } else {
+        assert(!frame->meta.csum_partial && frame->meta.gso == SOK_GSO_NONE);
+    }
+    for (unsigned i = 0; i < frame->iov_count; i++)
+        iov[count++] = (struct iovec){(void *)(uintptr_t)frame->iov[i].base, frame->iov[i].len};
+    link->wants_out = false;
+    if (writev(link->fd, iov, count) >= 0)
+        return 0;
+    if (errno == EAGAIN || errno == EINTR) {
+        link->wants_out = true;
+        return SOK_EAGAIN;
+    }
+    int error = errno;
+    link->lost++;
+    return tap_error(link, error);
+}
+
+// A large frame is handed over in the buffer it was read into; a small one in a buffer of its own size,
+// so that what holds on to it does not hold 64 KB.
+static int tap_give(struct tap_link *tap, uint32_t len, struct sok_frame *frame)
+{
+    struct sok_buf *buf = tap->rx;
+    if (len < tap->rx_cap / 4) {
+        buf = sok_buf_new(tap->link.mem, len);
+        if (!buf)
+            return SOK_ENOMEM;
+        memcpy(buf->data, tap->rx->data, len);
+    } else {
+        tap->rx = NULL;
+    }
+    frame->buf = buf;
+    frame->off = 0;
+    frame->len = len;
+    return 0;
+}
+
+static int tap_recv(struct sok_link *link, struct sok_frame *frame, int64_t now)
+{
+    struct tap_link *tap = (struct tap_link *)link;
+    (void)now;
+    for (;;) {
+        if (!tap->rx)
+            tap->rx = sok_buf_new(link->mem, tap->rx_cap);
+        if (!tap->rx)
+            return SOK_EAGAIN; // it waits in the kernel until there is memory
+        struct virtio_net_hdr h = {0};
+        uint32_t extra = tap->offload ? sizeof(h) : 0;
+        struct iovec iov[2] = {{&h, sizeof(h)}, {tap->rx->data, tap->rx_cap}};
+        ssize_t n =
+            tap->offload ? readv(link->fd, iov, 2) : read(link->fd, tap->rx->data, tap->rx_cap);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return SOK_EAGAIN;
+        if (n < 0) {
+            int error = errno == EIO ? EBADFD : errno; // reading from one that is down just waits
+            return tap_error(link, error);
+        }
+        uint32_t len = n > (ssize_t)extra ? (uint32_t)n - extra : 0;
+        if (len > tap->rx_cap || !meta_from_vnet(&h, tap->rx->data, len, &frame->meta) ||
+            tap_give(tap, len, frame) < 0) {
+            link->lost++;
+            continue;
+        }
+        return 0;
+    }
+}
+
+static int64_t tap_deadline(const struct sok_link *link)
+{
+    (void)link;
+    return INT64_MAX;
+}
+
+static void tap_close(struct sok_link *link)
+{
+    struct tap_link *tap = (struct tap_link *)link;
+    sok_buf_unref(tap->rx);
+    close(link->fd);
+    sok_mem_free(link->mem, tap, sizeof(*tap));
+}
+
+static const struct sok_link_ops tap_ops = {tap_send, tap_recv, tap_deadline, tap_close};
+
+// ---- opening ----
+
+static int no_device(char *err)
+{
+    int error = errno;
+    if (error == EACCES || error == EPERM)
+        return sok_link_fail(err, SOK_EACCES,
+            "no permission for /dev/net/tun: a TAP needs root or CAP_NET_ADMIN (without: --link "
+            "lan:NAME)");
+    if (error == ENOENT || error == ENODEV || error == ENXIO)
+        return sok_link_fail(err, SOK_ENODEV,
+            "no /dev/net/tun here: load the driver (modprobe tun) or make the node");
+    return sok_link_fail(err, SOK_EIO, "/dev/net/tun does not open: %s", strerror(error));
+}
+
+static int no_interface(const char *name, bool existed, char *err)
+{
+    int error = errno;
+    const char *shown = *name ? name : "tap";
+    if (error == EPERM || error == EACCES)
+        return sok_link_fail(err, SOK_EACCES,
+            "%s: a TAP needs root or CAP_NET_ADMIN, or one made for you "
+            "(ip tuntap add dev %s mode tap user USER)",
+            shown, *name ? name : "NAME");
+    if (error == EBUSY)
+        return sok_link_fail(
+            err, SOK_EADDRINUSE, "%s is in use by another process: choose another name", shown);
+    if (error == EINVAL && existed)
+        return sok_link_fail(err, SOK_EADDRINUSE,
+            "%s is an interface already, and not a TAP: choose another name", shown);
+    if (error == EINVAL)
+        return sok_link_fail(err, SOK_EINVAL, "not a name for an interface: %s", shown);
+    return sok_link_fail(err, SOK_EIO, "no TAP %s: %s", shown, strerror(error));
+}
+
+static int tap_attach(int fd, const char *name, bool offload, char *got, char *err)
+{
+    struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0))};
+    memcpy(ifr.ifr_name, name, strlen(name));
+    bool existed = *name && if_nametoindex(name) != 0;
+    if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+        return no_interface(name, existed, err);
+    memcpy(got, ifr.ifr_name, IFNAMSIZ);
+    int len = VNET_LEN;
+    unsigned features = 0;
+    if (offload) {
+        if (ioctl(fd, TUNSETVNETHDRSZ, &len) < 0)
+            return sok_link_fail(err, SOK_EIO, "%s: no offload: %s", got, strerror(errno));
+        features = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+    }
+    // Also without offload: a TAP that somebody used before keeps what he set.
+    if (ioctl(fd, TUNSETOFFLOAD, features) < 0 && offload)
+        return sok_link_fail(err, SOK_EIO, "%s: no offload: %s", got, strerror(errno));
+    return 0;
+}
+
+// No address comes by itself, and so no router solicitation and no duplicate address detection.
+static void no_auto_address(const char *name)
+{
+    char path[96];
+    snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/addr_gen_mode", name);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return; // no IPv6 here
+    ssize_t written = write(fd, "1", 1);
+    (void)written;
+    close(fd);
+}
+
+static int tap_mtu(int s, const char *name, uint16_t wanted, uint16_t *out, char *err)
+{
+    struct ifreq ifr = {0};
+    memcpy(ifr.ifr_name, name, IFNAMSIZ);
+    if (ioctl(s, SIOCGIFMTU, &ifr) < 0)
+        return sok_link_fail(err, SOK_EIO, "%s: no MTU: %s", name, strerror(errno));
+    if (wanted != 0 && ifr.ifr_mtu != wanted) {
+        ifr.ifr_mtu = wanted;
+        if (ioctl(s, SIOCSIFMTU, &ifr) < 0)
+            return sok_link_fail(err, errno == EPERM ? SOK_EACCES : SOK_EINVAL,
+                "%s: no MTU of %u: %s", name, wanted, strerror(errno));
+    }
+    *out = (uint16_t)(ifr.ifr_mtu > 65535 ? 65535 : ifr.ifr_mtu);
+    return 0;
+}
+
+static int tap_up(int s, const char *name, char *err)
+{
+    struct ifreq ifr = {0};
+    memcpy(ifr.ifr_name, name, IFNAMSIZ);
+    if (ioctl(s, SIOCGIFFLAGS, &ifr) < 0)
+        return sok_link_fail(err, SOK_EIO, "%s: %s", name, strerror(errno));
+    if (ifr.ifr_flags & IFF_UP)
+        return 0;
+    no_auto_address(name);
+    ifr.ifr_flags |= IFF_UP;
+    if (ioctl(s, SIOCSIFFLAGS, &ifr) < 0)
+        return sok_link_fail(err, errno == EPERM ? SOK_EACCES : SOK_EIO,
+            "%s stays down: %s (ip link set %s up)", name, strerror(errno), name);
+    return 0;
+}
+
+static int tap_configure(struct tap_link *tap, const struct sok_tap_options *o, char *err)
+{
+    const char *name = o->name ? o->name : "";
+    char got[IFNAMSIZ] = "";
+    struct sok_link_info *info = &tap->link.info;
+    if (strlen(name) >= IFNAMSIZ)
+        return sok_link_fail(
+            err, SOK_EINVAL, "the name %s is too long: an interface has at most 15 letters", name);
+    bool existed = *name && if_nametoindex(name) != 0;
+    int s = -1;
+    int r = tap_attach(tap->link.fd, name, o->offload, got, err);
+    if (r < 0)
+        goto out;
+    s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (s < 0) {
+        r = sok_link_fail(err, SOK_EIO, "%s: no socket to set it up: %s", got, strerror(errno));
+        goto out;
+    }
+    // A TAP made beforehand keeps its MTU unless one is asked for.
+    r = tap_mtu(s, got, o->mtu ? o->mtu : (existed ? 0 : 1500), &info->mtu, err);
+    if (r == 0)
+        r = tap_up(s, got, err);
+    snprintf(info->name, sizeof(info->name), "%s", got);
+    info->caps = (o->offload ? SOK_LINK_CSUM | SOK_LINK_TSO : 0) | (existed ? 0 : SOK_LINK_POINT);
+out:
+    if (s >= 0)
+        close(s);
+    return r;
+}
+
+int sok_link_tap(
+    const struct sok_mem *mem, const struct sok_tap_options *o, struct sok_link **out, char *err)
+{
+    struct tap_link *tap = (struct tap_link *)sok_link_new(mem, sizeof(*tap), &tap_ops);
+    if (!tap)
+        return sok_link_fail(err, SOK_ENOMEM, "no memory for a link");
+    tap->offload = o->offload;
+    sok_link_mac(tap->link.info.mac, o->mac);
+    tap->link.fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    int r = tap->link.fd < 0 ? no_device(err) : tap_configure(tap, o, err);
+    if (r < 0) {
+        if (tap->link.fd >= 0)
+            close(tap->link.fd);
+        sok_mem_free(mem, tap, sizeof(*tap));
+        return r;
+    }
+    tap->rx_cap = o->offload ? SUPER_MAX : (uint32_t)tap->link.info.mtu + ETH_HDR_LEN + 4;
+    *out = &tap->link;
+    return 0;
+}
