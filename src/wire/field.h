@@ -1,0 +1,294 @@
+// Each header is described once: a field list (an X-macro) that expands to the struct in host byte order,
+// to _get and _put that compile to what one would write by hand, and to a table of rows that everything
+// else interprets (show, filters, Lua). A list looks like this:
+//
+//   #define SOK_UDP_FIELDS(N, B, P)
+//       N(P, sport, 16, DEC, SET, 53, NULL)      number: name, bits, shown as, SET or DERIVED, default, names
+//       B(P, hwsrc, 6, MAC, SET)                 bytes:  name, count, shown as, SET or DERIVED
+//   SOK_HEADER(udp, SOK_UDP_FIELDS, SOK_UDP_HDR_LEN)          in the header file
+//   SOK_HEADER_ROWS(udp, SOK_UDP_FIELDS)                      in the .c: `udp_rows`, for its sok_proto
+//
+// Fields follow each other as on the wire, most significant bit first, any width from 1 to 64 bits (a
+// number may touch 8 bytes at most); byte runs start on a byte. Names are Scapy's.
+#ifndef SOK_WIRE_FIELD_H
+#define SOK_WIRE_FIELD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include "base/bytes.h"
+
+// ---- rows ----
+
+enum sok_field_as {
+    SOK_AS_DEC,
+    SOK_AS_HEX,
+    SOK_AS_NAME,  // a number that has names (values); a number without a name is shown as one
+    SOK_AS_FLAGS, // each bit has a letter or word (values, by bit number)
+    SOK_AS_MAC,   // bytes
+    SOK_AS_IP4,   // a 32-bit number
+    SOK_AS_BYTES, // bytes, as hex
+};
+
+enum sok_field_how {
+    SOK_FIELD_SET,     // somebody chooses it
+    SOK_FIELD_DERIVED, // follows from the rest of the packet unless somebody insists
+};
+
+// Names of values, or of bits; the list ends with text NULL.
+struct sok_value {
+    uint64_t value;
+    const char *text;
+};
+
+struct sok_field {
+    const char *name;
+    const struct sok_value *values; // NULL: none
+    uint64_t initial;               // the default
+    uint32_t bit;                   // from the start of the header
+    uint32_t bits;
+    uint8_t as;      // enum sok_field_as
+    uint8_t how;     // enum sok_field_how
+    bool bytes;      // a run of bytes rather than a number
+    uint16_t member; // where it is in the struct
+    uint16_t size;   // and its bytes there
+};
+
+// One number of a header by its row. The header has at least (bit + bits + 7) / 8 bytes.
+uint64_t sok_field_get(const struct sok_field *f, const uint8_t *header);
+void sok_field_set(const struct sok_field *f, uint8_t *header, uint64_t value);
+// A field is usable when this many bytes of the header are there.
+static inline size_t sok_field_end(const struct sok_field *f)
+{
+    return (f->bit + f->bits + 7) / 8;
+}
+// The name of a value, or NULL.
+const char *sok_value_text(const struct sok_value *values, uint64_t value);
+
+// ---- protocols ----
+
+struct sok_proto;
+
+// Where a header found in `len` bytes ends, and what it says about the end of its payload.
+struct sok_extent {
+    size_t header;  // with options; at most len
+    size_t payload; // at most len - header; less when a length field says so (padding)
+    bool malformed; // the lengths in it contradict each other or what is there
+};
+
+// A kind of option: how the bytes after kind and length are read.
+struct sok_option_kind {
+    uint8_t kind;
+    const char *name;
+    const struct sok_field *fields; // NULL: bytes
+    uint8_t field_count;
+    bool repeats; // the fields come again until the option ends (SACK)
+};
+
+// "Comes where `under` has `value` in `field`."
+struct sok_bind {
+    const struct sok_proto *under;
+    const char *field;
+    uint64_t value;
+};
+
+struct sok_proto {
+    const char *name;  // Scapy's: "IP"
+    const char *title; // for a tree: "Internet Protocol version 4"
+    const struct sok_field *fields;
+    unsigned field_count;
+    uint16_t hdr_len; // the fixed part
+    // The rows of just this header where its layout depends on its contents (ICMP); NULL: `fields`.
+    const struct sok_field *(*view)(const uint8_t *p, size_t len, unsigned *count);
+    // Called with at least hdr_len bytes. NULL: the fixed part is all.
+    void (*measure)(const uint8_t *p, size_t len, struct sok_extent *out);
+    // Options between hdr_len and the header's end: kind, length, value (RFC 791, RFC 9293).
+    const struct sok_option_kind *options;
+    unsigned option_count;
+    const struct sok_bind *binds;
+    unsigned bind_count;
+};
+
+const struct sok_field *sok_proto_field(
+    const struct sok_proto *proto, const char *name); // NULL: none
+
+// ---- bits of big-endian words; everything folds when bit and bits are constants ----
+
+#define SOK_ALWAYS_INLINE static inline __attribute__((always_inline))
+
+SOK_ALWAYS_INLINE uint64_t sok_bits_mask(unsigned bits)
+{
+    return bits < 64 ? ((uint64_t)1 << bits) - 1 : UINT64_MAX;
+}
+
+SOK_ALWAYS_INLINE uint64_t sok_bits_load(const uint8_t *p, unsigned count)
+{
+    switch (count) {
+    case 1:
+        return p[0];
+    case 2:
+        return sok_get16(p);
+    case 3:
+        return sok_get24(p);
+    case 4:
+        return sok_get32(p);
+    case 5:
+        return (uint64_t)sok_get32(p) << 8 | p[4];
+    case 6:
+        return (uint64_t)sok_get32(p) << 16 | sok_get16(p + 4);
+    case 7:
+        return (uint64_t)sok_get32(p) << 24 | sok_get24(p + 4);
+    default:
+        return sok_get64(p);
+    }
+}
+
+SOK_ALWAYS_INLINE void sok_bits_store(uint8_t *p, unsigned count, uint64_t v)
+{
+    switch (count) {
+    case 0:
+        break;
+    case 1:
+        p[0] = (uint8_t)v;
+        break;
+    case 2:
+        sok_put16(p, (uint16_t)v);
+        break;
+    case 3:
+        sok_put24(p, (uint32_t)v);
+        break;
+    case 4:
+        sok_put32(p, (uint32_t)v);
+        break;
+    case 5:
+        sok_put32(p, (uint32_t)(v >> 8));
+        p[4] = (uint8_t)v;
+        break;
+    case 6:
+        sok_put32(p, (uint32_t)(v >> 16));
+        sok_put16(p + 4, (uint16_t)v);
+        break;
+    case 7:
+        sok_put32(p, (uint32_t)(v >> 24));
+        sok_put24(p + 4, (uint32_t)v);
+        break;
+    default:
+        sok_put64(p, v);
+        break;
+    }
+}
+
+SOK_ALWAYS_INLINE uint64_t sok_bits_get(const uint8_t *p, unsigned bit, unsigned bits)
+{
+    unsigned first = bit / 8, last = (bit + bits - 1) / 8;
+    unsigned below = 7 - (bit + bits - 1) % 8;
+    return sok_bits_load(p + first, last - first + 1) >> below & sok_bits_mask(bits);
+}
+
+// Puts fields in their order: a byte that starts with this field is overwritten, one that an earlier field
+// started keeps that field's bits.
+SOK_ALWAYS_INLINE void sok_bits_put(uint8_t *p, unsigned bit, unsigned bits, uint64_t v)
+{
+    unsigned first = bit / 8, last = (bit + bits - 1) / 8;
+    unsigned below = 7 - (bit + bits - 1) % 8;
+    uint64_t shifted = (v & sok_bits_mask(bits)) << below;
+    if (bit % 8 == 0) {
+        sok_bits_store(p + first, last - first + 1, shifted);
+    } else {
+        p[first] = (uint8_t)(p[first] | shifted >> 8 * (last - first));
+        sok_bits_store(p + first + 1, last - first, shifted);
+    }
+}
+
+// ---- expansions ----
+
+// The smallest unsigned type for a number of bits.
+#define SOK_FIELD_TYPE(bits)                                                                       \
+    __typeof__(__builtin_choose_expr((bits) <= 8, (uint8_t)0,                                      \
+        __builtin_choose_expr((bits) <= 16, (uint16_t)0,                                           \
+            __builtin_choose_expr((bits) <= 32, (uint32_t)0, (uint64_t)0))))
+
+#define SOK_N_MEMBER(P, name, bits, as, how, initial, values) SOK_FIELD_TYPE(bits) name;
+#define SOK_B_MEMBER(P, name, count, as, how)                 uint8_t name[count];
+
+// A struct whose byte offsets are the header's bit offsets.
+#define SOK_N_LAYOUT(P, name, bits, as, how, initial, values) uint8_t name[bits];
+#define SOK_B_LAYOUT(P, name, count, as, how)                 uint8_t name[(count)*8];
+#define SOK_BIT_OF(P, name)                                   ((unsigned)offsetof(struct sok_##P##_layout, name))
+
+#define SOK_N_CHECK(P, name, bits, as, how, initial, values)                                       \
+    _Static_assert((bits) >= 1 && SOK_BIT_OF(P, name) % 8 + (bits) <= 64, #name ": too wide");
+#define SOK_B_CHECK(P, name, count, as, how)                                                       \
+    _Static_assert(SOK_BIT_OF(P, name) % 8 == 0, #name ": bytes start on a byte");
+
+#define SOK_N_GET(P, name, bits, as, how, initial, values)                                         \
+    h->name = (SOK_FIELD_TYPE(bits))sok_bits_get(p, SOK_BIT_OF(P, name), bits);
+#define SOK_B_GET(P, name, count, as, how) memcpy(h->name, p + SOK_BIT_OF(P, name) / 8, count);
+
+#define SOK_N_PUT(P, name, bits, as, how, initial, values)                                         \
+    sok_bits_put(p, SOK_BIT_OF(P, name), bits, h->name);
+#define SOK_B_PUT(P, name, count, as, how) memcpy(p + SOK_BIT_OF(P, name) / 8, h->name, count);
+
+#define SOK_N_DEFAULT(P, name, bits, as, how, initial, values) .name = (initial),
+#define SOK_B_DEFAULT(P, name, count, as, how)                 .name = {0},
+
+#define SOK_N_ROW(P, name_, bits_, as_, how_, initial_, values_)                                   \
+    {.name = #name_,                                                                               \
+        .values = (values_),                                                                       \
+        .initial = (initial_),                                                                     \
+        .bit = SOK_BIT_OF(P, name_),                                                               \
+        .bits = (bits_),                                                                           \
+        .as = SOK_AS_##as_,                                                                        \
+        .how = SOK_FIELD_##how_,                                                                   \
+        .member = offsetof(struct sok_##P##_hdr, name_),                                           \
+        .size = sizeof((struct sok_##P##_hdr *)0)->name_},
+#define SOK_B_ROW(P, name_, count_, as_, how_)                                                     \
+    {.name = #name_,                                                                               \
+        .bit = SOK_BIT_OF(P, name_),                                                               \
+        .bits = (count_)*8,                                                                        \
+        .as = SOK_AS_##as_,                                                                        \
+        .how = SOK_FIELD_##how_,                                                                   \
+        .bytes = true,                                                                             \
+        .member = offsetof(struct sok_##P##_hdr, name_),                                           \
+        .size = (count_)},
+
+// struct sok_P_hdr, sok_P_hdr_get(p, h), sok_P_hdr_put(p, h), sok_P_hdr_default().
+#define SOK_HEADER(P, FIELDS, LEN)                                                                 \
+    struct sok_##P##_hdr {                                                                         \
+        FIELDS(SOK_N_MEMBER, SOK_B_MEMBER, P)                                                      \
+    };                                                                                             \
+    struct sok_##P##_layout {                                                                      \
+        FIELDS(SOK_N_LAYOUT, SOK_B_LAYOUT, P)                                                      \
+    };                                                                                             \
+    _Static_assert(sizeof(struct sok_##P##_layout) == 8 * (LEN), #P ": fields cover the header");  \
+    FIELDS(SOK_N_CHECK, SOK_B_CHECK, P)                                                            \
+    static inline void sok_##P##_hdr_get(                                                          \
+        const uint8_t *restrict p, struct sok_##P##_hdr *restrict h)                               \
+    {                                                                                              \
+        FIELDS(SOK_N_GET, SOK_B_GET, P)                                                            \
+    }                                                                                              \
+    static inline void sok_##P##_hdr_put(                                                          \
+        uint8_t *restrict p, const struct sok_##P##_hdr *restrict h)                               \
+    {                                                                                              \
+        FIELDS(SOK_N_PUT, SOK_B_PUT, P)                                                            \
+    }                                                                                              \
+    static inline struct sok_##P##_hdr sok_##P##_hdr_default(void)                                 \
+    {                                                                                              \
+        return (struct sok_##P##_hdr){FIELDS(SOK_N_DEFAULT, SOK_B_DEFAULT, P)};                    \
+    }                                                                                              \
+    /* With bounds: false when the fixed part is not all there. */                                 \
+    static inline bool sok_##P##_get(const uint8_t *p, size_t len, struct sok_##P##_hdr *h)        \
+    {                                                                                              \
+        if (len < (LEN))                                                                           \
+            return false;                                                                          \
+        sok_##P##_hdr_get(p, h);                                                                   \
+        return true;                                                                               \
+    }
+
+#define SOK_HEADER_ROWS(P, FIELDS)                                                                 \
+    static const struct sok_field P##_rows[] = {FIELDS(SOK_N_ROW, SOK_B_ROW, P)};
+
+#define SOK_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif

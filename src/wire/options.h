@@ -1,0 +1,52 @@
+// The options of IPv4 (RFC 791) and TCP (RFC 9293 section 3.1) share one form: kind 0 ends the list, kind 1
+// is one byte, all others are kind, length (of all of it), value. This walks them: bounded, and never past
+// the end, whatever the lengths say.
+#ifndef SOK_WIRE_OPTIONS_H
+#define SOK_WIRE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SOK_OPTION_END 0
+#define SOK_OPTION_NOP 1
+
+struct sok_options {
+    const uint8_t *at;
+    size_t left;
+    bool malformed; // a length of 0 or 1, or past the end; the walk stopped there
+};
+
+struct sok_option {
+    uint8_t kind;
+    uint8_t len;         // of the value
+    const uint8_t *data; // the value
+};
+
+static inline struct sok_options sok_options(const uint8_t *p, size_t len)
+{
+    return (struct sok_options){.at = p, .left = len};
+}
+
+// The next option; NOP and END are given too. False after END, at the end, or when malformed.
+static inline bool sok_option_next(struct sok_options *o, struct sok_option *out)
+{
+    if (o->left == 0)
+        return false;
+    uint8_t kind = o->at[0];
+    size_t len = 1;
+    if (kind != SOK_OPTION_END && kind != SOK_OPTION_NOP) {
+        len = o->left > 1 ? o->at[1] : 0;
+        if (len < 2 || len > o->left) {
+            o->malformed = true;
+            return false;
+        }
+    }
+    size_t head = len > 1 ? 2 : 1;
+    *out = (struct sok_option){.kind = kind, .len = (uint8_t)(len - head), .data = o->at + head};
+    o->at += len;
+    o->left = kind == SOK_OPTION_END ? 0 : o->left - len;
+    return true;
+}
+
+#endif
