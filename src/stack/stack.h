@@ -27,19 +27,22 @@ struct sok_echo; // first member: struct sok_sock
 #define SOK_STACK_SETTINGS(X)                                                                      \
     X(arp_retry, "ns", 1 * SOK_S, SOK_MS, 60 * SOK_S, "between ARP requests (RFC 1122 2.3.2.1)")   \
     X(arp_tries, "count", 3, 1, 255, "ARP requests until a neighbour is given up")                 \
-    X(arp_fresh, "ns", 30 * SOK_S, SOK_S, 86400 * SOK_S, "an answer is good for, unless confirmed") \
+    X(arp_fresh, "ns", 30 * SOK_S, SOK_S, 86400 * SOK_S,                                           \
+        "an answer is good for, unless confirmed")                                                 \
     X(arp_table_max, "count", 1024, 1, 1048576, "neighbours known, most")                          \
     X(arp_queue_max, "count", 16, 0, 1024, "packets that wait for one neighbour, most")            \
     X(ttl, "count", 64, 1, 255, "time to live")                                                    \
-    X(icmp_interval, "ns", 1 * SOK_MS, 0, 60 * SOK_S, "least time between ICMP errors to one host") \
+    X(icmp_interval, "ns", 1 * SOK_MS, 0, 60 * SOK_S,                                              \
+        "least time between ICMP errors to one host")                                              \
     X(udp_queue, "bytes", 212992, 2048, 1073741824, "received datagrams that wait in one socket")  \
     X(out_queue_max, "count", 512, 1, 65536, "packets that wait on one link, TCP data aside")
 
 struct sok_stack_config {
     size_t size; // sizeof(struct sok_stack_config)
     struct sok_mem mem;
-    uint8_t seed[16]; // of everything random: ISNs, ports, ids, hashing. Unpredictable in production.
-    bool events;      // somebody will drain sok_stack_event()
+    uint8_t
+        seed[16]; // of everything random: ISNs, ports, ids, hashing. Unpredictable in production.
+    bool events;  // somebody will drain sok_stack_event()
     struct sok_tcp_config tcp;
 #define SOK_X(name, unit, def, min, max, help) int64_t name;
     SOK_STACK_SETTINGS(SOK_X)
@@ -47,80 +50,94 @@ struct sok_stack_config {
 };
 void sok_stack_config_default(struct sok_stack_config *config);
 // Sets one value of the stack's or TCP's settings from text. NULL, or a message to show.
-const char *sok_stack_config_set(struct sok_stack_config *config, const char *name, const char *value);
-const struct sok_setting *sok_stack_settings(size_t *count); // the stack's own; offset in sok_stack_config
+const char *sok_stack_config_set(
+    struct sok_stack_config *config, const char *name, const char *value);
+const struct sok_setting *sok_stack_settings(
+    size_t *count); // the stack's own; offset in sok_stack_config
 
 int sok_stack_new(const struct sok_stack_config *config, struct sok_stack **out);
 void sok_stack_free(struct sok_stack *stack); // everything goes, without a packet
 
-#define SOK_STACK_LINKS_MAX     16  // link 0 is the stack's own loopback
-#define SOK_STACK_ADDRS_MAX     64
-#define SOK_STACK_ROUTES_MAX    256
-int sok_stack_link_add(struct sok_stack *stack, const struct sok_link_info *info); // its index, 1 and up
+#define SOK_STACK_LINKS_MAX  16 // link 0 is the stack's own loopback
+#define SOK_STACK_ADDRS_MAX  64
+#define SOK_STACK_ROUTES_MAX 256
+int sok_stack_link_add(
+    struct sok_stack *stack, const struct sok_link_info *info); // its index, 1 and up
 const struct sok_link_info *sok_stack_link(const struct sok_stack *stack, uint8_t link);
 // Adds an address and the route to its network.
-int sok_stack_addr_add(struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len);
+int sok_stack_addr_add(
+    struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len);
 // gateway :: : on-link.
 int sok_stack_route_add(struct sok_stack *stack, struct sok_addr net, unsigned prefix_len,
     struct sok_addr gateway, uint8_t link);
 // A neighbour that is known for ever and never asked for.
-int sok_stack_neighbour_add(struct sok_stack *stack, uint8_t link, struct sok_addr addr, const uint8_t mac[6]);
+int sok_stack_neighbour_add(
+    struct sok_stack *stack, uint8_t link, struct sok_addr addr, const uint8_t mac[6]);
 
 // ---- frames and time ----
 
-void sok_stack_input(struct sok_stack *stack, uint8_t link, const struct sok_frame *frame, int64_t now);
+void sok_stack_input(
+    struct sok_stack *stack, uint8_t link, const struct sok_frame *frame, int64_t now);
 // The same from plain bytes, copied: for tests and small embedders. 0 or SOK_ENOMEM.
-int sok_stack_input_bytes(struct sok_stack *stack, uint8_t link, const void *data, size_t len, int64_t now);
+int sok_stack_input_bytes(
+    struct sok_stack *stack, uint8_t link, const void *data, size_t len, int64_t now);
 
 // The next frame for a link; false: none. `out` stays valid until the next call into the stack. Frames
 // respect the link's caps: without TSO super-frames come out cut, without CSUM sums come out complete.
-bool sok_stack_output(struct sok_stack *stack, uint8_t link, int64_t now, struct sok_frame_out *out);
+bool sok_stack_output(
+    struct sok_stack *stack, uint8_t link, int64_t now, struct sok_frame_out *out);
 
 void sok_stack_advance(struct sok_stack *stack, int64_t now);
 int64_t sok_stack_deadline(const struct sok_stack *stack); // SOK_TIME_NEVER: none
 
 bool sok_stack_event(struct sok_stack *stack, struct sok_event *event);
 void sok_stack_events_on(struct sok_stack *stack, bool on);
-struct sok_sock *sok_stack_changed(struct sok_stack *stack); // a sock whose readiness changed; NULL: none
+struct sok_sock *sok_stack_changed(
+    struct sok_stack *stack); // a sock whose readiness changed; NULL: none
 
 // ---- calls; 0 or a count, or a negative enum sok_err ----
 
 // TCP: what needs a route is here, the rest is tcp/tcp.h on the handle. local may be NULL.
 int sok_stack_connect(struct sok_stack *stack, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, int64_t now, struct sok_tcp_conn **out);
-int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, int backlog, int64_t now,
-    struct sok_tcp_listener **out);
+int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
+    int64_t now, struct sok_tcp_listener **out);
 struct sok_tcp *sok_stack_tcp(struct sok_stack *stack);
 
 // UDP (RFC 768). local.port 0: one is chosen. EADDRINUSE, EADDRNOTAVAIL.
 int sok_udp_open(struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out);
-int sok_udp_connect(struct sok_udp *u, const struct sok_endpoint *remote); // a peer for send; errors come
+int sok_udp_connect(
+    struct sok_udp *u, const struct sok_endpoint *remote); // a peer for send; errors come
 int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
-    const struct sok_endpoint *to, int64_t now); // to NULL: the connected peer. EMSGSIZE over the MTU
+    const struct sok_endpoint *to,
+    int64_t now); // to NULL: the connected peer. EMSGSIZE over the MTU
 // One datagram; longer ones are cut, the result is the length copied. EAGAIN: none.
-int64_t sok_udp_recvfrom(struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from, int64_t now);
-int sok_udp_error(struct sok_udp *u); // takes the pending error (port unreachable on a connected socket)
+int64_t sok_udp_recvfrom(
+    struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from, int64_t now);
+int sok_udp_error(
+    struct sok_udp *u); // takes the pending error (port unreachable on a connected socket)
 struct sok_endpoint sok_udp_local(const struct sok_udp *u);
 void sok_udp_close(struct sok_udp *u);
 
 // ICMP echo (RFC 792): one socket is one identifier.
 struct sok_echo_reply {
     struct sok_addr from;
-    int err;        // 0: an echo reply; else an error about this echo: EHOSTUNREACH, ENETUNREACH, ...
+    int err; // 0: an echo reply; else an error about this echo: EHOSTUNREACH, ENETUNREACH, ...
     uint16_t seq;
     uint8_t ttl;
     uint8_t icmp_type, icmp_code;
-    int64_t rtt;    // ns
-    uint32_t len;   // payload bytes of the reply
+    int64_t rtt;  // ns
+    uint32_t len; // payload bytes of the reply
 };
 int sok_echo_open(struct sok_stack *stack, struct sok_echo **out);
-int sok_echo_send(struct sok_echo *e, const struct sok_addr *to, uint16_t seq, const void *data, size_t len,
-    uint8_t ttl, int64_t now); // ttl 0: default
+int sok_echo_send(struct sok_echo *e, const struct sok_addr *to, uint16_t seq, const void *data,
+    size_t len, uint8_t ttl, int64_t now);                                      // ttl 0: default
 int sok_echo_recv(struct sok_echo *e, struct sok_echo_reply *out, int64_t now); // EAGAIN: none
 void sok_echo_close(struct sok_echo *e);
 
 // ---- for tests and views ----
-void sok_stack_counts(const struct sok_stack *stack, struct sok_tcp_counts *out); // drops of all layers
-const char *sok_stack_check(const struct sok_stack *stack); // as sok_tcp_check
+void sok_stack_counts(
+    const struct sok_stack *stack, struct sok_tcp_counts *out); // drops of all layers
+const char *sok_stack_check(const struct sok_stack *stack);     // as sok_tcp_invariants
 
 #endif

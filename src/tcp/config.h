@@ -3,6 +3,7 @@
 #ifndef SOK_TCP_CONFIG_H
 #define SOK_TCP_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,7 +63,12 @@ struct sok_setting {
 };
 const struct sok_setting *sok_tcp_settings(size_t *count);
 
-// Sets one value from text ("rto_min", "50ms"). 0, or a message to show; nothing changes on failure.
+// Sets one value of a table's struct from text. NULL, or what is wrong with it, to be put behind the
+// name; nothing changes then.
+const char *sok_setting_set(const struct sok_setting *rows, size_t count, void *config,
+    const char *name, const char *value);
+
+// The same for TCP's own table: ("rto_min", "50ms").
 const char *sok_tcp_config_set(struct sok_tcp_config *config, const char *name, const char *value);
 
 #endif

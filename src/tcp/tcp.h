@@ -36,8 +36,8 @@ struct sok_tcp_path {
 };
 
 // Looks a path up; source may be :: to have one chosen. 0 or SOK_ENETUNREACH, SOK_EADDRNOTAVAIL. Pure.
-typedef int (*sok_tcp_route_fn)(
-    void *ctx, const struct sok_addr *source, const struct sok_endpoint *to, struct sok_tcp_path *out);
+typedef int (*sok_tcp_route_fn)(void *ctx, const struct sok_addr *source,
+    const struct sok_endpoint *to, struct sok_tcp_path *out);
 
 struct sok_tcp_env {
     const struct sok_mem *mem;
@@ -49,7 +49,8 @@ struct sok_tcp_env {
     uint8_t secret[16]; // keys ISNs (RFC 6528), ports (RFC 6056), timestamps, hashing
 };
 
-int sok_tcp_new(const struct sok_tcp_config *config, const struct sok_tcp_env *env, struct sok_tcp **out);
+int sok_tcp_new(
+    const struct sok_tcp_config *config, const struct sok_tcp_env *env, struct sok_tcp **out);
 void sok_tcp_free(struct sok_tcp *tcp); // every connection goes, without a packet
 struct sok_tcp_config *sok_tcp_config(struct sok_tcp *tcp); // later connections take changes
 
@@ -105,12 +106,13 @@ bool sok_tcp_output(struct sok_tcp *tcp, uint8_t link, int64_t now, struct sok_t
 // The next hop is being resolved: all who wait for it step aside until one of the two calls after.
 void sok_tcp_park(struct sok_tcp *tcp, uint8_t link, int64_t now);
 void sok_tcp_unpark(struct sok_tcp *tcp, uint8_t link, const struct sok_addr *next_hop);
-void sok_tcp_unreachable(struct sok_tcp *tcp, uint8_t link, const struct sok_addr *next_hop, int err,
-    int64_t now);
+void sok_tcp_unreachable(
+    struct sok_tcp *tcp, uint8_t link, const struct sok_addr *next_hop, int err, int64_t now);
 // An ICMP error quoted a segment of ours (RFC 9293 3.9.2.2, RFC 5927). True if it concerns a connection
 // and quotes a sequence number in flight.
-bool sok_tcp_icmp(struct sok_tcp *tcp, const struct sok_endpoint *local, const struct sok_endpoint *remote,
-    uint32_t seq, int err, bool hard, uint32_t *conn, int64_t now);
+bool sok_tcp_icmp(struct sok_tcp *tcp, const struct sok_endpoint *local,
+    const struct sok_endpoint *remote, uint32_t seq, int err, bool hard, uint32_t *conn,
+    int64_t now);
 
 void sok_tcp_advance(struct sok_tcp *tcp, int64_t now);
 int64_t sok_tcp_deadline(const struct sok_tcp *tcp);
@@ -118,17 +120,20 @@ int64_t sok_tcp_deadline(const struct sok_tcp *tcp);
 // ---- calls (RFC 9293 section 3.9.1); each returns 0 or a count, or a negative enum sok_err ----
 
 // Active OPEN. local.port 0: one is chosen (RFC 6056). The path is what the stack found.
-int sok_tcp_connect(struct sok_tcp *tcp, const struct sok_endpoint *local, const struct sok_endpoint *remote,
-    const struct sok_tcp_path *path, int64_t now, struct sok_tcp_conn **out);
+int sok_tcp_connect(struct sok_tcp *tcp, const struct sok_endpoint *local,
+    const struct sok_endpoint *remote, const struct sok_tcp_path *path, int64_t now,
+    struct sok_tcp_conn **out);
 // Passive OPEN. local.addr :: takes every address.
 int sok_tcp_listen(struct sok_tcp *tcp, const struct sok_endpoint *local, int backlog, int64_t now,
     struct sok_tcp_listener **out);
-int sok_tcp_accept(struct sok_tcp_listener *l, int64_t now, struct sok_tcp_conn **out); // EAGAIN: none yet
+int sok_tcp_accept(
+    struct sok_tcp_listener *l, int64_t now, struct sok_tcp_conn **out); // EAGAIN: none yet
 void sok_tcp_listener_close(struct sok_tcp_listener *l, int64_t now);
 struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l);
 
 // SEND: copies as much as fits. SOK_EAGAIN: buffer full; READY_OUT comes.
-int64_t sok_tcp_send(struct sok_tcp_conn *c, const struct sok_iov *iov, unsigned count, int64_t now);
+int64_t sok_tcp_send(
+    struct sok_tcp_conn *c, const struct sok_iov *iov, unsigned count, int64_t now);
 // SEND without a copy: takes a reference; all or SOK_EAGAIN. The bytes must not change until acked.
 int64_t sok_tcp_send_slice(struct sok_tcp_conn *c, struct sok_slice data, int64_t now);
 // Room a send would take now.
@@ -140,7 +145,8 @@ int64_t sok_tcp_recv(struct sok_tcp_conn *c, void *data, size_t len, int64_t now
 int64_t sok_tcp_peek(struct sok_tcp_conn *c, struct sok_iov *iov, unsigned *count);
 void sok_tcp_consume(struct sok_tcp_conn *c, size_t bytes, int64_t now);
 
-int sok_tcp_shutdown(struct sok_tcp_conn *c, int64_t now); // no more to send: FIN after what is queued
+int sok_tcp_shutdown(
+    struct sok_tcp_conn *c, int64_t now); // no more to send: FIN after what is queued
 // CLOSE: the handle is gone for the caller; queued data and FIN are still delivered. With unread data
 // the peer is reset (SHLD-3).
 void sok_tcp_close(struct sok_tcp_conn *c, int64_t now);
@@ -151,7 +157,7 @@ enum sok_tcp_state sok_tcp_state(const struct sok_tcp_conn *c);
 struct sok_endpoint sok_tcp_local(const struct sok_tcp_conn *c);
 struct sok_endpoint sok_tcp_remote(const struct sok_tcp_conn *c);
 
-enum sok_tcp_option {
+enum sok_tcp_sockopt {
     SOK_TCP_NODELAY,     // 0, 1
     SOK_TCP_CORK,        // 0, 1: only full segments, until uncorked or 200 ms
     SOK_TCP_KEEPALIVE,   // 0, 1
@@ -163,17 +169,17 @@ enum sok_tcp_option {
     SOK_TCP_USER_TIMEOUT, // ns; 0: config r2
     SOK_TCP_QUICKACK,     // 1: acknowledge at once for a while
 };
-int sok_tcp_set(struct sok_tcp_conn *c, enum sok_tcp_option option, int64_t value, int64_t now);
-int sok_tcp_get(const struct sok_tcp_conn *c, enum sok_tcp_option option, int64_t *value);
+int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t value, int64_t now);
+int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t *value);
 
 struct sok_tcp_info {
     enum sok_tcp_state state;
-    int64_t srtt, rttvar, rto;               // ns
-    uint32_t cwnd, ssthresh;                 // bytes
-    uint32_t snd_mss, rcv_mss;               // bytes
-    uint32_t snd_wnd, rcv_wnd;               // bytes, scaled
-    uint32_t snd_queued, snd_unacked;        // bytes in the send buffer; of these on the way
-    uint32_t rcv_queued, rcv_early;          // bytes ready to be read; held out of order
+    int64_t srtt, rttvar, rto;        // ns
+    uint32_t cwnd, ssthresh;          // bytes
+    uint32_t snd_mss, rcv_mss;        // bytes
+    uint32_t snd_wnd, rcv_wnd;        // bytes, scaled
+    uint32_t snd_queued, snd_unacked; // bytes in the send buffer; of these on the way
+    uint32_t rcv_queued, rcv_early;   // bytes ready to be read; held out of order
     uint64_t bytes_sent, bytes_again, bytes_acked, bytes_received;
     uint64_t segments_in, segments_out;
     uint32_t timeouts, fast_retransmits;
@@ -191,6 +197,6 @@ void sok_tcp_counts(const struct sok_tcp *tcp, struct sok_tcp_counts *out);
 
 // Walks the invariants of every connection (sequence space, window, queues, memory, timers). NULL: all
 // hold; else what is wrong, in static storage of the stack. For simulation and fuzzing.
-const char *sok_tcp_check(const struct sok_tcp *tcp);
+const char *sok_tcp_invariants(const struct sok_tcp *tcp);
 
 #endif

@@ -1,0 +1,211 @@
+// The ACK field: RFC 9293 section 3.10.7.4, fifth. Cumulative and selective acknowledgments take records
+// off the scoreboard and give RTT samples; what follows from that for loss and cwnd is in loss.c.
+#include "tcp/internal.h"
+
+// RFC 7323 section 4.3: the timestamp to echo is that of the segment at the left edge of what was acked.
+static void take_timestamp(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
+{
+    if (c->ts_ok && in->o.has_ts && sok_seq_le(in->h.seq, c->last_ack_sent) &&
+        sok_seq_ge(in->o.tsval, c->ts_recent)) {
+        c->ts_recent = in->o.tsval;
+        c->ts_recent_at = in->now;
+    }
+}
+
+// A window worth mentioning: nothing else happened in this segment, or it was closed before.
+void sok_tcp_take_window(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
+{
+    bool newer = sok_seq_lt(c->snd_wl1, in->h.seq) ||
+                 (c->snd_wl1 == in->h.seq && sok_seq_le(c->snd_wl2, in->h.ack));
+    if (!newer) { // U19
+        return;
+    }
+    if (in->wnd != c->snd_wnd && (c->snd_wnd == 0 || in->wnd == 0 || in->out->acked == 0)) {
+        in->out->effects |= SOK_EFFECT_WINDOW;
+        in->out->window = in->wnd;
+    }
+    if (in->wnd > c->snd_wnd || in->h.ack != c->snd_wl2) {
+        sok_tcp_want_output(c);
+    }
+    c->snd_wnd = in->wnd;
+    c->snd_wl1 = in->h.seq;
+    c->snd_wl2 = in->h.ack;
+    c->max_snd_wnd = in->wnd > c->max_snd_wnd ? in->wnd : c->max_snd_wnd;
+    if (c->snd_wnd > c->snd_nxt - c->snd_una && sok_tcp_timer_armed(c, SOK_TCP_TIMER_PERSIST)) {
+        sok_tcp_timer_stop(c, SOK_TCP_TIMER_PERSIST);
+        c->backoff = 0;
+    }
+}
+
+// A record the peer has now: for the first time, not by both SACK and ACK.
+static void deliver(
+    struct sok_tcp_conn *c, const struct sok_tcp_sent *r, struct sok_tcp_delivery *d, int64_t now)
+{
+    if (!(r->flags & SOK_SENT_AGAIN) && d->sample == 0) { // the oldest not sent twice (Karn)
+        d->sample = now - r->at;
+    }
+    sok_tcp_delivered(c, r, now);
+}
+
+static void take_cumulative(
+    struct sok_tcp_conn *c, uint32_t ack, struct sok_tcp_delivery *d, int64_t now)
+{
+    struct sok_tcp_scoreboard *b = &c->sent;
+    bool again = false;
+    d->acked = ack - c->snd_una;
+    while (b->count > 0) {
+        struct sok_tcp_sent *r = sok_tcp_sent_at(b, 0);
+        if (sok_seq_le(ack, r->start)) {
+            break;
+        }
+        again |= (r->flags & SOK_SENT_AGAIN) != 0;
+        if (sok_seq_lt(ack, r->end)) {
+            sok_tcp_sent_trim(b, ack);
+            break;
+        }
+        if (!(r->flags & SOK_SENT_SACKED)) {
+            deliver(c, r, d, now);
+        }
+        sok_tcp_sent_pop(b);
+    }
+    if (again) { // the ACK may be for either copy
+        d->sample = 0;
+    }
+    if (b->count == 0) {
+        sok_tcp_sent_free(b, c->tcp->env.mem);
+    }
+    c->snd_una = ack;
+    uint32_t data_acked = sok_seq_lt(ack, c->sendq.end) ? ack : c->sendq.end;
+    c->bytes_acked += data_acked - c->sendq.start;
+    sok_tcp_sendq_drop(&c->sendq, c->tcp->env.mem, data_acked);
+}
+
+// One SACK block: records inside are marked, records across its edges are cut first.
+static void take_block(
+    struct sok_tcp_conn *c, uint32_t start, uint32_t end, struct sok_tcp_delivery *d, int64_t now)
+{
+    struct sok_tcp_scoreboard *b = &c->sent;
+    for (uint32_t i = sok_tcp_sent_find(b, start); i < b->count; i++) {
+        struct sok_tcp_sent *r = sok_tcp_sent_at(b, i);
+        if (sok_seq_ge(r->start, end)) {
+            return;
+        }
+        if (r->flags & SOK_SENT_SACKED) {
+            continue;
+        }
+        if (sok_seq_lt(r->start, start)) {
+            if (!sok_tcp_sent_split(b, c->tcp->env.mem, i, start)) {
+                return;
+            }
+            continue; // the part inside is the next record
+        }
+        if (sok_seq_gt(r->end, end) && !sok_tcp_sent_split(b, c->tcp->env.mem, i, end)) {
+            return;
+        }
+        r = sok_tcp_sent_at(b, i);
+        deliver(c, r, d, now);
+        d->sacked += r->end - r->start;
+        sok_tcp_sent_unmark(b, r, SOK_SENT_LOST);
+        sok_tcp_sent_mark(b, r, SOK_SENT_SACKED);
+    }
+}
+
+static void take_sacks(
+    struct sok_tcp_conn *c, const struct sok_tcp_in *in, struct sok_tcp_delivery *d)
+{
+    for (unsigned i = 0; c->sack_ok && i < in->o.sack_count; i++) {
+        uint32_t start = in->o.sack[i].start, end = in->o.sack[i].end;
+        bool sound =
+            sok_seq_lt(start, end) && sok_seq_ge(start, c->snd_una) && sok_seq_le(end, c->snd_nxt);
+        if (sound) { // a block below SND.UNA tells of a duplicate (RFC 2883)
+            take_block(c, start, end, d, in->now);
+        }
+    }
+}
+
+static void take_sample(
+    struct sok_tcp_conn *c, const struct sok_tcp_in *in, const struct sok_tcp_delivery *d)
+{
+    if (d->sample > 0) {
+        sok_tcp_rtt_sample(c, d->sample, in->now);
+    } else if (d->acked && c->ts_ok && in->o.has_ts && in->o.tsecr != 0) { // RFC 7323 4.1
+        uint32_t ms = sok_tcp_ts_now(c, in->now) - in->o.tsecr;
+        if (ms < 600000) {
+            sok_tcp_rtt_sample(c, (int64_t)ms * SOK_MS, in->now);
+        }
+    }
+}
+
+// RFC 5681 section 2, definition of a duplicate acknowledgment.
+static bool is_duplicate(const struct sok_tcp_conn *c, const struct sok_tcp_in *in)
+{
+    return in->h.ack == c->snd_una && c->snd_una != c->snd_nxt && in->data.len == 0 && !in->fin &&
+           in->wnd == c->snd_wnd;
+}
+
+// Our FIN has been acknowledged: 3.10.7.4, fifth, per state. False: the connection is gone.
+static bool close_acked(struct sok_tcp_conn *c, struct sok_tcp_in *in)
+{
+    in->out->effects |= SOK_EFFECT_CLOSE_ACKED;
+    switch (c->state) {
+    case SOK_TCP_FIN_WAIT_1:
+        sok_tcp_set_state(c, SOK_TCP_FIN_WAIT_2, in->now);
+        if (c->orphan) {
+            sok_tcp_timer_set(c, SOK_TCP_TIMER_FIN_WAIT_2, in->now + c->tcp->config.fin_wait_2);
+        }
+        return true;
+    case SOK_TCP_CLOSING:
+        sok_tcp_time_wait(c, in->now);
+        return true;
+    case SOK_TCP_LAST_ACK:
+        sok_tcp_over(c, 0, in->now);
+        return false;
+    default:
+        return true;
+    }
+}
+
+static bool acceptable(struct sok_tcp_conn *c, struct sok_tcp_in *in)
+{
+    if (sok_seq_gt(in->h.ack, c->snd_nxt)) { // U18
+        sok_tcp_challenge(c, in, SOK_DROP_TCP_FUTURE_ACK, SOK_REASON_ACK_CHALLENGE);
+        return false;
+    }
+    if (sok_seq_lt(in->h.ack, c->snd_una - c->max_snd_wnd)) { // U16, RFC 5961 section 5
+        sok_tcp_challenge(c, in, SOK_DROP_TCP_OLD_ACK, SOK_REASON_ACK_CHALLENGE);
+        return false;
+    }
+    return true;
+}
+
+bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
+{
+    struct sok_tcp_delivery d = {0};
+    uint32_t pipe_before = sok_tcp_pipe(c);
+    if (!acceptable(c, in)) {
+        return false;
+    }
+    take_timestamp(c, in);
+    bool duplicate = is_duplicate(c, in);
+    if (sok_seq_gt(in->h.ack, c->snd_una)) {
+        take_cumulative(c, in->h.ack, &d, in->now);
+        c->retries = 0;
+        c->soft_error = 0;
+    } else if (c->snd_wnd == 0) {
+        c->retries = 0; // closed, but alive (MUST-37)
+    }
+    take_sacks(c, in, &d);
+    take_sample(c, in, &d);
+    in->out->acked = d.acked ? d.acked : d.sacked;
+    in->out->effects |= d.acked ? SOK_EFFECT_ACKED : d.sacked ? SOK_EFFECT_SACKED : 0;
+    in->out->effects |= duplicate && !d.sacked ? SOK_EFFECT_DUP_ACK : 0;
+    sok_tcp_take_window(c, in);
+    if (d.acked || d.sacked || duplicate) {
+        sok_tcp_loss_on_ack(c, &d, pipe_before, duplicate, in->now);
+        sok_tcp_want_output(c);
+    }
+    if (d.acked && c->state != SOK_TCP_TIME_WAIT) {
+        sok_tcp_retransmit_arm(c, in->now); // RFC 6298 (5.2), (5.3)
+    }
+    return !(d.acked && sok_tcp_fin_acked(c)) || close_acked(c, in);
+}

@@ -1,0 +1,487 @@
+// The calls of an application (RFC 9293 section 3.9.1, processed as section 3.10 says), and the instance.
+#include <string.h>
+#include "tcp/cc.h"
+
+// ---- the instance ----
+
+int sok_tcp_new(
+    const struct sok_tcp_config *config, const struct sok_tcp_env *env, struct sok_tcp **out)
+{
+    struct sok_tcp *t = sok_mem_zalloc(env->mem, sizeof(*t));
+    if (!t) {
+        return SOK_ENOMEM;
+    }
+    t->config = *config;
+    t->env = *env;
+    sok_map_init(&t->conns, env->mem);
+    sok_map_init(&t->listeners, env->mem);
+    sok_timers_init(&t->timers, env->mem);
+    *out = t;
+    return 0;
+}
+
+void sok_tcp_free(struct sok_tcp *t)
+{
+    struct sok_map_iter it;
+    struct sok_map_node *n;
+    if (!t) {
+        return;
+    }
+    for (n = sok_map_begin(&t->conns, &it); n; n = sok_map_step(&t->conns, &it)) {
+        sok_tcp_conn_free(SOK_CONTAINER_OF(n, struct sok_tcp_conn, node));
+    }
+    for (n = sok_map_begin(&t->listeners, &it); n; n = sok_map_step(&t->listeners, &it)) {
+        sok_tcp_listener_close(SOK_CONTAINER_OF(n, struct sok_tcp_listener, node), 0);
+    }
+    sok_map_free(&t->conns);
+    sok_map_free(&t->listeners);
+    sok_timers_free(&t->timers);
+    sok_mem_free(t->env.mem, t, sizeof(*t));
+}
+
+struct sok_tcp_config *sok_tcp_config(struct sok_tcp *t)
+{
+    return &t->config;
+}
+
+// ---- telling ----
+
+static void told(
+    struct sok_tcp_conn *c, enum sok_call call, int64_t amount, int64_t result, int64_t now)
+{
+    struct sok_event *ev = sok_events_push(c->tcp->env.events, SOK_EVENT_CALL, now, c->sock.id);
+    if (ev) {
+        ev->call.call = (uint8_t)call;
+        ev->call.amount = amount;
+        ev->call.result = result;
+    }
+}
+
+// ---- OPEN ----
+
+static bool impossible_peer(const struct sok_endpoint *e)
+{
+    return e->port == 0 || sok_addr_is_any(e->addr) || sok_addr_is_multicast(e->addr) ||
+           (sok_addr_is_v4(e->addr) && sok_addr_to_v4(e->addr) == 0xffffffffu);
+}
+
+int sok_tcp_connect(struct sok_tcp *t, const struct sok_endpoint *local,
+    const struct sok_endpoint *remote, const struct sok_tcp_path *path, int64_t now,
+    struct sok_tcp_conn **out)
+{
+    struct sok_endpoint from = *local;
+    struct sok_tcp_conn *c;
+    if (impossible_peer(remote)) { // MUST-46
+        return SOK_EINVAL;
+    }
+    from.addr = path->source; // MUST-44, MUST-45
+    if (from.port == 0) {
+        int err = sok_tcp_pick_port(t, &from, remote);
+        if (err) {
+            return err;
+        }
+    } else if (sok_tcp_find(t, &from, remote)) {
+        return SOK_EADDRINUSE;
+    }
+    int err = sok_tcp_conn_new(t, &from, remote, path, now, &c);
+    if (err) {
+        return err;
+    }
+    struct sok_event *ev = sok_events_push(t->env.events, SOK_EVENT_CALL, now, c->sock.id);
+    if (ev) {
+        ev->call.call = SOK_CALL_CONNECT;
+        ev->call.has_local = ev->call.has_remote = true;
+        ev->call.local = from;
+        ev->call.remote = *remote;
+        ev->call.amount = -1;
+    }
+    sok_tcp_set_state(c, SOK_TCP_SYN_SENT, now);
+    c->syn_due = true;
+    sok_tcp_want_output(c);
+    *out = c;
+    return 0;
+}
+
+// ---- SEND ----
+
+uint32_t sok_tcp_send_room(const struct sok_tcp_conn *c)
+{
+    uint32_t held = sok_tcp_sendq_len(&c->sendq);
+    return held < c->snd_buf ? c->snd_buf - held : 0;
+}
+
+// 0 when data may be queued now.
+static int may_send(struct sok_tcp_conn *c)
+{
+    switch (c->state) {
+    case SOK_TCP_CLOSED:
+        return c->error ? sok_tcp_error(c) : SOK_EPIPE;
+    case SOK_TCP_SYN_SENT:
+    case SOK_TCP_SYN_RECEIVED:
+        return SOK_EAGAIN;
+    default:
+        return c->fin_wanted ? SOK_EPIPE : 0;
+    }
+}
+
+// Data after data received: the two ends talk in turns (RFC 9293 3.8.6.3: let answers carry the ACK).
+static void note_turn(struct sok_tcp_conn *c, int64_t now)
+{
+    if (c->bytes_received > 0 && now - c->data_in_at < c->tcp->config.delayed_ack) {
+        c->interactive = true;
+    }
+}
+
+static void queued(struct sok_tcp_conn *c, int64_t now)
+{
+    note_turn(c, now);
+    sok_tcp_want_output(c);
+    sok_tcp_ready_update(c);
+}
+
+int64_t sok_tcp_send(struct sok_tcp_conn *c, const struct sok_iov *iov, unsigned count, int64_t now)
+{
+    int err = may_send(c);
+    uint64_t asked = 0, done = 0;
+    for (unsigned i = 0; i < count; i++) {
+        asked += iov[i].len;
+    }
+    for (unsigned i = 0; !err && i < count; i++) {
+        uint32_t room = sok_tcp_send_room(c);
+        size_t want = iov[i].len < room ? iov[i].len : room;
+        size_t took = sok_tcp_sendq_append(&c->sendq, c->tcp->env.mem, iov[i].base, want);
+        done += took;
+        if (took < iov[i].len) {
+            err = took < want ? SOK_ENOMEM : SOK_EAGAIN;
+        }
+    }
+    if (done > 0) {
+        told(c, SOK_CALL_SEND, (int64_t)asked, (int64_t)done, now);
+        queued(c, now);
+        return (int64_t)done;
+    }
+    if (err != SOK_EAGAIN) {
+        told(c, SOK_CALL_SEND, (int64_t)asked, err, now);
+    }
+    sok_tcp_ready_update(c);
+    return err;
+}
+
+int64_t sok_tcp_send_slice(struct sok_tcp_conn *c, struct sok_slice data, int64_t now)
+{
+    int err = may_send(c);
+    if (data.len <= SOK_TCP_CHUNK_SMALL && !err) { // cheaper to copy than to keep
+        struct sok_iov iov = {sok_slice_data(data), data.len};
+        return sok_tcp_send_room(c) < data.len ? SOK_EAGAIN : sok_tcp_send(c, &iov, 1, now);
+    }
+    if (!err && sok_tcp_send_room(c) < data.len) {
+        err = SOK_EAGAIN;
+    }
+    if (!err) {
+        err = sok_tcp_sendq_append_slice(&c->sendq, c->tcp->env.mem, data);
+    }
+    if (err) {
+        sok_tcp_ready_update(c);
+        return err;
+    }
+    told(c, SOK_CALL_SEND, data.len, data.len, now);
+    queued(c, now);
+    return data.len;
+}
+
+// ---- RECEIVE ----
+
+// What a receiver is told when no data waits; data that arrived before an error is read first.
+static int64_t nothing_to_read(struct sok_tcp_conn *c)
+{
+    if (c->error) {
+        return sok_tcp_error(c);
+    }
+    if (c->fin_seen || c->state == SOK_TCP_CLOSED) {
+        return 0;
+    }
+    return SOK_EAGAIN;
+}
+
+int64_t sok_tcp_recv(struct sok_tcp_conn *c, void *data, size_t len, int64_t now)
+{
+    int64_t result;
+    if (c->stream.ready == 0) {
+        result = nothing_to_read(c);
+        if (result != SOK_EAGAIN) {
+            told(c, SOK_CALL_RECV, (int64_t)len, result, now);
+        }
+        return result;
+    }
+    result = (int64_t)sok_stream_read(&c->stream, data, len);
+    told(c, SOK_CALL_RECV, (int64_t)len, result, now);
+    sok_tcp_was_read(c, (size_t)result, now);
+    return result;
+}
+
+int64_t sok_tcp_peek(struct sok_tcp_conn *c, struct sok_iov *iov, unsigned *count)
+{
+    if (c->stream.ready == 0) {
+        *count = 0;
+        return nothing_to_read(c);
+    }
+    return (int64_t)sok_stream_peek(&c->stream, iov, count);
+}
+
+void sok_tcp_consume(struct sok_tcp_conn *c, size_t bytes, int64_t now)
+{
+    sok_stream_consume(&c->stream, bytes);
+    told(c, SOK_CALL_RECV, (int64_t)bytes, (int64_t)bytes, now);
+    sok_tcp_was_read(c, bytes, now);
+}
+
+// ---- CLOSE, ABORT ----
+
+// The FIN follows what is queued; the state changes at once (3.10.4).
+static void want_fin(struct sok_tcp_conn *c, int64_t now)
+{
+    if (c->fin_wanted) {
+        return;
+    }
+    c->fin_wanted = true;
+    if (c->state == SOK_TCP_ESTABLISHED) {
+        sok_tcp_set_state(c, SOK_TCP_FIN_WAIT_1, now);
+    } else if (c->state == SOK_TCP_CLOSE_WAIT) {
+        sok_tcp_set_state(c, SOK_TCP_LAST_ACK, now);
+    }
+    sok_tcp_want_output(c);
+}
+
+int sok_tcp_shutdown(struct sok_tcp_conn *c, int64_t now)
+{
+    int result = 0;
+    if (c->state == SOK_TCP_CLOSED || c->state == SOK_TCP_SYN_SENT) {
+        result = SOK_ENOTCONN;
+    }
+    told(c, SOK_CALL_SHUTDOWN, -1, result, now);
+    if (result == 0) {
+        want_fin(c, now);
+        sok_tcp_ready_update(c);
+    }
+    return result;
+}
+
+static void reset_and_free(struct sok_tcp_conn *c, enum sok_reason why, int64_t now)
+{
+    bool synchronized = c->state != SOK_TCP_SYN_SENT && c->state != SOK_TCP_CLOSED;
+    if (synchronized && c->state != SOK_TCP_TIME_WAIT) {
+        sok_tcp_reset_conn(c, why);
+    }
+    c->orphan = true;
+    if (c->state == SOK_TCP_CLOSED) {
+        sok_tcp_conn_free(c);
+    } else {
+        sok_tcp_over(c, 0, now);
+    }
+}
+
+void sok_tcp_abort(struct sok_tcp_conn *c, int64_t now)
+{
+    told(c, SOK_CALL_ABORT, -1, 0, now);
+    reset_and_free(c, SOK_REASON_RST_ABORT, now);
+}
+
+void sok_tcp_close(struct sok_tcp_conn *c, int64_t now)
+{
+    told(c, SOK_CALL_CLOSE, -1, 0, now);
+    if (c->state == SOK_TCP_CLOSED || c->state == SOK_TCP_SYN_SENT) {
+        reset_and_free(c, SOK_REASON_RST_ABORT, now);
+        return;
+    }
+    if (c->stream.ready > 0 || c->linger_zero) { // SHLD-3
+        reset_and_free(c, c->linger_zero ? SOK_REASON_RST_ABORT : SOK_REASON_RST_UNREAD, now);
+        return;
+    }
+    sok_sock_forget(c->tcp->env.changed, &c->sock);
+    c->orphan = true;
+    c->sock.user = NULL;
+    want_fin(c, now);
+    if (c->state == SOK_TCP_FIN_WAIT_2) {
+        sok_tcp_timer_set(c, SOK_TCP_TIMER_FIN_WAIT_2, now + c->tcp->config.fin_wait_2);
+    }
+}
+
+// ---- options and STATUS ----
+
+int sok_tcp_error(struct sok_tcp_conn *c)
+{
+    int err = c->error;
+    c->error = 0;
+    sok_tcp_ready_update(c);
+    return err;
+}
+
+enum sok_tcp_state sok_tcp_state(const struct sok_tcp_conn *c)
+{
+    return c->state;
+}
+
+struct sok_endpoint sok_tcp_local(const struct sok_tcp_conn *c)
+{
+    return c->local;
+}
+
+struct sok_endpoint sok_tcp_remote(const struct sok_tcp_conn *c)
+{
+    return c->remote;
+}
+
+static bool in_range(enum sok_tcp_sockopt option, int64_t value)
+{
+    switch (option) {
+    case SOK_TCP_RCVBUF:
+    case SOK_TCP_SNDBUF:
+        return value >= 2048 && value <= 1 << 30;
+    case SOK_TCP_TTL:
+        return value >= 1 && value <= 255;
+    case SOK_TCP_TOS:
+        return value >= 0 && value <= 255;
+    case SOK_TCP_USER_TIMEOUT:
+        return value >= 0;
+    default:
+        return value == 0 || value == 1;
+    }
+}
+
+// Takes off what held data back, so that it goes now.
+static void release_held(struct sok_tcp_conn *c)
+{
+    if (c->state >= SOK_TCP_ESTABLISHED) {
+        sok_tcp_timer_stop(c, SOK_TCP_TIMER_CORK);
+        sok_tcp_want_output(c);
+    }
+}
+
+int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t value, int64_t now)
+{
+    if (!in_range(option, value)) {
+        return SOK_EINVAL;
+    }
+    switch (option) {
+    case SOK_TCP_NODELAY:
+        c->nodelay = value;
+        release_held(c);
+        break;
+    case SOK_TCP_CORK:
+        c->corked = value;
+        release_held(c);
+        break;
+    case SOK_TCP_KEEPALIVE:
+        c->keepalive = value;
+        sok_tcp_keepalive_arm(c, now);
+        break;
+    case SOK_TCP_LINGER_ZERO:
+        c->linger_zero = value;
+        break;
+    case SOK_TCP_RCVBUF: // what has been offered stays offered
+        c->rcv_buf = (uint32_t)value;
+        c->rcv_window = c->rcv_window < c->rcv_buf / 2 ? c->rcv_window : c->rcv_buf / 2;
+        break;
+    case SOK_TCP_SNDBUF:
+        c->snd_buf = (uint32_t)value;
+        sok_tcp_ready_update(c);
+        break;
+    case SOK_TCP_TTL:
+        c->ttl = (uint8_t)value;
+        break;
+    case SOK_TCP_TOS:
+        c->tos = (uint8_t)value;
+        break;
+    case SOK_TCP_USER_TIMEOUT:
+        c->user_timeout = value;
+        break;
+    case SOK_TCP_QUICKACK:
+        c->interactive = !value;
+        c->quick_left = value ? (uint16_t)c->tcp->config.quick_acks : 0;
+        break;
+    }
+    return 0;
+}
+
+int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t *value)
+{
+    switch (option) {
+    case SOK_TCP_NODELAY:
+        *value = c->nodelay;
+        break;
+    case SOK_TCP_CORK:
+        *value = c->corked;
+        break;
+    case SOK_TCP_KEEPALIVE:
+        *value = c->keepalive;
+        break;
+    case SOK_TCP_LINGER_ZERO:
+        *value = c->linger_zero;
+        break;
+    case SOK_TCP_RCVBUF:
+        *value = c->rcv_buf;
+        break;
+    case SOK_TCP_SNDBUF:
+        *value = c->snd_buf;
+        break;
+    case SOK_TCP_TTL:
+        *value = c->ttl;
+        break;
+    case SOK_TCP_TOS:
+        *value = c->tos;
+        break;
+    case SOK_TCP_USER_TIMEOUT:
+        *value = c->user_timeout;
+        break;
+    case SOK_TCP_QUICKACK:
+        *value = c->quick_left > 0 && !c->interactive;
+        break;
+    }
+    return 0;
+}
+
+void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out)
+{
+    *out = (struct sok_tcp_info){
+        .state = c->state,
+        .srtt = c->srtt,
+        .rttvar = c->rttvar,
+        .rto = sok_tcp_rto(c),
+        .cwnd = c->cwnd,
+        .ssthresh = c->ssthresh,
+        .snd_mss = sok_tcp_send_mss(c),
+        .rcv_mss = c->rcv_mss,
+        .snd_wnd = c->snd_wnd,
+        .rcv_wnd = c->rcv_adv - c->rcv_nxt,
+        .snd_queued = sok_tcp_sendq_len(&c->sendq),
+        .snd_unacked = c->snd_nxt - c->snd_una,
+        .rcv_queued = (uint32_t)c->stream.ready,
+        .rcv_early = (uint32_t)c->stream.early,
+        .bytes_sent = c->bytes_sent,
+        .bytes_again = c->bytes_again,
+        .bytes_acked = c->bytes_acked,
+        .bytes_received = c->bytes_received,
+        .segments_in = c->segments_in,
+        .segments_out = c->segments_out,
+        .timeouts = c->timeouts,
+        .fast_retransmits = c->fast_retransmits,
+        .snd_wscale = c->snd_wscale,
+        .rcv_wscale = c->rcv_wscale,
+        .sack = c->sack_ok,
+        .timestamps = c->ts_ok,
+    };
+}
+
+void sok_tcp_counts(const struct sok_tcp *t, struct sok_tcp_counts *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->conns = t->conn_count;
+    out->listeners = t->listener_count;
+    memcpy(out->drops, t->drops, sizeof(t->drops));
+    struct sok_map_iter it;
+    for (struct sok_map_node *n = sok_map_begin(&t->conns, &it); n;
+         n = sok_map_step(&t->conns, &it)) {
+        const struct sok_tcp_conn *c = SOK_CONTAINER_OF(n, struct sok_tcp_conn, node);
+        out->time_waits += c->state == SOK_TCP_TIME_WAIT;
+    }
+}

@@ -1,0 +1,109 @@
+// The invariants of a connection, walked by simulation and fuzzing after every step.
+#include "tcp/internal.h"
+
+static const char *check_send(const struct sok_tcp_conn *c)
+{
+    uint32_t limit = c->sendq.end + (c->fin_wanted ? 1 : 0);
+    bool opening = c->state == SOK_TCP_SYN_SENT || c->state == SOK_TCP_SYN_RECEIVED;
+    if (sok_seq_gt(c->snd_una, c->snd_nxt)) {
+        return "SND.UNA is beyond SND.NXT";
+    }
+    if (!opening && sok_seq_gt(c->snd_nxt, limit)) {
+        return "SND.NXT is beyond what the application gave";
+    }
+    if (sok_seq_gt(c->sendq.start, c->sendq.end)) {
+        return "send buffer ends before it begins";
+    }
+    if (!opening && sok_seq_lt(c->snd_una, c->sendq.start)) {
+        return "send buffer has lost bytes that are not acknowledged";
+    }
+    if (!opening && c->cwnd == 0) {
+        return "cwnd is zero";
+    }
+    return NULL;
+}
+
+static const char *check_scoreboard(const struct sok_tcp_conn *c)
+{
+    const struct sok_tcp_scoreboard *b = &c->sent;
+    uint32_t sacked = 0, lost = 0, at = c->snd_una;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct sok_tcp_sent *r = sok_tcp_sent_at(b, i);
+        if (r->start != at || !sok_seq_lt(r->start, r->end)) {
+            return "scoreboard has a gap, an overlap or an empty record";
+        }
+        if ((r->flags & SOK_SENT_SACKED) && (r->flags & SOK_SENT_LOST)) {
+            return "a record is both sacked and lost";
+        }
+        sacked += r->flags & SOK_SENT_SACKED ? r->end - r->start : 0;
+        lost += r->flags & SOK_SENT_LOST ? r->end - r->start : 0;
+        at = r->end;
+    }
+    if (b->count > 0 && at != c->snd_nxt) {
+        return "scoreboard does not end at SND.NXT";
+    }
+    if (sacked != b->sacked || lost != b->lost) {
+        return "scoreboard sums are wrong";
+    }
+    return NULL;
+}
+
+static const char *check_receive(const struct sok_tcp_conn *c)
+{
+    if (c->state == SOK_TCP_SYN_SENT || c->state == SOK_TCP_LISTEN) {
+        return NULL;
+    }
+    if (sok_seq_lt(c->rcv_adv, c->rcv_nxt)) {
+        return "window edge is left of RCV.NXT";
+    }
+    if (c->stream.next + (c->fin_seen ? 1 : 0) != c->rcv_nxt) {
+        return "RCV.NXT is not where the stream is";
+    }
+    if (c->stream.charged > 4 * (uint64_t)c->rcv_buf + 262144) {
+        return "receive queue holds too much memory";
+    }
+    return NULL;
+}
+
+// Something on its way without a timer would wait for ever.
+static const char *check_timers(const struct sok_tcp_conn *c)
+{
+    bool waiting = c->lane_state != SOK_LANE_NONE;
+    bool out = c->snd_una != c->snd_nxt;
+    int64_t least = SOK_TIME_NEVER;
+    for (int i = 0; i < SOK_TCP_TIMER_COUNT; i++) {
+        least = c->due[i] < least ? c->due[i] : least;
+    }
+    if ((least == SOK_TIME_NEVER) != (c->timer.slot == 0)) {
+        return "timer heap disagrees with the due times";
+    }
+    if (c->timer.slot != 0 && c->timer.due != least) {
+        return "timer is not armed for the least due time";
+    }
+    if (out && !waiting && !sok_tcp_timer_armed(c, SOK_TCP_TIMER_RETRANSMIT)) {
+        return "data is on its way without a retransmission timer";
+    }
+    if (c->state == SOK_TCP_TIME_WAIT && !sok_tcp_timer_armed(c, SOK_TCP_TIMER_TIME_WAIT)) {
+        return "TIME-WAIT without its timer";
+    }
+    return NULL;
+}
+
+static const char *check_conn(const struct sok_tcp_conn *c)
+{
+    const char *wrong = check_send(c);
+    wrong = wrong ? wrong : check_scoreboard(c);
+    wrong = wrong ? wrong : check_receive(c);
+    return wrong ? wrong : check_timers(c);
+}
+
+const char *sok_tcp_invariants(const struct sok_tcp *t)
+{
+    const char *wrong = NULL;
+    struct sok_map_iter it;
+    struct sok_map_node *n = sok_map_begin(&t->conns, &it);
+    for (; n && !wrong; n = sok_map_step(&t->conns, &it)) {
+        wrong = check_conn(SOK_CONTAINER_OF(n, struct sok_tcp_conn, node));
+    }
+    return wrong;
+}

@@ -1,0 +1,387 @@
+// Connections: birth and death, the tables they are found in, the lanes they wait in for output, and
+// what the application is told of their readiness.
+#include <string.h>
+#include "base/siphash.h"
+#include "tcp/cc.h"
+
+// ---- tables ----
+
+uint64_t sok_tcp_tuple_hash(
+    const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote)
+{
+    uint8_t in[16 + 16 + 2 + 2 + 4];
+    memcpy(in, local->addr.b, 16);
+    memcpy(in + 16, remote->addr.b, 16);
+    memcpy(in + 32, &local->port, 2);
+    memcpy(in + 34, &remote->port, 2);
+    memcpy(in + 36, &remote->zone, 4);
+    return sok_siphash(t->env.secret, in, sizeof(in));
+}
+
+static bool same(const struct sok_endpoint *a, const struct sok_endpoint *b)
+{
+    return a->port == b->port && a->zone == b->zone && sok_addr_eq(a->addr, b->addr);
+}
+
+struct sok_tcp_conn *sok_tcp_find(
+    const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote)
+{
+    uint64_t hash = sok_tcp_tuple_hash(t, local, remote);
+    for (struct sok_map_node *n = sok_map_first(&t->conns, hash); n; n = sok_map_next(n)) {
+        struct sok_tcp_conn *c = SOK_CONTAINER_OF(n, struct sok_tcp_conn, node);
+        if (same(&c->local, local) && same(&c->remote, remote)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+// An exact address before a listener on every address.
+struct sok_tcp_listener *sok_tcp_find_listener(
+    const struct sok_tcp *t, const struct sok_endpoint *local)
+{
+    struct sok_tcp_listener *any = NULL;
+    for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
+         n = sok_map_next(n)) {
+        struct sok_tcp_listener *l = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
+        if (sok_addr_eq(l->local.addr, local->addr)) {
+            return l;
+        }
+        any = sok_addr_is_any(l->local.addr) ? l : any;
+    }
+    return any;
+}
+
+// ---- birth and death ----
+
+static uint8_t scale_for(const struct sok_tcp_config *config)
+{
+    uint8_t shift = 0;
+    while (shift < 14 && (INT64_C(65535) << shift) < config->rcv_buf) {
+        shift++;
+    }
+    return config->window_scale ? shift : 0;
+}
+
+static void init(struct sok_tcp_conn *c, int64_t now)
+{
+    struct sok_tcp *t = c->tcp;
+    const struct sok_tcp_config *config = &t->config;
+    c->sock.kind = SOK_SOCK_TCP;
+    c->sock.id = ++*t->env.next_id;
+    c->state = SOK_TCP_CLOSED;
+    c->nodelay = !config->nagle;
+    c->ttl = 0; // the stack's default
+    c->snd_buf = (uint32_t)config->snd_buf;
+    c->rcv_buf = (uint32_t)config->rcv_buf;
+    c->rcv_window = (uint32_t)config->rcv_buf_initial / 2;
+    c->rcv_wscale = scale_for(config);
+    c->sack_ok = config->sack;
+    c->ts_ok = config->timestamps;
+    c->ts_offset = sok_tcp_ts_offset(t, &c->local, &c->remote);
+    c->iss = sok_tcp_isn(t, &c->local, &c->remote, now);
+    c->snd_una = c->snd_nxt = c->iss;
+    c->recover = c->rack_end = c->rack_fack = c->iss;
+    c->rcv_mss = c->peer_mss = 536; // until told (MUST-15)
+    c->quick_left = (uint16_t)config->quick_acks;
+    c->cc = &sok_tcp_cc_newreno;
+    c->ssthresh = UINT32_MAX;
+    c->challenge_at = INT64_MIN / 2;
+    c->idle_at = now;
+    sok_tcp_sendq_init(&c->sendq, c->iss + 1);
+    sok_stream_init(&c->stream, t->env.mem, 0);
+    for (int i = 0; i < SOK_TCP_TIMER_COUNT; i++) {
+        c->due[i] = SOK_TIME_NEVER;
+    }
+    sok_tcp_rtt_init(c);
+}
+
+int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
+    const struct sok_endpoint *remote, const struct sok_tcp_path *path, int64_t now,
+    struct sok_tcp_conn **out)
+{
+    if (t->conn_count >= t->config.conns_max) {
+        return SOK_ENOBUFS;
+    }
+    if (sok_timers_reserve(&t->timers, t->conn_count + 1) != 0) {
+        return SOK_ENOMEM;
+    }
+    struct sok_tcp_conn *c = sok_mem_zalloc(t->env.mem, sizeof(*c));
+    if (!c) {
+        return SOK_ENOMEM;
+    }
+    c->tcp = t;
+    c->local = *local;
+    c->remote = *remote;
+    c->path = *path;
+    init(c, now);
+    sok_map_add(&t->conns, &c->node, sok_tcp_tuple_hash(t, local, remote));
+    c->mapped = true;
+    t->conn_count++;
+    *out = c;
+    return 0;
+}
+
+static void unmap(struct sok_tcp_conn *c)
+{
+    if (c->mapped) {
+        sok_map_remove(&c->tcp->conns, &c->node);
+        c->mapped = false;
+    }
+}
+
+static void release_buffers(struct sok_tcp_conn *c)
+{
+    const struct sok_mem *mem = c->tcp->env.mem;
+    sok_tcp_sendq_free(&c->sendq, mem);
+    sok_tcp_sent_free(&c->sent, mem);
+}
+
+void sok_tcp_conn_free(struct sok_tcp_conn *c)
+{
+    struct sok_tcp *t = c->tcp;
+    sok_tcp_rest(c);
+    sok_tcp_timer_stop_all(c);
+    sok_tcp_listener_forget(c);
+    unmap(c);
+    release_buffers(c);
+    sok_stream_free(&c->stream);
+    sok_sock_forget(t->env.changed, &c->sock);
+    t->conn_count--;
+    sok_mem_free(t->env.mem, c, sizeof(*c));
+}
+
+void sok_tcp_set_state(struct sok_tcp_conn *c, enum sok_tcp_state to, int64_t now)
+{
+    struct sok_event *ev = sok_events_push(c->tcp->env.events, SOK_EVENT_STATE, now, c->sock.id);
+    if (ev) {
+        ev->state.from = c->state;
+        ev->state.to = (uint8_t)to;
+    }
+    c->state = (uint8_t)to;
+}
+
+void sok_tcp_over(struct sok_tcp_conn *c, int err, int64_t now)
+{
+    if (err == SOK_ETIMEDOUT && c->soft_error) {
+        err = c->soft_error;
+    }
+    if (c->state != SOK_TCP_CLOSED) {
+        sok_tcp_set_state(c, SOK_TCP_CLOSED, now);
+    }
+    struct sok_event *ev =
+        err ? sok_events_push(c->tcp->env.events, SOK_EVENT_ERROR, now, c->sock.id) : NULL;
+    if (ev) {
+        ev->error.err = err;
+    }
+    if (c->orphan || c->listener) {
+        sok_tcp_conn_free(c);
+        return;
+    }
+    c->error = err;
+    sok_tcp_rest(c);
+    sok_tcp_timer_stop_all(c);
+    unmap(c);
+    release_buffers(c);
+    sok_tcp_ready_update(c);
+}
+
+// What is left of a connection that waits for 2 MSL: its numbers, no buffers but unread data.
+void sok_tcp_time_wait(struct sok_tcp_conn *c, int64_t now)
+{
+    sok_tcp_set_state(c, SOK_TCP_TIME_WAIT, now);
+    sok_tcp_timer_stop_all(c);
+    release_buffers(c);
+    sok_tcp_timer_set(c, SOK_TCP_TIMER_TIME_WAIT, now + 2 * c->tcp->config.msl);
+    sok_tcp_ready_update(c);
+}
+
+void sok_tcp_bases(const struct sok_tcp_conn *c, uint32_t *seq_base, uint32_t *ack_base)
+{
+    *seq_base = c->iss;
+    *ack_base = c->irs;
+}
+
+// ---- lanes: who has something to send, link by link ----
+
+static void lane_ends(
+    struct sok_tcp_conn *c, struct sok_tcp_conn ***first, struct sok_tcp_conn ***last)
+{
+    struct sok_tcp_lane *lane = &c->tcp->lanes[c->path.link];
+    bool parked = c->lane_state == SOK_LANE_PARKED;
+    *first = parked ? &lane->parked_first : &lane->ready_first;
+    *last = parked ? &lane->parked_last : &lane->ready_last;
+}
+
+static void enter(struct sok_tcp_conn *c, enum sok_tcp_lane_state where)
+{
+    struct sok_tcp_conn **first, **last;
+    c->lane_state = (uint8_t)where;
+    lane_ends(c, &first, &last);
+    c->lane_next = NULL;
+    c->lane_prev = *last;
+    *(*last ? &(*last)->lane_next : first) = c;
+    *last = c;
+}
+
+void sok_tcp_rest(struct sok_tcp_conn *c)
+{
+    struct sok_tcp_conn **first, **last;
+    if (c->lane_state == SOK_LANE_NONE) {
+        return;
+    }
+    lane_ends(c, &first, &last);
+    *(c->lane_prev ? &c->lane_prev->lane_next : first) = c->lane_next;
+    *(c->lane_next ? &c->lane_next->lane_prev : last) = c->lane_prev;
+    c->lane_state = SOK_LANE_NONE;
+}
+
+void sok_tcp_want_output(struct sok_tcp_conn *c)
+{
+    if (c->lane_state == SOK_LANE_NONE) {
+        enter(c, SOK_LANE_READY);
+    }
+}
+
+static void hold_for_neighbour(struct sok_tcp_conn *c, int64_t now)
+{
+    struct sok_event *ev = NULL;
+    if (c->held != SOK_HOLD_NEIGHBOUR) {
+        c->held = SOK_HOLD_NEIGHBOUR;
+        ev = sok_events_push(c->tcp->env.events, SOK_EVENT_HELD, now, c->sock.id);
+    }
+    if (ev) {
+        ev->held.by = SOK_HOLD_NEIGHBOUR;
+        ev->held.bytes = sok_tcp_sendq_len(&c->sendq);
+    }
+}
+
+void sok_tcp_park(struct sok_tcp *t, uint8_t link, int64_t now)
+{
+    for (unsigned i = 0; i < t->reply_count; i++) {
+        if (t->replies[i].path.link == link && !t->replies[i].parked) {
+            t->replies[i].parked = true;
+            return;
+        }
+    }
+    struct sok_tcp_conn *c = t->lanes[link].ready_first;
+    if (c) {
+        sok_tcp_rest(c);
+        enter(c, SOK_LANE_PARKED);
+        hold_for_neighbour(c, now);
+    }
+}
+
+void sok_tcp_unpark(struct sok_tcp *t, uint8_t link, const struct sok_addr *next_hop)
+{
+    struct sok_tcp_conn *next;
+    for (unsigned i = 0; i < t->reply_count; i++) {
+        struct sok_tcp_reply *r = &t->replies[i];
+        if (r->path.link == link && sok_addr_eq(r->path.next_hop, *next_hop)) {
+            r->parked = false;
+        }
+    }
+    for (struct sok_tcp_conn *c = t->lanes[link].parked_first; c; c = next) {
+        next = c->lane_next;
+        if (sok_addr_eq(c->path.next_hop, *next_hop)) {
+            sok_tcp_rest(c);
+            sok_tcp_want_output(c);
+        }
+    }
+}
+
+static void drop_replies_to(struct sok_tcp *t, uint8_t link, const struct sok_addr *next_hop)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < t->reply_count; i++) {
+        const struct sok_tcp_reply *r = &t->replies[i];
+        if (r->path.link != link || !sok_addr_eq(r->path.next_hop, *next_hop)) {
+            t->replies[kept++] = *r;
+        }
+    }
+    t->reply_count = kept;
+}
+
+// Nobody answers for the next hop. An opening fails; an open connection tries again after its RTO, until
+// R2, as if the segment had been lost.
+static void unreachable(struct sok_tcp_conn *c, int err, int64_t now)
+{
+    if (c->state == SOK_TCP_SYN_SENT || c->state == SOK_TCP_SYN_RECEIVED) {
+        sok_tcp_over(c, err, now);
+        return;
+    }
+    c->soft_error = err;
+    if (c->retries == 0) {
+        c->stalled_at = now;
+    }
+    int64_t limit = c->user_timeout ? c->user_timeout : c->tcp->config.r2;
+    if (now - c->stalled_at >= limit) {
+        sok_tcp_over(c, err, now);
+        return;
+    }
+    c->retries++;
+    sok_tcp_rest(c);
+    if (!sok_tcp_timer_armed(c, SOK_TCP_TIMER_RETRANSMIT)) {
+        sok_tcp_persist_arm(c, now);
+    }
+}
+
+void sok_tcp_unreachable(
+    struct sok_tcp *t, uint8_t link, const struct sok_addr *next_hop, int err, int64_t now)
+{
+    struct sok_tcp_conn *next;
+    drop_replies_to(t, link, next_hop);
+    for (struct sok_tcp_conn *c = t->lanes[link].parked_first; c; c = next) {
+        next = c->lane_next; // freeing c touches no other connection
+        if (sok_addr_eq(c->path.next_hop, *next_hop)) {
+            unreachable(c, err, now);
+        }
+    }
+}
+
+// ---- readiness ----
+
+// Writable again when a third of the send buffer is free, so that writers are not woken for crumbs.
+static bool writable(const struct sok_tcp_conn *c)
+{
+    bool sending = c->state == SOK_TCP_ESTABLISHED || c->state == SOK_TCP_CLOSE_WAIT;
+    uint32_t room = sok_tcp_send_room(c);
+    if (!sending || c->fin_wanted) {
+        return false;
+    }
+    return c->sock.ready & SOK_READY_OUT ? room > 0 : room >= c->snd_buf / 3;
+}
+
+static uint32_t ready_bits(const struct sok_tcp_conn *c)
+{
+    uint32_t bits = 0;
+    bool closed = c->state == SOK_TCP_CLOSED;
+    if (c->stream.ready > 0 || c->fin_seen || closed) {
+        bits |= SOK_READY_IN;
+    }
+    if (writable(c) || closed || (c->fin_wanted && c->state > SOK_TCP_SYN_RECEIVED)) {
+        bits |= SOK_READY_OUT;
+    }
+    if (c->error) {
+        bits |= SOK_READY_ERROR;
+    }
+    if (closed || (c->fin_seen && c->fin_wanted)) {
+        bits |= SOK_READY_HUP;
+    }
+    return bits;
+}
+
+void sok_tcp_ready_update(struct sok_tcp_conn *c)
+{
+    if (!c->orphan && !c->listener) {
+        sok_sock_ready(c->tcp->env.changed, &c->sock, ready_bits(c));
+    }
+}
+
+void sok_tcp_ready_touch(struct sok_tcp_conn *c)
+{
+    sok_tcp_ready_update(c);
+    if (!c->orphan && !c->listener) {
+        sok_sock_touch(c->tcp->env.changed, &c->sock);
+    }
+}

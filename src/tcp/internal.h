@@ -1,0 +1,393 @@
+// What the files of src/tcp share: the connection, the listener, the instance, and each file's calls.
+// Outside src/tcp only tcp.h is included.
+//
+// Names follow RFC 9293 section 3.3.1 (SND.UNA is snd_una). Sequence numbers are compared with base/seq.h.
+#ifndef SOK_TCP_INTERNAL_H
+#define SOK_TCP_INTERNAL_H
+
+#include <assert.h>
+#include "base/container.h"
+#include "base/map.h"
+#include "base/seq.h"
+#include "base/stream.h"
+#include "base/timers.h"
+#include "tcp/tcp.h"
+#include "wire/tcp.h"
+#include "wire/tcp_options.h"
+
+struct sok_tcp_cc;
+
+// ---- sendq.c: the bytes the application gave, from SND.UNA on ----
+
+// Bytes in one buffer, either ours (more may be appended) or lent by send_slice.
+struct sok_tcp_chunk {
+    struct sok_slice slice;
+    uint32_t seq; // of its first byte
+    bool ours;
+};
+
+#define SOK_TCP_CHUNK_SMALL 2048  // a small write takes this much
+#define SOK_TCP_CHUNK_LARGE 65536 // and a large one at most this, per chunk
+
+struct sok_tcp_sendq {
+    struct sok_tcp_chunk *ring; // cap is a power of two, or 0 with no memory held
+    uint32_t cap, head, count;
+    uint32_t start, end; // sequence numbers: first byte held, one past the last
+};
+
+void sok_tcp_sendq_init(struct sok_tcp_sendq *q, uint32_t seq);
+void sok_tcp_sendq_free(struct sok_tcp_sendq *q, const struct sok_mem *mem);
+// Copies up to len bytes; how many were taken (fewer only when memory is short).
+size_t sok_tcp_sendq_append(
+    struct sok_tcp_sendq *q, const struct sok_mem *mem, const uint8_t *data, size_t len);
+int sok_tcp_sendq_append_slice(
+    struct sok_tcp_sendq *q, const struct sok_mem *mem, struct sok_slice s);
+void sok_tcp_sendq_drop(struct sok_tcp_sendq *q, const struct sok_mem *mem, uint32_t upto);
+// Describes [seq, seq + len) in at most *count pieces; returns the bytes described.
+uint32_t sok_tcp_sendq_gather(const struct sok_tcp_sendq *q, uint32_t seq, uint32_t len,
+    struct sok_iov *iov, unsigned *count);
+static inline uint32_t sok_tcp_sendq_len(const struct sok_tcp_sendq *q)
+{
+    return q->end - q->start;
+}
+
+// ---- sent.c: the scoreboard, one record for each segment (or super-frame) on its way ----
+
+enum sok_tcp_sent_flag {
+    SOK_SENT_SACKED = 1, // the peer has it (RFC 2018)
+    SOK_SENT_LOST = 2,   // declared lost, not sent again since
+    SOK_SENT_AGAIN = 4,  // sent more than once: gives no RTT sample (Karn)
+};
+
+struct sok_tcp_sent {
+    int64_t at;          // when it was last sent
+    uint32_t start, end; // a FIN is the last number of its record
+    uint8_t flags;
+    uint8_t why; // enum sok_reason with which it is to go again
+};
+
+#define SOK_TCP_SENT_MAX 16384 // records a connection keeps; over it nothing new is sent
+
+struct sok_tcp_scoreboard {
+    struct sok_tcp_sent *ring; // in sequence order; cap is a power of two, or 0 with no memory held
+    uint32_t cap, head, count;
+    uint32_t sacked, lost; // bytes with these flags
+};
+
+static inline struct sok_tcp_sent *sok_tcp_sent_at(const struct sok_tcp_scoreboard *b, uint32_t i)
+{
+    return &b->ring[(b->head + i) & (b->cap - 1)];
+}
+void sok_tcp_sent_free(struct sok_tcp_scoreboard *b, const struct sok_mem *mem);
+bool sok_tcp_sent_room(
+    struct sok_tcp_scoreboard *b, const struct sok_mem *mem); // for one record more
+void sok_tcp_sent_push(struct sok_tcp_scoreboard *b, uint32_t start, uint32_t end, int64_t now);
+void sok_tcp_sent_pop(struct sok_tcp_scoreboard *b);                // the oldest
+void sok_tcp_sent_trim(struct sok_tcp_scoreboard *b, uint32_t seq); // the oldest now begins at seq
+// Index of the first record that ends after seq; count if none.
+uint32_t sok_tcp_sent_find(const struct sok_tcp_scoreboard *b, uint32_t seq);
+// Cuts the record at index so that a new one begins at seq; false: no memory.
+bool sok_tcp_sent_split(
+    struct sok_tcp_scoreboard *b, const struct sok_mem *mem, uint32_t i, uint32_t seq);
+void sok_tcp_sent_mark(struct sok_tcp_scoreboard *b, struct sok_tcp_sent *r, uint8_t flag);
+void sok_tcp_sent_unmark(struct sok_tcp_scoreboard *b, struct sok_tcp_sent *r, uint8_t flag);
+
+// ---- the timers of a connection, named by what they wait for: timers.c ----
+
+#define SOK_TCP_TIMERS(X)                                                                          \
+    X(RETRANSMIT)  /* an acknowledgment of SYN, data or FIN (RFC 6298) */                          \
+    X(PERSIST)     /* a window that opens (RFC 9293 3.8.6.1) */                                    \
+    X(REORDER)     /* segments that may only be late (RFC 8985 6.3) */                             \
+    X(DELAYED_ACK) /* more data, or an answer, to acknowledge along with (3.8.6.3) */              \
+    X(KEEPALIVE)   /* a sign of life (3.8.4) */                                                    \
+    X(CORK)        /* the rest of a full segment */                                                \
+    X(FIN_WAIT_2)  /* the FIN of a peer nobody reads from any more */                              \
+    X(TIME_WAIT)   /* 2 MSL (3.6.1) */
+
+enum sok_tcp_timer {
+#define SOK_X(name) SOK_TCP_TIMER_##name,
+    SOK_TCP_TIMERS(SOK_X)
+#undef SOK_X
+        SOK_TCP_TIMER_COUNT
+};
+
+enum sok_tcp_recovery {
+    SOK_RECOVERY_NONE,
+    SOK_RECOVERY_FAST, // loss seen by acknowledgments (RFC 5681 3.2, 6582, 8985)
+    SOK_RECOVERY_RTO,  // loss seen by a timeout: slow start from one segment
+};
+
+enum sok_tcp_lane_state { SOK_LANE_NONE, SOK_LANE_READY, SOK_LANE_PARKED };
+
+struct sok_tcp_conn {
+    struct sok_sock sock;
+    struct sok_tcp *tcp;
+    struct sok_map_node node;                   // in tcp->conns, by addresses and ports
+    struct sok_tcp_conn *lane_next, *lane_prev; // in tcp->lanes[path.link], ready or parked
+    struct sok_tcp_conn *queue_next,
+        *queue_prev;                   // in the listener's queue (half open or to accept)
+    struct sok_tcp_listener *listener; // until accepted
+    struct sok_endpoint local, remote;
+    struct sok_tcp_path path;
+
+    uint8_t state;      // enum sok_tcp_state
+    uint8_t lane_state; // enum sok_tcp_lane_state
+    bool passive;       // came from LISTEN (MUST-11)
+    bool half_open;     // in the listener's queue of that name, else in to_accept
+    bool mapped;        // in tcp->conns
+    bool orphan;        // the application has closed: nobody holds the handle
+    int error;          // pending, for the application
+    int soft_error;     // what ICMP said; reported in place of a timeout (MUST-47)
+
+    // options of the application
+    bool nodelay, corked, keepalive, linger_zero;
+    uint8_t ttl, tos;
+    uint32_t snd_buf, rcv_buf;
+    int64_t user_timeout;
+
+    // send sequence space (RFC 9293 3.3.1)
+    uint32_t iss, snd_una, snd_nxt;
+    uint32_t snd_wnd, snd_wl1, snd_wl2, max_snd_wnd;
+    uint16_t peer_mss;  // from the MSS option, or 536 / 1220
+    uint8_t snd_wscale; // of the window the peer gives
+    bool fin_wanted;    // FIN follows the last byte of sendq
+    bool syn_due;       // SYN or SYN,ACK is to be sent
+    bool syn_is_out;    // SYN was sent at least once,
+    bool syn_again;     // more than once: no RTT sample (Karn)
+    bool wscale_ok;     // both sides offered window scaling
+    uint8_t held;       // enum sok_hold last told
+    struct sok_tcp_sendq sendq;
+    struct sok_tcp_scoreboard sent;
+
+    // receive sequence space
+    uint32_t irs, rcv_nxt;
+    uint32_t rcv_adv;    // right edge offered: RCV.NXT + RCV.WND, never moves left (SHLD-14)
+    uint32_t rcv_window; // the largest window offered at present
+    uint32_t rcv_up;     // urgent pointer (3.8.5)
+    uint32_t early_seq;  // last segment that came early: its SACK block goes first (RFC 2018 4)
+    uint16_t rcv_mss;    // full size of the peer's segments, estimated
+    uint8_t rcv_wscale;  // of the window we give
+    bool fin_seen;       // the peer's FIN has been taken in
+    bool urgent;         // urgent data announced beyond what was read
+    struct sok_stream stream;
+    bool fin_early;     // the peer's FIN came before data that is missing
+    uint32_t fin_seq;   // its sequence number, once fin_early or fin_seen
+    uint32_t tune_seq;  // when RCV.NXT gets here, see whether the window is too small
+    uint64_t tune_read; // bytes_read when that was set
+
+    // options agreed on
+    bool sack_ok, ts_ok;
+    uint32_t ts_offset, ts_recent, last_ack_sent;
+    int64_t ts_recent_at;
+
+    // acknowledging (RFC 9293 3.8.6.3, RFC 5681 4.2)
+    uint8_t ack_why; // enum sok_reason: an ACK is due at once; NONE: not
+    bool ack_is_delayed;
+    bool interactive; // answers follow requests: no quick ACKs
+    uint16_t quick_left;
+    uint32_t unacked; // bytes taken in since the last ACK
+    uint16_t unacked_segments;
+    int64_t data_in_at;   // last data received
+    int64_t challenge_at; // last ACK answering something wrong
+
+    // RTT and RTO: rtt.c
+    int64_t srtt, rttvar, rto, min_rtt; // srtt 0: no sample yet
+    uint8_t backoff;                    // doublings of rto so far
+    uint16_t retries;                   // timeouts without progress
+    int64_t stalled_at;                 // first timeout without progress
+
+    // loss and congestion: loss.c, cc*.c
+    const struct sok_tcp_cc *cc;
+    uint64_t cc_state[8]; // belongs to cc
+    uint32_t cwnd, ssthresh;
+    uint8_t recovery; // enum sok_tcp_recovery
+    bool send_one;    // the first retransmission of a recovery waits for no window
+    uint32_t recover; // recovery ends when SND.UNA gets here
+    uint32_t dup_acks;
+    uint32_t flight_max, flight_end; // the most on its way since SND.UNA passed flight_end
+    bool cwnd_limited;         // and whether cwnd was what stopped us then (RFC 7661 4.1's idea)
+    int64_t rack_at, rack_rtt; // RFC 8985 6.2: newest delivered segment
+    uint32_t rack_end, rack_fack;
+    bool rack_reordering;
+
+    int64_t idle_at; // last segment from the peer, for keep-alive
+    uint8_t keepalives;
+    bool probe_due; // a window probe is to be sent
+    bool keepalive_due;
+    bool override_sws; // persist timer: send what fits (3.8.6.2.1)
+
+    struct sok_timer timer; // armed for the least of due[]
+    int64_t due[SOK_TCP_TIMER_COUNT];
+
+    uint64_t bytes_sent, bytes_again, bytes_acked, bytes_received, bytes_read;
+    uint64_t segments_in, segments_out;
+    uint32_t timeouts, fast_retransmits;
+};
+
+// A queue of connections by their queue_next links.
+struct sok_tcp_queue {
+    struct sok_tcp_conn *first, *last;
+    uint32_t count;
+};
+
+struct sok_tcp_listener {
+    struct sok_sock sock;
+    struct sok_tcp *tcp;
+    struct sok_map_node node; // in tcp->listeners, by port
+    struct sok_endpoint local;
+    uint32_t backlog;
+    struct sok_tcp_queue half_open, to_accept;
+};
+
+// A segment without a connection, nearly always a reset: reply.c.
+struct sok_tcp_reply {
+    struct sok_endpoint from, to;
+    struct sok_tcp_path path;
+    uint32_t seq, ack, seq_base, ack_base, conn;
+    uint16_t flags;
+    uint8_t reason;
+    bool has_base, parked;
+};
+#define SOK_TCP_REPLIES_MAX 64 // over it resets are dropped and counted
+
+#define SOK_TCP_LANES 16 // links, as SOK_STACK_LINKS_MAX
+
+struct sok_tcp_lane {
+    struct sok_tcp_conn *ready_first, *ready_last;
+    struct sok_tcp_conn *parked_first, *parked_last;
+};
+
+struct sok_tcp {
+    struct sok_tcp_config config;
+    struct sok_tcp_env env;
+    struct sok_map conns, listeners;
+    struct sok_timers timers;
+    struct sok_tcp_lane lanes[SOK_TCP_LANES];
+    struct sok_tcp_reply replies[SOK_TCP_REPLIES_MAX]; // in order of arrival
+    unsigned reply_count;
+    uint32_t conn_count, listener_count;
+    uint32_t port_hint;
+    uint64_t drops[SOK_DROP_COUNT];
+};
+
+// A segment on its way through input.c, ack.c and receive.c.
+struct sok_tcp_in {
+    const struct sok_tcp_arrival *from;
+    struct sok_tcp_hdr h;
+    struct sok_tcp_opts o;
+    struct sok_slice data; // payload; trimmed to what is new and in the window
+    uint32_t seq, end;     // of the segment after trimming, SYN and FIN counted
+    uint32_t wnd;          // SEG.WND, scaled
+    bool syn, fin;         // still to be processed after trimming
+    int64_t now;
+    struct sok_tcp_outcome *out;
+};
+
+// ---- conn.c: connections, tables, lanes ----
+uint64_t sok_tcp_tuple_hash(
+    const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
+struct sok_tcp_conn *sok_tcp_find(
+    const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
+struct sok_tcp_listener *sok_tcp_find_listener(
+    const struct sok_tcp *t, const struct sok_endpoint *local);
+int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
+    const struct sok_endpoint *remote, const struct sok_tcp_path *path, int64_t now,
+    struct sok_tcp_conn **out);
+void sok_tcp_conn_free(struct sok_tcp_conn *c);
+void sok_tcp_want_output(struct sok_tcp_conn *c);
+void sok_tcp_rest(struct sok_tcp_conn *c); // leaves its lane
+void sok_tcp_set_state(struct sok_tcp_conn *c, enum sok_tcp_state to, int64_t now);
+void sok_tcp_ready_update(struct sok_tcp_conn *c);
+void sok_tcp_ready_touch(struct sok_tcp_conn *c); // new data: told though the bits are the same
+// The connection is over: err (or 0) goes to the application; freed if nobody holds it.
+void sok_tcp_over(struct sok_tcp_conn *c, int err, int64_t now);
+void sok_tcp_time_wait(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_bases(const struct sok_tcp_conn *c, uint32_t *seq_base, uint32_t *ack_base);
+
+// ---- listen.c ----
+void sok_tcp_listen_input(struct sok_tcp_listener *l, struct sok_tcp_in *in);
+bool sok_tcp_listener_full(const struct sok_tcp_listener *l);
+void sok_tcp_listener_established(struct sok_tcp_conn *c);
+void sok_tcp_listener_forget(struct sok_tcp_conn *c);
+void sok_tcp_listener_event(struct sok_tcp_listener *l);
+
+// ---- input.c ----
+void sok_tcp_take_syn(
+    struct sok_tcp_conn *c, const struct sok_tcp_in *in); // the peer's SYN: numbers, options
+
+// ---- ack.c: RFC 9293 3.10.7.4 fifth ----
+bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in); // false: stop here
+void sok_tcp_take_window(struct sok_tcp_conn *c, const struct sok_tcp_in *in);
+
+// ---- receive.c: RFC 9293 3.10.7.4 sixth to eighth, and what is told to the peer ----
+bool sok_tcp_trim(
+    struct sok_tcp_conn *c, struct sok_tcp_in *in); // first; false: outside the window
+bool sok_tcp_text_input(struct sok_tcp_conn *c, struct sok_tcp_in *in); // false: connection gone
+uint32_t sok_tcp_offer(
+    struct sok_tcp_conn *c); // the window to advertise now, in bytes; moves rcv_adv
+void sok_tcp_was_read(struct sok_tcp_conn *c, size_t bytes, int64_t now);
+void sok_tcp_ack_now(struct sok_tcp_conn *c, enum sok_reason why);
+void sok_tcp_challenge(
+    struct sok_tcp_conn *c, struct sok_tcp_in *in, enum sok_drop drop, enum sok_reason why);
+uint32_t sok_tcp_first_window(const struct sok_tcp_conn *c);
+
+// ---- output.c ----
+uint16_t sok_tcp_own_mss(const struct sok_tcp_conn *c);  // what we can take in: the MSS option
+uint16_t sok_tcp_send_mss(const struct sok_tcp_conn *c); // payload of a full segment without SACK
+uint32_t sok_tcp_pipe(const struct sok_tcp_conn *c);     // bytes thought to be on the way
+uint32_t sok_tcp_ts_now(const struct sok_tcp_conn *c, int64_t now);
+bool sok_tcp_conn_output(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out);
+
+// Everything the application gave, FIN included, has been sent at least once.
+static inline bool sok_tcp_fin_sent(const struct sok_tcp_conn *c)
+{
+    return c->fin_wanted && c->snd_nxt == c->sendq.end + 1;
+}
+static inline bool sok_tcp_fin_acked(const struct sok_tcp_conn *c)
+{
+    return c->fin_wanted && c->snd_una == c->sendq.end + 1;
+}
+
+// ---- timers.c ----
+void sok_tcp_timer_set(struct sok_tcp_conn *c, enum sok_tcp_timer which, int64_t due);
+void sok_tcp_timer_stop(struct sok_tcp_conn *c, enum sok_tcp_timer which);
+static inline bool sok_tcp_timer_armed(const struct sok_tcp_conn *c, enum sok_tcp_timer which)
+{
+    return c->due[which] != SOK_TIME_NEVER;
+}
+void sok_tcp_timer_stop_all(struct sok_tcp_conn *c);
+void sok_tcp_retransmit_arm(struct sok_tcp_conn *c, int64_t now); // or stop, when nothing is out
+void sok_tcp_persist_arm(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_keepalive_arm(struct sok_tcp_conn *c, int64_t now);
+
+// ---- rtt.c: RFC 6298 ----
+void sok_tcp_rtt_init(struct sok_tcp_conn *c);
+void sok_tcp_rtt_sample(struct sok_tcp_conn *c, int64_t sample, int64_t now);
+int64_t sok_tcp_rto(const struct sok_tcp_conn *c); // with backoff, bounded
+
+// ---- loss.c: RFC 8985, 6582, 5681 ----
+struct sok_tcp_delivery {
+    uint32_t acked, sacked; // bytes
+    int64_t sample;         // RTT, 0: none
+};
+void sok_tcp_delivered(struct sok_tcp_conn *c, const struct sok_tcp_sent *r, int64_t now);
+void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d,
+    uint32_t pipe_before, bool duplicate, int64_t now);
+void sok_tcp_loss_on_timeout(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_loss_on_reorder_timer(struct sok_tcp_conn *c, int64_t now);
+
+// ---- isn.c: RFC 6528, RFC 6056 ----
+uint32_t sok_tcp_isn(const struct sok_tcp *t, const struct sok_endpoint *local,
+    const struct sok_endpoint *remote, int64_t now);
+uint32_t sok_tcp_ts_offset(
+    const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
+int sok_tcp_pick_port(
+    struct sok_tcp *t, struct sok_endpoint *local, const struct sok_endpoint *remote);
+
+// ---- reply.c ----
+void sok_tcp_reply_push(struct sok_tcp *t, const struct sok_tcp_reply *r);
+void sok_tcp_reset_for(struct sok_tcp *t, const struct sok_tcp_in *in, enum sok_reason why);
+void sok_tcp_reset_conn(struct sok_tcp_conn *c, enum sok_reason why); // RST with our numbers
+void sok_tcp_reply_segment(const struct sok_tcp_reply *r, struct sok_tcp_segment *out);
+
+#endif

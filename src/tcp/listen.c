@@ -1,0 +1,189 @@
+// Listening: RFC 9293 section 3.10.7.2, and the two queues of a listener. A connection stands in
+// half_open while in SYN-RECEIVED, then in to_accept until the application takes it.
+#include <string.h>
+#include "tcp/internal.h"
+
+static void queue_add(struct sok_tcp_queue *q, struct sok_tcp_conn *c)
+{
+    c->queue_next = NULL;
+    c->queue_prev = q->last;
+    *(q->last ? &q->last->queue_next : &q->first) = c;
+    q->last = c;
+    q->count++;
+}
+
+static void queue_remove(struct sok_tcp_queue *q, struct sok_tcp_conn *c)
+{
+    *(c->queue_prev ? &c->queue_prev->queue_next : &q->first) = c->queue_next;
+    *(c->queue_next ? &c->queue_next->queue_prev : &q->last) = c->queue_prev;
+    q->count--;
+}
+
+int sok_tcp_listen(struct sok_tcp *t, const struct sok_endpoint *local, int backlog, int64_t now,
+    struct sok_tcp_listener **out)
+{
+    if (local->port == 0 || backlog < 0) {
+        return SOK_EINVAL;
+    }
+    for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
+         n = sok_map_next(n)) {
+        const struct sok_tcp_listener *l = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
+        if (sok_addr_is_any(l->local.addr) || sok_addr_is_any(local->addr) ||
+            sok_addr_eq(l->local.addr, local->addr)) {
+            return SOK_EADDRINUSE;
+        }
+    }
+    struct sok_tcp_listener *l = sok_mem_zalloc(t->env.mem, sizeof(*l));
+    if (!l) {
+        return SOK_ENOMEM;
+    }
+    l->tcp = t;
+    l->sock.kind = SOK_SOCK_TCP_LISTEN;
+    l->sock.id = ++*t->env.next_id;
+    l->local = *local;
+    l->backlog = backlog > 0 ? (uint32_t)backlog : 1;
+    sok_map_add(&t->listeners, &l->node, local->port);
+    t->listener_count++;
+    struct sok_event *ev = sok_events_push(t->env.events, SOK_EVENT_CALL, now, l->sock.id);
+    if (ev) {
+        ev->call.call = SOK_CALL_LISTEN;
+        ev->call.has_local = true;
+        ev->call.local = *local;
+        ev->call.amount = backlog;
+    }
+    *out = l;
+    return 0;
+}
+
+struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l)
+{
+    return l->local;
+}
+
+bool sok_tcp_listener_full(const struct sok_tcp_listener *l)
+{
+    return l->to_accept.count >= l->backlog;
+}
+
+void sok_tcp_listener_event(struct sok_tcp_listener *l)
+{
+    sok_sock_ready(l->tcp->env.changed, &l->sock, l->to_accept.first ? SOK_READY_IN : 0);
+    if (l->to_accept.first) {
+        sok_sock_touch(l->tcp->env.changed, &l->sock);
+    }
+}
+
+void sok_tcp_listener_established(struct sok_tcp_conn *c)
+{
+    queue_remove(&c->listener->half_open, c);
+    c->half_open = false;
+    queue_add(&c->listener->to_accept, c);
+    sok_tcp_listener_event(c->listener);
+}
+
+void sok_tcp_listener_forget(struct sok_tcp_conn *c)
+{
+    struct sok_tcp_listener *l = c->listener;
+    if (!l) {
+        return;
+    }
+    struct sok_tcp_queue *q = c->half_open ? &l->half_open : &l->to_accept;
+    queue_remove(q, c);
+    c->listener = NULL;
+    sok_tcp_listener_event(l);
+}
+
+int sok_tcp_accept(struct sok_tcp_listener *l, int64_t now, struct sok_tcp_conn **out)
+{
+    struct sok_tcp_conn *c = l->to_accept.first;
+    if (!c) {
+        return SOK_EAGAIN;
+    }
+    queue_remove(&l->to_accept, c);
+    c->listener = NULL;
+    sok_tcp_listener_event(l);
+    struct sok_event *ev = sok_events_push(l->tcp->env.events, SOK_EVENT_CALL, now, c->sock.id);
+    if (ev) {
+        ev->call.call = SOK_CALL_ACCEPT;
+        ev->call.has_local = ev->call.has_remote = true;
+        ev->call.local = c->local;
+        ev->call.remote = c->remote;
+        ev->call.amount = -1;
+    }
+    *out = c;
+    sok_tcp_ready_touch(c);
+    return 0;
+}
+
+// What nobody accepted is reset; half-open connections are forgotten, their peers will hear a reset.
+void sok_tcp_listener_close(struct sok_tcp_listener *l, int64_t now)
+{
+    struct sok_tcp *t = l->tcp;
+    while (l->half_open.first) {
+        sok_tcp_conn_free(l->half_open.first);
+    }
+    while (l->to_accept.first) {
+        sok_tcp_reset_conn(l->to_accept.first, SOK_REASON_RST_NO_ROOM);
+        sok_tcp_conn_free(l->to_accept.first);
+    }
+    struct sok_event *ev = sok_events_push(t->env.events, SOK_EVENT_CALL, now, l->sock.id);
+    if (ev) {
+        ev->call.call = SOK_CALL_CLOSE;
+        ev->call.amount = -1;
+    }
+    sok_map_remove(&t->listeners, &l->node);
+    sok_sock_forget(t->env.changed, &l->sock);
+    t->listener_count--;
+    sok_mem_free(t->env.mem, l, sizeof(*l));
+}
+
+static void drop(struct sok_tcp_in *in, enum sok_drop why)
+{
+    in->out->drop = why;
+}
+
+// RFC 9293 3.10.7.2, third: a SYN makes a connection in SYN-RECEIVED.
+static void syn_arrived(struct sok_tcp_listener *l, struct sok_tcp_in *in)
+{
+    struct sok_tcp *t = l->tcp;
+    const struct sok_tcp_arrival *from = in->from;
+    struct sok_tcp_path path;
+    struct sok_tcp_conn *c;
+    if (sok_tcp_listener_full(l) || l->half_open.count >= t->config.syn_queue_max) {
+        drop(in, SOK_DROP_TCP_BACKLOG);
+        return;
+    }
+    if (t->env.route(t->env.route_ctx, &from->to.addr, &from->from, &path) != 0 ||
+        sok_tcp_conn_new(t, &from->to, &from->from, &path, in->now, &c) != 0) {
+        drop(in, SOK_DROP_NO_MEMORY);
+        return;
+    }
+    c->passive = true;
+    c->listener = l;
+    c->half_open = true;
+    queue_add(&l->half_open, c);
+    c->state = SOK_TCP_LISTEN; // for the event: LISTEN -> SYN-RECEIVED
+    sok_tcp_take_syn(c, in);
+    sok_tcp_set_state(c, SOK_TCP_SYN_RECEIVED, in->now);
+    c->syn_due = true;
+    sok_tcp_want_output(c);
+    in->out->conn = c->sock.id;
+    in->out->has_base = true;
+    in->out->seq_base = c->irs;
+    in->out->ack_base = c->iss;
+    in->out->effects |= SOK_EFFECT_OPENED;
+}
+
+void sok_tcp_listen_input(struct sok_tcp_listener *l, struct sok_tcp_in *in)
+{
+    if (in->h.flags & SOK_TCP_RST) { // first
+        drop(in, SOK_DROP_TCP_NO_CONNECTION);
+    } else if (in->h.flags & SOK_TCP_ACK) { // second
+        sok_tcp_reset_for(l->tcp, in, SOK_REASON_RST_BAD_ACK);
+        drop(in, SOK_DROP_TCP_BAD_ACK);
+    } else if ((in->h.flags & (SOK_TCP_SYN | SOK_TCP_FIN)) == SOK_TCP_SYN) { // third
+        syn_arrived(l, in);
+    } else { // fourth; SYN with FIN is nobody's honest segment
+        drop(in, SOK_DROP_TCP_NOT_SYN);
+    }
+}

@@ -1,0 +1,493 @@
+// What to send next: RFC 9293 sections 3.8 and 3.10.2. A connection is asked until it has nothing more;
+// each answer is one segment, or a super-frame of equal segments that the link cuts. In this order: SYN,
+// what was lost, new data with FIN, probes, and an ACK when nothing else carried it.
+#include <string.h>
+#include "tcp/internal.h"
+
+// ---- sizes ----
+
+uint16_t sok_tcp_own_mss(const struct sok_tcp_conn *c)
+{
+    uint16_t headers = sok_addr_is_v4(c->remote.addr) ? 40 : 60;
+    return (uint16_t)(c->path.mtu - headers); // MUST-67
+}
+
+static unsigned ts_len(const struct sok_tcp_conn *c)
+{
+    return c->ts_ok ? 12 : 0;
+}
+
+uint16_t sok_tcp_send_mss(const struct sok_tcp_conn *c)
+{
+    uint16_t own = sok_tcp_own_mss(c);
+    uint16_t mss = c->peer_mss < own ? c->peer_mss : own; // MUST-16
+    return (uint16_t)(mss - ts_len(c));
+}
+
+static unsigned sack_blocks(const struct sok_tcp_conn *c)
+{
+    unsigned runs = c->sack_ok ? sok_stream_runs(&c->stream) : 0;
+    unsigned most = c->ts_ok ? 3 : 4;
+    return runs < most ? runs : most;
+}
+
+// Payload of a full segment now: SACK blocks take their room from it.
+static uint32_t mss_now(const struct sok_tcp_conn *c)
+{
+    unsigned blocks = sack_blocks(c);
+    return sok_tcp_send_mss(c) - (blocks ? 4 + 8 * blocks : 0);
+}
+
+uint32_t sok_tcp_pipe(const struct sok_tcp_conn *c)
+{
+    uint32_t out = c->snd_nxt - c->snd_una;
+    uint32_t gone = c->sent.sacked + c->sent.lost;
+    if (!c->sack_ok) { // each duplicate ACK tells of one segment that has arrived
+        gone += c->dup_acks * sok_tcp_send_mss(c);
+    }
+    return out > gone ? out - gone : 0;
+}
+
+static uint32_t cwnd_room(const struct sok_tcp_conn *c)
+{
+    uint32_t pipe = sok_tcp_pipe(c);
+    return c->cwnd > pipe ? c->cwnd - pipe : 0;
+}
+
+static uint32_t window_room(const struct sok_tcp_conn *c)
+{
+    uint32_t out = c->snd_nxt - c->snd_una;
+    return c->snd_wnd > out ? c->snd_wnd - out : 0; // negative when the window shrank (MUST-34)
+}
+
+uint32_t sok_tcp_ts_now(const struct sok_tcp_conn *c, int64_t now)
+{
+    return (uint32_t)(now / SOK_MS) + c->ts_offset; // RFC 7323 5.4: a tick each millisecond
+}
+
+// ---- building a segment ----
+
+static void add_timestamp(const struct sok_tcp_conn *c, int64_t now, struct sok_tcp_opts *o)
+{
+    if (c->ts_ok) {
+        o->has_ts = true;
+        o->tsval = sok_tcp_ts_now(c, now);
+        o->tsecr = c->ts_recent;
+    }
+}
+
+// The run that the latest early segment belongs to comes first (RFC 2018 section 4), then the lowest.
+static void add_sacks(const struct sok_tcp_conn *c, struct sok_tcp_opts *o)
+{
+    unsigned blocks = sack_blocks(c);
+    uint32_t start = 0, end = 0;
+    bool latest = blocks && sok_stream_find(&c->stream, c->early_seq, &start, &end);
+    if (latest) {
+        o->sack[o->sack_count].start = start;
+        o->sack[o->sack_count++].end = end;
+    }
+    for (unsigned i = 0; o->sack_count < blocks; i++) {
+        uint32_t s, e;
+        if (!sok_stream_run(&c->stream, i, &s, &e)) {
+            break;
+        }
+        if (!latest || s != start) {
+            o->sack[o->sack_count].start = s;
+            o->sack[o->sack_count++].end = e;
+        }
+    }
+}
+
+static void add_syn_options(const struct sok_tcp_conn *c, struct sok_tcp_opts *o)
+{
+    bool answer = c->state == SOK_TCP_SYN_RECEIVED;
+    o->has_mss = true;
+    o->mss = sok_tcp_own_mss(c);
+    o->sack_ok = c->sack_ok;
+    o->has_wscale = answer ? c->wscale_ok : c->tcp->config.window_scale != 0;
+    o->wscale = c->rcv_wscale;
+}
+
+static void acked_now(struct sok_tcp_conn *c)
+{
+    c->ack_why = SOK_REASON_NONE;
+    c->unacked = 0;
+    c->unacked_segments = 0;
+    c->last_ack_sent = c->rcv_nxt;
+    sok_tcp_timer_stop(c, SOK_TCP_TIMER_DELAYED_ACK);
+}
+
+static uint16_t window_field(struct sok_tcp_conn *c, uint16_t flags)
+{
+    if (!(flags & SOK_TCP_SYN)) {
+        return (uint16_t)(sok_tcp_offer(c) >> c->rcv_wscale);
+    }
+    return (uint16_t)(flags & SOK_TCP_ACK ? c->rcv_adv - c->rcv_nxt : sok_tcp_first_window(c));
+}
+
+// Header, options, and all that every segment of a connection has in common.
+static void build(struct sok_tcp_conn *c, uint32_t seq, uint16_t flags, enum sok_reason why,
+    int64_t now, struct sok_tcp_segment *out)
+{
+    struct sok_tcp_opts o = {0};
+    out->from = c->local;
+    out->to = c->remote;
+    out->next_hop = c->path.next_hop;
+    out->link = c->path.link;
+    out->tos = c->tos;
+    out->ttl = c->ttl;
+    out->data_count = 0;
+    out->data_len = 0;
+    out->gso_size = 0;
+    out->reason = (uint8_t)why;
+    out->conn = c->sock.id;
+    out->has_base = true;
+    sok_tcp_bases(c, &out->seq_base, &out->ack_base);
+    add_timestamp(c, now, &o);
+    if (flags & SOK_TCP_SYN) {
+        add_syn_options(c, &o);
+    } else {
+        add_sacks(c, &o);
+    }
+    size_t options = sok_tcp_opts_put(out->head + SOK_TCP_HDR_LEN, &o);
+    struct sok_tcp_hdr h = {
+        .sport = c->local.port,
+        .dport = c->remote.port,
+        .seq = seq,
+        .ack = flags & SOK_TCP_ACK ? c->rcv_nxt : 0,
+        .dataofs = (uint8_t)((SOK_TCP_HDR_LEN + options) / 4),
+        .flags = flags,
+        .window = window_field(c, flags),
+    };
+    sok_tcp_hdr_put(out->head, &h);
+    out->head_len = (uint8_t)(SOK_TCP_HDR_LEN + options);
+    out->win_shift = flags & SOK_TCP_SYN ? 0 : c->rcv_wscale;
+    c->segments_out++;
+    if (flags & SOK_TCP_ACK) {
+        acked_now(c);
+    }
+}
+
+static void set_flags(struct sok_tcp_segment *out, uint16_t flags)
+{
+    struct sok_tcp_hdr h;
+    sok_tcp_hdr_get(out->head, &h);
+    h.flags |= flags;
+    sok_tcp_hdr_put(out->head, &h);
+}
+
+// Points out at [seq, seq + len) of the send buffer; fewer bytes if they lie in too many pieces.
+static uint32_t attach(const struct sok_tcp_conn *c, uint32_t seq, uint32_t len, uint32_t mss,
+    struct sok_tcp_segment *out)
+{
+    out->data_count = SOK_TCP_IOV_MAX;
+    out->data_len = sok_tcp_sendq_gather(&c->sendq, seq, len, out->data, &out->data_count);
+    out->gso_size = out->data_len > mss ? (uint16_t)mss : 0;
+    return out->data_len;
+}
+
+// ---- SYN ----
+
+static void send_syn(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
+{
+    bool answer = c->state == SOK_TCP_SYN_RECEIVED;
+    enum sok_reason why = answer ? SOK_REASON_OPEN_REPLY : SOK_REASON_OPEN;
+    if (!c->syn_is_out) {
+        c->stalled_at = now;
+    }
+    if (c->syn_is_out && (!answer || c->passive || c->retries > 0)) {
+        why = SOK_REASON_RTO;
+    }
+    c->syn_again |= c->syn_is_out;
+    c->syn_is_out = true;
+    c->syn_due = false;
+    build(c, c->iss, answer ? SOK_TCP_SYN | SOK_TCP_ACK : SOK_TCP_SYN, why, now, out);
+    c->snd_nxt = c->iss + 1;
+    sok_tcp_retransmit_arm(c, now);
+}
+
+// ---- what was lost ----
+
+static struct sok_tcp_sent *first_lost(struct sok_tcp_conn *c, uint32_t *index)
+{
+    for (uint32_t i = 0; c->sent.lost > 0 && i < c->sent.count; i++) {
+        if (sok_tcp_sent_at(&c->sent, i)->flags & SOK_SENT_LOST) {
+            *index = i;
+            return sok_tcp_sent_at(&c->sent, i);
+        }
+    }
+    return NULL;
+}
+
+// How much of a lost record may go now; 0: none. Beyond the peer's window only the very first segment
+// does, which then serves as a probe (SHLD-16).
+static uint32_t may_resend(const struct sok_tcp_conn *c, const struct sok_tcp_sent *r, uint32_t mss)
+{
+    uint32_t len = r->end - r->start;
+    uint32_t room = cwnd_room(c);
+    uint32_t most = (uint32_t)c->tcp->config.super_frame_max;
+    if (c->send_one && room < mss) {
+        room = mss;
+    }
+    uint32_t ahead = r->start - c->snd_una;
+    uint32_t wnd = c->snd_wnd > ahead ? c->snd_wnd - ahead : 0;
+    if (ahead == 0 && wnd < mss) {
+        wnd = mss;
+    }
+    room = room < wnd ? room : wnd;
+    room = room < most ? room : most;
+    if (len <= room) {
+        return len;
+    }
+    return room - room % mss;
+}
+
+static bool send_lost(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
+{
+    uint32_t i = 0, mss = mss_now(c);
+    struct sok_tcp_sent *r = first_lost(c, &i);
+    uint32_t len = r ? may_resend(c, r, mss) : 0;
+    if (len == 0) {
+        return false;
+    }
+    build(c, r->start, SOK_TCP_ACK, r->why, now, out);
+    uint32_t data = sok_seq_gt(r->start + len, c->sendq.end) ? c->sendq.end - r->start : len;
+    bool fin = data < len;
+    if (attach(c, r->start, data, mss, out) < data) {
+        len = out->data_len;
+        fin = false;
+    }
+    if (r->start + len != r->end &&
+        sok_tcp_sent_split(&c->sent, c->tcp->env.mem, i, r->start + len)) {
+        r = sok_tcp_sent_at(&c->sent, i);
+    }
+    bool last = r->start + out->data_len == c->sendq.end;
+    set_flags(out, (uint16_t)((fin ? SOK_TCP_FIN : 0) | (last && out->data_len ? SOK_TCP_PSH : 0)));
+    sok_tcp_sent_unmark(&c->sent, r, SOK_SENT_LOST);
+    r->flags |= SOK_SENT_AGAIN;
+    r->at = now;
+    c->send_one = false;
+    c->bytes_again += out->data_len;
+    if (r->start == c->snd_una) {
+        sok_tcp_retransmit_arm(c, now);
+    }
+    return true;
+}
+
+// ---- new data and FIN ----
+
+// What may be sent of the data not sent yet, and what holds back the rest.
+struct allowance {
+    uint32_t len;
+    bool fin;
+    enum sok_hold held;
+};
+
+static uint32_t unsent(const struct sok_tcp_conn *c)
+{
+    return sok_tcp_fin_sent(c) ? 0 : c->sendq.end - c->snd_nxt;
+}
+
+// Nagle (RFC 9293 3.7.4) and cork: may a segment go that is not full, though it is all there is?
+static enum sok_hold partial_held(const struct sok_tcp_conn *c)
+{
+    if (c->override_sws || c->fin_wanted) {
+        return SOK_HOLD_NOTHING;
+    }
+    if (c->corked) {
+        return SOK_HOLD_CORK;
+    }
+    return c->nodelay || c->snd_una == c->snd_nxt ? SOK_HOLD_NOTHING : SOK_HOLD_NAGLE;
+}
+
+// The sender's silly window avoidance (3.8.6.2.1): full segments, or all there is, or half of the largest
+// window seen, or what fits when the persist timer has run out.
+static struct allowance allow(const struct sok_tcp_conn *c, uint32_t mss)
+{
+    struct allowance a = {0};
+    uint32_t all = unsent(c), wnd = window_room(c), cwnd = cwnd_room(c);
+    uint32_t most = (uint32_t)c->tcp->config.super_frame_max;
+    uint32_t room = wnd < cwnd ? wnd : cwnd;
+    uint32_t len = all < room ? all : room;
+    len = len < most ? len : most;
+    uint32_t tail = len % mss;
+    if (tail && len == all) { // the end of what there is
+        a.held = partial_held(c);
+        len -= a.held ? tail : 0;
+    } else if (tail && len == room) { // a window ends within a segment
+        bool half = wnd <= cwnd && len >= c->max_snd_wnd / 2;
+        a.held = wnd <= cwnd ? SOK_HOLD_WINDOW : SOK_HOLD_CWND;
+        len -= half || c->override_sws ? 0 : tail;
+    } else if (tail) { // cut at super_frame_max
+        len -= tail;
+    }
+    if (len == 0 && a.held == SOK_HOLD_NOTHING && all > 0) {
+        a.held = wnd <= cwnd ? SOK_HOLD_WINDOW : SOK_HOLD_CWND;
+    }
+    a.len = len;
+    a.fin = c->fin_wanted && !sok_tcp_fin_sent(c) && len == all && (wnd > len || c->snd_wnd == 0);
+    return a;
+}
+
+static void tell_held(struct sok_tcp_conn *c, enum sok_hold by, int64_t now)
+{
+    struct sok_event *ev = NULL;
+    if (by != c->held && by != SOK_HOLD_NOTHING) {
+        ev = sok_events_push(c->tcp->env.events, SOK_EVENT_HELD, now, c->sock.id);
+    }
+    c->held = (uint8_t)by;
+    if (ev) {
+        ev->held.by = (uint8_t)by;
+        ev->held.bytes = unsent(c);
+    }
+}
+
+// Nothing may go: whatever will let it go must be waited for.
+static void wait_for(struct sok_tcp_conn *c, enum sok_hold by, int64_t now)
+{
+    tell_held(c, by, now);
+    c->cwnd_limited |= by == SOK_HOLD_CWND;
+    if (by == SOK_HOLD_CORK && !sok_tcp_timer_armed(c, SOK_TCP_TIMER_CORK)) {
+        sok_tcp_timer_set(c, SOK_TCP_TIMER_CORK, now + 200 * SOK_MS);
+    }
+    if (by == SOK_HOLD_WINDOW && c->snd_una == c->snd_nxt &&
+        !sok_tcp_timer_armed(c, SOK_TCP_TIMER_PERSIST)) {
+        sok_tcp_persist_arm(c, now);
+    }
+}
+
+static void note_flight(struct sok_tcp_conn *c)
+{
+    uint32_t pipe = sok_tcp_pipe(c);
+    if (sok_seq_ge(c->snd_una, c->flight_end) || pipe > c->flight_max) {
+        c->flight_max = pipe;
+        c->flight_end = c->snd_nxt;
+        c->cwnd_limited = false;
+    }
+}
+
+static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
+{
+    uint32_t mss = mss_now(c);
+    struct allowance a = allow(c, mss);
+    if (a.len == 0 && !a.fin) {
+        wait_for(c, a.held, now);
+        return false;
+    }
+    if (!sok_tcp_sent_room(&c->sent, c->tcp->env.mem)) {
+        return false; // an ACK makes room
+    }
+    uint32_t seq = c->snd_nxt;
+    build(c, seq, SOK_TCP_ACK, a.fin ? SOK_REASON_CLOSE : SOK_REASON_DATA, now, out);
+    if (attach(c, seq, a.len, mss, out) < a.len) {
+        a.fin = false;
+    }
+    uint32_t end = seq + out->data_len;
+    bool push = out->data_len > 0 && end == c->sendq.end; // MUST-61
+    set_flags(out, (uint16_t)((a.fin ? SOK_TCP_FIN : 0) | (push ? SOK_TCP_PSH : 0)));
+    sok_tcp_sent_push(&c->sent, seq, end + a.fin, now);
+    c->snd_nxt = end + a.fin;
+    c->bytes_sent += out->data_len;
+    c->held = SOK_HOLD_NOTHING;
+    c->override_sws = false;
+    sok_tcp_timer_stop(c, SOK_TCP_TIMER_CORK);
+    note_flight(c);
+    if (!sok_tcp_timer_armed(c, SOK_TCP_TIMER_RETRANSMIT)) {
+        sok_tcp_timer_stop(c, SOK_TCP_TIMER_PERSIST);
+        sok_tcp_retransmit_arm(c, now);
+    }
+    return true;
+}
+
+// ---- probes: a sequence number before the window, which every peer answers with an ACK. RFC 9293
+// 3.8.6.1 probes with a byte of data; a byte the peer has, as Linux does, asks the same question and
+// leaves nothing in flight ----
+
+static bool send_probe(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
+{
+    enum sok_reason why = c->probe_due ? SOK_REASON_WINDOW_PROBE : SOK_REASON_KEEPALIVE;
+    if (!c->probe_due && !c->keepalive_due) {
+        return false;
+    }
+    c->probe_due = c->keepalive_due = false;
+    build(c, c->snd_una - 1, SOK_TCP_ACK, why, now, out);
+    return true;
+}
+
+static bool send_ack(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
+{
+    if (c->ack_why == SOK_REASON_NONE) {
+        return false;
+    }
+    build(c, c->snd_nxt, SOK_TCP_ACK, c->ack_why, now, out);
+    return true;
+}
+
+bool sok_tcp_conn_output(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
+{
+    switch (c->state) {
+    case SOK_TCP_CLOSED:
+    case SOK_TCP_LISTEN:
+        return false;
+    case SOK_TCP_SYN_SENT:
+    case SOK_TCP_SYN_RECEIVED:
+        if (!c->syn_due) {
+            return send_ack(c, now, out);
+        }
+        send_syn(c, now, out);
+        return true;
+    case SOK_TCP_FIN_WAIT_2:
+    case SOK_TCP_TIME_WAIT:
+        return send_probe(c, now, out) || send_ack(c, now, out);
+    default:
+        return send_lost(c, now, out) || send_new(c, now, out) || send_probe(c, now, out) ||
+               send_ack(c, now, out);
+    }
+}
+
+// ---- the link's turn: resets first, then connections in turn ----
+
+static struct sok_tcp_reply *next_reply(struct sok_tcp *t, uint8_t link)
+{
+    for (unsigned i = 0; i < t->reply_count; i++) {
+        if (t->replies[i].path.link == link && !t->replies[i].parked) {
+            return &t->replies[i];
+        }
+    }
+    return NULL;
+}
+
+bool sok_tcp_ready(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_addr *next_hop)
+{
+    (void)now;
+    const struct sok_tcp_reply *r = next_reply(t, link);
+    const struct sok_tcp_conn *c = t->lanes[link].ready_first;
+    if (r) {
+        *next_hop = r->path.next_hop;
+    } else if (c) {
+        *next_hop = c->path.next_hop;
+    }
+    return r || c;
+}
+
+bool sok_tcp_output(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_tcp_segment *out)
+{
+    struct sok_tcp_reply *r = next_reply(t, link);
+    if (r) {
+        sok_tcp_reply_segment(r, out);
+        size_t behind = (size_t)(&t->replies[t->reply_count] - (r + 1));
+        memmove(r, r + 1, behind * sizeof(*r));
+        t->reply_count--;
+        return true;
+    }
+    struct sok_tcp_conn *c = t->lanes[link].ready_first;
+    if (!c) {
+        return false;
+    }
+    sok_tcp_rest(c);
+    if (!sok_tcp_conn_output(c, now, out)) {
+        return false;
+    }
+    sok_tcp_want_output(c); // behind the others
+    return true;
+}

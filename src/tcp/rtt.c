@@ -1,0 +1,53 @@
+// The retransmission timeout (RFC 6298). Linux's lower bound of 200 ms is the default instead of the
+// RFC's second, and like Linux the bound applies to the variance term, so that RTO = SRTT + max(G, 4*RTTVAR).
+#include "tcp/internal.h"
+
+void sok_tcp_rtt_init(struct sok_tcp_conn *c)
+{
+    c->srtt = c->rttvar = 0;
+    c->min_rtt = SOK_TIME_NEVER;
+    c->rto = c->tcp->config.rto_initial; // (2.1)
+    c->backoff = 0;
+}
+
+void sok_tcp_rtt_sample(struct sok_tcp_conn *c, int64_t sample, int64_t now)
+{
+    const struct sok_tcp_config *config = &c->tcp->config;
+    if (sample <= 0) {
+        sample = 1;
+    }
+    if (c->srtt == 0) { // (2.2)
+        c->srtt = sample;
+        c->rttvar = sample / 2;
+    } else { // (2.3)
+        int64_t err = sample > c->srtt ? sample - c->srtt : c->srtt - sample;
+        c->rttvar += (err - c->rttvar) / 4;
+        c->srtt += (sample - c->srtt) / 8;
+        c->srtt = c->srtt > 0 ? c->srtt : 1;
+    }
+    if (sample < c->min_rtt) {
+        c->min_rtt = sample;
+    }
+    int64_t spread = 4 * c->rttvar;
+    c->rto = c->srtt + (spread > config->rto_min ? spread : config->rto_min);
+    if (c->rto > config->rto_max) {
+        c->rto = config->rto_max;
+    }
+    c->backoff = 0; // a fresh sample ends the doubling (section 5, last paragraph)
+    struct sok_event *ev = sok_events_push(c->tcp->env.events, SOK_EVENT_RTT, now, c->sock.id);
+    if (ev) {
+        ev->rtt.sample = sample;
+        ev->rtt.srtt = c->srtt;
+        ev->rtt.rttvar = c->rttvar;
+        ev->rtt.rto = c->rto;
+    }
+}
+
+int64_t sok_tcp_rto(const struct sok_tcp_conn *c)
+{
+    int64_t rto = c->rto;
+    for (unsigned i = 0; i < c->backoff && rto < c->tcp->config.rto_max; i++) { // (5.5)
+        rto *= 2;
+    }
+    return rto < c->tcp->config.rto_max ? rto : c->tcp->config.rto_max;
+}
