@@ -31,7 +31,8 @@ struct sok_host_config {
     int64_t spin_ns;   // look for work this long before sleeping; waking up costs some 35 us
     bool has_seed;     // everything random comes from seed; else from the operating system
     uint64_t seed;
-    const char *const *settings; // "NAME=VALUE", NULL at the end (sockeye get --set help lists them)
+    const char *const
+        *settings; // "NAME=VALUE", NULL at the end (sockeye get --set help lists them)
 };
 void sok_host_config_default(struct sok_host_config *config);
 
@@ -65,8 +66,9 @@ int sok_host_gateway_add(struct sok_host *host, int link, const char *gateway, c
 int sok_host_step(struct sok_host *host, int64_t timeout_ns);
 // For another loop around this one: step when fd is readable, and at the deadline at the latest.
 int sok_host_fd(const struct sok_host *host);
-int64_t sok_host_deadline(const struct sok_host *host); // on sok_host_now()'s clock; INT64_MAX: none
-int64_t sok_host_now(const struct sok_host *host);      // ns; starts anywhere, never goes back
+int64_t sok_host_deadline(
+    const struct sok_host *host);                  // on sok_host_now()'s clock; INT64_MAX: none
+int64_t sok_host_now(const struct sok_host *host); // ns; starts anywhere, never goes back
 // Steps until what the program closed has been delivered (or given up), at most timeout_ns. 0, or
 // SOK_ETIMEDOUT.
 int sok_host_linger(struct sok_host *host, int64_t timeout_ns);

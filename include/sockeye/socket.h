@@ -35,7 +35,8 @@ int sok_getpeername(const struct sok_socket *s, struct sok_endpoint *out);
 int64_t sok_send(struct sok_socket *s, const void *data, size_t len);
 int64_t sok_sendv(struct sok_socket *s, const struct iovec *iov, int count);
 int64_t sok_recv(struct sok_socket *s, void *data, size_t len);
-int64_t sok_sendto(struct sok_socket *s, const void *data, size_t len, const struct sok_endpoint *to);
+int64_t sok_sendto(
+    struct sok_socket *s, const void *data, size_t len, const struct sok_endpoint *to);
 int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from);
 int sok_shutdown(struct sok_socket *s); // no more to send: the peer reads the end of the stream
 
@@ -60,12 +61,13 @@ unsigned sok_socket_ready(const struct sok_socket *s);
 // limit). What is ready; SOK_ETIMEDOUT.
 int sok_wait(struct sok_socket *s, unsigned want, int64_t timeout_ns);
 // Called from sok_host_step() when readiness changed, or more of the same came. NULL: nobody.
-void sok_socket_notify(struct sok_socket *s, void (*fn)(void *ctx, struct sok_socket *s), void *ctx);
+void sok_socket_notify(
+    struct sok_socket *s, void (*fn)(void *ctx, struct sok_socket *s), void *ctx);
 
 enum sok_socket_option {
-    SOK_OPT_ERROR = 1,    // get: takes the pending error, 0 when there is none
-    SOK_OPT_BLOCKING,     // 0, 1
-    SOK_OPT_TIMEOUT,      // ns a blocking call waits, then SOK_EAGAIN (connect: SOK_ETIMEDOUT); 0: no limit
+    SOK_OPT_ERROR = 1, // get: takes the pending error, 0 when there is none
+    SOK_OPT_BLOCKING,  // 0, 1
+    SOK_OPT_TIMEOUT, // ns a blocking call waits, then SOK_EAGAIN (connect: SOK_ETIMEDOUT); 0: no limit
     SOK_OPT_NODELAY,      // 0, 1
     SOK_OPT_CORK,         // 0, 1
     SOK_OPT_KEEPALIVE,    // 0, 1
@@ -88,12 +90,12 @@ int sok_socket_fd(struct sok_socket *s);
 
 struct sok_ping_reply {
     struct sok_addr from;
-    int err;       // 0: a reply; else what somebody (from) says about this echo
+    int err; // 0: a reply; else what somebody (from) says about this echo
     uint16_t seq;
     uint8_t ttl;
     uint8_t icmp_type, icmp_code;
     int64_t rtt_ns;
-    uint32_t len;  // bytes of payload that came back
+    uint32_t len; // bytes of payload that came back
 };
 // ttl 0: the default.
 int sok_ping_send(struct sok_socket *s, const struct sok_addr *to, uint16_t seq, const void *data,

@@ -52,7 +52,9 @@ struct parser {
 static void parser_add(struct parser *p, const struct sok_cli_option *o)
 {
     for (; o && o->key != 0 && p->count < OPTIONS_MAX; o++) {
-        int has_arg = !o->arg ? no_argument : o->arg[0] == '[' ? optional_argument : required_argument;
+        int has_arg = !o->arg            ? no_argument
+                      : o->arg[0] == '[' ? optional_argument
+                                         : required_argument;
         if (o->key < 256) {
             size_t at = strlen(p->shorts);
             p->shorts[at++] = (char)o->key;

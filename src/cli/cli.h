@@ -12,21 +12,23 @@
 struct sok_cli_option {
     int key;          // the short letter, or 256 and up: long only
     const char *name; // long; NULL: short only
-    const char *arg;  // what -h shows for the argument; NULL: takes none; "[=text|json]": may be left out
+    const char
+        *arg; // what -h shows for the argument; NULL: takes none; "[=text|json]": may be left out
     const char *help;
 };
 
 struct sok_cli_command {
     const char *name;
-    const char *summary; // one line, for `sockeye -h`
-    const char *usage;   // "[OPTION...] URL"
-    const char *about;   // below the options in -h; or NULL
+    const char *summary;                  // one line, for `sockeye -h`
+    const char *usage;                    // "[OPTION...] URL"
+    const char *about;                    // below the options in -h; or NULL
     const struct sok_cli_option *options; // key 0 at the end; or NULL
-    bool talks;          // takes the host options too (options.h)
+    bool talks;                           // takes the host options too (options.h)
     int (*run)(const struct sok_cli_command *self, int argc, char **argv); // argv[0]: the command
 };
 
-extern const struct sok_cli_command sok_cmd_get, sok_cmd_nc, sok_cmd_ping, sok_cmd_demo, sok_cmd_drill;
+extern const struct sok_cli_command sok_cmd_get, sok_cmd_nc, sok_cmd_ping, sok_cmd_demo,
+    sok_cmd_drill;
 
 #define SOK_EXIT_USAGE       2
 #define SOK_EXIT_INTERRUPTED 130

@@ -80,7 +80,8 @@ static int take_events(const struct sok_cli_command *cmd, struct sok_cli_host *h
 }
 
 // The options that belong to a link.
-static int take_link(const struct sok_cli_command *cmd, struct sok_cli_host *h, int key, const char *arg)
+static int take_link(
+    const struct sok_cli_command *cmd, struct sok_cli_host *h, int key, const char *arg)
 {
     if (key == KEY_LINK && h->link_count == SOK_CLI_LINKS_MAX)
         return -sok_cli_usage(cmd, "too many links: at most %d", SOK_CLI_LINKS_MAX) - 1;
@@ -94,7 +95,9 @@ static int take_link(const struct sok_cli_command *cmd, struct sok_cli_host *h, 
         return 0;
     case KEY_ADDR:
         if (l->addr_count == SOK_CLI_ADDRS_MAX)
-            return -sok_cli_usage(cmd, "too many addresses on a link: at most %d", SOK_CLI_ADDRS_MAX) - 1;
+            return -sok_cli_usage(
+                       cmd, "too many addresses on a link: at most %d", SOK_CLI_ADDRS_MAX) -
+                   1;
         l->addrs[l->addr_count++] = arg;
         return 0;
     case KEY_GATEWAY:
@@ -119,8 +122,8 @@ static int take_link(const struct sok_cli_command *cmd, struct sok_cli_host *h, 
     }
 }
 
-int sok_cli_host_option(const struct sok_cli_command *cmd, struct sok_cli_host *h, int key,
-    const char *arg)
+int sok_cli_host_option(
+    const struct sok_cli_command *cmd, struct sok_cli_host *h, int key, const char *arg)
 {
     switch (key) {
     case KEY_RECORD:

@@ -35,8 +35,8 @@ struct sok_cli_host {
 extern const struct sok_cli_option sok_cli_host_options[]; // key 0 at the end
 // 0 or -(exit code) - 1; SOK_CLI_NOT_HOST: not one of the host's options.
 #define SOK_CLI_NOT_HOST 1
-int sok_cli_host_option(const struct sok_cli_command *cmd, struct sok_cli_host *h, int key,
-    const char *arg);
+int sok_cli_host_option(
+    const struct sok_cli_command *cmd, struct sok_cli_host *h, int key, const char *arg);
 
 // The host with its links, addresses and views, as asked for. 0, or an exit code after a message.
 int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out);

@@ -20,24 +20,24 @@
 #include <unistd.h>
 #include "host/host.h"
 
-#define PAIR_BUFFER  (4 << 20)   // asked for; the kernel gives what it allows
-#define MOVE_MAX     (256 << 10) // bytes from the program in one piece
-#define COPY_UNDER   8192        // fewer are copied into the connection's own buffers
-#define ROUNDS_MAX   16          // moves per direction in one pump, so that bridges share the host
+#define PAIR_BUFFER (4 << 20)   // asked for; the kernel gives what it allows
+#define MOVE_MAX    (256 << 10) // bytes from the program in one piece
+#define COPY_UNDER  8192        // fewer are copied into the connection's own buffers
+#define ROUNDS_MAX  16          // moves per direction in one pump, so that bridges share the host
 
 struct sok_bridge {
     struct sok_loop_fd lf; // first; our end of the pair
     struct sok_socket *s;
-    int program_fd;   // kept while connecting, to enlarge its buffer; else -1
+    int program_fd; // kept while connecting, to enlarge its buffer; else -1
     bool connecting;
-    bool to_program_done;   // the peer's FIN was passed on
-    bool from_program_done; // FIN was passed on
+    bool to_program_done;     // the peer's FIN was passed on
+    bool from_program_done;   // FIN was passed on
     bool can_read, can_write; // not refused since epoll last said so
-    bool shut;        // the program shut down its sending
-    bool hung_up;     // the program closed
-    bool deaf;        // the program shut down its receiving: bytes are thrown away
+    bool shut;                // the program shut down its sending
+    bool hung_up;             // the program closed
+    bool deaf;                // the program shut down its receiving: bytes are thrown away
     bool active;
-    struct sok_bridge *next, *prev;               // all
+    struct sok_bridge *next, *prev;                // all
     struct sok_bridge *active_next, **active_prev; // those with something to move
 };
 

@@ -15,10 +15,10 @@ struct sok_host_wire {
     struct sok_loop_fd lf;
     struct sok_host *host;
     struct sok_link *link;
-    uint8_t index;             // in the stack
-    bool down;                 // said SOK_ELINKDOWN
-    bool holding;              // `held` was refused and is offered again first
-    uint8_t *held_data;        // its bytes, allocated at the first need
+    uint8_t index;      // in the stack
+    bool down;          // said SOK_ELINKDOWN
+    bool holding;       // `held` was refused and is offered again first
+    uint8_t *held_data; // its bytes, allocated at the first need
     struct sok_frame_out held;
 };
 
@@ -31,7 +31,7 @@ struct sok_host {
     struct sok_stack *stack;
     struct sok_host_wire *wires[SOK_STACK_LINKS_MAX];
     unsigned wire_count;
-    bool dirty; // the program called something: there may be output
+    bool dirty;             // the program called something: there may be output
     struct sok_view *views; // the host closes them
     struct sok_socket *sockets;
     struct sok_bridge *bridges;        // all
@@ -42,7 +42,8 @@ struct sok_host {
 #define SOK_HOST_SCRATCH 65536
 
 // Writes a line into err (SOK_HOST_ERR_MAX bytes, may be NULL) and returns code.
-int sok_host_fail(char *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int sok_host_fail(char *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 // The host owns the view from now on; it hears of everything after this.
 void sok_host_view_add(struct sok_host *host, struct sok_view *view);
@@ -52,7 +53,7 @@ struct sok_stack *sok_host_stack(struct sok_host *host);
 // One pass over everything of this host, without sleeping; how much was done.
 unsigned sok_host_turn(struct sok_host *host, int64_t now);
 int64_t sok_host_due(const struct sok_host *host); // its own next deadline
-void sok_host_drain(struct sok_host *host);         // events to the onlookers, readiness to the holders
+void sok_host_drain(struct sok_host *host); // events to the onlookers, readiness to the holders
 // The link is in the stack from here on and belongs to the host, also on failure.
 int sok_host_wire_add(struct sok_host *host, struct sok_link *link, char *err);
 void sok_host_wires_free(struct sok_host *host);
@@ -62,7 +63,7 @@ struct sok_socket {
     struct sok_host *host;
     uint8_t type; // enum sok_socket_type
     bool bound, blocking;
-    bool dialled;        // connect was called
+    bool dialled;          // connect was called
     struct sok_sock *sock; // the stack's handle; NULL: not open yet
     struct sok_endpoint local, remote;
     int64_t timeout_ns;
@@ -80,8 +81,8 @@ static inline struct sok_tcp_conn *sok_socket_conn(const struct sok_socket *s)
 }
 
 // A socket object around a handle of the stack (NULL: none yet).
-struct sok_socket *sok_socket_wrap(struct sok_host *host, enum sok_socket_type type,
-    struct sok_sock *sock);
+struct sok_socket *sok_socket_wrap(
+    struct sok_host *host, enum sok_socket_type type, struct sok_sock *sock);
 void sok_socket_unwrap(struct sok_socket *s); // frees the object alone
 void sok_sockets_free(struct sok_host *host);
 

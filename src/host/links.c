@@ -101,8 +101,8 @@ static int open_spec(struct sok_host *host, const struct sok_host_link *l, const
         memcpy(o.mac, mac, 6);
         return sok_link_packet(&host->mem, &o, out, err);
     }
-    return sok_host_fail(
-        err, SOK_EINVAL, "no such kind of link: %s (there are tap[:NAME], lan:NAME, packet:IF)", spec);
+    return sok_host_fail(err, SOK_EINVAL,
+        "no such kind of link: %s (there are tap[:NAME], lan:NAME, packet:IF)", spec);
 }
 
 static int finish_link(struct sok_host *host, struct sok_link *link, const struct sok_host_link *l,

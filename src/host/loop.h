@@ -31,9 +31,9 @@ struct sok_loop {
     unsigned host_count;
     struct sok_host *hosts[SOK_LOOP_HOSTS_MAX];
     struct sok_loop_fd *fds;
-    unsigned listening;            // descriptors with a ready(): look at them in every turn
-    unsigned always_count;         // of these, always ready with something wanted
-    void *batch[SOK_LOOP_BATCH];   // what the current turn still has to tell
+    unsigned listening;          // descriptors with a ready(): look at them in every turn
+    unsigned always_count;       // of these, always ready with something wanted
+    void *batch[SOK_LOOP_BATCH]; // what the current turn still has to tell
     int batch_count;
 };
 

@@ -4,11 +4,12 @@
 #include "host/host.h"
 
 _Static_assert((int)SOK_POLL_IN == (int)SOK_READY_IN && (int)SOK_POLL_OUT == (int)SOK_READY_OUT &&
-        (int)SOK_POLL_ERROR == (int)SOK_READY_ERROR && (int)SOK_POLL_HUP == (int)SOK_READY_HUP,
+                   (int)SOK_POLL_ERROR == (int)SOK_READY_ERROR &&
+                   (int)SOK_POLL_HUP == (int)SOK_READY_HUP,
     "the public bits are the stack's");
 
-struct sok_socket *sok_socket_wrap(struct sok_host *host, enum sok_socket_type type,
-    struct sok_sock *sock)
+struct sok_socket *sok_socket_wrap(
+    struct sok_host *host, enum sok_socket_type type, struct sok_sock *sock)
 {
     struct sok_socket *s = calloc(1, sizeof(*s));
     if (!s)
@@ -174,9 +175,9 @@ static void apply_options(struct sok_socket *s)
     int64_t now = sok_host_now(s->host);
     for (unsigned option = 0; option < 16; option++)
         if (s->options_set & (1U << option))
-            sok_tcp_set(sok_socket_conn(s),
-                (enum sok_tcp_option)tcp_option((enum sok_socket_option)option), s->options[option],
-                now);
+            sok_tcp_setopt(sok_socket_conn(s),
+                (enum sok_tcp_sockopt)tcp_option((enum sok_socket_option)option),
+                s->options[option], now);
     s->options_set = 0;
 }
 
@@ -235,8 +236,8 @@ int sok_listen(struct sok_socket *s, int backlog)
         return s->sock->kind == SOK_SOCK_TCP_LISTEN ? 0 : SOK_EINVAL;
     struct sok_endpoint any = {.addr = sok_addr_v4(0)};
     struct sok_tcp_listener *l;
-    int r = sok_stack_listen(s->host->stack, s->bound ? &s->local : &any, backlog,
-        sok_host_now(s->host), &l);
+    int r = sok_stack_listen(
+        s->host->stack, s->bound ? &s->local : &any, backlog, sok_host_now(s->host), &l);
     if (r == 0)
         adopt(s, (struct sok_sock *)l);
     return r;
@@ -249,8 +250,8 @@ int sok_accept(struct sok_socket *s, struct sok_socket **out)
     struct sok_tcp_conn *c;
     int r;
     while ((r = sok_tcp_accept((struct sok_tcp_listener *)s->sock, sok_host_now(s->host), &c)) ==
-            SOK_EAGAIN &&
-        s->blocking) {
+               SOK_EAGAIN &&
+           s->blocking) {
         int w = sok_wait(s, SOK_POLL_IN, s->timeout_ns > 0 ? s->timeout_ns : -1);
         if (w < 0)
             return w == SOK_ETIMEDOUT ? SOK_EAGAIN : w;
@@ -334,7 +335,7 @@ int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
     struct sok_tcp_conn *c = sok_socket_conn(s);
     s->host->dirty = true;
     if (c)
-        return sok_tcp_set(c, (enum sok_tcp_option)number, value, sok_host_now(s->host));
+        return sok_tcp_setopt(c, (enum sok_tcp_sockopt)number, value, sok_host_now(s->host));
     s->options[option] = value;
     s->options_set |= 1U << option;
     return 0;
@@ -353,7 +354,7 @@ int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
     else if (number < 0)
         return SOK_EINVAL;
     else if (c)
-        return sok_tcp_get(c, (enum sok_tcp_option)number, value);
+        return sok_tcp_getopt(c, (enum sok_tcp_sockopt)number, value);
     else if (s->options_set & (1U << option))
         *value = s->options[option];
     else

@@ -66,7 +66,8 @@ int64_t sok_recv(struct sok_socket *s, void *data, size_t len)
     return r;
 }
 
-int64_t sok_sendto(struct sok_socket *s, const void *data, size_t len, const struct sok_endpoint *to)
+int64_t sok_sendto(
+    struct sok_socket *s, const void *data, size_t len, const struct sok_endpoint *to)
 {
     if (s->type != SOK_DGRAM || !to)
         return sok_send(s, data, len);

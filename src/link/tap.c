@@ -2,13 +2,11 @@
 // is this link. Every frame goes with a struct virtio_net_hdr, so that a 64 KB super-frame is one system
 // call in either direction and checksums are never computed between us and the kernel.
 //
-// Read first: Documentation/networking/tuntap.rst, the virtio specification section 5.1.6, the kernel's
-// include/linux/virtio_net.h (how an skb and the header become each other).
+// Read first: Documentation/networking/tuntap.rst of the kernel, vnet.h.
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
-#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 #include "link/internal.h"
+#include "link/vnet.h"
 
 #define ETH_HDR_LEN 14
 #define SUPER_MAX   (65535 + ETH_HDR_LEN + 4) // an IP packet, Ethernet, one VLAN tag
@@ -28,59 +27,6 @@ struct tap_link {
     uint32_t rx_cap;
     bool offload;
 };
-
-static void vnet_from_meta(const struct sok_frame_meta *m, struct virtio_net_hdr *h)
-{
-    *h = (struct virtio_net_hdr){0};
-    if (m->csum_partial) {
-        h->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-        h->csum_start = m->csum_start;
-        h->csum_offset = m->csum_offset;
-    }
-    if (m->gso != SOK_GSO_NONE) {
-        h->gso_type = m->gso == SOK_GSO_TCP6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
-        if (m->gso_ecn)
-            h->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
-        h->gso_size = m->gso_size;
-        h->hdr_len = m->hdr_len;
-    }
-}
-
-// False: not to be believed. The kernel's hdr_len is only a hint (what it has in one piece), so the
-// length of the headers is taken from TCP's own.
-static bool meta_from_vnet(
-    const struct virtio_net_hdr *h, const uint8_t *data, uint32_t len, struct sok_frame_meta *m)
-{
-    *m = (struct sok_frame_meta){0};
-    if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-        m->csum_partial = true;
-        m->csum_valid = true; // it never was on a wire
-        m->csum_start = h->csum_start;
-        m->csum_offset = h->csum_offset;
-    } else if (h->flags & VIRTIO_NET_HDR_F_DATA_VALID) {
-        m->csum_valid = true;
-    }
-    switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
-    case VIRTIO_NET_HDR_GSO_NONE:
-        break;
-    case VIRTIO_NET_HDR_GSO_TCPV4:
-        m->gso = SOK_GSO_TCP4;
-        break;
-    case VIRTIO_NET_HDR_GSO_TCPV6:
-        m->gso = SOK_GSO_TCP6;
-        break;
-    default:
-        return false;
-    }
-    if (m->gso != SOK_GSO_NONE) {
-        m->gso_ecn = h->gso_type & VIRTIO_NET_HDR_GSO_ECN;
-        m->gso_size = h->gso_size;
-        if ((uint32_t)m->csum_start + 20 > len)
-            return false;
-        m->hdr_len = (uint16_t)(m->csum_start + 4 * (data[m->csum_start + 12] >> 4));
-    }
-    return sok_link_meta_ok(m, data, len);
-}
 
 // Whether the device still is there; writing to one that is merely down also gives EIO.
 static bool tap_gone(int fd)
@@ -104,7 +50,7 @@ static int tap_send(struct sok_link *link, const struct sok_frame_out *frame, in
     int count = 0;
     (void)now;
     if (tap->offload) {
-        vnet_from_meta(&frame->meta, &h);
+        sok_vnet_from_meta(&frame->meta, &h);
         iov[count++] = (struct iovec){&h, sizeof(h)};
     } else {
         assert(!frame->meta.csum_partial && frame->meta.gso == SOK_GSO_NONE);
@@ -163,7 +109,7 @@ static int tap_recv(struct sok_link *link, struct sok_frame *frame, int64_t now)
             return tap_error(link, error);
         }
         uint32_t len = n > (ssize_t)extra ? (uint32_t)n - extra : 0;
-        if (len > tap->rx_cap || !meta_from_vnet(&h, tap->rx->data, len, &frame->meta) ||
+        if (len > tap->rx_cap || !sok_vnet_to_meta(&h, tap->rx->data, len, &frame->meta) ||
             tap_give(tap, len, frame) < 0) {
             link->lost++;
             continue;

@@ -1,0 +1,240 @@
+// sockeye ping: echo requests, and the reason when no answer comes.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "cli/options.h"
+
+#define SEQS 65536
+
+static const struct sok_cli_option options[] = {
+    {'c', "count", "N", "stop after N requests"},
+    {'i', "interval", "SECONDS", "between two requests (1)"},
+    {'s', "size", "BYTES", "of data in a request (56)"},
+    {'W', "timeout", "SECONDS", "wait so long for an answer (2)"},
+    {'t', "ttl", "N", "time to live (64)"},
+    {0, NULL, NULL, NULL},
+};
+
+struct ping {
+    struct sok_host *host;
+    struct sok_socket *s;
+    struct sok_addr to;
+    char to_text[SOK_ADDR_TEXT_MAX];
+    uint64_t count;            // 0: for ever
+    int64_t interval, timeout; // ns
+    size_t size;
+    uint8_t ttl; // 0: default
+    uint64_t sent, received, errors, duplicates;
+    int64_t started, last_sent, next_at;
+    double min, max, sum, squares; // ms
+    uint8_t data[65507];
+    int64_t sent_at[SEQS]; // by sequence number; 0: none on its way
+    bool answered[SEQS];
+    uint64_t expired; // requests up to here were answered, or said to be not
+};
+
+static struct ping ping; // large
+
+static int take_option(void *ctx, int key, const char *arg)
+{
+    struct ping *p = ctx;
+    uint64_t n = 0;
+    bool ok;
+    switch (key) {
+    case 'c':
+        ok = sok_cli_number(arg, 1, UINT64_MAX, &p->count);
+        break;
+    case 'i':
+        ok = sok_cli_seconds(arg, &p->interval) && p->interval >= 1000000;
+        break;
+    case 's':
+        ok = sok_cli_number(arg, 0, sizeof(p->data), &n);
+        p->size = (size_t)n;
+        break;
+    case 'W':
+        ok = sok_cli_seconds(arg, &p->timeout) && p->timeout > 0;
+        break;
+    default:
+        ok = sok_cli_number(arg, 1, 255, &n);
+        p->ttl = (uint8_t)n;
+        break;
+    }
+    return ok ? 0 : sok_cli_usage(&sok_cmd_ping, "-%c %s: not a number that fits", key, arg);
+}
+
+// What an ICMP error says, as ping users know it.
+static const char *what_is_wrong(const struct sok_ping_reply *r)
+{
+    static const char *const unreachable[] = {
+        "Destination Net Unreachable",
+        "Destination Host Unreachable",
+        "Destination Protocol Unreachable",
+        "Destination Port Unreachable",
+        "Frag needed and DF set",
+        "Source Route Failed",
+    };
+    if (r->icmp_type == 3 && r->icmp_code < sizeof(unreachable) / sizeof(unreachable[0]))
+        return unreachable[r->icmp_code];
+    if (r->icmp_type == 3 && (r->icmp_code == 9 || r->icmp_code == 10 || r->icmp_code == 13))
+        return "Packet filtered";
+    if (r->icmp_type == 11)
+        return r->icmp_code == 0 ? "Time to live exceeded" : "Frag reassembly time exceeded";
+    return r->err == SOK_EHOSTUNREACH ? "Destination Host Unreachable" : sok_strerror(r->err);
+}
+
+static void show_reply(struct ping *p, const struct sok_ping_reply *r)
+{
+    char from[SOK_ADDR_TEXT_MAX];
+    double ms = (double)r->rtt_ns / 1e6;
+    bool again = p->answered[r->seq];
+    sok_addr_format(r->from, from);
+    if (r->err) {
+        // Nobody sent this: our own neighbour resolution gave up.
+        bool own = r->icmp_type == 0;
+        printf("From %s icmp_seq=%u %s%s\n", from, r->seq, what_is_wrong(r),
+            own ? " (nobody answers ARP for the next hop)" : "");
+        p->errors++;
+        p->answered[r->seq] = true;
+        return;
+    }
+    printf("%u bytes from %s: icmp_seq=%u ttl=%u time=%.3f ms%s\n", r->len + 8, from, r->seq,
+        r->ttl, ms, again ? " (DUP!)" : "");
+    if (again) {
+        p->duplicates++;
+        return;
+    }
+    p->answered[r->seq] = true;
+    p->min = p->received == 0 || ms < p->min ? ms : p->min;
+    p->max = ms > p->max ? ms : p->max;
+    p->sum += ms;
+    p->squares += ms * ms;
+    p->received++;
+}
+
+static int send_one(struct ping *p, int64_t now)
+{
+    uint16_t seq = (uint16_t)(p->sent + 1);
+    p->sent++;
+    p->sent_at[seq] = now;
+    p->answered[seq] = false;
+    p->last_sent = now;
+    p->next_at = now + p->interval;
+    int r = sok_ping_send(p->s, &p->to, seq, p->data, p->size, p->ttl);
+    if (r < 0) {
+        sok_cli_fail(0, "%s: %s", p->to_text, sok_strerror(r));
+        p->answered[seq] = true;
+        p->errors++;
+    }
+    return r;
+}
+
+// Says of each request whose time is over that nobody answered it.
+static void expire(struct ping *p, int64_t now)
+{
+    while (p->expired < p->sent) {
+        uint16_t seq = (uint16_t)(p->expired + 1);
+        if (!p->answered[seq] && now - p->sent_at[seq] < p->timeout)
+            return;
+        if (!p->answered[seq]) {
+            printf("no answer to icmp_seq=%u after %.3g s\n", seq, (double)p->timeout / 1e9);
+            fflush(stdout);
+        }
+        p->expired++;
+    }
+}
+
+static bool finished(const struct ping *p)
+{
+    return p->count > 0 && p->sent >= p->count && p->expired == p->sent;
+}
+
+static void loop(struct ping *p)
+{
+    p->started = p->next_at = sok_host_now(p->host);
+    while (!sok_cli_interrupted()) {
+        struct sok_ping_reply reply;
+        while (sok_ping_recv(p->s, &reply) == 0) {
+            show_reply(p, &reply);
+            fflush(stdout);
+        }
+        int64_t now = sok_host_now(p->host);
+        expire(p, now);
+        if (finished(p) || ferror(stdout))
+            return;
+        bool more = p->count == 0 || p->sent < p->count;
+        if (more && now >= p->next_at && send_one(p, now) == SOK_ENETUNREACH)
+            p->next_at = now + p->interval;
+        int64_t wake = more ? p->next_at : INT64_MAX;
+        if (p->expired < p->sent) {
+            int64_t due = p->sent_at[(uint16_t)(p->expired + 1)] + p->timeout;
+            wake = due < wake ? due : wake;
+        }
+        now = sok_host_now(p->host);
+        if (sok_host_step(p->host, wake > now ? wake - now : 0) < 0)
+            return;
+    }
+}
+
+static void summary(const struct ping *p)
+{
+    double lost = p->sent > 0 ? 100.0 * (double)(p->sent - p->received) / (double)p->sent : 0;
+    printf("\n--- %s ping statistics ---\n%llu packets transmitted, %llu received, ", p->to_text,
+        (unsigned long long)p->sent, (unsigned long long)p->received);
+    if (p->duplicates > 0)
+        printf("+%llu duplicates, ", (unsigned long long)p->duplicates);
+    if (p->errors > 0)
+        printf("+%llu errors, ", (unsigned long long)p->errors);
+    printf("%.4g%% packet loss, time %lldms\n", lost,
+        (long long)((sok_host_now(p->host) - p->started) / 1000000));
+    if (p->received == 0)
+        return;
+    double n = (double)p->received, avg = p->sum / n;
+    double var = p->squares / n - avg * avg;
+    printf("rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f ms\n", p->min, avg, p->max,
+        sqrt(var > 0 ? var : 0));
+}
+
+static int run(const struct sok_cli_command *self, int argc, char **argv)
+{
+    struct sok_cli_host ho = {0};
+    struct ping *p = &ping;
+    p->interval = INT64_C(1000000000);
+    p->timeout = 2 * p->interval;
+    p->size = 56;
+    int at = sok_cli_parse(self, argc, argv, take_option, p, &ho);
+    if (at < 0)
+        return sok_cli_exit_code(at);
+    if (argc - at != 1)
+        return sok_cli_usage(self, argc == at ? "no address given" : "one address at a time");
+    if (!sok_addr_parse(argv[at], &p->to) || !sok_addr_is_v4(p->to))
+        return sok_cli_fail(SOK_EXIT_USAGE,
+            "not an IPv4 address: %s (names are not looked up yet: write the address)", argv[at]);
+    sok_addr_format(p->to, p->to_text);
+    for (size_t i = 0; i < p->size; i++)
+        p->data[i] = (uint8_t)i;
+    int code = sok_cli_host_open(&ho, &p->host);
+    if (code != 0)
+        return code;
+    sok_cli_signals(p->host);
+    int r = sok_socket(p->host, SOK_ECHO, &p->s);
+    if (r < 0)
+        return sok_cli_host_close(&ho, p->host, sok_cli_fail(2, "ping: %s", sok_strerror(r)));
+    printf("PING %s (%s) %zu(%zu) bytes of data.\n", p->to_text, p->to_text, p->size, p->size + 28);
+    fflush(stdout);
+    loop(p);
+    summary(p);
+    fflush(stdout);
+    sok_close(p->s);
+    return sok_cli_host_close(&ho, p->host, p->received > 0 ? 0 : 1);
+}
+
+const struct sok_cli_command sok_cmd_ping = {
+    .name = "ping",
+    .summary = "Ask a host whether it is there",
+    .usage = "[OPTION...] ADDRESS",
+    .about = "Exit code 0: somebody answered; 1: nobody did; 2: another problem.\n\n"
+             "  sockeye ping --link tap:s0 --addr 192.0.2.2/24 -c 3 192.0.2.1\n",
+    .options = options,
+    .talks = true,
+    .run = run,
+};

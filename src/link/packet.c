@@ -1,0 +1,200 @@
+// A raw socket on an interface. Ours is a MAC address that the interface has not: the kernel there sees
+// our frames' answers as somebody else's and leaves them alone. Every frame goes with a virtio_net_hdr,
+// so that super-frames and unfinished checksums (a veth's) come and go as they are.
+//
+// Read first: packet(7); Documentation/networking/packet_mmap.rst of the kernel for PACKET_VNET_HDR.
+#include "link/packet.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "link/internal.h"
+#include "link/vnet.h"
+
+#define SUPER_MAX     (65535 + 14 + 4) // an IP packet, Ethernet, one VLAN tag
+#define SOCKET_BUFFER (8 << 20)
+
+struct packet_link {
+    struct sok_link link;
+    struct sok_buf *rx; // what the next frame is read into
+};
+
+static int packet_send(struct sok_link *link, const struct sok_frame_out *frame, int64_t now)
+{
+    struct virtio_net_hdr h;
+    struct iovec iov[SOK_OUT_IOV_MAX + 1] = {{&h, sizeof(h)}};
+    (void)now;
+    sok_vnet_from_meta(&frame->meta, &h);
+    for (unsigned i = 0; i < frame->iov_count; i++)
+        iov[i + 1] = (struct iovec){(void *)(uintptr_t)frame->iov[i].base, frame->iov[i].len};
+    struct msghdr m = {.msg_iov = iov, .msg_iovlen = frame->iov_count + 1};
+    link->wants_out = false;
+    if (sendmsg(link->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+        return 0;
+    if (errno == EAGAIN || errno == EINTR) {
+        link->wants_out = true;
+        return SOK_EAGAIN;
+    }
+    link->lost++;
+    return errno == ENETDOWN || errno == ENXIO || errno == ENODEV ? SOK_ELINKDOWN : SOK_EIO;
+}
+
+// The interface is promiscuous, so everything passes; what is for other stations is not shown on.
+static bool for_us(const struct sok_link *link, const uint8_t *data, uint32_t len)
+{
+    return len >= ETH_HLEN && ((data[0] & 1) || memcmp(data, link->info.mac, 6) == 0);
+}
+
+// A small frame gets a buffer of its own size, so that what holds on to it does not hold 64 KB.
+static int give(struct packet_link *p, uint32_t len, struct sok_frame *frame)
+{
+    struct sok_buf *buf = p->rx;
+    if (len < SUPER_MAX / 4) {
+        buf = sok_buf_new(p->link.mem, len);
+        if (!buf)
+            return SOK_ENOMEM;
+        memcpy(buf->data, p->rx->data, len);
+    } else {
+        p->rx = NULL;
+    }
+    frame->buf = buf;
+    frame->off = 0;
+    frame->len = len;
+    return 0;
+}
+
+static int packet_recv(struct sok_link *link, struct sok_frame *frame, int64_t now)
+{
+    struct packet_link *p = (struct packet_link *)link;
+    (void)now;
+    for (;;) {
+        if (!p->rx)
+            p->rx = sok_buf_new(link->mem, SUPER_MAX);
+        if (!p->rx)
+            return SOK_EAGAIN; // it waits in the kernel until there is memory
+        struct virtio_net_hdr h;
+        struct iovec iov[2] = {{&h, sizeof(h)}, {p->rx->data, SUPER_MAX}};
+        ssize_t n = readv(link->fd, iov, 2);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return SOK_EAGAIN;
+        if (n < 0)
+            return SOK_ELINKDOWN;
+        uint32_t len = n > (ssize_t)sizeof(h) ? (uint32_t)n - (uint32_t)sizeof(h) : 0;
+        if (!for_us(link, p->rx->data, len))
+            continue;
+        if (!sok_vnet_to_meta(&h, p->rx->data, len, &frame->meta) || give(p, len, frame) < 0) {
+            link->lost++;
+            continue;
+        }
+        return 0;
+    }
+}
+
+static int64_t packet_deadline(const struct sok_link *link)
+{
+    (void)link;
+    return INT64_MAX;
+}
+
+static void packet_close(struct sok_link *link)
+{
+    struct packet_link *p = (struct packet_link *)link;
+    sok_buf_unref(p->rx);
+    close(link->fd);
+    sok_mem_free(link->mem, p, sizeof(*p));
+}
+
+static const struct sok_link_ops packet_ops = {
+    packet_send, packet_recv, packet_deadline, packet_close};
+
+// ---- opening ----
+
+static void socket_buffer(int fd, int option, int force_option)
+{
+    int bytes = SOCKET_BUFFER;
+    if (setsockopt(fd, SOL_SOCKET, force_option, &bytes, sizeof(bytes)) < 0)
+        setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof(bytes));
+}
+
+// The socket hears nothing until it is bound to its interface.
+static int attach(int fd, int index, const char *name, char *err)
+{
+    int one = 1;
+    if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0)
+        return sok_link_fail(err, SOK_EIO, "%s: no super-frames: %s", name, strerror(errno));
+    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
+    socket_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE);
+    socket_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE);
+    struct packet_mreq all = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
+    if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) < 0)
+        return sok_link_fail(err, SOK_EIO, "%s: not promiscuous: %s", name, strerror(errno));
+    struct sockaddr_ll at = {
+        .sll_family = AF_PACKET,
+        .sll_protocol = htons(ETH_P_ALL),
+        .sll_ifindex = index,
+    };
+    if (bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
+        return sok_link_fail(err, SOK_EIO, "%s: %s", name, strerror(errno));
+    return 0;
+}
+
+static int look_at(
+    int fd, const char *name, uint16_t wanted_mtu, struct sok_link_info *info, char *err)
+{
+    struct ifreq ifr = {0};
+    snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+    if (ioctl(fd, SIOCGIFFLAGS, &ifr) < 0)
+        return sok_link_fail(err, SOK_EIO, "%s: %s", name, strerror(errno));
+    if (!(ifr.ifr_flags & IFF_UP))
+        return sok_link_fail(err, SOK_ELINKDOWN, "%s is down (ip link set %s up)", name, name);
+    if (ioctl(fd, SIOCGIFHWADDR, &ifr) < 0 || ifr.ifr_hwaddr.sa_family != 1 /* ARPHRD_ETHER */)
+        return sok_link_fail(err, SOK_EINVAL, "%s is not an Ethernet interface", name);
+    if (ioctl(fd, SIOCGIFMTU, &ifr) < 0)
+        return sok_link_fail(err, SOK_EIO, "%s: no MTU: %s", name, strerror(errno));
+    if (wanted_mtu > ifr.ifr_mtu)
+        return sok_link_fail(
+            err, SOK_EINVAL, "%s: an MTU of %u is more than its %d", name, wanted_mtu, ifr.ifr_mtu);
+    int mtu = wanted_mtu ? wanted_mtu : ifr.ifr_mtu;
+    info->mtu = (uint16_t)(mtu > 65535 ? 65535 : mtu);
+    return 0;
+}
+
+int sok_link_packet(
+    const struct sok_mem *mem, const struct sok_packet_options *o, struct sok_link **out, char *err)
+{
+    unsigned index = strlen(o->name) < IFNAMSIZ ? if_nametoindex(o->name) : 0;
+    if (index == 0)
+        return sok_link_fail(err, SOK_ENODEV, "no such interface: %s (see: ip link)", o->name);
+    struct packet_link *p = (struct packet_link *)sok_link_new(mem, sizeof(*p), &packet_ops);
+    if (!p)
+        return sok_link_fail(err, SOK_ENOMEM, "no memory for a link");
+    struct sok_link_info *info = &p->link.info;
+    sok_link_mac(info->mac, o->mac);
+    snprintf(info->name, sizeof(info->name), "packet:%s", o->name);
+    info->caps = o->offload ? SOK_LINK_CSUM | SOK_LINK_TSO : 0;
+    int r;
+    p->link.fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (p->link.fd < 0)
+        r = sok_link_fail(err, errno == EPERM ? SOK_EACCES : SOK_EIO,
+            "%s: no raw socket: %s (needs root or CAP_NET_RAW; without: --link lan:NAME)", o->name,
+            strerror(errno));
+    else
+        r = look_at(p->link.fd, o->name, o->mtu, info, err);
+    if (r == 0)
+        r = attach(p->link.fd, (int)index, o->name, err);
+    if (r < 0) {
+        if (p->link.fd >= 0)
+            close(p->link.fd);
+        sok_mem_free(mem, p, sizeof(*p));
+        return r;
+    }
+    *out = &p->link;
+    return 0;
+}

@@ -1,0 +1,16 @@
+// An interface of this machine, with a MAC and addresses of our own on it, by AF_PACKET.
+#ifndef SOK_LINK_PACKET_H
+#define SOK_LINK_PACKET_H
+
+#include "link/link.h"
+
+struct sok_packet_options {
+    const char *name; // the interface
+    uint16_t mtu;     // 0: the interface's; never above it
+    uint8_t mac[6];   // all zero: a random, locally administered one
+    bool offload;     // super-frames and checksums left to the device on the way out
+};
+int sok_link_packet(const struct sok_mem *mem, const struct sok_packet_options *o,
+    struct sok_link **out, char *err);
+
+#endif
