@@ -1,0 +1,242 @@
+// Draws a run from a seed. Later draws may be added at the end of a part only at the price that old
+// seeds mean other runs.
+#include <inttypes.h>
+#include <string.h>
+#include "tests/sim/world.h"
+
+#define KB UINT64_C(1024)
+
+static int64_t pick(struct rng *r, const int64_t *from, size_t count)
+{
+    return from[rng_below(r, count)];
+}
+#define PICK(r, ...)                                                                               \
+    pick(r, (const int64_t[]){__VA_ARGS__}, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+
+static void draw_tcp(struct rng *r, struct sok_tcp_config *t)
+{
+    sok_tcp_config_default(t);
+    // No connection may give up on a wire that is only bad.
+    t->syn_retries = 20;
+    t->syn_ack_retries = 12;
+    t->fin_wait_2 = 3600 * SOK_S;
+    t->r2 = 7200 * SOK_S;
+    if (rng_one_in(r, 3))
+        return;
+    t->rto_initial = PICK(r, 100 * SOK_MS, SOK_S, SOK_S, 3 * SOK_S);
+    t->rto_min = PICK(r, 5 * SOK_MS, 50 * SOK_MS, 200 * SOK_MS, 200 * SOK_MS, SOK_S);
+    t->rto_max = PICK(r, 10 * SOK_S, 60 * SOK_S, 120 * SOK_S);
+    t->delayed_ack = PICK(r, 0, SOK_MS, 40 * SOK_MS, 200 * SOK_MS, 500 * SOK_MS);
+    t->quick_acks = PICK(r, 0, 1, 16, 16, 65535);
+    t->initial_window = PICK(r, 1, 2, 3, 10, 10, 64);
+    t->dup_threshold = PICK(r, 3, 3, 3, 1, 10);
+    t->rcv_buf = PICK(r, 2048, 8192, 65536, 262144, 6291456, 6291456);
+    t->rcv_buf_initial = PICK(r, 2048, 16384, 131072, 131072, 1048576);
+    if (t->rcv_buf_initial > t->rcv_buf)
+        t->rcv_buf_initial = t->rcv_buf;
+    t->snd_buf = PICK(r, 2048, 10000, 65536, 4194304, 4194304);
+    t->reassembly_runs = PICK(r, 1, 2, 8, 256, 256);
+    t->window_scale = !rng_one_in(r, 4);
+    t->timestamps = !rng_one_in(r, 4);
+    t->sack = !rng_one_in(r, 4);
+    t->nagle = !rng_one_in(r, 4);
+    t->super_frame_max = PICK(r, 536, 1460, 10000, 65160, 65160);
+    t->msl = PICK(r, SOK_S, 30 * SOK_S, 30 * SOK_S, 120 * SOK_S);
+    t->challenge_interval = PICK(r, 0, 500 * SOK_MS, 500 * SOK_MS);
+}
+
+static void draw_node(struct rng *r, struct node_plan *n, int index)
+{
+    *n = (struct node_plan){0};
+    snprintf(n->link.name, sizeof(n->link.name), "wire%d", index);
+    memcpy(n->link.mac, (uint8_t[6]){2, 0, 0, 0, 0, (uint8_t)(index + 1)}, 6);
+    n->link.mtu = (uint16_t)PICK(r, 1500, 1500, 1500, 1500, 1492, 1280, 576, 296, 9000, 65535);
+    n->link.caps =
+        SOK_LINK_POINT | (uint32_t)PICK(r, 0, 0, SOK_LINK_CSUM, SOK_LINK_CSUM | SOK_LINK_TSO);
+    sok_stack_config_default(&n->config);
+    for (int i = 0; i < 16; i++)
+        n->config.seed[i] = (uint8_t)rng_next(r);
+    draw_tcp(r, &n->config.tcp);
+    n->config.arp_tries = 20; // an unlucky run is not a missing neighbour
+    n->config.arp_fresh = PICK(r, SOK_S, 30 * SOK_S, 30 * SOK_S);
+    n->config.arp_queue_max = PICK(r, 1, 16, 16);
+    n->config.out_queue_max = PICK(r, 8, 512, 512);
+}
+
+static void draw_wire(struct rng *r, struct wire_spec *s)
+{
+    *s = (struct wire_spec){0};
+    if (!rng_one_in(r, 4))
+        s->loss = rng_unit(r) * 0.1;
+    if (rng_one_in(r, 2))
+        s->duplicate = rng_unit(r) * 0.05;
+    if (rng_one_in(r, 2))
+        s->reorder = rng_unit(r) * 0.1;
+    if (rng_one_in(r, 2))
+        s->corrupt = rng_unit(r) * 0.02;
+    s->delay = PICK(r, 100, 1000, 50000, SOK_MS, 10 * SOK_MS, 50 * SOK_MS, 150 * SOK_MS);
+    if (rng_one_in(r, 2))
+        s->jitter = (int64_t)rng_below(r, (uint64_t)s->delay / 2 + 1000);
+    s->jitter_reorders = rng_one_in(r, 4);
+    s->rate = (uint64_t)PICK(r, 0, 0, 10000000000, 100000000, 10000000, 2000000);
+    s->queue = (unsigned)PICK(r, 4, 20, 100, 1000);
+    s->backpressure = rng_one_in(r, 2);
+    s->cut = !rng_one_in(r, 4);
+}
+
+static void draw_side(struct rng *r, struct side_plan *s, uint64_t bytes_max)
+{
+    *s = (struct side_plan){.abort_at = UINT64_MAX};
+    s->total =
+        rng_one_in(r, 12) ? rng_below(r, 3000) : 64 * KB + rng_below(r, bytes_max - 64 * KB + 1);
+    s->phase = (uint32_t)rng_below(r, 131071);
+    uint32_t small = s->total > 128 * KB ? 700 : 40;
+    s->write_max = (uint32_t)PICK(r, small, 2000, 20000, 200000);
+    s->read_max = (uint32_t)PICK(r, small, 2000, 20000, 200000);
+    if (rng_one_in(r, 3))
+        s->think_chance = rng_unit(r) * 0.1;
+    s->write_think = PICK(r, SOK_MS, 20 * SOK_MS, 300 * SOK_MS);
+    s->read_think = PICK(r, SOK_MS, 20 * SOK_MS, 300 * SOK_MS, 3 * SOK_S);
+    s->by_slice = rng_one_in(r, 4);
+    s->by_peek = rng_one_in(r, 4);
+    s->nodelay = rng_one_in(r, 4);
+    s->cork = rng_one_in(r, 12);
+    if (rng_one_in(r, 8))
+        s->rcvbuf = PICK(r, 4096, 30000, 1000000);
+    if (rng_one_in(r, 8))
+        s->sndbuf = PICK(r, 4096, 30000, 1000000);
+}
+
+static void draw_conn(struct rng *r, const struct plan *p, struct conn_plan *c)
+{
+    *c = (struct conn_plan){.client = (int)rng_below(r, 2)};
+    c->server = rng_one_in(r, 16) ? c->client : 1 - c->client;
+    c->both = c->server != c->client && rng_one_in(r, 16);
+    c->start = rng_one_in(r, 2) ? 0 : (int64_t)rng_below(r, 2 * SOK_S);
+    uint64_t most = 1024 * KB / p->conn_count;
+    // Slow wires and small frames get less to carry, or a run takes too long to be one of thousands.
+    uint16_t mtu =
+        p->node[0].link.mtu < p->node[1].link.mtu ? p->node[0].link.mtu : p->node[1].link.mtu;
+    if (mtu < 1000)
+        most /= 4;
+    if (most < 64 * KB)
+        most = 64 * KB;
+    draw_side(r, &c->side[0], most);
+    draw_side(r, &c->side[1], most);
+    // One of the two must end first.
+    static const enum ending pairs[][2] = {{END_HALF, END_HALF}, {END_HALF, END_AFTER},
+        {END_AFTER, END_HALF}, {END_EARLY, END_EARLY}, {END_EARLY, END_AFTER},
+        {END_HALF, END_EARLY}};
+    uint64_t k = rng_below(r, sizeof(pairs) / sizeof(pairs[0]));
+    c->side[0].ending = pairs[k][0];
+    c->side[1].ending = pairs[k][1];
+}
+
+static void draw_fault(struct rng *r, struct plan *p)
+{
+    static const enum fault kinds[] = {FAULT_ABORT, FAULT_RESTART, FAULT_SILENCE, FAULT_MEMORY};
+    p->fault = rng_one_in(r, 4) ? kinds[rng_below(r, 4)] : FAULT_NONE;
+    p->fault_node = (int)rng_below(r, 2);
+    p->fault_at = p->start + (int64_t)rng_scale(r, 4 * SOK_S);
+    p->fault_until = p->fault_at + (int64_t)rng_scale(r, 20 * SOK_S);
+    for (unsigned i = 0; i < p->conn_count; i++) {
+        struct conn_plan *c = &p->conn[i];
+        c->bystander = p->fault == FAULT_NONE;
+        if (p->fault == FAULT_ABORT) {
+            c->bystander = rng_one_in(r, 3);
+            struct side_plan *s = &c->side[rng_below(r, 2)];
+            if (!c->bystander)
+                s->abort_at = rng_below(r, (s == c->side ? c->side[1] : c->side[0]).total + 1);
+        }
+        for (int k = 0; k < 2; k++)
+            c->side[k].keepalive = !c->bystander || rng_one_in(r, 4);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct node_plan *n = &p->node[i];
+        if (p->fault != FAULT_NONE && p->fault != FAULT_ABORT) {
+            n->config.tcp.r2 = 60 * SOK_S;
+            n->config.tcp.syn_retries = 6;
+        }
+        n->config.tcp.keepalive_idle = PICK(r, 5 * SOK_S, 20 * SOK_S);
+        n->config.tcp.keepalive_interval = 2 * SOK_S;
+        n->config.tcp.keepalive_count = 12;
+        if (p->fault == FAULT_MEMORY) {
+            n->refuse_one_in = (uint64_t)PICK(r, 3, 10, 100, 1000);
+            n->bytes_limit = (size_t)PICK(r, 0, 0, 200000, 1000000);
+        }
+    }
+}
+
+void plan_draw(struct plan *p, uint64_t seed)
+{
+    struct rng r = {seed * UINT64_C(0xd1342543de82ef95) + 1};
+    *p = (struct plan){.seed = seed};
+    rng_next(&r);
+    p->start = rng_one_in(&r, 2) ? 0 : (int64_t)rng_below(&r, 40 * 86400 * SOK_S);
+    p->events = rng_one_in(&r, 4);
+    p->check_every = 16;
+    for (int i = 0; i < 2; i++) {
+        draw_node(&r, &p->node[i], i);
+        p->node[i].config.events = p->events;
+        draw_wire(&r, &p->wire[i]);
+    }
+    if (rng_one_in(&r, 2)) // mostly both ends are alike
+        p->node[1].link.mtu = p->node[0].link.mtu;
+    p->conn_count = rng_one_in(&r, 3) ? 2 + (unsigned)rng_below(&r, CONNS_MAX - 1) : 1;
+    for (unsigned i = 0; i < p->conn_count; i++)
+        draw_conn(&r, p, &p->conn[i]);
+    draw_fault(&r, p);
+}
+
+static void show_side(FILE *f, const char *who, const struct side_plan *s)
+{
+    static const char *const endings[] = {"half", "after", "early"};
+    fprintf(f,
+        "#   %s: %" PRIu64 " bytes, writes %s<= %u, reads %s<= %u, think %.3f, ends %s%s%s%s", who,
+        s->total, s->by_slice ? "(slice) " : "", s->write_max, s->by_peek ? "(peek) " : "",
+        s->read_max, s->think_chance, endings[s->ending], s->nodelay ? ", nodelay" : "",
+        s->cork ? ", cork" : "", s->keepalive ? ", keepalive" : "");
+    if (s->abort_at != UINT64_MAX)
+        fprintf(f, ", aborts at %" PRIu64, s->abort_at);
+    fprintf(f, "\n");
+}
+
+static void show_settings(FILE *f, const struct sok_tcp_config *t)
+{
+    size_t count;
+    const struct sok_setting *row = sok_tcp_settings(&count);
+    for (size_t i = 0; i < count; i++) {
+        int64_t v;
+        memcpy(&v, (const char *)t + row[i].offset, sizeof(v));
+        if (v != row[i].def)
+            fprintf(f, " %s=%" PRId64, row[i].name, v);
+    }
+    fprintf(f, "\n");
+}
+
+void plan_show(const struct plan *p, FILE *f)
+{
+    static const char *const faults[] = {"none", "abort", "restart", "silence", "memory"};
+    fprintf(f, "# seed %" PRIu64 ", fault %s", p->seed, faults[p->fault]);
+    if (p->fault >= FAULT_RESTART)
+        fprintf(f, " at %.6f", (double)(p->fault_at - p->start) / 1e9);
+    fprintf(f, "\n");
+    for (int i = 0; i < 2; i++) {
+        const struct wire_spec *s = &p->wire[i];
+        fprintf(f, "# node %d: mtu %u, caps %x;", i, p->node[i].link.mtu, p->node[i].link.caps);
+        show_settings(f, &p->node[i].config.tcp);
+        fprintf(f,
+            "#   its wire: loss %.3f dup %.3f reorder %.3f corrupt %.3f delay %.6f jitter %.6f%s "
+            "rate %" PRIu64 " queue %u%s%s\n",
+            s->loss, s->duplicate, s->reorder, s->corrupt, (double)s->delay / 1e9,
+            (double)s->jitter / 1e9, s->jitter_reorders ? " (reorders)" : "", s->rate, s->queue,
+            s->backpressure ? " (back-pressure)" : "", s->cut ? "" : " super-frames whole");
+    }
+    for (unsigned i = 0; i < p->conn_count; i++) {
+        const struct conn_plan *c = &p->conn[i];
+        fprintf(f, "# connection %u: node %d to %d%s, at %.6f%s\n", i, c->client, c->server,
+            c->both ? ", both open" : "", (double)c->start / 1e9, c->bystander ? "" : ", may fail");
+        show_side(f, "client", &c->side[0]);
+        show_side(f, "server", &c->side[1]);
+    }
+}
