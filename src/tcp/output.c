@@ -65,6 +65,13 @@ uint32_t sok_tcp_ts_now(const struct sok_tcp_conn *c, int64_t now)
     return (uint32_t)(now / SOK_MS) + c->ts_offset; // RFC 7323 5.4: a tick each millisecond
 }
 
+// Payload of the largest super-frame, at least one segment.
+static uint32_t at_once(const struct sok_tcp_conn *c, uint32_t mss)
+{
+    uint32_t most = (uint32_t)c->tcp->config.super_frame_max;
+    return most > mss ? most : mss;
+}
+
 // ---- building a segment ----
 
 static void add_timestamp(const struct sok_tcp_conn *c, int64_t now, struct sok_tcp_opts *o)
@@ -225,7 +232,7 @@ static uint32_t may_resend(const struct sok_tcp_conn *c, const struct sok_tcp_se
 {
     uint32_t len = r->end - r->start;
     uint32_t room = cwnd_room(c);
-    uint32_t most = (uint32_t)c->tcp->config.super_frame_max;
+    uint32_t most = at_once(c, mss);
     if (c->send_one && room < mss) {
         room = mss;
     }
@@ -306,7 +313,7 @@ static struct allowance allow(const struct sok_tcp_conn *c, uint32_t mss)
 {
     struct allowance a = {0};
     uint32_t all = unsent(c), wnd = window_room(c), cwnd = cwnd_room(c);
-    uint32_t most = (uint32_t)c->tcp->config.super_frame_max;
+    uint32_t most = at_once(c, mss);
     uint32_t room = wnd < cwnd ? wnd : cwnd;
     uint32_t len = all < room ? all : room;
     len = len < most ? len : most;

@@ -1,0 +1,366 @@
+// Two TCPs joined by a wire of this file's own, in virtual time: handshake, data both ways, close, loss,
+// refusal, reset. IP is absent: segments are handed over as they are.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "tcp/internal.h"
+
+#define WIRE_MAX 4096
+
+struct carried {
+    struct sok_buf *buf;
+    struct sok_tcp_arrival arrival;
+    int64_t due;
+};
+
+struct end {
+    struct sok_tcp *tcp;
+    struct sok_sock_queue changed;
+    struct sok_events events;
+    struct sok_addr addr;
+    uint32_t next_id;
+};
+
+struct world {
+    struct sok_mem_counter counter;
+    struct sok_mem mem;
+    struct end ends[2];
+    struct carried wire[WIRE_MAX];
+    unsigned on_wire;
+    int64_t now, delay;
+    uint32_t random, loss_percent;
+    unsigned sent; // segments by both
+};
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+static int route(void *ctx, const struct sok_addr *source, const struct sok_endpoint *to,
+    struct sok_tcp_path *out)
+{
+    const struct end *e = ctx;
+    (void)source;
+    *out = (struct sok_tcp_path){.source = e->addr, .next_hop = to->addr, .link = 1, .mtu = 1500};
+    return 0;
+}
+
+static void world_new(struct world *w, const struct sok_tcp_config *config)
+{
+    struct sok_tcp_config defaults;
+    memset(w, 0, sizeof(*w));
+    w->counter.under = sok_mem_libc();
+    w->mem = sok_mem_counting(&w->counter);
+    w->delay = 10 * SOK_MS;
+    w->now = SOK_S;
+    sok_tcp_config_default(&defaults);
+    for (unsigned i = 0; i < 2; i++) {
+        struct end *e = &w->ends[i];
+        struct sok_tcp_env env = {.mem = &w->mem,
+            .events = &e->events,
+            .changed = &e->changed,
+            .next_id = &e->next_id,
+            .route = route,
+            .route_ctx = e,
+            .secret = {(uint8_t)(i + 1)}};
+        e->addr = sok_addr_v4(0xc0000201u + i);
+        sok_events_init(&e->events, &w->mem, false);
+        assert_int_equal(sok_tcp_new(config ? config : &defaults, &env, &e->tcp), 0);
+    }
+}
+
+static void world_free(struct world *w)
+{
+    for (unsigned i = 0; i < w->on_wire; i++) {
+        sok_buf_unref(w->wire[i].buf);
+    }
+    sok_tcp_free(w->ends[0].tcp);
+    sok_tcp_free(w->ends[1].tcp);
+    assert_int_equal(w->counter.blocks, 0);
+}
+
+static void put_on_wire(struct world *w, const struct sok_tcp_segment *s)
+{
+    uint32_t len = s->head_len + s->data_len, at = s->head_len;
+    w->sent++;
+    if (next_random(&w->random) % 100 < w->loss_percent) {
+        return;
+    }
+    struct carried *c = &w->wire[w->on_wire++];
+    assert_true(w->on_wire < WIRE_MAX);
+    c->buf = sok_buf_new(&w->mem, len);
+    memcpy(c->buf->data, s->head, s->head_len);
+    for (unsigned i = 0; i < s->data_count; i++) {
+        memcpy(c->buf->data + at, s->data[i].base, s->data[i].len);
+        at += (uint32_t)s->data[i].len;
+    }
+    c->arrival = (struct sok_tcp_arrival){.from = s->from,
+        .to = s->to,
+        .segment = {c->buf, 0, len},
+        .gso_size = s->gso_size,
+        .link = 1,
+        .csum_valid = true,
+        .unicast = true};
+    c->due = w->now + w->delay;
+}
+
+static void pull(struct world *w)
+{
+    struct sok_tcp_segment s;
+    struct sok_addr hop;
+    for (unsigned i = 0; i < 2; i++) {
+        while (sok_tcp_ready(w->ends[i].tcp, 1, w->now, &hop)) {
+            if (sok_tcp_output(w->ends[i].tcp, 1, w->now, &s)) {
+                put_on_wire(w, &s);
+            }
+        }
+        assert_null(sok_tcp_invariants(w->ends[i].tcp));
+    }
+}
+
+// One thing happens: the next segment arrives or the next timer runs. False: nothing is left to happen.
+static bool step(struct world *w)
+{
+    struct sok_tcp_outcome outcome;
+    pull(w);
+    int64_t at = w->on_wire ? w->wire[0].due : SOK_TIME_NEVER;
+    for (unsigned i = 0; i < 2; i++) {
+        int64_t timer = sok_tcp_deadline(w->ends[i].tcp);
+        at = timer < at ? timer : at;
+    }
+    if (at == SOK_TIME_NEVER) {
+        return false;
+    }
+    w->now = at > w->now ? at : w->now;
+    sok_tcp_advance(w->ends[0].tcp, w->now);
+    sok_tcp_advance(w->ends[1].tcp, w->now);
+    if (w->on_wire && w->wire[0].due <= w->now) {
+        struct carried c = w->wire[0];
+        memmove(&w->wire[0], &w->wire[1], --w->on_wire * sizeof(c));
+        unsigned to = sok_addr_eq(c.arrival.to.addr, w->ends[0].addr) ? 0 : 1;
+        sok_tcp_input(w->ends[to].tcp, &c.arrival, w->now, &outcome);
+        sok_buf_unref(c.buf);
+    }
+    return true;
+}
+
+static struct sok_endpoint server_at(const struct world *w)
+{
+    return (struct sok_endpoint){.addr = w->ends[1].addr, .port = 80};
+}
+
+static struct sok_tcp_conn *dial(struct world *w)
+{
+    struct sok_endpoint local = {.addr = w->ends[0].addr}, remote = server_at(w);
+    struct sok_tcp_path path;
+    struct sok_tcp_conn *c;
+    assert_int_equal(route(&w->ends[0], &local.addr, &remote, &path), 0);
+    assert_int_equal(sok_tcp_connect(w->ends[0].tcp, &local, &remote, &path, w->now, &c), 0);
+    return c;
+}
+
+static void open_pair(
+    struct world *w, struct sok_tcp_listener **l, struct sok_tcp_conn **a, struct sok_tcp_conn **b)
+{
+    struct sok_endpoint at = server_at(w);
+    assert_int_equal(sok_tcp_listen(w->ends[1].tcp, &at, 5, w->now, l), 0);
+    *a = dial(w);
+    while (sok_tcp_accept(*l, w->now, b) == SOK_EAGAIN) {
+        assert_true(step(w));
+    }
+}
+
+static uint8_t pattern(uint64_t i, unsigned who)
+{
+    return (uint8_t)(i * 7 + (i >> 9) + who * 101);
+}
+
+struct flow {
+    struct sok_tcp_conn *from, *to;
+    uint64_t size, sent, got;
+    unsigned who;
+    bool shut, ended;
+};
+
+static void flow_step(struct world *w, struct flow *f)
+{
+    uint8_t data[5000];
+    while (f->sent < f->size) {
+        size_t n = f->size - f->sent < sizeof(data) ? (size_t)(f->size - f->sent) : sizeof(data);
+        for (size_t i = 0; i < n; i++) {
+            data[i] = pattern(f->sent + i, f->who);
+        }
+        struct sok_iov iov = {data, n};
+        int64_t took = sok_tcp_send(f->from, &iov, 1, w->now);
+        if (took == SOK_EAGAIN) {
+            break;
+        }
+        assert_true(took > 0);
+        f->sent += (uint64_t)took;
+    }
+    if (f->sent == f->size && !f->shut) {
+        f->shut = true;
+        assert_int_equal(sok_tcp_shutdown(f->from, w->now), 0);
+    }
+    for (int64_t n;
+         !f->ended && (n = sok_tcp_recv(f->to, data, sizeof(data), w->now)) != SOK_EAGAIN;) {
+        assert_true(n >= 0);
+        f->ended = n == 0;
+        for (int64_t i = 0; i < n; i++) {
+            assert_int_equal(data[i], pattern(f->got + (uint64_t)i, f->who));
+        }
+        f->got += (uint64_t)n;
+    }
+}
+
+static void exchange(
+    uint32_t loss, uint64_t size, const struct sok_tcp_config *config, uint32_t seed)
+{
+    static struct world w;
+    struct sok_tcp_listener *l;
+    struct sok_tcp_conn *a, *b;
+    struct sok_tcp_counts counts;
+    world_new(&w, config);
+    w.random = seed;
+    open_pair(&w, &l, &a, &b);
+    w.loss_percent = loss;
+    struct flow out = {.from = a, .to = b, .size = size, .who = 1};
+    struct flow back = {.from = b, .to = a, .size = size / 2, .who = 2};
+    for (unsigned i = 0; !(out.ended && back.ended); i++) {
+        flow_step(&w, &out);
+        flow_step(&w, &back);
+        assert_true(step(&w));
+        assert_true(i < 1000000);
+    }
+    assert_int_equal(out.got, out.size);
+    assert_int_equal(back.got, back.size);
+    sok_tcp_close(a, w.now);
+    sok_tcp_close(b, w.now);
+    sok_tcp_listener_close(l, w.now);
+    w.loss_percent = 0;
+    while (step(&w)) {
+    }
+    sok_tcp_counts(w.ends[0].tcp, &counts);
+    assert_int_equal(counts.conns, 0);
+    sok_tcp_counts(w.ends[1].tcp, &counts);
+    assert_int_equal(counts.conns, 0);
+    world_free(&w);
+}
+
+static void carries_data_both_ways(void **state)
+{
+    (void)state;
+    exchange(0, 3000000, NULL, 1);
+    exchange(0, 0, NULL, 1);
+    exchange(0, 1, NULL, 1);
+}
+
+static void survives_loss(void **state)
+{
+    (void)state;
+    struct sok_tcp_config config;
+    for (uint32_t seed = 1; seed <= 30; seed++) {
+        sok_tcp_config_default(&config);
+        config.super_frame_max = seed % 2 ? 1448 : 65160;
+        config.sack = seed % 3 != 0;
+        config.timestamps = seed % 5 != 0;
+        exchange(seed % 10, 300000, &config, seed);
+    }
+}
+
+static void closed_port_refuses(void **state)
+{
+    (void)state;
+    static struct world w;
+    world_new(&w, NULL);
+    struct sok_tcp_conn *c = dial(&w);
+    while (sok_tcp_state(c) != SOK_TCP_CLOSED) {
+        assert_true(step(&w));
+    }
+    assert_int_equal(sok_tcp_error(c), SOK_EREFUSED);
+    assert_int_equal(w.sent, 2);
+    sok_tcp_close(c, w.now);
+    world_free(&w);
+}
+
+static void silent_peer_times_out(void **state)
+{
+    (void)state;
+    static struct world w;
+    world_new(&w, NULL);
+    w.loss_percent = 100;
+    struct sok_tcp_conn *c = dial(&w);
+    while (sok_tcp_state(c) != SOK_TCP_CLOSED) {
+        assert_true(step(&w));
+    }
+    assert_int_equal(sok_tcp_error(c), SOK_ETIMEDOUT);
+    assert_int_equal(w.sent, 8);
+    assert_true(w.now - SOK_S >= 180 * SOK_S);
+    sok_tcp_close(c, w.now);
+    world_free(&w);
+}
+
+static void abort_resets_the_peer(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct sok_tcp_listener *l;
+    struct sok_tcp_conn *a, *b;
+    world_new(&w, NULL);
+    open_pair(&w, &l, &a, &b);
+    sok_tcp_abort(a, w.now);
+    while (step(&w)) {
+    }
+    assert_int_equal(sok_tcp_state(b), SOK_TCP_CLOSED);
+    assert_int_equal(sok_tcp_recv(b, &w.random, 1, w.now), SOK_ERESET);
+    sok_tcp_close(b, w.now);
+    sok_tcp_listener_close(l, w.now);
+    world_free(&w);
+}
+
+static void closed_window_is_probed_until_it_opens(void **state)
+{
+    (void)state;
+    static struct world w;
+    static uint8_t data[200000];
+    struct sok_tcp_listener *l;
+    struct sok_tcp_conn *a, *b;
+    struct sok_iov iov = {data, sizeof(data)};
+    world_new(&w, NULL);
+    open_pair(&w, &l, &a, &b);
+    assert_int_equal(sok_tcp_send(a, &iov, 1, w.now), sizeof(data));
+    int64_t end = w.now + 3600 * SOK_S;
+    while (w.now < end) { // an hour closed, and the connection lives (MUST-37)
+        assert_true(step(&w));
+    }
+    assert_int_equal(sok_tcp_state(a), SOK_TCP_ESTABLISHED);
+    uint64_t got = 0;
+    while (got < sizeof(data)) {
+        int64_t n = sok_tcp_recv(b, data, sizeof(data), w.now);
+        got += n > 0 ? (uint64_t)n : 0;
+        assert_true(step(&w));
+    }
+    sok_tcp_abort(a, w.now);
+    sok_tcp_abort(b, w.now);
+    sok_tcp_listener_close(l, w.now);
+    world_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(carries_data_both_ways),
+        cmocka_unit_test(survives_loss),
+        cmocka_unit_test(closed_port_refuses),
+        cmocka_unit_test(silent_peer_times_out),
+        cmocka_unit_test(abort_resets_the_peer),
+        cmocka_unit_test(closed_window_is_probed_until_it_opens),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
