@@ -69,12 +69,15 @@ const char *sok_value_text(const struct sok_value *values, uint64_t value);
 // ---- protocols ----
 
 struct sok_proto;
+struct sok_line;
 
 // Where a header found in `len` bytes ends, and what it says about the end of its payload.
 struct sok_extent {
     size_t header;  // with options; at most len
     size_t payload; // at most len - header; less when a length field says so (padding)
-    bool malformed; // the lengths in it contradict each other or what is there
+    bool malformed; // the lengths in it contradict each other
+    bool cut;       // it speaks of more bytes than are there
+    bool opaque;    // the payload does not begin with a header (a later fragment)
 };
 
 // A kind of option: how the bytes after kind and length are read.
@@ -108,6 +111,8 @@ struct sok_proto {
     unsigned option_count;
     const struct sok_bind *binds;
     unsigned bind_count;
+    // Its part of a packet's line (show.h). NULL: name and fields.
+    void (*line)(const struct sok_line *l);
 };
 
 const struct sok_field *sok_proto_field(

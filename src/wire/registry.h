@@ -19,8 +19,10 @@ struct sok_layer {
     uint32_t off;                  // from the start of the frame
     uint32_t header;               // bytes of the header with options; of payload: all of it
     uint32_t payload;              // bytes that belong to it after the header
-    bool malformed;                // its lengths contradict what is there
+    bool malformed;                // its lengths contradict each other; what follows is payload
     bool truncated;                // fewer bytes than the fixed header: header is what there is
+    bool cut;                      // it speaks of more bytes than are there
+    bool opaque;                   // what follows does not begin with a header (a later fragment)
 };
 
 // Takes a frame apart from `first` on; gives the number of layers. Never reads outside; whatever is in

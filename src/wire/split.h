@@ -39,7 +39,7 @@ bool sok_split_next(struct sok_split *s, struct sok_frame_out *out);
 // Gathers `frame` into `dst` (room for frame->len); gives the bytes copied.
 uint32_t sok_frame_gather(const struct sok_frame_out *frame, uint8_t *dst, uint32_t room);
 // Completes csum_partial in place in a frame that is one run of bytes, and clears it. A super-frame
-// gets one checksum over all of it (its IPv4 length too, as far as 16 bits can say it): right for a recording.
+// gets one checksum over all of it: right for a recording.
 void sok_frame_complete(uint8_t *frame, uint32_t len, struct sok_frame_meta *meta);
 // Whether csum_start and csum_offset lie inside a frame of this length.
 bool sok_frame_csum_inside(const struct sok_frame_meta *meta, uint32_t len);

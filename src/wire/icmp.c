@@ -1,0 +1,183 @@
+#include "wire/icmp.h"
+
+#include "wire/csum.h"
+#include "wire/show.h"
+#include "wire/tcp.h"
+#include "wire/udp.h"
+
+static const struct sok_value icmp_types[] = {{0, "echo-reply"}, {3, "dest-unreach"},
+    {4, "source-quench"}, {5, "redirect"}, {8, "echo-request"}, {9, "router-advertisement"},
+    {10, "router-solicitation"}, {11, "time-exceeded"}, {12, "parameter-problem"},
+    {13, "timestamp-request"}, {14, "timestamp-reply"}, {0, NULL}};
+SOK_HEADER_ROWS(icmp, SOK_ICMP_FIELDS)
+
+// The header by type, where it is not the echo's. length: 32-bit words of the quote (RFC 4884).
+#define HEAD_FIELDS(N, B, P)                                                                       \
+    N(P, type, 8, NAME, SET, 3, icmp_types)                                                        \
+    N(P, code, 8, DEC, SET, 0, NULL)                                                               \
+    N(P, chksum, 16, HEX, DERIVED, 0, NULL)
+#define UNREACHABLE_FIELDS(N, B, P)                                                                \
+    HEAD_FIELDS(N, B, P)                                                                           \
+    N(P, reserved, 8, DEC, SET, 0, NULL)                                                           \
+    N(P, length, 8, DEC, SET, 0, NULL)                                                             \
+    N(P, nexthopmtu, 16, DEC, SET, 0, NULL)
+#define REDIRECT_FIELDS(N, B, P)                                                                   \
+    HEAD_FIELDS(N, B, P)                                                                           \
+    N(P, gw, 32, IP4, SET, 0, NULL)
+#define EXCEEDED_FIELDS(N, B, P)                                                                   \
+    HEAD_FIELDS(N, B, P)                                                                           \
+    N(P, reserved, 8, DEC, SET, 0, NULL)                                                           \
+    N(P, length, 8, DEC, SET, 0, NULL)                                                             \
+    N(P, unused, 16, HEX, SET, 0, NULL)
+#define PARAMETER_FIELDS(N, B, P)                                                                  \
+    HEAD_FIELDS(N, B, P)                                                                           \
+    N(P, ptr, 8, DEC, SET, 0, NULL)                                                                \
+    N(P, length, 8, DEC, SET, 0, NULL)                                                             \
+    N(P, unused, 16, HEX, SET, 0, NULL)
+#define OTHER_FIELDS(N, B, P)                                                                      \
+    HEAD_FIELDS(N, B, P)                                                                           \
+    N(P, unused, 32, HEX, SET, 0, NULL)
+SOK_HEADER(icmp_unreachable, UNREACHABLE_FIELDS, SOK_ICMP_HDR_LEN)
+SOK_HEADER(icmp_redirect, REDIRECT_FIELDS, SOK_ICMP_HDR_LEN)
+SOK_HEADER(icmp_exceeded, EXCEEDED_FIELDS, SOK_ICMP_HDR_LEN)
+SOK_HEADER(icmp_parameter, PARAMETER_FIELDS, SOK_ICMP_HDR_LEN)
+SOK_HEADER(icmp_other, OTHER_FIELDS, SOK_ICMP_HDR_LEN)
+SOK_HEADER_ROWS(icmp_unreachable, UNREACHABLE_FIELDS)
+SOK_HEADER_ROWS(icmp_redirect, REDIRECT_FIELDS)
+SOK_HEADER_ROWS(icmp_exceeded, EXCEEDED_FIELDS)
+SOK_HEADER_ROWS(icmp_parameter, PARAMETER_FIELDS)
+SOK_HEADER_ROWS(icmp_other, OTHER_FIELDS)
+
+#define VIEW(rows) (*count = SOK_COUNT_OF(rows), rows)
+
+static const struct sok_field *icmp_view(const uint8_t *p, size_t len, unsigned *count)
+{
+    (void)len;
+    switch (p[0]) {
+    case SOK_ICMP_ECHO_REPLY:
+    case SOK_ICMP_ECHO:
+    case SOK_ICMP_TIMESTAMP:
+    case SOK_ICMP_TIMESTAMP_REPLY:
+        return VIEW(icmp_rows);
+    case SOK_ICMP_UNREACHABLE:
+        return VIEW(icmp_unreachable_rows);
+    case SOK_ICMP_REDIRECT:
+        return VIEW(icmp_redirect_rows);
+    case SOK_ICMP_TIME_EXCEEDED:
+        return VIEW(icmp_exceeded_rows);
+    case SOK_ICMP_PARAMETER:
+        return VIEW(icmp_parameter_rows);
+    default:
+        return VIEW(icmp_other_rows);
+    }
+}
+
+bool sok_icmp_verify(const uint8_t *p, size_t len)
+{
+    struct sok_csum sum;
+    sok_csum_init(&sum);
+    sok_csum_add(&sum, p, len);
+    return sok_csum_final(&sum) == 0;
+}
+
+bool sok_icmp_quote_get(const uint8_t *p, size_t len, struct sok_icmp_quote *out)
+{
+    *out = (struct sok_icmp_quote){0};
+    if (!sok_ip4_get(p, len, &out->ip))
+        return false;
+    size_t header = 4u * out->ip.ihl;
+    if (out->ip.version != 4 || header < SOK_IP4_HDR_LEN || header + 8 > len || out->ip.frag != 0)
+        return false;
+    out->data = p + header;
+    out->len = len - header;
+    switch (out->ip.proto) {
+    case SOK_IPPROTO_TCP:
+        out->seq = sok_get32(out->data + SOK_TCP_SEQ_OFFSET);
+        // fall through
+    case SOK_IPPROTO_UDP:
+        out->sport = sok_get16(out->data);
+        out->dport = sok_get16(out->data + 2);
+        break;
+    case SOK_IPPROTO_ICMP:
+        out->icmp_type = out->data[0];
+        if (out->icmp_type == SOK_ICMP_ECHO) {
+            out->echo_id = sok_get16(out->data + 4);
+            out->echo_seq = sok_get16(out->data + 6);
+        }
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+static void line_unreachable(
+    struct sok_text *t, const struct sok_icmp_hdr *h, const struct sok_icmp_quote *q)
+{
+    const char *proto = q->ip.proto == SOK_IPPROTO_TCP ? "tcp" : "udp";
+    sok_text_add(t, "ICMP ");
+    switch (h->code) {
+    case SOK_ICMP_HOST:
+    case SOK_ICMP_HOST_ADMIN:
+        sok_text_add(t, "host ");
+        sok_text_add_ip4(t, q->ip.dst);
+        break;
+    case SOK_ICMP_PROTOCOL:
+        sok_text_add_ip4(t, q->ip.dst);
+        sok_text_add(t, " protocol %u", q->ip.proto);
+        break;
+    case SOK_ICMP_PORT:
+        sok_text_add_ip4(t, q->ip.dst);
+        if (q->ip.proto == SOK_IPPROTO_TCP || q->ip.proto == SOK_IPPROTO_UDP)
+            sok_text_add(t, " %s port %u", proto, q->dport);
+        else
+            sok_text_add(t, " protocol %u port", q->ip.proto);
+        break;
+    default:
+        sok_text_add(t, "net ");
+        sok_text_add_ip4(t, q->ip.dst);
+        break;
+    }
+    sok_text_add(t, " unreachable");
+    if (h->code == SOK_ICMP_FRAG_NEEDED)
+        sok_text_add(t, " - need to frag (mtu %u)", sok_icmp_nexthopmtu(h));
+    else if (h->code == SOK_ICMP_HOST_ADMIN || h->code == SOK_ICMP_NET_ADMIN ||
+             h->code == SOK_ICMP_ADMIN)
+        sok_text_add(t, " - admin prohibited");
+}
+
+static void icmp_line(const struct sok_line *l)
+{
+    const struct sok_layer *layer = sok_line_layer(l);
+    struct sok_icmp_hdr h;
+    struct sok_icmp_quote q;
+    struct sok_text *t = l->text;
+    sok_icmp_hdr_get(sok_line_header(l), &h);
+    bool quotes = sok_icmp_is_error(h.type) &&
+                  sok_icmp_quote_get(sok_line_header(l) + layer->header, layer->payload, &q);
+    sok_line_ends(l, false, 0, 0);
+    const char *name = sok_value_text(icmp_types, h.type);
+    if (h.type == SOK_ICMP_ECHO || h.type == SOK_ICMP_ECHO_REPLY)
+        sok_text_add(t, "ICMP echo %s, id %u, seq %u", h.type ? "request" : "reply", h.id, h.seq);
+    else if (h.type == SOK_ICMP_UNREACHABLE && quotes)
+        line_unreachable(t, &h, &q);
+    else if (name)
+        sok_text_add(t, "ICMP %s, code %u", name, h.code);
+    else
+        sok_text_add(t, "ICMP type %u, code %u", h.type, h.code);
+    sok_text_add(t, ", length %u", layer->header + layer->payload);
+}
+
+static const struct sok_bind icmp_binds[] = {{&sok_proto_ip4, "proto", SOK_IPPROTO_ICMP}};
+
+const struct sok_proto sok_proto_icmp = {
+    .name = "ICMP",
+    .title = "Internet Control Message Protocol",
+    .fields = icmp_rows,
+    .field_count = SOK_COUNT_OF(icmp_rows),
+    .hdr_len = SOK_ICMP_HDR_LEN,
+    .view = icmp_view,
+    .binds = icmp_binds,
+    .bind_count = SOK_COUNT_OF(icmp_binds),
+    .line = icmp_line,
+};

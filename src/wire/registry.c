@@ -1,0 +1,90 @@
+#include "wire/registry.h"
+
+#include "wire/arp.h"
+#include "wire/eth.h"
+#include "wire/icmp.h"
+#include "wire/ip4.h"
+#include "wire/tcp.h"
+#include "wire/udp.h"
+
+static const struct sok_proto *const protos[] = {
+    &sok_proto_eth,
+    &sok_proto_arp,
+    &sok_proto_ip4,
+    &sok_proto_icmp,
+    &sok_proto_udp,
+    &sok_proto_tcp,
+};
+
+const struct sok_proto *sok_proto_at(unsigned i)
+{
+    return i < SOK_COUNT_OF(protos) ? protos[i] : NULL;
+}
+
+const struct sok_proto *sok_proto_find(const char *name)
+{
+    for (unsigned i = 0; i < SOK_COUNT_OF(protos); i++) {
+        if (strcmp(protos[i]->name, name) == 0)
+            return protos[i];
+    }
+    return NULL;
+}
+
+static bool bind_holds(const struct sok_bind *b, const uint8_t *p, size_t len)
+{
+    const struct sok_field *f = sok_proto_field(b->under, b->field);
+    return f && sok_field_end(f) <= len && sok_field_get(f, p) == b->value;
+}
+
+const struct sok_proto *sok_proto_next(const struct sok_proto *proto, const uint8_t *p, size_t len)
+{
+    for (unsigned i = 0; i < SOK_COUNT_OF(protos); i++) {
+        for (unsigned k = 0; k < protos[i]->bind_count; k++) {
+            const struct sok_bind *b = &protos[i]->binds[k];
+            if (b->under == proto && bind_holds(b, p, len))
+                return protos[i];
+        }
+    }
+    return NULL;
+}
+
+// Fills the layer of a header found at p; gives what comes after it.
+static const struct sok_proto *read_layer(
+    const struct sok_proto *proto, const uint8_t *p, size_t len, struct sok_layer *layer)
+{
+    layer->proto = proto;
+    if (len < proto->hdr_len) {
+        layer->truncated = true;
+        layer->header = (uint32_t)len;
+        return NULL;
+    }
+    struct sok_extent e = {.header = proto->hdr_len, .payload = len - proto->hdr_len};
+    if (proto->measure)
+        proto->measure(p, len, &e);
+    layer->header = (uint32_t)(e.header < len ? e.header : len);
+    layer->payload = (uint32_t)(e.payload < len - layer->header ? e.payload : len - layer->header);
+    layer->malformed = e.malformed;
+    layer->cut = e.cut;
+    layer->opaque = e.opaque;
+    return e.malformed || e.opaque ? NULL : sok_proto_next(proto, p, len);
+}
+
+unsigned sok_dissect(const struct sok_proto *first, const uint8_t *frame, size_t len,
+    struct sok_layer layers[SOK_LAYERS_MAX])
+{
+    const struct sok_proto *proto = first;
+    unsigned count = 0;
+    size_t off = 0;
+    while (count < SOK_LAYERS_MAX && (len > 0 || count == 0)) {
+        struct sok_layer *layer = &layers[count++];
+        *layer = (struct sok_layer){.off = (uint32_t)off};
+        if (!proto || count == SOK_LAYERS_MAX) {
+            layer->header = (uint32_t)len;
+            break;
+        }
+        proto = read_layer(proto, frame + off, len, layer);
+        off += layer->header;
+        len = layer->payload;
+    }
+    return count;
+}
