@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include "base/bytes.h"
 #include "wire/split.h"
 
 struct sok_link *sok_link_new(
@@ -24,6 +23,10 @@ int sok_link_fail(char *err, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(err, SOK_LINK_ERR_MAX, format, args);
     va_end(args);
+    for (char *p = err; *p; p++) { // a name may hold anything, and this is one line
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+    }
     return code;
 }
 
@@ -47,11 +50,7 @@ int sok_link_gather(
     struct sok_buf *buf = sok_buf_new(mem, in->len);
     if (!buf)
         return SOK_ENOMEM;
-    uint32_t at = 0;
-    for (unsigned i = 0; i < in->iov_count; i++) {
-        memcpy(buf->data + at, in->iov[i].base, in->iov[i].len);
-        at += (uint32_t)in->iov[i].len;
-    }
+    sok_frame_gather(in, buf->data, in->len);
     *out = (struct sok_frame){.buf = buf, .len = in->len, .meta = in->meta};
     return 0;
 }
