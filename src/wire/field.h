@@ -258,8 +258,8 @@ SOK_ALWAYS_INLINE void sok_bits_put(uint8_t *p, unsigned bit, unsigned bits, uin
         .member = offsetof(struct sok_##P##_hdr, name_),                                           \
         .size = (count_)},
 
-// struct sok_P_hdr, sok_P_hdr_get(p, h), sok_P_hdr_put(p, h), sok_P_hdr_default().
-#define SOK_HEADER(P, FIELDS, LEN)                                                                 \
+// struct sok_P_hdr alone, for rows whose values nobody wants as a struct's functions.
+#define SOK_HEADER_STRUCT(P, FIELDS, LEN)                                                          \
     struct sok_##P##_hdr {                                                                         \
         FIELDS(SOK_N_MEMBER, SOK_B_MEMBER, P)                                                      \
     };                                                                                             \
@@ -267,7 +267,11 @@ SOK_ALWAYS_INLINE void sok_bits_put(uint8_t *p, unsigned bit, unsigned bits, uin
         FIELDS(SOK_N_LAYOUT, SOK_B_LAYOUT, P)                                                      \
     };                                                                                             \
     _Static_assert(sizeof(struct sok_##P##_layout) == 8 * (LEN), #P ": fields cover the header");  \
-    FIELDS(SOK_N_CHECK, SOK_B_CHECK, P)                                                            \
+    FIELDS(SOK_N_CHECK, SOK_B_CHECK, P)
+
+// struct sok_P_hdr, sok_P_hdr_get(p, h), sok_P_hdr_put(p, h), sok_P_hdr_default(), sok_P_get(p, len, h).
+#define SOK_HEADER(P, FIELDS, LEN)                                                                 \
+    SOK_HEADER_STRUCT(P, FIELDS, LEN)                                                              \
     static inline void sok_##P##_hdr_get(                                                          \
         const uint8_t *restrict p, struct sok_##P##_hdr *restrict h)                               \
     {                                                                                              \

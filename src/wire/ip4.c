@@ -93,8 +93,8 @@ static void ip4_line(const struct sok_line *l)
 
 #define ROUTE_FIELDS(N, B, P) N(P, pointer, 8, DEC, DERIVED, 4, NULL)
 #define ALERT_FIELDS(N, B, P) N(P, alert, 16, DEC, SET, 0, NULL)
-SOK_HEADER(ip4_route, ROUTE_FIELDS, 1)
-SOK_HEADER(ip4_alert, ALERT_FIELDS, 2)
+SOK_HEADER_STRUCT(ip4_route, ROUTE_FIELDS, 1)
+SOK_HEADER_STRUCT(ip4_alert, ALERT_FIELDS, 2)
 SOK_HEADER_ROWS(ip4_route, ROUTE_FIELDS)
 SOK_HEADER_ROWS(ip4_alert, ALERT_FIELDS)
 

@@ -114,7 +114,7 @@ static bool find_headers(struct sok_split *s)
         return false;
     const uint8_t *p = f->iov[0].base;
     size_t len = f->iov[0].len < SOK_SPLIT_HDR_MAX ? f->iov[0].len : SOK_SPLIT_HDR_MAX;
-    uint16_t l3 = find_l3(p, len, &type);
+    size_t l3 = find_l3(p, len, &type);
     size_t l4;
     if (f->meta.gso == SOK_GSO_TCP4) {
         if (l3 == 0 || l3 + SOK_IP4_HDR_LEN > len || type != SOK_ETHERTYPE_IP4 || p[l3] >> 4 != 4 ||
@@ -126,7 +126,7 @@ static bool find_headers(struct sok_split *s)
         if (l3 == 0 || l3 + IP6_HDR_LEN > len || type != SOK_ETHERTYPE_IP6 || p[l3] >> 4 != 6)
             return false;
         l4 = f->meta.csum_partial ? f->meta.csum_start : l3 + IP6_HDR_LEN;
-        if (l4 < (size_t)l3 + IP6_HDR_LEN)
+        if (l4 < l3 + IP6_HDR_LEN)
             return false;
     }
     if (l4 + SOK_TCP_HDR_LEN > len)
@@ -134,7 +134,7 @@ static bool find_headers(struct sok_split *s)
     size_t header = 4u * (p[l4 + TCP_DATAOFS_AT] >> 4);
     if (header < SOK_TCP_HDR_LEN || l4 + header > len || l4 + header > f->len)
         return false;
-    s->l3 = l3;
+    s->l3 = (uint16_t)l3;
     s->l4 = (uint16_t)l4;
     s->hdr_len = (uint16_t)(l4 + header);
     return true;
