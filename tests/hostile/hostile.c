@@ -95,7 +95,7 @@ static bool run_apart(const struct hostile_case *c)
         alarm(CASE_SECONDS);
         const char *wrong = run_case(c);
         if (wrong)
-            printf("FAIL %s: %s\n", c->name, wrong);
+            printf("not ok %s - %s\n", c->name, wrong);
         else
             printf("ok %s\n", c->name);
         fflush(NULL);
@@ -107,10 +107,10 @@ static bool run_apart(const struct hostile_case *c)
         exit(2);
     }
     if (WIFSIGNALED(status))
-        printf("FAIL %s: %s\n", c->name,
+        printf("not ok %s - %s\n", c->name,
             WTERMSIG(status) == SIGALRM ? "takes too long" : strsignal(WTERMSIG(status)));
     else if (WEXITSTATUS(status) > 1)
-        printf("FAIL %s: exit status %d\n", c->name, WEXITSTATUS(status));
+        printf("not ok %s - exit status %d\n", c->name, WEXITSTATUS(status));
     return status == 0;
 }
 
@@ -138,6 +138,6 @@ int main(int argc, char **argv)
                 failed++;
         }
     }
-    printf("hostile: %u passed, %u failed\n", passed, failed);
+    printf("# hostile: %u passed, %u failed\n", passed, failed);
     return failed || !passed;
 }

@@ -1,7 +1,7 @@
 // Thousands of connections over bad wires, each run a function of its seed.
 //   sim [--seeds N] [--from S] [--jobs J] [-q]     N seeds from S on, in J processes
 //   sim --seed S [-v]                              one seed again; -v shows every event
-// SOK_TIER=check|full|soak gives the number of seeds when none is named.
+// SOK_TIER=quick|check|full gives the number of seeds when none is named, SOK_SEED the first.
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -60,8 +60,8 @@ static void report(struct tally *t, uint64_t seed, const char *what)
 {
     uint64_t n = __atomic_fetch_add(&t->failed, 1, __ATOMIC_RELAXED);
     if (n < SHOWN_MAX)
-        snprintf(t->message[n], sizeof(t->message[n]), "FAIL seed %" PRIu64 " %s", seed, what);
-    fprintf(stderr, "FAIL seed %" PRIu64 " %s\n", seed, what);
+        snprintf(t->message[n], sizeof(t->message[n]), "not ok seed %" PRIu64 " - %s", seed, what);
+    fprintf(stderr, "not ok seed %" PRIu64 " - %s\n", seed, what);
 }
 
 static void work(struct tally *t, int me, uint64_t from, uint64_t to, unsigned jobs)
@@ -152,18 +152,19 @@ static int run_many(const char *program, uint64_t from, uint64_t count, unsigned
     for (uint64_t i = 0; i < t->failed && i < SHOWN_MAX; i++)
         printf("%s\n", t->message[i]);
     if (t->failed)
-        printf("again, with every event: %s --seed N -v\n", program);
-    printf("sim: %" PRIu64 " seeds passed, %" PRIu64 " failed: %" PRIu64 " MB delivered in %" PRIu64
-           " frames (%" PRIu64 " lost), %.0f s of virtual time in %.1f s, %.1f seeds/s\n",
-        t->passed, t->failed, sum.delivered >> 20, sum.frames, sum.lost, sum.virtual_seconds, took,
-        (double)(t->passed + t->failed) / took);
+        printf("# again, with every event: %s --seed N -v\n", program);
+    printf("%ssim: %" PRIu64 " seeds passed, %" PRIu64 " failed: %" PRIu64
+           " MB delivered in %" PRIu64 " frames (%" PRIu64
+           " lost), %.0f s of virtual time in %.1f s, %.1f seeds/s\n",
+        t->failed ? "# " : "ok ", t->passed, t->failed, sum.delivered >> 20, sum.frames, sum.lost,
+        sum.virtual_seconds, took, (double)(t->passed + t->failed) / took);
     return t->failed != 0;
 }
 
 static int run_one(uint64_t seed, bool verbose)
 {
     if (!run_seed(seed, verbose, NULL)) {
-        printf("FAIL seed %" PRIu64 " %s\n", seed, world.fail);
+        printf("not ok seed %" PRIu64 " - %s\n", seed, world.fail);
         return 1;
     }
     printf("ok seed %" PRIu64 ": %" PRIu64 " bytes delivered in %" PRIu64
@@ -175,12 +176,15 @@ static int run_one(uint64_t seed, bool verbose)
 static uint64_t seeds_by_tier(void)
 {
     const char *tier = getenv("SOK_TIER");
-    return tier && (!strcmp(tier, "full") || !strcmp(tier, "soak")) ? 10000 : 500;
+    if (tier && strcmp(tier, "quick") == 0)
+        return 100;
+    return tier && strcmp(tier, "full") == 0 ? 10000 : 500;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t from = 1, count = seeds_by_tier(), one = 0;
+    const char *first = getenv("SOK_SEED");
+    uint64_t from = first ? strtoull(first, NULL, 10) : 1, count = seeds_by_tier(), one = 0;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned jobs = cpus < 1 ? 1 : cpus > JOBS_MAX ? JOBS_MAX : (unsigned)cpus;
     bool verbose = false, single = false;
