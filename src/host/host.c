@@ -86,7 +86,7 @@ int sok_host_new(const struct sok_host_config *given, struct sok_host **out, cha
     struct sok_host *host = calloc(1, sizeof(*host));
     if (!host)
         return sok_host_fail(err, SOK_ENOMEM, "no memory for a host");
-    host->mem = sok_mem_libc();
+    host->mem = sok_mem_store(&host->store);
     int r = sok_loop_new(config.virtual_time, config.start_ns, config.spin_ns, &host->loop);
     if (r < 0) {
         sok_host_fail(err, r, "no event loop: %s", sok_strerror(r));
@@ -119,6 +119,7 @@ void sok_host_free(struct sok_host *host)
     if (host->stack)
         sok_stack_free(host->stack);
     sok_loop_leave(host->loop, host);
+    sok_store_free(&host->store);
     free(host->scratch);
     free(host);
 }

@@ -7,6 +7,7 @@
 #include <sockeye/socket.h>
 #include "base/frame.h"
 #include "host/loop.h"
+#include "host/mem.h"
 #include "host/view.h"
 #include "link/link.h"
 #include "stack/stack.h"
@@ -27,7 +28,8 @@ struct sok_watch;
 
 struct sok_host {
     struct sok_loop *loop;
-    struct sok_mem mem;
+    struct sok_store store;
+    struct sok_mem mem; // a hook on store
     struct sok_stack *stack;
     struct sok_host_wire *wires[SOK_STACK_LINKS_MAX];
     unsigned wire_count;
