@@ -1,0 +1,26 @@
+// A drill: a conversation in the notation, played against a stack under virtual time. Calls are made,
+// `in` lines are injected as frames, `out` lines must come out, just so and nothing else; other lines are
+// checked. docs/drill.md tells people the format.
+#ifndef SOK_HOST_DRILL_H
+#define SOK_HOST_DRILL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "host/notation.h"
+
+#define SOK_DRILL_MESSAGE_MAX 512
+
+struct sok_drill_report {
+    bool passed;
+    unsigned line;                       // of the file, where it failed
+    char message[SOK_DRILL_MESSAGE_MAX]; // what is wrong, one line
+    char *expected;                      // the drill's line, when it was compared; or NULL
+    char *came;                          // what there was instead; or NULL
+    char *timeline;                      // all that happened, as a drill
+};
+
+// Plays `text`. 0, or SOK_ENOMEM. What the report holds is freed by sok_drill_report_free().
+int sok_drill_play(const char *text, bool utf8, struct sok_drill_report *report);
+void sok_drill_report_free(struct sok_drill_report *report);
+
+#endif

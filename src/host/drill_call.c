@@ -1,0 +1,631 @@
+// `call` lines, and looking at connections from above: info, count, ready.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "host/drill_internal.h"
+
+// ---- results ----
+
+// The result against the line: an error must be named in the reason, success must not be.
+static int check_result(
+    struct drill *d, const struct drill_step *step, struct sok_line *came, int64_t result)
+{
+    const struct sok_line *want = step->line;
+    bool begun = result == SOK_EINPROGRESS && want->call == SOK_CALL_CONNECT;
+    if (result < 0 && !begun)
+        snprintf(came->reason, sizeof came->reason, "%s", sok_strerror((int)result));
+    else if ((want->has & SOK_HAS(AMOUNT)) && result != want->amount &&
+             want->call != SOK_CALL_PING) {
+        came->has |= SOK_HAS(RESULT);
+        came->result = result;
+        if (want->call == SOK_CALL_RECV && result == 0)
+            snprintf(came->reason, sizeof came->reason, "end of stream");
+    }
+    drill_log_line(d, came);
+    bool failed = result < 0 && !begun;
+    if (failed && strcmp(want->reason, came->reason) != 0)
+        return drill_fail(d, step, "the call failed: %s", came->reason);
+    if (!failed && want->reason[0] && strcmp(want->reason, came->reason) != 0)
+        return drill_fail(d, step, "the call did not fail");
+    if ((want->has & SOK_HAS(RESULT)) && !failed && result != want->result)
+        return drill_fail(d, step, "the result is %" PRId64, result);
+    bool all =
+        want->call == SOK_CALL_SEND || want->call == SOK_CALL_SENDTO || (want->has & SOK_HAS(TEXT));
+    if (!failed && all && !(want->has & SOK_HAS(RESULT)) && result != want->amount)
+        return drill_fail(
+            d, step, "the result is %" PRId64 " (= N after the amount expects another)", result);
+    return 0;
+}
+
+static int no_handle(struct drill *d, const struct drill_step *step)
+{
+    return drill_fail(
+        d, step, "no connection is open here for '%s'", sok_line_call_word(step->line->call));
+}
+
+// ---- TCP ----
+
+static int64_t call_connect(struct drill *d, struct drill_conn *c, struct sok_line *l)
+{
+    struct sok_endpoint local = l->dst;
+    if (sok_addr_is_any(local.addr) && (l->has & SOK_HAS(FROM)))
+        local.addr = d->addr;
+    struct sok_tcp_conn *tcp;
+    int rc =
+        sok_stack_connect(d->stack, l->has & SOK_HAS(FROM) ? &local : NULL, &l->src, d->now, &tcp);
+    if (rc < 0 && rc != SOK_EINPROGRESS)
+        return rc;
+    char tag[SOK_LINE_TAG_MAX];
+    memcpy(tag, c->tag, sizeof tag);
+    free(c->sent.p);
+    free(c->sent.known);
+    free(c->received.p);
+    free(c->received.known);
+    memset(c, 0, sizeof *c); // the tag may be used again
+    memcpy(c->tag, tag, sizeof tag);
+    c->tcp = tcp;
+    c->tcp_id = ((struct sok_sock *)tcp)->id;
+    c->local = l->dst = sok_tcp_local(tcp);
+    c->remote = l->src;
+    c->has_ends = true;
+    l->has |= SOK_HAS(FROM);
+    return rc;
+}
+
+static int64_t call_listen(struct drill *d, struct drill_conn *c, struct sok_line *l)
+{
+    int backlog = l->has & SOK_HAS(BACKLOG) ? (int)l->backlog : 128;
+    int rc = sok_stack_listen(d->stack, &l->src, backlog, d->now, &c->listener);
+    if (rc == 0)
+        c->listener_id = ((struct sok_sock *)c->listener)->id;
+    return rc;
+}
+
+// The connection that waits longest, whatever listener has one. Its tag is that of the packets it came by.
+static int64_t call_accept(struct drill *d, const struct drill_step *step, struct sok_line *l)
+{
+    struct sok_tcp_conn *tcp = NULL;
+    int rc = SOK_EAGAIN;
+    for (unsigned i = 0; i < d->conn_count && rc == SOK_EAGAIN; i++) {
+        if (d->conns[i]->listener)
+            rc = sok_tcp_accept(d->conns[i]->listener, d->now, &tcp);
+    }
+    if (rc < 0)
+        return rc;
+    struct drill_conn *c = drill_conn_of_id(d, ((struct sok_sock *)tcp)->id);
+    if (!c) {
+        sok_tcp_abort(tcp, d->now);
+        return drill_fail(d, step, "a connection was accepted that no line opened") ? SOK_EINVAL
+                                                                                    : 0;
+    }
+    c->tcp = tcp;
+    memcpy(l->tag, c->tag, sizeof l->tag);
+    l->dst = c->remote;
+    l->has |= SOK_HAS(FROM);
+    return 0;
+}
+
+// The bytes a send gives: the line's text, else what later `out` lines show of this place in the stream
+// (a timeline from elsewhere does not have the text of its calls), else the pattern.
+static void fill(struct drill *d, const struct drill_step *step, const struct drill_conn *c,
+    uint8_t *p, uint32_t len)
+{
+    const struct sok_line *l = step->line;
+    uint64_t from = c->sent_end;
+    for (uint32_t i = 0; i < len; i++)
+        p[i] = l->has & SOK_HAS(TEXT) ? l->text[i] : drill_pattern(from + i);
+    if (l->has & SOK_HAS(TEXT))
+        return;
+    for (unsigned k = 0; k < d->script.count; k++) {
+        const struct sok_line *o = d->script.steps[k].line;
+        if (!o || o->kind != SOK_LINE_OUT || o->head != SOK_HEAD_TCP || !(o->has & SOK_HAS(TEXT)) ||
+            !(o->has & SOK_HAS(SEQ)) || strcmp(o->tag[0] ? o->tag : "1", c->tag) != 0)
+            continue;
+        for (uint32_t i = 0; i < o->text_len; i++) {
+            uint64_t off = (uint64_t)o->seq - 1 + i;
+            if (o->seq && off >= from && off < from + len)
+                p[off - from] = o->text[i];
+        }
+    }
+}
+
+static int64_t call_send(struct drill *d, const struct drill_step *step, struct drill_conn *c)
+{
+    uint32_t len = (uint32_t)step->line->amount;
+    uint8_t *p = malloc(len + 1);
+    if (!p)
+        return SOK_ENOMEM;
+    fill(d, step, c, p, len);
+    struct sok_iov iov = {p, len};
+    int64_t rc = sok_tcp_send(c->tcp, &iov, 1, d->now);
+    if (rc > 0 && drill_bytes_put(&c->sent, c->sent_end, p, (size_t)rc, true))
+        rc = SOK_ENOMEM;
+    if (rc > 0)
+        c->sent_end += (uint64_t)rc;
+    free(p);
+    return rc;
+}
+
+static int64_t call_recv(struct drill *d, const struct drill_step *step, struct drill_conn *c)
+{
+    const struct sok_line *l = step->line;
+    uint8_t *p = malloc((size_t)l->amount + 1);
+    if (!p)
+        return SOK_ENOMEM;
+    int64_t rc = sok_tcp_recv(c->tcp, p, (size_t)l->amount, d->now);
+    for (int64_t i = 0; i < rc; i++, c->read_end++) {
+        bool known = c->read_end < c->received.end && c->received.known[c->read_end];
+        if (known && c->received.p[c->read_end] != p[i] && !d->failed)
+            drill_fail(d, step, "byte %" PRId64 " of the result is 0x%02x, the peer sent 0x%02x", i,
+                p[i], c->received.p[c->read_end]);
+        if ((l->has & SOK_HAS(TEXT)) && (i >= l->text_len || p[i] != l->text[i]) && !d->failed)
+            drill_fail(
+                d, step, "byte %" PRId64 " of the result is 0x%02x, not that of the text", i, p[i]);
+    }
+    free(p);
+    return rc;
+}
+
+static const struct {
+    const char *name;
+    uint8_t option;
+} options[] = {
+    {"nodelay", SOK_TCP_NODELAY},
+    {"cork", SOK_TCP_CORK},
+    {"keepalive", SOK_TCP_KEEPALIVE},
+    {"linger-zero", SOK_TCP_LINGER_ZERO},
+    {"rcvbuf", SOK_TCP_RCVBUF},
+    {"sndbuf", SOK_TCP_SNDBUF},
+    {"ttl", SOK_TCP_TTL},
+    {"tos", SOK_TCP_TOS},
+    {"user-timeout", SOK_TCP_USER_TIMEOUT},
+    {"quickack", SOK_TCP_QUICKACK},
+};
+
+static int64_t call_option(struct drill *d, const struct drill_step *step, struct drill_conn *c)
+{
+    const struct sok_line *l = step->line;
+    int64_t value;
+    char *end;
+    if (strcmp(l->value, "on") == 0 || strcmp(l->value, "off") == 0) {
+        value = l->value[1] == 'n';
+    } else {
+        value = strtoll(l->value, &end, 10);
+        if (*end && !drill_duration(l->value, &value))
+            return drill_fail(d, step, "an option's value is on, off, a number or a duration")
+                       ? SOK_EINVAL
+                       : 0;
+    }
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (strcmp(options[i].name, l->option) == 0)
+            return sok_tcp_setopt(c->tcp, options[i].option, value, d->now);
+    }
+    drill_fail(d, step,
+        "no such option: %s (nodelay cork keepalive linger-zero rcvbuf sndbuf ttl tos "
+        "user-timeout quickack)",
+        l->option);
+    return SOK_EINVAL;
+}
+
+static int64_t call_tcp(struct drill *d, const struct drill_step *step, struct drill_conn *c)
+{
+    switch (step->line->call) {
+    case SOK_CALL_SEND:
+        return call_send(d, step, c);
+    case SOK_CALL_RECV:
+        return call_recv(d, step, c);
+    case SOK_CALL_SHUTDOWN:
+        return sok_tcp_shutdown(c->tcp, d->now);
+    case SOK_CALL_CLOSE:
+    case SOK_CALL_ABORT: {
+        struct sok_tcp_conn *tcp = c->tcp;
+        c->tcp = NULL;
+        if (step->line->call == SOK_CALL_CLOSE)
+            sok_tcp_close(tcp, d->now);
+        else
+            sok_tcp_abort(tcp, d->now);
+        return 0;
+    }
+    case SOK_LINE_CALL_OPTION:
+        return call_option(d, step, c);
+    default:
+        return sok_tcp_error(c->tcp);
+    }
+}
+
+// ---- datagrams ----
+
+static int64_t open_udp(struct drill *d, struct drill_conn *c, const struct sok_endpoint *local)
+{
+    int rc = sok_udp_open(d->stack, local, &c->udp);
+    if (rc == 0)
+        c->udp_id = ((struct sok_sock *)c->udp)->id;
+    return rc;
+}
+
+static int64_t call_sendto(
+    struct drill *d, const struct drill_step *step, struct drill_conn *c, struct sok_line *l)
+{
+    struct sok_endpoint local = {.addr = d->addr};
+    if (l->has & SOK_HAS(FROM))
+        local = l->dst;
+    int64_t rc = c->udp ? 0 : open_udp(d, c, &local);
+    uint8_t *p = rc == 0 ? malloc((size_t)l->amount + 1) : NULL;
+    if (!p)
+        return rc < 0 ? rc : SOK_ENOMEM;
+    for (int64_t i = 0; i < l->amount; i++)
+        p[i] = l->has & SOK_HAS(TEXT) ? l->text[i] : drill_pattern((uint64_t)i);
+    struct sok_iov iov = {p, (size_t)l->amount};
+    rc = sok_udp_sendto(c->udp, &iov, 1, &step->line->src, d->now);
+    l->dst = sok_udp_local(c->udp);
+    l->has |= SOK_HAS(FROM);
+    free(p);
+    return rc;
+}
+
+static int64_t call_recvfrom(
+    struct drill *d, const struct drill_step *step, struct drill_conn *c, struct sok_line *l)
+{
+    uint8_t *p = malloc((size_t)l->amount + 1);
+    if (!p)
+        return SOK_ENOMEM;
+    struct sok_endpoint from;
+    int64_t rc = sok_udp_recvfrom(c->udp, p, (size_t)l->amount, &from, d->now);
+    if (rc >= 0) {
+        if ((l->has & SOK_HAS(TEXT)) && (rc != l->text_len || memcmp(p, l->text, l->text_len) != 0))
+            drill_fail(d, step, "the datagram is another one (%" PRId64 " bytes)", rc);
+        if ((l->has & SOK_HAS(FROM)) &&
+            (from.port != l->dst.port || !sok_addr_eq(from.addr, l->dst.addr)))
+            drill_fail(d, step, "the datagram came from elsewhere");
+        l->dst = from;
+        l->has |= SOK_HAS(FROM);
+    }
+    free(p);
+    return rc;
+}
+
+static int64_t call_ping(struct drill *d, struct drill_conn *c, const struct sok_line *l)
+{
+    int rc = c->echo ? 0 : sok_echo_open(d->stack, &c->echo);
+    if (rc < 0)
+        return rc;
+    c->echo_id = ((struct sok_sock *)c->echo)->id;
+    uint8_t data[2048];
+    size_t len = l->has & SOK_HAS(AMOUNT) ? (size_t)l->amount : 56;
+    if (len > sizeof data)
+        return SOK_EMSGSIZE;
+    for (size_t i = 0; i < len; i++)
+        data[i] = drill_pattern(i);
+    return sok_echo_send(c->echo, &l->src.addr, ++c->ping_seq, data, len, 0, d->now);
+}
+
+static bool call_needs_tcp(unsigned call)
+{
+    return call == SOK_CALL_SEND || call == SOK_CALL_RECV || call == SOK_CALL_SHUTDOWN ||
+           call == SOK_CALL_CLOSE || call == SOK_CALL_ABORT || call == SOK_LINE_CALL_OPTION ||
+           call == SOK_LINE_CALL_TAKE_ERROR;
+}
+
+// close and error of what is not a TCP connection.
+static bool call_other(
+    struct drill *d, const struct drill_step *step, struct drill_conn *c, int64_t *rc)
+{
+    unsigned call = step->line->call;
+    if (call == SOK_LINE_CALL_TAKE_ERROR && c->udp) {
+        *rc = sok_udp_error(c->udp);
+        return true;
+    }
+    if (call != SOK_CALL_CLOSE)
+        return false;
+    *rc = 0;
+    if (c->listener)
+        sok_tcp_listener_close(c->listener, d->now);
+    else if (c->udp)
+        sok_udp_close(c->udp);
+    else if (c->echo)
+        sok_echo_close(c->echo);
+    else
+        return false;
+    c->listener = NULL;
+    c->udp = NULL;
+    c->echo = NULL;
+    return true;
+}
+
+int drill_call(struct drill *d, const struct drill_step *step)
+{
+    struct sok_line *came = malloc(sizeof *came);
+    if (!came)
+        return drill_fail(d, step, "no memory");
+    *came = *step->line;
+    came->reason[0] = 0;
+    came->has &= ~SOK_HAS(RESULT);
+    unsigned call = came->call;
+    struct drill_conn *c = call == SOK_CALL_ACCEPT ? NULL : drill_conn_of_tag(d, came->tag, true);
+    int64_t rc = SOK_EINVAL;
+    int failed = 0;
+    if (call == SOK_CALL_CONNECT)
+        rc = call_connect(d, c, came);
+    else if (call == SOK_CALL_LISTEN)
+        rc = call_listen(d, c, came);
+    else if (call == SOK_CALL_ACCEPT)
+        rc = call_accept(d, step, came);
+    else if (call == SOK_LINE_CALL_BIND)
+        rc = open_udp(d, c, &came->src);
+    else if (call == SOK_CALL_SENDTO)
+        rc = call_sendto(d, step, c, came);
+    else if (call == SOK_CALL_PING)
+        rc = call_ping(d, c, came);
+    else if (call == SOK_CALL_RECVFROM && c->udp)
+        rc = call_recvfrom(d, step, c, came);
+    else if (call_needs_tcp(call) && c->tcp)
+        rc = call_tcp(d, step, c);
+    else if (!call_other(d, step, c, &rc))
+        failed = no_handle(d, step);
+    if (!failed && !d->failed)
+        failed = check_result(d, step, came, rc);
+    if (!failed && call == SOK_CALL_ACCEPT && rc == 0 && step->line->tag[0] &&
+        strcmp(step->line->tag, came->tag) != 0)
+        failed = drill_fail(d, step, "the connection accepted is @%s", came->tag);
+    free(came);
+    return d->failed ? -1 : failed;
+}
+
+// ---- looking ----
+
+enum info_type { INFO_STATE, INFO_TIME, INFO_U32, INFO_U64, INFO_U8, INFO_BOOL };
+static const struct info_row {
+    const char *name;
+    uint8_t type;
+    uint16_t offset;
+} info_rows[] = {
+#define ROW(name, type)                                                                            \
+    {                                                                                              \
+#name, type, offsetof(struct sok_tcp_info, name)                                           \
+    }
+    ROW(state, INFO_STATE),
+    ROW(srtt, INFO_TIME),
+    ROW(rttvar, INFO_TIME),
+    ROW(rto, INFO_TIME),
+    ROW(cwnd, INFO_U32),
+    ROW(ssthresh, INFO_U32),
+    ROW(snd_mss, INFO_U32),
+    ROW(rcv_mss, INFO_U32),
+    ROW(snd_wnd, INFO_U32),
+    ROW(rcv_wnd, INFO_U32),
+    ROW(snd_queued, INFO_U32),
+    ROW(snd_unacked, INFO_U32),
+    ROW(rcv_queued, INFO_U32),
+    ROW(rcv_early, INFO_U32),
+    ROW(bytes_sent, INFO_U64),
+    ROW(bytes_again, INFO_U64),
+    ROW(bytes_acked, INFO_U64),
+    ROW(bytes_received, INFO_U64),
+    ROW(segments_in, INFO_U64),
+    ROW(segments_out, INFO_U64),
+    ROW(timeouts, INFO_U32),
+    ROW(fast_retransmits, INFO_U32),
+    ROW(snd_wscale, INFO_U8),
+    ROW(rcv_wscale, INFO_U8),
+    ROW(sack, INFO_BOOL),
+    ROW(timestamps, INFO_BOOL),
+#undef ROW
+};
+
+static int64_t info_value(const struct sok_tcp_info *info, const struct info_row *row)
+{
+    const void *p = (const char *)info + row->offset;
+    int64_t time;
+    uint32_t u32;
+    uint64_t u64;
+    switch (row->type) {
+    case INFO_STATE:
+        return info->state;
+    case INFO_TIME:
+        memcpy(&time, p, sizeof time);
+        return time / 1000 * 1000;
+    case INFO_U32:
+        memcpy(&u32, p, sizeof u32);
+        return u32;
+    case INFO_U64:
+        memcpy(&u64, p, sizeof u64);
+        return (int64_t)u64;
+    default:
+        return *(const uint8_t *)p;
+    }
+}
+
+static bool info_parse(const struct info_row *row, const char *text, int64_t *v)
+{
+    char *end;
+    if (row->type == INFO_STATE) {
+        for (*v = 0; *v < SOK_TCP_STATE_COUNT; (*v)++) {
+            if (strcmp(sok_tcp_state_text((enum sok_tcp_state) * v), text) == 0)
+                return true;
+        }
+        return false;
+    }
+    if (row->type == INFO_TIME)
+        return drill_duration(text, v);
+    if (row->type == INFO_BOOL && (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)) {
+        *v = text[1] == 'n';
+        return true;
+    }
+    if (strcmp(text, "none") == 0) {
+        *v = UINT32_MAX;
+        return true;
+    }
+    *v = strtoll(text, &end, 10);
+    return *text && !*end;
+}
+
+static bool holds(int64_t a, const char *op, int64_t b)
+{
+    if (strcmp(op, "<") == 0)
+        return a < b;
+    if (strcmp(op, "<=") == 0)
+        return a <= b;
+    if (strcmp(op, ">") == 0)
+        return a > b;
+    if (strcmp(op, ">=") == 0)
+        return a >= b;
+    return strcmp(op, "!=") == 0 ? a != b : a == b;
+}
+
+static bool is_op(const char *w)
+{
+    return strspn(w, "<>=!") == strlen(w);
+}
+
+static int info_one(struct drill *d, const struct drill_step *step, const struct sok_tcp_info *info,
+    const char *name, const char *op, const char *value)
+{
+    for (size_t i = 0; i < sizeof info_rows / sizeof *info_rows; i++) {
+        const struct info_row *row = &info_rows[i];
+        int64_t want, got;
+        if (strcmp(row->name, name) != 0)
+            continue;
+        if (!info_parse(row, value, &want))
+            return drill_fail(d, step, "'%s' is no value of %s", value, name);
+        got = info_value(info, row);
+        if (holds(got, op, want))
+            return 0;
+        char text[SOK_DURATION_MAX];
+        if (row->type == INFO_STATE)
+            return drill_fail(
+                d, step, "%s is %s", name, sok_tcp_state_text((enum sok_tcp_state)got));
+        if (row->type == INFO_TIME)
+            return drill_fail(d, step, "%s is %s", name, sok_duration_format(got, true, text));
+        return drill_fail(d, step, "%s is %" PRId64, name, got);
+    }
+    char names[400] = "";
+    for (size_t i = 0, used = 0; i < sizeof info_rows / sizeof *info_rows; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s", info_rows[i].name);
+    return drill_fail(d, step, "no such info: %s (there is:%s)", name, names);
+}
+
+// The words of a step's body after its first; *c: of the tag there may be.
+static unsigned step_words(struct drill *d, const struct drill_step *step, char **copy,
+    char *words[DRILL_WORDS_MAX], struct drill_conn **c)
+{
+    *copy = strdup(step->body);
+    unsigned n = *copy ? drill_words(*copy, words) : 0, first = 1;
+    bool tag = n > 1 && words[1][0] == '@';
+    if (c)
+        *c = drill_conn_of_tag(d, tag ? words[1] + 1 : "", false);
+    first += c && tag;
+    for (unsigned i = first; i < n; i++)
+        words[i - first] = words[i];
+    return n > first ? n - first : 0;
+}
+
+int drill_info(struct drill *d, const struct drill_step *step)
+{
+    char *copy, *words[DRILL_WORDS_MAX];
+    struct drill_conn *c;
+    unsigned n = step_words(d, step, &copy, words, &c);
+    int rc = 0;
+    if (!c || !c->tcp) {
+        rc = drill_fail(d, step, "no connection is open here");
+        goto out;
+    }
+    struct sok_tcp_info info;
+    sok_tcp_info(c->tcp, &info);
+    for (unsigned i = 0; rc == 0 && i < n;) {
+        bool op = i + 2 < n && is_op(words[i + 1]);
+        // "rto 200 ms" is one value.
+        bool unit =
+            i + 2 + op < n &&
+            strspn(words[i + 1 + op], "0123456789.") == strlen(words[i + 1 + op]) &&
+            (strcmp(words[i + 2 + op], "ms") == 0 || strcmp(words[i + 2 + op], "s") == 0 ||
+                strcmp(words[i + 2 + op], "us") == 0 || strcmp(words[i + 2 + op], "µs") == 0);
+        if (i + 1 + op >= n) {
+            rc = drill_fail(d, step, "info is: info [@TAG] NAME [= != < <= > >=] VALUE ...");
+            break;
+        }
+        char value[64];
+        snprintf(value, sizeof value, "%s%s", words[i + 1 + op], unit ? words[i + 2 + op] : "");
+        rc = info_one(d, step, &info, words[i], op ? words[i + 1] : "=", value);
+        i += 2u + op + unit;
+    }
+out:
+    free(copy);
+    return rc;
+}
+
+int drill_count(struct drill *d, const struct drill_step *step)
+{
+    struct sok_tcp_counts counts;
+    sok_stack_counts(d->stack, &counts);
+    const char *p = step->body + strlen("count");
+    p += strspn(p, " ");
+    unsigned long n;
+    int used = 0;
+    if (strncmp(p, "drop ", 5) == 0 && sscanf(p + 5, "%lu %n", &n, &used) == 1) {
+        const char *text = p + 5 + used;
+        for (unsigned i = 0; i < SOK_DROP_COUNT; i++) {
+            if (strcmp(sok_drop_text(i), text) != 0)
+                continue;
+            if (counts.drops[i] == n)
+                return 0;
+            return drill_fail(d, step, "it is %" PRIu64, counts.drops[i]);
+        }
+        return drill_fail(d, step, "no such drop: '%s' (see docs/events.md)", text);
+    }
+    const struct {
+        const char *name;
+        uint64_t value;
+    } all[] = {{"conns", counts.conns}, {"listeners", counts.listeners},
+        {"time_waits", counts.time_waits}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        size_t len = strlen(all[i].name);
+        if (strncmp(p, all[i].name, len) != 0 || sscanf(p + len, " %lu %n", &n, &used) != 1 ||
+            p[len + (size_t)used])
+            continue;
+        return all[i].value == n ? 0 : drill_fail(d, step, "it is %" PRIu64, all[i].value);
+    }
+    return drill_fail(d, step,
+        "count is: count conns N, count listeners N, count time_waits N, or "
+        "count drop N REASON");
+}
+
+int drill_ready(struct drill *d, const struct drill_step *step)
+{
+    static const struct {
+        const char *name;
+        uint32_t bit;
+    } bits[] = {{"in", SOK_READY_IN}, {"out", SOK_READY_OUT}, {"error", SOK_READY_ERROR},
+        {"hup", SOK_READY_HUP}, {"none", 0}};
+    char *copy, *words[DRILL_WORDS_MAX], is[64] = "";
+    struct drill_conn *c;
+    unsigned n = step_words(d, step, &copy, words, &c);
+    uint32_t want = 0;
+    int rc = 0;
+    for (unsigned i = 0; i < n && rc == 0; i++) {
+        size_t k = 0;
+        while (k < sizeof bits / sizeof *bits && strcmp(bits[k].name, words[i]) != 0)
+            k++;
+        if (k == sizeof bits / sizeof *bits)
+            rc = drill_fail(d, step, "ready is: ready [@TAG] in out error hup, or none");
+        else
+            want |= bits[k].bit;
+    }
+    free(copy);
+    struct sok_sock *s = !c            ? NULL
+                         : c->tcp      ? (struct sok_sock *)c->tcp
+                         : c->listener ? (struct sok_sock *)c->listener
+                         : c->udp      ? (struct sok_sock *)c->udp
+                                       : (struct sok_sock *)c->echo;
+    if (rc)
+        return rc;
+    if (!s)
+        return drill_fail(d, step, "nothing is open here");
+    if (s->ready == want)
+        return 0;
+    for (size_t k = 0, used = 0; k + 1 < sizeof bits / sizeof *bits; k++) {
+        if (s->ready & bits[k].bit)
+            used += (size_t)snprintf(is + used, sizeof is - used, " %s", bits[k].name);
+    }
+    return drill_fail(d, step, "it is ready for:%s", *is ? is : " none");
+}

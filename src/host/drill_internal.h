@@ -1,0 +1,172 @@
+// Between the files of the drill player.
+//
+//   drill_parse.c   text to steps
+//   drill_setup.c   settings; the stack that is drilled
+//   drill_peer.c    what the scripted peer knows of each connection; `in` lines to frames
+//   drill_call.c    `call` lines, and looking at a connection from above
+//   drill_run.c     time, the log of what happened, comparing
+#ifndef SOK_HOST_DRILL_INTERNAL_H
+#define SOK_HOST_DRILL_INTERNAL_H
+
+#include "host/drill.h"
+#include "host/notation.h"
+#include "stack/stack.h"
+
+enum drill_step_kind {
+    STEP_SET,       // set NAME VALUE
+    STEP_SEED,      // seed N
+    STEP_LINK,      // link [mtu N] [tso] [csum]
+    STEP_ADDR,      // addr A/N
+    STEP_GATEWAY,   // gateway A
+    STEP_NEIGHBOUR, // neighbour A MAC | neighbour none
+    STEP_PEER,      // peer [A] [isn N] [ts N]
+    STEP_LAST_SETTING = STEP_PEER,
+    STEP_TIME,  // time within D | time any | time exact
+    STEP_LINE,  // a line of the notation
+    STEP_DROP,  // drop REASON
+    STEP_QUIET, // quiet until T | quiet for D
+    STEP_INFO,  // info [@TAG] NAME [OP] VALUE ...
+    STEP_COUNT, // count NAME N | count drop REASON = N
+    STEP_READY, // ready [@TAG] in out error hup | none
+    STEP_BATCH, // batch on | off
+};
+
+enum drill_time { TIME_SAME, TIME_AT, TIME_AFTER, TIME_ANY };
+
+struct drill_step {
+    uint8_t kind;      // enum drill_step_kind
+    uint8_t time_kind; // enum drill_time
+    int64_t time;      // of TIME_AT, TIME_AFTER
+    int64_t until;     // QUIET
+    bool relative;     // QUIET: for, not until
+    unsigned line_no;
+    char *source; // the line as written, without comment
+    char *body;   // in source: what follows the time
+    struct sok_line *line;
+};
+
+struct drill_script {
+    struct drill_step *steps;
+    unsigned count, cap;
+    char *text; // source of all steps
+};
+
+// 0, or -1 with the line and what is wrong in the report. Words of a directive, cut in place.
+int drill_parse(const char *text, struct drill_script *out, struct sok_drill_report *report);
+void drill_script_free(struct drill_script *s);
+#define DRILL_WORDS_MAX 64
+unsigned drill_words(char *text, char *words[DRILL_WORDS_MAX]);
+
+// One connection (or socket) of the drill, as its peer sees it.
+#define DRILL_CONNS_MAX  256
+#define DRILL_STREAM_MAX (64u << 20)
+struct drill_bytes {
+    uint8_t *p, *known; // known: 1 for bytes that have been said
+    size_t cap, end;
+};
+
+struct drill_conn {
+    char tag
+        [SOK_LINE_TAG_MAX]; // "1" is the one of lines without a tag; "": made by an `in` line alone
+    struct sok_tcp_conn *tcp;
+    struct sok_tcp_listener *listener;
+    struct sok_udp *udp;
+    struct sok_echo *echo;
+    uint32_t tcp_id, listener_id, udp_id, echo_id; // in events; 0: none
+    bool has_ends;
+    struct sok_endpoint local, remote;
+    // Ours, as the peer has seen it.
+    bool has_iss, our_wscale, our_ts;
+    uint32_t iss, our_next; // relative
+    uint8_t our_shift;
+    uint32_t our_ts_base, our_ts_last;
+    // The peer's.
+    bool said_syn, peer_wscale, peer_ts, has_win;
+    uint32_t peer_next, win;
+    uint8_t peer_shift;
+    int64_t peer_ts_start;
+    struct drill_bytes sent;     // what our side was given to send
+    struct drill_bytes received; // what the peer sent
+    uint64_t sent_end, read_end; // stream offsets
+    uint16_t echo_ident, echo_seq, ping_seq;
+};
+
+struct drill_entry {
+    bool is_event, matched, merged;
+    char *text; // not an event: as it is
+    struct sok_line line;
+};
+
+struct drill_neighbour {
+    struct sok_addr addr;
+    uint8_t mac[6];
+};
+
+struct drill {
+    struct drill_script script;
+    struct sok_drill_report *report;
+    bool utf8;
+    int64_t now, line_time;
+    int64_t tolerance; // ns; INT64_MAX: any time will do
+    bool batch;
+    // Settings.
+    struct sok_stack_config config;
+    struct sok_link_info link;
+    struct sok_addr addr;
+    unsigned prefix_len;
+    bool has_addr;
+    struct sok_addr peer;
+    bool has_peer, no_neighbours;
+    uint8_t peer_mac[6];
+    uint32_t peer_isn, peer_ts;
+    struct sok_stack *stack;
+    struct sok_mem_counter memory;
+    struct sok_notation *notation;
+    struct drill_conn *conns[DRILL_CONNS_MAX];
+    unsigned conn_count;
+    unsigned tags; // connections with a tag: the tag column
+    struct drill_entry **log;
+    unsigned log_count, log_cap;
+    unsigned next_out;                  // index of the first entry that may be an unmatched OUT
+    unsigned seen[SOK_LINE_KIND_COUNT]; // behind the last checked entry of a kind
+    uint8_t frame[14 + 65535 + 64];     // the last frame, built or taken out
+    uint32_t frame_len;
+    bool failed;
+};
+
+// Says why the drill fails; only the first time counts. Returns -1.
+__attribute__((format(printf, 3, 4))) int drill_fail(
+    struct drill *d, const struct drill_step *step, const char *format, ...);
+
+// drill_peer.c
+struct drill_conn *drill_conn_of_tag(struct drill *d, const char *tag, bool make); // "" is "1"
+struct drill_conn *drill_conn_of_id(struct drill *d, uint32_t id);                 // NULL: none
+// The connection an `in` line is about; made if there is none yet. NULL: failed.
+struct drill_conn *drill_conn_of_in(struct drill *d, const struct drill_step *step);
+int drill_build(struct drill *d, const struct drill_step *step, struct drill_conn *c); // into frame
+// After the stack took the built frame: `got` is its event's line, or NULL.
+void drill_peer_sent(
+    struct drill *d, struct drill_conn *c, const struct sok_line *want, bool dropped);
+// A frame came out (in d->frame): the peer looks at it. conn: of its event. False: wrong payload.
+bool drill_peer_sees(struct drill *d, uint32_t conn);
+int drill_bytes_put(struct drill_bytes *b, uint64_t off, const uint8_t *p, size_t len, bool over);
+uint8_t drill_pattern(uint64_t off);
+void drill_conns_free(struct drill *d);
+
+// drill_call.c
+int drill_call(struct drill *d, const struct drill_step *step);
+int drill_info(struct drill *d, const struct drill_step *step);
+int drill_count(struct drill *d, const struct drill_step *step);
+int drill_ready(struct drill *d, const struct drill_step *step);
+
+// drill_setup.c
+int drill_setup(struct drill *d); // makes the stack
+
+// drill_run.c
+void drill_log_text(struct drill *d, const char *text);
+void drill_log_line(struct drill *d, const struct sok_line *line);
+// A line of the script in its columns, with the time now: settings and checks in the timeline.
+void drill_log_step(struct drill *d, const struct drill_step *step);
+bool drill_duration(const char *text, int64_t *ns); // the whole text
+
+#endif

@@ -1,0 +1,58 @@
+// Between the files of the notation: what is remembered of one connection or pair of endpoints.
+#ifndef SOK_HOST_NOTATION_FLOW_H
+#define SOK_HOST_NOTATION_FLOW_H
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "host/notation.h"
+
+// One direction: what its sender said so far.
+struct sok_flow_side {
+    bool has_base, has_next, has_win, has_ts;
+    uint32_t base;    // initial sequence number
+    uint32_t next;    // relative: the number after everything sent
+    uint32_t win;     // bytes, last said
+    uint32_t ts_base; // first timestamp
+    uint32_t ts_last;
+};
+
+struct sok_flow {
+    struct sok_map_node by_id, by_ends;
+    uint32_t id;     // as in events; 0: no connection (any more)
+    unsigned tag;    // 0: none
+    bool listener;   // has no packets of its own
+    bool has_ends;   // local and remote are known, and it is in the map of ends
+    bool introduced; // the reader has seen local and remote
+    struct sok_endpoint local, remote;
+    struct sok_flow_side side[2]; // 0: ours, 1: theirs
+};
+
+struct sok_notation {
+    struct sok_mem mem;
+    bool started;
+    int64_t start;
+    unsigned tags;
+    struct sok_map ids, ends;
+    struct sok_flow *over[SOK_NOTATION_OVER_MAX]; // id 0; a ring
+    unsigned over_next;
+};
+
+// The flow of a packet; made when there is none. NULL: no memory.
+struct sok_flow *sok_notation_flow(struct sok_notation *n, uint32_t id,
+    const struct sok_endpoint *local, const struct sok_endpoint *remote);
+struct sok_flow *sok_notation_flow_of_ends(struct sok_notation *n, const struct sok_endpoint *local,
+    const struct sok_endpoint *remote); // NULL: none
+
+void sok_notation_tag(struct sok_notation *n, uint32_t id, struct sok_line *l); // id 0: none
+
+// The part of sok_notation_line() for IN and OUT.
+void sok_notation_packet(struct sok_notation *n, const struct sok_event *e, struct sok_line *out);
+
+// ICMP types and codes that have a name. In notation_packet.c.
+struct sok_icmp_name {
+    uint8_t type, code;
+    const char *name;
+};
+extern const struct sok_icmp_name sok_icmp_names[];
+
+#endif
