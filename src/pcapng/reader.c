@@ -102,8 +102,10 @@ static int read_block(struct sok_pcapng_reader *r, uint32_t *type, size_t *len)
     if (!reserve(r, GROW_STEP))
         return fail(r, SOK_ENOMEM, "no memory");
     int64_t n = read_some(r, r->buf, 8);
-    if (n <= 0)
+    if (n < 0)
         return (int)n;
+    if (n == 0)
+        return 0;
     if (n < 8)
         return fail(r, SOK_EPROTO, "ends in the middle of a block");
     size_t have = 8;
@@ -175,23 +177,46 @@ static void take_comment(const struct option *opt, struct sok_pcapng_record *out
 
 // ---- time ----
 
-// Units of a clock into nanoseconds, saturating: a nonsense time must not be undefined.
+#define NS_PER_S 1000000000
+
+static uint64_t power_of_ten(unsigned n)
+{
+    uint64_t v = 1;
+    while (n-- > 0)
+        v *= 10;
+    return v;
+}
+
+// Units of a clock into nanoseconds, saturating: a nonsense time must not be undefined. A resolution that
+// 64 bits cannot count a second in gives 0.
 static int64_t to_ns(uint64_t units, const struct sok_pcapng_if *i)
 {
-    uint8_t n = i->tsresol & 0x7f;
-    uint64_t per_second = 1;
-    bool binary = i->tsresol & 0x80;
-    if (binary ? n > 62 : n > 18)
-        return 0;
-    for (unsigned k = 0; k < n; k++)
-        per_second *= binary ? 2 : 10;
-    uint64_t seconds = units / per_second, rest = units % per_second;
-    // rest * 10^9 / per_second, in two steps so that it fits into 128 bits' worth of 64.
-    uint64_t ns = (uint64_t)((unsigned __int128)rest * 1000000000u / per_second);
-    __int128 all = ((__int128)seconds + i->tsoffset) * 1000000000 + ns;
-    if (all > INT64_MAX)
-        return INT64_MAX;
-    return all < INT64_MIN ? INT64_MIN : (int64_t)all;
+    unsigned n = i->tsresol & 0x7f;
+    uint64_t seconds, ns;
+    if (i->tsresol & 0x80) {
+        if (n > 63)
+            return 0;
+        seconds = units >> n;
+        ns = units & (((uint64_t)1 << n) - 1);
+        if (n > 34) {
+            ns >>= n - 34; // so that the product fits
+            n = 34;
+        }
+        ns = ns * NS_PER_S >> n;
+    } else {
+        if (n > 19)
+            return 0;
+        seconds = units / power_of_ten(n);
+        ns = units % power_of_ten(n);
+        ns = n <= 9 ? ns * power_of_ten(9 - n) : ns / power_of_ten(n - 9);
+    }
+    int64_t time = seconds > INT64_MAX ? INT64_MAX : (int64_t)seconds;
+    bool over = __builtin_add_overflow(time, i->tsoffset, &time) ||
+                __builtin_mul_overflow(time, (int64_t)NS_PER_S, &time) ||
+                __builtin_add_overflow(time, (int64_t)ns, &time);
+    if (!over)
+        return time;
+    return i->tsoffset < 0 && seconds < (uint64_t)1 << 62 ? INT64_MIN : INT64_MAX;
 }
 
 // ---- the kinds of block; 1: a record, 0: nothing for the caller, or an error ----
@@ -373,8 +398,8 @@ int sok_pcapng_next(struct sok_pcapng_reader *r, struct sok_pcapng_record *out)
 {
     int n;
     do {
-        uint32_t type;
-        size_t len;
+        uint32_t type = 0;
+        size_t len = 0;
         *out = (struct sok_pcapng_record){0};
         n = read_block(r, &type, &len);
         if (n <= 0)
