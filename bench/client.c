@@ -1,6 +1,6 @@
 // The client of bench/peer.c on Sockeye instead of the kernel's sockets.
 //
-//   client LINK OWN/PREFIX out|in|echo|spin ADDRESS PORT MS offload|plain
+//   client LINK OWN/PREFIX out|in|echo|half|spin ADDRESS PORT MS offload|plain
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,13 +93,24 @@ static struct sok_socket *dial(struct sok_host *host, const char *address, const
     return s;
 }
 
-static enum bench_mode mode_of(const char *name)
+struct work {
+    const char *name;
+    enum bench_mode mode;
+    int64_t spin_ns; // -1: the host's default
+};
+
+static const struct work *work_of(const char *name)
 {
-    static const char *const names[] = {"out", "in", "echo", "spin"};
-    static const enum bench_mode modes[] = {BENCH_OUT, BENCH_IN, BENCH_ECHO, BENCH_SPIN};
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(names[i], name) == 0)
-            return modes[i];
+    static const struct work works[] = {
+        {"out", BENCH_OUT, -1},
+        {"in", BENCH_IN, -1},
+        {"echo", BENCH_ECHO, 0},
+        {"half", BENCH_ECHO, 1000000000},
+        {"spin", BENCH_SPIN, 1000000000},
+    };
+    for (unsigned i = 0; i < sizeof(works) / sizeof(works[0]); i++) {
+        if (strcmp(works[i].name, name) == 0)
+            return &works[i];
     }
     bench_die("client: what is %s?", name);
 }
@@ -107,18 +118,17 @@ static enum bench_mode mode_of(const char *name)
 int main(int argc, char **argv)
 {
     if (argc != 8)
-        bench_die("usage: client LINK OWN/PREFIX out|in|echo|spin ADDRESS PORT MS offload|plain");
+        bench_die(
+            "usage: client LINK OWN/PREFIX out|in|echo|half|spin ADDRESS PORT MS offload|plain");
     struct sok_host_config config;
     char err[SOK_HOST_ERR_MAX];
     uint8_t request[BENCH_REQUEST_LEN];
     struct sok_host *host;
-    enum bench_mode mode = mode_of(argv[3]);
+    const struct work *work = work_of(argv[3]);
     uint32_t ms = (uint32_t)atoi(argv[6]);
     sok_host_config_default(&config);
-    if (mode == BENCH_ECHO)
-        config.spin_ns = 0;
-    if (mode == BENCH_SPIN)
-        config.spin_ns = INT64_C(1000000000);
+    if (work->spin_ns >= 0)
+        config.spin_ns = work->spin_ns;
     if (sok_host_new(&config, &host, err) < 0)
         bench_die("client: %s", err);
     struct sok_host_link link = {
@@ -131,11 +141,11 @@ int main(int argc, char **argv)
         bench_die("client: %s", err);
     memset(chunk, 'x', sizeof(chunk));
     struct sok_socket *s = dial(host, argv[4], argv[5]);
-    bench_request(request, mode, ms);
+    bench_request(request, work->mode, ms);
     send_all(s, request, sizeof(request));
-    if (mode == BENCH_OUT)
+    if (work->mode == BENCH_OUT)
         bulk_out(s, ms);
-    else if (mode == BENCH_IN)
+    else if (work->mode == BENCH_IN)
         bulk_in(s);
     else
         round_trips(s, ms);

@@ -2,7 +2,7 @@
 //
 //   peer serve ADDRESS PORT                   answers requests (common.h), one connection at a time
 //   peer out|in ADDRESS PORT MS               bulk towards the peer, or from it
-//   peer echo|spin ADDRESS PORT MS            1-byte round trips, both sides asleep or both awake
+//   peer echo|half|spin ADDRESS PORT MS       1-byte round trips: both sides sleep, the peer, nobody
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -175,15 +175,17 @@ static void client(const char *what, const char *host, const char *port, uint32_
     static const struct {
         const char *name;
         enum bench_mode mode;
-    } modes[] = {{"out", BENCH_OUT}, {"in", BENCH_IN}, {"echo", BENCH_ECHO}, {"spin", BENCH_SPIN}};
+        bool spin;
+    } modes[] = {{"out", BENCH_OUT, false}, {"in", BENCH_IN, false}, {"echo", BENCH_ECHO, false},
+        {"half", BENCH_ECHO, true}, {"spin", BENCH_SPIN, true}};
     struct sockaddr_in a = address(host, port);
     uint8_t request[BENCH_REQUEST_LEN];
     int64_t ns;
     int on = 1;
     unsigned i = 0;
-    while (i < 4 && strcmp(modes[i].name, what) != 0)
+    while (i < 5 && strcmp(modes[i].name, what) != 0)
         i++;
-    if (i == 4)
+    if (i == 5)
         bench_die("peer: what is %s?", what);
     int fd = cubic_socket();
     if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
@@ -197,7 +199,7 @@ static void client(const char *what, const char *host, const char *port, uint32_
         uint64_t bytes = drain(fd, &ns);
         bench_print_bulk(bytes, ns);
     } else {
-        client_rtts(fd, ms, modes[i].mode == BENCH_SPIN);
+        client_rtts(fd, ms, modes[i].spin);
     }
     close(fd);
 }
@@ -210,6 +212,6 @@ int main(int argc, char **argv)
     else if (argc == 5)
         client(argv[1], argv[2], argv[3], (uint32_t)atoi(argv[4]));
     else
-        bench_die("usage: peer serve ADDRESS PORT | peer out|in|echo|spin ADDRESS PORT MS");
+        bench_die("usage: peer serve ADDRESS PORT | peer out|in|echo|half|spin ADDRESS PORT MS");
     return 0;
 }
