@@ -24,14 +24,17 @@ void sok_tcp_take_window(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
         in->out->effects |= SOK_EFFECT_WINDOW;
         in->out->window = in->wnd;
     }
-    if (in->wnd > c->snd_wnd || in->h.ack != c->snd_wl2) {
+    bool more = in->wnd > c->snd_wnd || in->h.ack != c->snd_wl2;
+    if (more) {
         sok_tcp_want_output(c);
     }
     c->snd_wnd = in->wnd;
     c->snd_wl1 = in->h.seq;
     c->snd_wl2 = in->h.ack;
     c->max_snd_wnd = in->wnd > c->max_snd_wnd ? in->wnd : c->max_snd_wnd;
-    if (c->snd_wnd > c->snd_nxt - c->snd_una && sok_tcp_timer_armed(c, SOK_TCP_TIMER_PERSIST)) {
+    // A repeated ACK must not stop the wait for a window that is open but too small to be worth using.
+    if (more && c->snd_wnd > c->snd_nxt - c->snd_una &&
+        sok_tcp_timer_armed(c, SOK_TCP_TIMER_PERSIST)) {
         sok_tcp_timer_stop(c, SOK_TCP_TIMER_PERSIST);
         c->backoff = 0;
     }
