@@ -196,6 +196,8 @@ static void show_side(FILE *f, const char *who, const struct side_plan *s)
         s->total, s->by_slice ? "(slice) " : "", s->write_max, s->by_peek ? "(peek) " : "",
         s->read_max, s->think_chance, endings[s->ending], s->nodelay ? ", nodelay" : "",
         s->cork ? ", cork" : "", s->keepalive ? ", keepalive" : "");
+    if (s->rcvbuf || s->sndbuf)
+        fprintf(f, ", rcvbuf %" PRId64 " sndbuf %" PRId64, s->rcvbuf, s->sndbuf);
     if (s->abort_at != UINT64_MAX)
         fprintf(f, ", aborts at %" PRIu64, s->abort_at);
     fprintf(f, "\n");

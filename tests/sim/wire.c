@@ -29,7 +29,9 @@ void wire_free(struct wire *w)
         free(w->heap[i]);
     free(w->heap);
     free(w->leaving);
-    *w = (struct wire){0};
+    w->heap = NULL;
+    w->leaving = NULL;
+    w->count = w->cap = 0; // the counters stay
 }
 
 static bool before(const struct wire_frame *a, const struct wire_frame *b)
