@@ -90,23 +90,18 @@ bool sok_icmp_quote_get(const uint8_t *p, size_t len, struct sok_icmp_quote *out
         return false;
     out->data = p + header;
     out->len = len - header;
-    switch (out->ip.proto) {
-    case SOK_IPPROTO_TCP:
-        out->seq = sok_get32(out->data + SOK_TCP_SEQ_OFFSET);
-        // fall through
-    case SOK_IPPROTO_UDP:
+    if (out->ip.proto == SOK_IPPROTO_TCP || out->ip.proto == SOK_IPPROTO_UDP) {
         out->sport = sok_get16(out->data);
         out->dport = sok_get16(out->data + 2);
-        break;
-    case SOK_IPPROTO_ICMP:
+    }
+    if (out->ip.proto == SOK_IPPROTO_TCP)
+        out->seq = sok_get32(out->data + SOK_TCP_SEQ_OFFSET);
+    if (out->ip.proto == SOK_IPPROTO_ICMP) {
         out->icmp_type = out->data[0];
         if (out->icmp_type == SOK_ICMP_ECHO) {
             out->echo_id = sok_get16(out->data + 4);
             out->echo_seq = sok_get16(out->data + 6);
         }
-        break;
-    default:
-        break;
     }
     return true;
 }
