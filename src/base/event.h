@@ -68,6 +68,7 @@ enum sok_reason {
     X(ETH_TYPE, "ethernet: unknown type")                                                          \
     X(ARP_MALFORMED, "arp: malformed")                                                             \
     X(ARP_NOT_US, "arp: not about us")                                                             \
+    X(ARP_CONFLICT, "arp: claims our address")                                                     \
     X(IP_SHORT, "ip: too short")                                                                   \
     X(IP_VERSION, "ip: wrong version")                                                             \
     X(IP_HEADER_LENGTH, "ip: bad header length")                                                   \

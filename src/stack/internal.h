@@ -1,0 +1,261 @@
+// What the files of src/stack share. Outside src/stack only stack.h is included.
+//
+//   a frame in:   input.c (Ethernet) -> arp.c | ip4.c -> icmp.c | udp.c | TCP
+//   a frame out:  output.c pulls from the link's queues (packet.c), filled through ip4.c and neighbour.c,
+//                 and from TCP
+//   to ourselves: link 0, whose frames local.c takes out and puts in again
+#ifndef SOK_STACK_INTERNAL_H
+#define SOK_STACK_INTERNAL_H
+
+#include "base/container.h"
+#include "base/map.h"
+#include "base/timers.h"
+#include "stack/stack.h"
+#include "wire/arp.h"
+#include "wire/eth.h"
+#include "wire/icmp.h"
+#include "wire/ip4.h"
+#include "wire/split.h"
+
+// ---- packets that wait: packet.c ----
+
+// A packet of ours other than TCP's, from the Ethernet header on, in one piece.
+struct sok_packet {
+    struct sok_packet *next;
+    struct sok_addr next_hop;
+    uint32_t len; // of frame
+    uint32_t conn;
+    uint8_t link;
+    uint8_t reason; // enum sok_reason
+    uint8_t frame[];
+};
+
+struct sok_packet_queue {
+    struct sok_packet *first, *last;
+    uint32_t count;
+};
+
+struct sok_packet *sok_packet_new(struct sok_stack *s, uint32_t frame_len); // NULL: no memory
+void sok_packet_free(struct sok_stack *s, struct sok_packet *p);            // NULL is allowed
+void sok_packet_push(struct sok_packet_queue *q, struct sok_packet *p);
+struct sok_packet *sok_packet_pop(struct sok_packet_queue *q); // NULL: none
+void sok_packets_free(struct sok_stack *s, struct sok_packet_queue *q);
+
+// ---- links ----
+
+#define SOK_STACK_LOCAL        0 // the link to ourselves
+#define SOK_TCP_FRAME_HEAD_MAX (SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN + SOK_TCP_HEAD_MAX)
+
+struct sok_stack_link {
+    struct sok_link_info info;
+    struct sok_packet_queue arp, packets; // each has at most out_queue_max
+    bool blocked;                         // a sender was told to wait for room in `packets`
+    struct sok_neighbour *recent;         // last one looked up
+    struct sok_packet *leaving;           // what the frame last given out points into
+    // A super-frame being cut for a link that takes none. Calls may come between its frames, so its
+    // payload is copied; what a device takes whole points into TCP's send buffer.
+    bool cutting;
+    struct sok_split split;
+    struct sok_frame_out super;
+    struct sok_tcp_segment segment;
+    uint8_t head[SOK_TCP_FRAME_HEAD_MAX];
+    uint8_t *payload; // SOK_PAYLOAD_MAX bytes, while the link is busy
+};
+#define SOK_PAYLOAD_MAX 65536
+
+struct sok_stack_addr {
+    struct sok_addr addr;
+    uint8_t prefix_len, link;
+};
+
+struct sok_stack_route {
+    struct sok_addr net, gateway;
+    uint8_t prefix_len, link;
+};
+
+// ---- neighbours: neighbour.c ----
+
+enum sok_neighbour_list {
+    SOK_NEIGHBOURS_ASKED,     // no answer yet, and only packets wait
+    SOK_NEIGHBOURS_ASKED_TCP, // no answer yet, and TCP waits
+    SOK_NEIGHBOURS_KNOWN,
+    SOK_NEIGHBOURS_FIXED, // given by hand
+    SOK_NEIGHBOUR_LISTS
+};
+
+struct sok_neighbour {
+    struct sok_map_node node;
+    struct sok_timer timer;              // the next request, or giving up
+    struct sok_neighbour *older, *newer; // in its list, by use
+    struct sok_addr addr;
+    uint8_t link;
+    uint8_t list;  // enum sok_neighbour_list
+    uint8_t tries; // requests since the last answer
+    bool polled;   // known, and being asked again because the answer is old
+    uint8_t mac[6];
+    int64_t fresh_until;
+    struct sok_packet_queue waiting;
+};
+
+struct sok_neighbours {
+    struct sok_map map;
+    struct sok_timers timers;
+    struct {
+        struct sok_neighbour *oldest, *newest;
+    } lists[SOK_NEIGHBOUR_LISTS];
+    uint32_t count; // without those given by hand
+    uint32_t fixed;
+};
+
+// How much an ARP packet may change.
+enum sok_neighbour_how {
+    SOK_NEIGHBOUR_HEARD,    // an unsolicited claim: only what is already known
+    SOK_NEIGHBOUR_ASKED_US, // a request to us: also something new
+    SOK_NEIGHBOUR_ANSWERED, // a reply to us: also what we wait for
+};
+
+void sok_neighbours_init(struct sok_stack *s);
+void sok_neighbours_free(struct sok_stack *s);
+// The MAC address of a next hop, or NULL: it is being asked for. for_tcp: TCP has been parked then.
+const uint8_t *sok_neighbour_mac(
+    struct sok_stack *s, uint8_t link, const struct sok_addr *addr, bool for_tcp, int64_t now);
+// Sends p to p->next_hop, now or when its MAC address is known. Takes p in any case.
+void sok_neighbour_send(struct sok_stack *s, struct sok_packet *p, int64_t now);
+bool sok_neighbour_learn(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
+    const uint8_t mac[6], enum sok_neighbour_how how, int64_t now);
+void sok_neighbours_advance(struct sok_stack *s, int64_t now);
+const char *sok_neighbours_check(const struct sok_stack *s);
+
+// ---- the stack ----
+
+#define SOK_ICMP_LIMITS 64
+struct sok_icmp_limit {
+    struct sok_addr addr;
+    int64_t next; // no error to it before
+};
+
+#define SOK_ID_COUNTERS 256
+
+struct sok_stack {
+    struct sok_stack_config config;
+    struct sok_events events;
+    struct sok_sock_queue changed;
+    uint32_t next_id;
+    int64_t now; // of the last call
+    struct sok_tcp *tcp;
+    struct sok_stack_link *links[SOK_STACK_LINKS_MAX];
+    unsigned link_count, addr_count, route_count;
+    struct sok_stack_addr addrs[SOK_STACK_ADDRS_MAX];
+    struct sok_stack_route routes[SOK_STACK_ROUTES_MAX];
+    struct sok_neighbours neighbours;
+    struct sok_map udp, echo; // by local port; by identifier
+    uint8_t hash_key[16];
+    uint64_t random;               // state of sok_stack_random()
+    uint64_t id_key;               // spreads destinations over ids
+    uint16_t ids[SOK_ID_COUNTERS]; // next IP identification
+    struct sok_icmp_limit icmp_limits[SOK_ICMP_LIMITS];
+    uint64_t drops[SOK_DROP_COUNT];
+};
+
+static inline const struct sok_mem *sok_stack_mem(const struct sok_stack *s)
+{
+    return &s->config.mem;
+}
+uint64_t sok_stack_random(struct sok_stack *s);
+static inline void sok_stack_drop(struct sok_stack *s, enum sok_drop why)
+{
+    s->drops[why]++;
+}
+// An event of a call on a UDP or echo socket; NULL when nobody listens.
+struct sok_event *sok_stack_call(struct sok_stack *s, uint32_t conn, enum sok_call call,
+    int64_t amount, int64_t result, int64_t now);
+
+// ---- addresses and routes: route.c ----
+
+enum sok_dst_kind {
+    SOK_DST_OTHER,     // a host that is not this one
+    SOK_DST_OURS,      // an address of this stack
+    SOK_DST_BROADCAST, // of all, or of one of our networks
+    SOK_DST_MULTICAST,
+};
+enum sok_dst_kind sok_dst_kind(const struct sok_stack *s, uint32_t v4);
+bool sok_addr_is_ours(const struct sok_stack *s, const struct sok_addr *a); // 127/8 too
+// Looks a path up, as sok_tcp_route_fn says (ctx: the stack); also for broadcast and multicast.
+int sok_stack_route(void *ctx, const struct sok_addr *source, const struct sok_endpoint *to,
+    struct sok_tcp_path *out);
+// An own address for packets on this link towards `to`, any when there is none.
+struct sok_addr sok_source_for(const struct sok_stack *s, uint8_t link, const struct sok_addr *to);
+bool sok_addr_on_link(const struct sok_stack *s, uint8_t link, const struct sok_addr *a);
+
+// ---- on the way in ----
+
+struct sok_in {
+    uint8_t link;
+    const struct sok_frame *frame;
+    int64_t now;
+    bool link_unicast; // the Ethernet destination was ours alone
+    bool unicast;      // and so are the IP destination and source
+    struct sok_ip4_hdr ip;
+    struct sok_addr src, dst;
+    const uint8_t *packet;       // the IP header
+    const uint8_t *data;         // behind it
+    uint32_t header_len, len;    // of the IP header; of data, without padding
+    struct sok_tcp_outcome *out; // what it did
+};
+
+void sok_arp_input(struct sok_stack *s, struct sok_in *in, const uint8_t *p, uint32_t len);
+void sok_ip4_input(struct sok_stack *s, struct sok_in *in, const uint8_t *p, uint32_t len);
+void sok_icmp_input(struct sok_stack *s, struct sok_in *in);
+void sok_udp_input(struct sok_stack *s, struct sok_in *in);
+
+// ---- on the way out ----
+
+// Asks who has addr: everybody, or the one thought to have it.
+void sok_arp_ask(struct sok_stack *s, uint8_t link, const struct sok_addr *addr, const uint8_t *mac,
+    enum sok_reason reason);
+
+struct sok_ip4_out {
+    struct sok_addr src, dst;
+    uint8_t proto, tos;
+    uint8_t ttl; // 0: the default
+    uint8_t reason;
+    uint32_t conn;
+};
+// A packet with room for len bytes behind its IP header, at *data.
+struct sok_packet *sok_ip4_new(struct sok_stack *s, uint32_t len, uint8_t **data);
+// Sends it along a path. Takes p in any case. 0, SOK_EMSGSIZE or SOK_EAGAIN (the link's queue is full).
+int sok_ip4_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o,
+    const struct sok_tcp_path *path, int64_t now);
+uint16_t sok_ip4_id(struct sok_stack *s, const struct sok_addr *dst, unsigned count);
+
+// Errors (RFC 1122 section 3.2.2): answers the packet with one, if that is allowed.
+void sok_icmp_answer(struct sok_stack *s, const struct sok_in *in, uint8_t type, uint8_t code,
+    enum sok_reason reason);
+// A packet of ours could not be delivered: tells the socket it came from.
+void sok_icmp_undelivered(struct sok_stack *s, const struct sok_packet *p, int err, int64_t now);
+
+// An error about something sent, from the network or from ourselves.
+struct sok_icmp_news {
+    struct sok_addr from;
+    int err;
+    bool hard;
+    uint8_t type, code;
+    const struct sok_icmp_quote *quote;
+    struct sok_endpoint local, remote; // of the quoted packet
+};
+// Each gives the number of the socket concerned, or 0.
+uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n);
+uint32_t sok_echo_news(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now);
+// An echo reply came; 0: nobody asked.
+uint32_t sok_echo_reply_input(
+    struct sok_stack *s, const struct sok_in *in, const struct sok_icmp_hdr *h);
+
+void sok_udp_room(struct sok_stack *s); // senders that were told to wait may try again
+void sok_udp_free_all(struct sok_stack *s);
+void sok_echo_free_all(struct sok_stack *s);
+
+bool sok_local_pending(const struct sok_stack *s);
+void sok_local_run(struct sok_stack *s, int64_t now);
+void sok_link_free(struct sok_stack *s, struct sok_stack_link *l);
+
+#endif

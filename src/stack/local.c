@@ -1,0 +1,38 @@
+// Delivery to the host's own addresses and 127.0.0.0/8 (RFC 1122 section 3.2.1.3 g): what leaves on link 0
+// comes in there again. It happens in sok_stack_advance() only, which the deadline asks for, and only so
+// many frames at a time: no call goes deeper for it, and two ends that talk to each other for ever do not
+// keep the host from its other work.
+#include "stack/internal.h"
+
+#define FRAMES_PER_CALL 64
+
+bool sok_local_pending(const struct sok_stack *s)
+{
+    struct sok_addr next_hop;
+    const struct sok_stack_link *l = s->links[SOK_STACK_LOCAL];
+    return l->packets.count > 0 || sok_tcp_ready(s->tcp, SOK_STACK_LOCAL, s->now, &next_hop);
+}
+
+static void turn_round(struct sok_stack *s, const struct sok_frame_out *out, int64_t now)
+{
+    struct sok_buf *buf = sok_buf_new(sok_stack_mem(s), out->len);
+    if (!buf) {
+        sok_stack_drop(s, SOK_DROP_NO_MEMORY);
+        return;
+    }
+    struct sok_frame frame = {.buf = buf, .len = out->len, .meta = out->meta};
+    frame.meta.csum_valid = true; // it was never on a wire
+    sok_frame_gather(out, buf->data, buf->cap);
+    sok_stack_input(s, SOK_STACK_LOCAL, &frame, now);
+    sok_buf_unref(buf);
+}
+
+void sok_local_run(struct sok_stack *s, int64_t now)
+{
+    struct sok_frame_out out;
+    for (int i = 0; i < FRAMES_PER_CALL; i++) {
+        if (!sok_local_pending(s) || !sok_stack_output(s, SOK_STACK_LOCAL, now, &out))
+            return;
+        turn_round(s, &out, now);
+    }
+}

@@ -1,0 +1,232 @@
+// The next frame for a link: what ARP has to say, then packets that wait, then TCP, which is asked only when
+// there is room for a segment. A segment's payload is not copied: the frame points into the send buffer.
+#include "stack/internal.h"
+
+#include <string.h>
+#include "wire/csum.h"
+#include "wire/tcp.h"
+
+void sok_link_free(struct sok_stack *s, struct sok_stack_link *l)
+{
+    sok_packets_free(s, &l->arp);
+    sok_packets_free(s, &l->packets);
+    sok_packet_free(s, l->leaving);
+    sok_mem_free(sok_stack_mem(s), l->payload, l->payload ? SOK_PAYLOAD_MAX : 0);
+    sok_mem_free(sok_stack_mem(s), l, sizeof(*l));
+}
+
+// ---- the event ----
+
+static void snap(struct sok_event_packet *p, const struct sok_frame_out *f)
+{
+    size_t at = 0;
+    for (unsigned i = 0; i < f->iov_count && at < SOK_EVENT_SNAP; i++) {
+        size_t n = SOK_EVENT_SNAP - at;
+        if (n > f->iov[i].len)
+            n = f->iov[i].len;
+        memcpy(p->snap + at, f->iov[i].base, n);
+        at += n;
+    }
+    p->snap_len = (uint16_t)at;
+}
+
+static struct sok_event_packet *tell(struct sok_stack *s, uint8_t link,
+    const struct sok_frame_out *f, enum sok_reason reason, uint32_t conn)
+{
+    struct sok_event *e = sok_events_push(&s->events, SOK_EVENT_OUT, s->now, conn);
+    if (!e)
+        return NULL;
+    e->packet.link = link;
+    e->packet.reason = (uint8_t)reason;
+    e->packet.len = f->len;
+    e->packet.csum_partial = f->meta.csum_partial;
+    e->packet.gso_size = f->meta.gso ? f->meta.gso_size : 0;
+    snap(&e->packet, f);
+    return &e->packet;
+}
+
+static void tell_segment(
+    struct sok_stack *s, const struct sok_tcp_segment *seg, const struct sok_frame_out *f)
+{
+    struct sok_event_packet *p = tell(s, seg->link, f, (enum sok_reason)seg->reason, seg->conn);
+    if (!p)
+        return;
+    p->win_shift = seg->win_shift;
+    p->has_base = seg->has_base;
+    p->seq_base = seg->seq_base;
+    p->ack_base = seg->ack_base;
+}
+
+// ---- packets that wait ----
+
+static bool packet_out(
+    struct sok_stack *s, uint8_t link, struct sok_packet *p, struct sok_frame_out *out)
+{
+    s->links[link]->leaving = p;
+    *out = (struct sok_frame_out){.iov = {{p->frame, p->len}}, .iov_count = 1, .len = p->len};
+    tell(s, link, out, (enum sok_reason)p->reason, p->conn);
+    return true;
+}
+
+static bool waiting_out(struct sok_stack *s, uint8_t link, struct sok_frame_out *out)
+{
+    struct sok_stack_link *l = s->links[link];
+    struct sok_packet *p = sok_packet_pop(&l->arp);
+    if (p)
+        return packet_out(s, link, p, out);
+    p = sok_packet_pop(&l->packets);
+    if (!p)
+        return false;
+    if (l->blocked && l->packets.count <= (uint64_t)s->config.out_queue_max / 2) {
+        l->blocked = false;
+        sok_udp_room(s);
+    }
+    return packet_out(s, link, p, out);
+}
+
+// ---- TCP ----
+
+// Takes the next segment of somebody whose neighbour is known; the others are parked on the way.
+static bool next_segment(
+    struct sok_stack *s, uint8_t link, int64_t now, struct sok_tcp_segment *seg, uint8_t mac[6])
+{
+    struct sok_addr next_hop;
+    while (sok_tcp_ready(s->tcp, link, now, &next_hop)) {
+        const uint8_t *known = s->links[link]->info.mac;
+        if (link != SOK_STACK_LOCAL)
+            known = sok_neighbour_mac(s, link, &next_hop, true, now);
+        if (!known)
+            continue;
+        memcpy(mac, known, 6);
+        if (sok_tcp_output(s->tcp, link, now, seg))
+            return true;
+    }
+    return false;
+}
+
+// Ethernet and IP headers before TCP's, and the sum of the pseudo header in its checksum field.
+static uint32_t put_headers(struct sok_stack *s, struct sok_stack_link *l,
+    const struct sok_tcp_segment *seg, const uint8_t mac[6])
+{
+    uint8_t *p = l->head;
+    struct sok_eth_hdr eth = {.type = SOK_ETHERTYPE_IP4};
+    memcpy(eth.dst, mac, 6);
+    memcpy(eth.src, l->info.mac, 6);
+    sok_eth_hdr_put(p, &eth);
+    p += SOK_ETH_HDR_LEN;
+
+    uint32_t tcp_len = seg->head_len + seg->data_len;
+    unsigned frames = 1;
+    if (seg->gso_size && seg->data_len > seg->gso_size)
+        frames = (seg->data_len + seg->gso_size - 1) / seg->gso_size;
+    struct sok_ip4_hdr ip = {
+        .version = 4,
+        .ihl = SOK_IP4_HDR_LEN / 4,
+        .tos = seg->tos,
+        .len = (uint16_t)(SOK_IP4_HDR_LEN + tcp_len),
+        .id = sok_ip4_id(s, &seg->to.addr, frames),
+        .flags = SOK_IP4_DF,
+        .ttl = seg->ttl ? seg->ttl : (uint8_t)s->config.ttl,
+        .proto = SOK_IPPROTO_TCP,
+        .src = sok_addr_to_v4(seg->from.addr),
+        .dst = sok_addr_to_v4(seg->to.addr),
+    };
+    sok_ip4_hdr_put(p, &ip);
+    sok_ip4_seal(p, SOK_IP4_HDR_LEN);
+    p += SOK_IP4_HDR_LEN;
+
+    memcpy(p, seg->head, seg->head_len);
+    struct sok_csum c;
+    sok_csum_init(&c);
+    sok_csum_add_pseudo4(&c, ip.src, ip.dst, SOK_IPPROTO_TCP, tcp_len);
+    sok_put16(p + SOK_TCP_CSUM_OFFSET, sok_csum_fold(&c));
+    return (uint32_t)(p + seg->head_len - l->head);
+}
+
+static void segment_frame(struct sok_stack *s, struct sok_stack_link *l,
+    const struct sok_tcp_segment *seg, const uint8_t mac[6], struct sok_frame_out *out)
+{
+    uint32_t head_len = put_headers(s, l, seg, mac);
+    *out =
+        (struct sok_frame_out){.iov_count = 1 + seg->data_count, .len = head_len + seg->data_len};
+    out->iov[0] = (struct sok_iov){l->head, head_len};
+    for (unsigned i = 0; i < seg->data_count; i++)
+        out->iov[1 + i] = seg->data[i];
+    out->meta.csum_partial = true;
+    out->meta.csum_start = SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN;
+    out->meta.csum_offset = SOK_TCP_CSUM_OFFSET;
+    out->meta.hdr_len = (uint16_t)head_len;
+    if (seg->gso_size && seg->data_len > seg->gso_size) {
+        out->meta.gso = SOK_GSO_TCP4;
+        out->meta.gso_size = seg->gso_size;
+    }
+}
+
+// Copies the payload of a super-frame that is to be cut (see struct sok_stack_link). False: no memory.
+static bool keep_payload(struct sok_stack *s, struct sok_stack_link *l)
+{
+    struct sok_frame_out *f = &l->super;
+    uint32_t len = f->len - (uint32_t)f->iov[0].len, at = 0;
+    if (!l->payload)
+        l->payload = sok_mem_alloc(sok_stack_mem(s), SOK_PAYLOAD_MAX);
+    if (!l->payload || len > SOK_PAYLOAD_MAX)
+        return false;
+    for (unsigned i = 1; i < f->iov_count; i++) {
+        memcpy(l->payload + at, f->iov[i].base, f->iov[i].len);
+        at += (uint32_t)f->iov[i].len;
+    }
+    f->iov[1] = (struct sok_iov){l->payload, len};
+    f->iov_count = 2;
+    return true;
+}
+
+static bool cut_out(struct sok_stack *s, struct sok_stack_link *l, struct sok_frame_out *out)
+{
+    l->cutting = sok_split_next(&l->split, out);
+    if (l->cutting)
+        tell_segment(s, &l->segment, out);
+    return l->cutting;
+}
+
+static bool segment_out(struct sok_stack *s, uint8_t link, int64_t now, struct sok_frame_out *out)
+{
+    struct sok_stack_link *l = s->links[link];
+    uint8_t mac[6];
+    while (next_segment(s, link, now, &l->segment, mac)) {
+        segment_frame(s, l, &l->segment, mac, &l->super);
+        bool super = l->super.meta.gso != SOK_GSO_NONE;
+        uint32_t need = super ? SOK_LINK_TSO : SOK_LINK_CSUM | SOK_LINK_TSO;
+        if (l->info.caps & need) {
+            *out = l->super;
+            tell_segment(s, &l->segment, out);
+            return true;
+        }
+        if (super && !keep_payload(s, l)) {
+            sok_stack_drop(s, SOK_DROP_NO_MEMORY); // as if lost on the wire
+            continue;
+        }
+        sok_split_begin(&l->split, &l->super, l->info.caps);
+        if (cut_out(s, l, out))
+            return true;
+    }
+    return false;
+}
+
+bool sok_stack_output(struct sok_stack *stack, uint8_t link, int64_t now, struct sok_frame_out *out)
+{
+    if (link >= stack->link_count)
+        return false;
+    struct sok_stack_link *l = stack->links[link];
+    stack->now = now;
+    sok_packet_free(stack, l->leaving);
+    l->leaving = NULL;
+    if (l->cutting && cut_out(stack, l, out))
+        return true;
+    if (waiting_out(stack, link, out) || segment_out(stack, link, now, out))
+        return true;
+    if (waiting_out(stack, link, out)) // TCP's neighbours are asked for
+        return true;
+    sok_mem_free(sok_stack_mem(stack), l->payload, l->payload ? SOK_PAYLOAD_MAX : 0);
+    l->payload = NULL;
+    return false;
+}

@@ -1,0 +1,47 @@
+// Packets of ours that wait: for their link, or for a neighbour's address.
+#include "stack/internal.h"
+
+struct sok_packet *sok_packet_new(struct sok_stack *s, uint32_t frame_len)
+{
+    struct sok_packet *p = sok_mem_alloc(sok_stack_mem(s), sizeof(*p) + frame_len);
+    if (p)
+        *p = (struct sok_packet){.len = frame_len};
+    return p;
+}
+
+void sok_packet_free(struct sok_stack *s, struct sok_packet *p)
+{
+    if (p)
+        sok_mem_free(sok_stack_mem(s), p, sizeof(*p) + p->len);
+}
+
+void sok_packet_push(struct sok_packet_queue *q, struct sok_packet *p)
+{
+    p->next = NULL;
+    if (q->last)
+        q->last->next = p;
+    else
+        q->first = p;
+    q->last = p;
+    q->count++;
+}
+
+struct sok_packet *sok_packet_pop(struct sok_packet_queue *q)
+{
+    struct sok_packet *p = q->first;
+    if (!p)
+        return NULL;
+    q->first = p->next;
+    if (!q->first)
+        q->last = NULL;
+    q->count--;
+    p->next = NULL;
+    return p;
+}
+
+void sok_packets_free(struct sok_stack *s, struct sok_packet_queue *q)
+{
+    struct sok_packet *p;
+    while ((p = sok_packet_pop(q)))
+        sok_packet_free(s, p);
+}

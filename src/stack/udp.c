@@ -1,0 +1,397 @@
+// UDP (RFC 768, RFC 1122 section 4.1). A socket's queue is bounded in bytes, overhead included.
+#include "stack/internal.h"
+
+#include <string.h>
+#include "wire/csum.h"
+#include "wire/udp.h"
+
+#define PORT_FIRST 32768 // chosen ports, as Linux has them
+#define PORT_LAST  60999
+
+struct sok_datagram {
+    struct sok_datagram *next;
+    struct sok_endpoint from;
+    uint32_t len;
+    uint8_t data[];
+};
+
+struct sok_udp {
+    struct sok_sock sock;
+    struct sok_stack *stack;
+    struct sok_map_node node; // in stack->udp, by local port
+    struct sok_endpoint local, remote;
+    bool connected;
+    bool blocked; // waits for room in a link's queue
+    int error;    // pending
+    struct sok_datagram *first, *last;
+    size_t queued; // bytes of memory in the queue
+};
+
+static size_t datagram_size(const struct sok_datagram *d)
+{
+    return sizeof(*d) + d->len;
+}
+
+static void update_ready(struct sok_udp *u)
+{
+    uint32_t bits = u->first ? SOK_READY_IN : 0;
+    if (!u->blocked)
+        bits |= SOK_READY_OUT;
+    if (u->error)
+        bits |= SOK_READY_ERROR | SOK_READY_IN | SOK_READY_OUT;
+    sok_sock_ready(&u->stack->changed, &u->sock, bits);
+}
+
+// ---- finding ----
+
+static struct sok_udp *first_at(const struct sok_stack *s, uint16_t port)
+{
+    struct sok_map_node *n = sok_map_first(&s->udp, port);
+    return n ? SOK_CONTAINER_OF(n, struct sok_udp, node) : NULL;
+}
+
+static struct sok_udp *next_at(const struct sok_udp *u)
+{
+    struct sok_map_node *n = sok_map_next(&u->node);
+    return n ? SOK_CONTAINER_OF(n, struct sok_udp, node) : NULL;
+}
+
+static bool same_endpoint(const struct sok_endpoint *a, const struct sok_endpoint *b)
+{
+    return a->port == b->port && sok_addr_eq(a->addr, b->addr);
+}
+
+// How well a socket fits a datagram; 0: not at all. A connected one before a bound one before any.
+static unsigned fits(
+    const struct sok_udp *u, const struct sok_addr *dst, const struct sok_endpoint *from)
+{
+    bool any = sok_addr_is_any(u->local.addr);
+    if (!any && !sok_addr_eq(u->local.addr, *dst))
+        return 0;
+    if (u->connected && !same_endpoint(&u->remote, from))
+        return 0;
+    return 1u + (any ? 0 : 1) + (u->connected ? 2 : 0);
+}
+
+static struct sok_udp *find(const struct sok_stack *s, const struct sok_addr *dst, uint16_t port,
+    const struct sok_endpoint *from)
+{
+    struct sok_udp *best = NULL;
+    unsigned best_fit = 0;
+    for (struct sok_udp *u = first_at(s, port); u; u = next_at(u)) {
+        unsigned fit = fits(u, dst, from);
+        if (fit > best_fit) {
+            best = u;
+            best_fit = fit;
+        }
+    }
+    return best;
+}
+
+// ---- in ----
+
+static enum sok_drop enqueue(
+    struct sok_udp *u, const struct sok_endpoint *from, const uint8_t *data, uint32_t len)
+{
+    struct sok_stack *s = u->stack;
+    if (u->queued + sizeof(struct sok_datagram) + len > (uint64_t)s->config.udp_queue)
+        return SOK_DROP_UDP_QUEUE_FULL;
+    struct sok_datagram *d = sok_mem_alloc(sok_stack_mem(s), sizeof(*d) + len);
+    if (!d)
+        return SOK_DROP_NO_MEMORY;
+    *d = (struct sok_datagram){.from = *from, .len = len};
+    memcpy(d->data, data, len);
+    if (u->last)
+        u->last->next = d;
+    else
+        u->first = d;
+    u->last = d;
+    u->queued += datagram_size(d);
+    update_ready(u);
+    sok_sock_touch(&s->changed, &u->sock);
+    return SOK_DROP_NONE;
+}
+
+static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
+{
+    struct sok_udp_hdr h;
+    if (!sok_udp_get(in->data, in->len, &h))
+        return SOK_DROP_UDP_SHORT;
+    enum sok_drop bad = sok_udp_check(&h, in->len);
+    if (bad != SOK_DROP_NONE)
+        return bad;
+    if (!in->frame->meta.csum_valid && !sok_udp_verify(in->data, h.len, &in->src, &in->dst))
+        return SOK_DROP_UDP_CHECKSUM;
+    if (h.sport == 0 || h.dport == 0)
+        return SOK_DROP_UDP_PORT_ZERO;
+    struct sok_endpoint from = {.addr = in->src, .port = h.sport};
+    struct sok_udp *u = find(s, &in->dst, h.dport, &from);
+    if (!u) {
+        sok_icmp_answer(s, in, SOK_ICMP_UNREACHABLE, SOK_ICMP_PORT, SOK_REASON_ICMP_PORT);
+        return SOK_DROP_UDP_NO_SOCKET;
+    }
+    in->out->conn = u->sock.id;
+    in->out->data = h.len - SOK_UDP_HDR_LEN;
+    bad = enqueue(u, &from, in->data + SOK_UDP_HDR_LEN, in->out->data);
+    if (bad == SOK_DROP_NONE)
+        in->out->effects |= SOK_EFFECT_DELIVERED;
+    return bad;
+}
+
+void sok_udp_input(struct sok_stack *s, struct sok_in *in)
+{
+    in->out->drop = datagram_input(s, in);
+}
+
+// Errors go to connected sockets, which know whom they are about (RFC 1122 section 4.1.3.3).
+uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n)
+{
+    struct sok_udp *u = find(s, &n->local.addr, n->local.port, &n->remote);
+    if (!u || !u->connected)
+        return 0;
+    u->error = n->err;
+    struct sok_event *e = sok_events_push(&s->events, SOK_EVENT_ERROR, s->now, u->sock.id);
+    if (e)
+        e->error.err = n->err;
+    update_ready(u);
+    return u->sock.id;
+}
+
+// ---- opening and closing ----
+
+static bool is_taken(const struct sok_stack *s, const struct sok_endpoint *local)
+{
+    for (struct sok_udp *u = first_at(s, local->port); u; u = next_at(u))
+        if (sok_addr_is_any(local->addr) || sok_addr_is_any(u->local.addr) ||
+            sok_addr_eq(local->addr, u->local.addr))
+            return true;
+    return false;
+}
+
+// RFC 6056 section 3.3.1: at random, then upwards from there.
+static int pick_port(struct sok_stack *s, struct sok_endpoint *local)
+{
+    uint32_t count = PORT_LAST - PORT_FIRST + 1;
+    uint32_t start = (uint32_t)(sok_stack_random(s) % count);
+    for (uint32_t i = 0; i < count; i++) {
+        local->port = (uint16_t)(PORT_FIRST + (start + i) % count);
+        if (!is_taken(s, local))
+            return 0;
+    }
+    return SOK_EADDRINUSE;
+}
+
+static int choose_local(struct sok_stack *s, struct sok_endpoint *local)
+{
+    bool any = sok_addr_is_any(local->addr);
+    if (!any && !sok_addr_is_v4(local->addr))
+        return SOK_EADDRNOTAVAIL;
+    if (!any && !sok_addr_is_ours(s, &local->addr))
+        return SOK_EADDRNOTAVAIL;
+    if (local->port == 0)
+        return pick_port(s, local);
+    return is_taken(s, local) ? SOK_EADDRINUSE : 0;
+}
+
+int sok_udp_open(struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out)
+{
+    struct sok_endpoint at = {.addr = sok_addr_v4(0)};
+    if (local)
+        at = *local;
+    int err = choose_local(stack, &at);
+    if (err < 0)
+        return err;
+    struct sok_udp *u = sok_mem_zalloc(sok_stack_mem(stack), sizeof(*u));
+    if (!u)
+        return SOK_ENOMEM;
+    u->sock.kind = SOK_SOCK_UDP;
+    u->sock.id = ++stack->next_id;
+    u->stack = stack;
+    u->local = at;
+    sok_map_add(&stack->udp, &u->node, at.port);
+    update_ready(u);
+    *out = u;
+    return 0;
+}
+
+static void free_socket(struct sok_udp *u)
+{
+    struct sok_stack *s = u->stack;
+    for (struct sok_datagram *d; (d = u->first);) {
+        u->first = d->next;
+        sok_mem_free(sok_stack_mem(s), d, datagram_size(d));
+    }
+    sok_map_remove(&s->udp, &u->node);
+    sok_sock_forget(&s->changed, &u->sock);
+    sok_mem_free(sok_stack_mem(s), u, sizeof(*u));
+}
+
+void sok_udp_close(struct sok_udp *u)
+{
+    sok_stack_call(u->stack, u->sock.id, SOK_CALL_CLOSE, -1, 0, u->stack->now);
+    free_socket(u);
+}
+
+void sok_udp_free_all(struct sok_stack *s)
+{
+    struct sok_map_iter it;
+    for (struct sok_map_node *n = sok_map_begin(&s->udp, &it); n; n = sok_map_step(&s->udp, &it))
+        free_socket(SOK_CONTAINER_OF(n, struct sok_udp, node));
+}
+
+int sok_udp_connect(struct sok_udp *u, const struct sok_endpoint *remote)
+{
+    struct sok_stack *s = u->stack;
+    struct sok_tcp_path path;
+    int err = remote->port == 0 ? SOK_EINVAL : sok_stack_route(s, &u->local.addr, remote, &path);
+    if (err == 0) {
+        u->remote = *remote;
+        u->connected = true;
+        u->local.addr = path.source;
+    }
+    struct sok_event *e = sok_stack_call(s, u->sock.id, SOK_CALL_CONNECT, -1, err, s->now);
+    if (e) {
+        e->call.has_remote = e->call.has_local = true;
+        e->call.remote = *remote;
+        e->call.local = u->local;
+    }
+    return err;
+}
+
+// ---- calls ----
+
+static size_t total(const struct sok_iov *iov, unsigned count)
+{
+    size_t len = 0;
+    for (unsigned i = 0; i < count; i++)
+        len += iov[i].len;
+    return len;
+}
+
+static void build(uint8_t *p, const struct sok_iov *iov, unsigned count, uint16_t len,
+    const struct sok_endpoint *from, const struct sok_endpoint *to)
+{
+    struct sok_udp_hdr h = {.sport = from->port, .dport = to->port, .len = len};
+    sok_udp_hdr_put(p, &h);
+    uint8_t *at = p + SOK_UDP_HDR_LEN;
+    for (unsigned i = 0; i < count; i++) {
+        if (iov[i].len > 0)
+            memcpy(at, iov[i].base, iov[i].len);
+        at += iov[i].len;
+    }
+    struct sok_csum c;
+    sok_csum_init(&c);
+    sok_csum_add_pseudo(&c, &from->addr, &to->addr, SOK_IPPROTO_UDP, len);
+    sok_csum_add(&c, p, len);
+    uint16_t sum = sok_csum_final(&c);
+    sok_put16(p + SOK_UDP_CSUM_OFFSET, sum ? sum : 0xffff); // 0 would say that there is none
+}
+
+static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
+    size_t len, const struct sok_endpoint *to, int64_t now)
+{
+    struct sok_stack *s = u->stack;
+    struct sok_tcp_path path;
+    if (u->error)
+        return sok_udp_error(u);
+    if (to->port == 0)
+        return SOK_EINVAL;
+    int err = sok_stack_route(s, &u->local.addr, to, &path);
+    if (err < 0)
+        return err;
+    if (len + SOK_UDP_HDR_LEN + SOK_IP4_HDR_LEN > path.mtu)
+        return SOK_EMSGSIZE;
+    uint8_t *p;
+    struct sok_packet *packet = sok_ip4_new(s, SOK_UDP_HDR_LEN + (uint32_t)len, &p);
+    if (!packet)
+        return SOK_ENOMEM;
+    struct sok_endpoint from = {.addr = path.source, .port = u->local.port};
+    build(p, iov, count, (uint16_t)(SOK_UDP_HDR_LEN + len), &from, to);
+    struct sok_ip4_out o = {
+        .src = from.addr,
+        .dst = to->addr,
+        .proto = SOK_IPPROTO_UDP,
+        .reason = SOK_REASON_DATAGRAM,
+        .conn = u->sock.id,
+    };
+    err = sok_ip4_send(s, packet, &o, &path, now);
+    if (err == SOK_EAGAIN) {
+        u->blocked = s->links[path.link]->blocked = true;
+        update_ready(u);
+    }
+    return err < 0 ? err : (int64_t)len;
+}
+
+int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
+    const struct sok_endpoint *to, int64_t now)
+{
+    size_t len = total(iov, count);
+    u->stack->now = now;
+    if (!to && !u->connected)
+        return SOK_ENOTCONN;
+    if (!to)
+        to = &u->remote;
+    int64_t result = send_datagram(u, iov, count, len, to, now);
+    if (result == SOK_EAGAIN)
+        return result;
+    struct sok_event *e =
+        sok_stack_call(u->stack, u->sock.id, SOK_CALL_SENDTO, (int64_t)len, result, now);
+    if (e) {
+        e->call.has_remote = true;
+        e->call.remote = *to;
+    }
+    return result;
+}
+
+int64_t sok_udp_recvfrom(
+    struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from, int64_t now)
+{
+    struct sok_stack *s = u->stack;
+    struct sok_datagram *d = u->first;
+    s->now = now;
+    if (u->error)
+        return sok_udp_error(u);
+    if (!d)
+        return SOK_EAGAIN;
+    size_t n = d->len < len ? d->len : len;
+    if (n > 0)
+        memcpy(data, d->data, n);
+    struct sok_event *e =
+        sok_stack_call(s, u->sock.id, SOK_CALL_RECVFROM, (int64_t)len, (int64_t)n, now);
+    if (e) {
+        e->call.has_remote = true;
+        e->call.remote = d->from;
+    }
+    if (from)
+        *from = d->from;
+    u->first = d->next;
+    if (!u->first)
+        u->last = NULL;
+    u->queued -= datagram_size(d);
+    sok_mem_free(sok_stack_mem(s), d, datagram_size(d));
+    update_ready(u);
+    return (int64_t)n;
+}
+
+int sok_udp_error(struct sok_udp *u)
+{
+    int err = u->error;
+    u->error = 0;
+    update_ready(u);
+    return err;
+}
+
+struct sok_endpoint sok_udp_local(const struct sok_udp *u)
+{
+    return u->local;
+}
+
+void sok_udp_room(struct sok_stack *s)
+{
+    struct sok_map_iter it;
+    for (struct sok_map_node *n = sok_map_begin(&s->udp, &it); n; n = sok_map_step(&s->udp, &it)) {
+        struct sok_udp *u = SOK_CONTAINER_OF(n, struct sok_udp, node);
+        u->blocked = false;
+        update_ready(u);
+    }
+}
