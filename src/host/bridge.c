@@ -274,13 +274,14 @@ static unsigned pump(struct sok_bridge *b, int64_t now)
     }
     if (ready & SOK_READY_ERROR) {
         // What arrived before the error is passed on, as far as there is room.
-        if (!b->connecting && !b->to_program_done)
-            move_in(b, now);
+        while (!b->connecting && !b->to_program_done && b->can_write && move_in(b, now) > 0)
+            continue;
         bridge_end(b, false, true);
         return 1;
     }
     for (unsigned i = 0; i < ROUNDS_MAX; i++) {
-        in = b->can_write && !b->to_program_done ? move_in(b, now) : 0;
+        bool deliver = b->can_write && !b->to_program_done && !b->hung_up;
+        in = deliver ? move_in(b, now) : 0;
         out = b->can_read && !b->from_program_done ? move_out(b, now) : 0;
         moves += (in > 0) + (out > 0);
         if (in <= 0 && out <= 0)
