@@ -302,26 +302,42 @@ static int step_out(struct drill *d, const struct drill_step *step)
     return 0;
 }
 
-// state, rtt, cwnd, loss, held, error, lost: the next one that is so.
-static int step_check(struct drill *d, const struct drill_step *step)
+// The next entry of the step's kind that is as it says; *last: the last of its kind.
+static struct drill_entry *find_check(
+    struct drill *d, const struct drill_step *step, struct drill_entry **last)
 {
     char how[SOK_LINE_ERR_MAX];
     unsigned kind = step->line->kind;
-    struct drill_entry *last = NULL;
     bool time = step->time_kind == TIME_AT || step->time_kind == TIME_AFTER;
     for (unsigned i = d->seen[kind]; i < d->log_count; i++) {
         struct drill_entry *e = d->log[i];
         if (!e->is_event || e->line.kind != kind || !tag_is(step->line->tag, e->line.tag))
             continue;
-        last = e;
+        *last = e;
         if (sok_line_match(step->line, &e->line, how) ||
             (time && !time_is(d, d->line_time, e->line.time + START)))
             continue;
         d->seen[kind] = i + 1;
-        return 0;
+        return e;
     }
-    return differs(d, step, last,
-        last ? "this did not happen; the last of its kind was another" : "this did not happen");
+    return NULL;
+}
+
+// state, rtt, cwnd, loss, held, error, lost: the next one that is so. With ~ it is waited for.
+static int step_check(struct drill *d, const struct drill_step *step)
+{
+    struct drill_entry *last = NULL, *found;
+    while (!(found = find_check(d, step, &last)) && step->time_kind == TIME_ANY && !unexpected(d) &&
+           sok_stack_deadline(d->stack) != SOK_TIME_NEVER) {
+        if (advance(d, step, sok_stack_deadline(d->stack), true))
+            return -1;
+    }
+    if (!found)
+        return differs(d, step, last,
+            last ? "this did not happen; the last of its kind was another" : "this did not happen");
+    if (step->time_kind == TIME_ANY)
+        d->line_time = d->now;
+    return 0;
 }
 
 // drop REASON: the last frame that came in was dropped so.
