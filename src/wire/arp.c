@@ -23,10 +23,10 @@ static void arp_measure(const uint8_t *p, size_t len, struct sok_extent *out)
     out->malformed = sok_get16(p) == HWTYPE_ETHERNET && (p[4] != 6 || p[5] != 4);
 }
 
-static void arp_line(const struct sok_line *l)
+static void arp_line(const struct sok_show *l)
 {
     struct sok_arp_hdr h;
-    sok_arp_hdr_get(sok_line_header(l), &h);
+    sok_arp_hdr_get(sok_show_header(l), &h);
     if (sok_arp_check(&h) != SOK_DROP_NONE) {
         sok_text_add(l->text, "ARP, op %u, hardware %u/%u, protocol 0x%04x/%u", h.op, h.hwtype,
             h.hwlen, h.ptype, h.plen);

@@ -39,13 +39,28 @@ static inline uint64_t add_carry(uint64_t a, uint64_t b)
     return sum + (sum < a);
 }
 
-// The last 0 to 7 bytes, as if zeros followed.
-static inline uint64_t load_tail(const uint8_t *p, size_t len)
+// The last 0 to 7 bytes, as if a zero followed. Any even offset will do for a word: it is added all the same.
+static inline uint64_t sum_tail(const uint8_t *p, size_t len)
 {
-    uint8_t word[8] = {0};
-    for (size_t i = 0; i < len; i++)
-        word[i] = p[i];
-    return load64(word);
+    uint64_t sum = 0;
+    uint32_t four;
+    uint16_t two;
+    if (len & 4) {
+        memcpy(&four, p, 4);
+        sum += four;
+        p += 4;
+    }
+    if (len & 2) {
+        memcpy(&two, p, 2);
+        sum += two;
+        p += 2;
+    }
+    if (len & 1) {
+        const uint8_t last[2] = {*p, 0};
+        memcpy(&two, last, 2);
+        sum += two;
+    }
+    return sum;
 }
 
 static uint64_t sum_words(const uint8_t *p, size_t len)
@@ -59,7 +74,7 @@ static uint64_t sum_words(const uint8_t *p, size_t len)
     }
     for (; len >= 8; p += 8, len -= 8)
         a = add_carry(a, load64(p));
-    return fold32(add_carry(add_carry(a, b), load_tail(p, len)));
+    return fold32(add_carry(add_carry(a, b), sum_tail(p, len)));
 }
 
 #ifdef HAVE_AVX2

@@ -20,16 +20,16 @@ static void eth_measure(const uint8_t *p, size_t len, struct sok_extent *out)
         out->payload = type;
 }
 
-static void eth_line(const struct sok_line *l)
+static void eth_line(const struct sok_show *l)
 {
-    if (sok_line_next(l))
+    if (sok_show_next(l))
         return;
     struct sok_eth_hdr h;
-    sok_eth_hdr_get(sok_line_header(l), &h);
+    sok_eth_hdr_get(sok_show_header(l), &h);
     sok_text_add_mac(l->text, h.src);
     sok_text_add(l->text, " > ");
     sok_text_add_mac(l->text, h.dst);
-    sok_text_add(l->text, ", ethertype 0x%04x, length %u", h.type, sok_line_layer(l)->payload);
+    sok_text_add(l->text, ", ethertype 0x%04x, length %u", h.type, sok_show_layer(l)->payload);
 }
 
 const struct sok_proto sok_proto_eth = {

@@ -69,7 +69,7 @@ const char *sok_value_text(const struct sok_value *values, uint64_t value);
 // ---- protocols ----
 
 struct sok_proto;
-struct sok_line;
+struct sok_show;
 
 // Where a header found in `len` bytes ends, and what it says about the end of its payload.
 struct sok_extent {
@@ -112,7 +112,7 @@ struct sok_proto {
     const struct sok_bind *binds;
     unsigned bind_count;
     // Its part of a packet's line (show.h). NULL: name and fields.
-    void (*line)(const struct sok_line *l);
+    void (*line)(const struct sok_show *l);
 };
 
 const struct sok_field *sok_proto_field(

@@ -141,16 +141,16 @@ static void line_unreachable(
         sok_text_add(t, " - admin prohibited");
 }
 
-static void icmp_line(const struct sok_line *l)
+static void icmp_line(const struct sok_show *l)
 {
-    const struct sok_layer *layer = sok_line_layer(l);
+    const struct sok_layer *layer = sok_show_layer(l);
     struct sok_icmp_hdr h;
     struct sok_icmp_quote q;
     struct sok_text *t = l->text;
-    sok_icmp_hdr_get(sok_line_header(l), &h);
+    sok_icmp_hdr_get(sok_show_header(l), &h);
     bool quotes = sok_icmp_is_error(h.type) &&
-                  sok_icmp_quote_get(sok_line_header(l) + layer->header, layer->payload, &q);
-    sok_line_ends(l, false, 0, 0);
+                  sok_icmp_quote_get(sok_show_header(l) + layer->header, layer->payload, &q);
+    sok_show_ends(l, false, 0, 0);
     const char *name = sok_value_text(icmp_types, h.type);
     if (h.type == SOK_ICMP_ECHO || h.type == SOK_ICMP_ECHO_REPLY)
         sok_text_add(t, "ICMP echo %s, id %u, seq %u", h.type ? "request" : "reply", h.id, h.seq);

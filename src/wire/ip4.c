@@ -64,13 +64,13 @@ static void ip4_measure(const uint8_t *p, size_t len, struct sok_extent *out)
     out->opaque = h.frag != 0;
 }
 
-static void ip4_line(const struct sok_line *l)
+static void ip4_line(const struct sok_show *l)
 {
     struct sok_ip4_hdr h;
-    const struct sok_layer *layer = sok_line_layer(l);
-    sok_ip4_hdr_get(sok_line_header(l), &h);
+    const struct sok_layer *layer = sok_show_layer(l);
+    sok_ip4_hdr_get(sok_show_header(l), &h);
     sok_text_add(l->text, "IP ");
-    if (sok_line_next(l))
+    if (sok_show_next(l))
         return;
     sok_text_add_ip4(l->text, h.src);
     sok_text_add(l->text, " > ");

@@ -63,33 +63,33 @@ size_t sok_show_field(char *out, size_t size, const struct sok_field *f, const u
 
 // ---- one line ----
 
-const struct sok_layer *sok_line_layer(const struct sok_line *l)
+const struct sok_layer *sok_show_layer(const struct sok_show *l)
 {
     return &l->layers[l->at];
 }
 
-const uint8_t *sok_line_header(const struct sok_line *l)
+const uint8_t *sok_show_header(const struct sok_show *l)
 {
     return l->frame + l->layers[l->at].off;
 }
 
 // For protocols without a line of their own.
-static void line_of_rows(const struct sok_line *l)
+static void line_of_rows(const struct sok_show *l)
 {
-    const struct sok_proto *proto = sok_line_layer(l)->proto;
+    const struct sok_proto *proto = sok_show_layer(l)->proto;
     const char *between = " ";
     sok_text_add(l->text, "%s", proto->name);
     for (unsigned i = 0; i < proto->field_count; i++) {
         sok_text_add(l->text, "%s%s ", between, proto->fields[i].name);
-        sok_text_field(l->text, &proto->fields[i], sok_line_header(l));
+        sok_text_field(l->text, &proto->fields[i], sok_show_header(l));
         between = ", ";
     }
-    sok_text_add(l->text, ", length %u", sok_line_layer(l)->payload);
+    sok_text_add(l->text, ", length %u", sok_show_layer(l)->payload);
 }
 
-static void line_speak(const struct sok_line *l)
+static void line_speak(const struct sok_show *l)
 {
-    const struct sok_layer *layer = sok_line_layer(l);
+    const struct sok_layer *layer = sok_show_layer(l);
     if (layer->truncated)
         sok_text_add(l->text, "[%s, %u of %u header bytes]", layer->proto->name, layer->header,
             layer->proto->hdr_len);
@@ -99,9 +99,9 @@ static void line_speak(const struct sok_line *l)
         line_of_rows(l);
 }
 
-bool sok_line_next(const struct sok_line *l)
+bool sok_show_next(const struct sok_show *l)
 {
-    struct sok_line next = *l;
+    struct sok_show next = *l;
     next.at++;
     if (next.at >= l->count || !l->layers[next.at].proto)
         return false;
@@ -109,18 +109,18 @@ bool sok_line_next(const struct sok_line *l)
     return true;
 }
 
-static void add_end(const struct sok_line *below, const char *name)
+static void add_end(const struct sok_show *below, const char *name)
 {
-    const struct sok_field *f = sok_proto_field(sok_line_layer(below)->proto, name);
+    const struct sok_field *f = sok_proto_field(sok_show_layer(below)->proto, name);
     if (f)
-        sok_text_field(below->text, f, sok_line_header(below));
+        sok_text_field(below->text, f, sok_show_header(below));
     else
         sok_text_add(below->text, "?");
 }
 
-void sok_line_ends(const struct sok_line *l, bool has_ports, uint16_t sport, uint16_t dport)
+void sok_show_ends(const struct sok_show *l, bool has_ports, uint16_t sport, uint16_t dport)
 {
-    struct sok_line below = *l;
+    struct sok_show below = *l;
     if (l->at == 0) {
         if (has_ports)
             sok_text_add(l->text, "%u > %u: ", sport, dport);
@@ -141,7 +141,7 @@ size_t sok_show_line(char *out, size_t size, const uint8_t *frame, size_t len)
 {
     struct sok_layer layers[SOK_LAYERS_MAX];
     struct sok_text t = sok_text(out, size);
-    struct sok_line l = {.text = &t, .frame = frame, .layers = layers};
+    struct sok_show l = {.text = &t, .frame = frame, .layers = layers};
     l.count = sok_dissect(&sok_proto_eth, frame, len, layers);
     line_speak(&l);
     return t.used;

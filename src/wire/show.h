@@ -21,7 +21,7 @@ size_t sok_show_field(char *out, size_t size, const struct sok_field *f, const u
 
 // ---- for the `line` of a protocol ----
 
-struct sok_line {
+struct sok_show {
     struct sok_text *text;
     const uint8_t *frame;
     const struct sok_layer *layers;
@@ -31,11 +31,11 @@ struct sok_line {
 
 void sok_text_field(struct sok_text *t, const struct sok_field *f, const uint8_t *header);
 // The layer whose turn it is, and the bytes of its header.
-const struct sok_layer *sok_line_layer(const struct sok_line *l);
-const uint8_t *sok_line_header(const struct sok_line *l);
+const struct sok_layer *sok_show_layer(const struct sok_show *l);
+const uint8_t *sok_show_header(const struct sok_show *l);
 // Lets the next layer speak; false when there is none with a protocol.
-bool sok_line_next(const struct sok_line *l);
+bool sok_show_next(const struct sok_show *l);
 // The addresses of the layer below, then "SRC > DST: "; with the ports when has_ports.
-void sok_line_ends(const struct sok_line *l, bool has_ports, uint16_t sport, uint16_t dport);
+void sok_show_ends(const struct sok_show *l, bool has_ports, uint16_t sport, uint16_t dport);
 
 #endif

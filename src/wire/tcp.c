@@ -104,13 +104,13 @@ static void line_options(struct sok_text *t, const uint8_t *p, size_t len)
     sok_text_add(t, options.malformed ? "%sbad opt]" : "]", before);
 }
 
-static void tcp_line(const struct sok_line *l)
+static void tcp_line(const struct sok_show *l)
 {
-    const struct sok_layer *layer = sok_line_layer(l);
+    const struct sok_layer *layer = sok_show_layer(l);
     struct sok_tcp_hdr h;
     struct sok_text *t = l->text;
-    sok_tcp_hdr_get(sok_line_header(l), &h);
-    sok_line_ends(l, true, h.sport, h.dport);
+    sok_tcp_hdr_get(sok_show_header(l), &h);
+    sok_show_ends(l, true, h.sport, h.dport);
     line_flags(t, h.flags);
     if (layer->malformed) {
         sok_text_add(
@@ -126,7 +126,7 @@ static void tcp_line(const struct sok_line *l)
     sok_text_add(t, ", win %u", h.window);
     if (h.flags & SOK_TCP_URG)
         sok_text_add(t, ", urg %u", h.urgptr);
-    line_options(t, sok_line_header(l) + SOK_TCP_HDR_LEN, layer->header - SOK_TCP_HDR_LEN);
+    line_options(t, sok_show_header(l) + SOK_TCP_HDR_LEN, layer->header - SOK_TCP_HDR_LEN);
     sok_text_add(t, ", length %u", layer->payload);
 }
 

@@ -32,11 +32,11 @@ static void udp_measure(const uint8_t *p, size_t len, struct sok_extent *out)
         out->payload = said - SOK_UDP_HDR_LEN;
 }
 
-static void udp_line(const struct sok_line *l)
+static void udp_line(const struct sok_show *l)
 {
     struct sok_udp_hdr h;
-    sok_udp_hdr_get(sok_line_header(l), &h);
-    sok_line_ends(l, true, h.sport, h.dport);
+    sok_udp_hdr_get(sok_show_header(l), &h);
+    sok_show_ends(l, true, h.sport, h.dport);
     if (h.len < SOK_UDP_HDR_LEN)
         sok_text_add(l->text, "UDP, malformed, length field %u", h.len);
     else
