@@ -132,10 +132,7 @@ static void take_sample(
     if (d->sample > 0) {
         sok_tcp_rtt_sample(c, d->sample, in->now);
     } else if (d->acked && c->ts_ok && in->o.has_ts && in->o.tsecr != 0) { // RFC 7323 4.1
-        uint32_t ms = sok_tcp_ts_now(c, in->now) - in->o.tsecr;
-        if (ms < 600000) {
-            sok_tcp_rtt_sample(c, (int64_t)ms * SOK_MS, in->now);
-        }
+        sok_tcp_rtt_by_timestamp(c, in->o.tsecr, in->now);
     }
 }
 

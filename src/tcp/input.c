@@ -114,10 +114,7 @@ static void handshake_rtt(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
     if (!c->syn_again) {
         sok_tcp_rtt_sample(c, in->now - c->stalled_at, in->now);
     } else if (c->ts_ok && in->o.tsecr != 0) {
-        uint32_t ms = sok_tcp_ts_now(c, in->now) - in->o.tsecr;
-        if (ms < 600000) {
-            sok_tcp_rtt_sample(c, (int64_t)ms * SOK_MS, in->now);
-        }
+        sok_tcp_rtt_by_timestamp(c, in->o.tsecr, in->now);
     }
 }
 

@@ -363,6 +363,7 @@ void sok_tcp_keepalive_arm(struct sok_tcp_conn *c, int64_t now);
 // ---- rtt.c: RFC 6298 ----
 void sok_tcp_rtt_init(struct sok_tcp_conn *c);
 void sok_tcp_rtt_sample(struct sok_tcp_conn *c, int64_t sample, int64_t now);
+void sok_tcp_rtt_by_timestamp(struct sok_tcp_conn *c, uint32_t echoed, int64_t now);
 int64_t sok_tcp_rto(const struct sok_tcp_conn *c); // with backoff, bounded
 
 // ---- loss.c: RFC 8985, 6582, 5681 ----

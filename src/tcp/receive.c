@@ -64,9 +64,16 @@ bool sok_tcp_trim(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 
 // ---- when to acknowledge ----
 
+static bool routine(enum sok_reason why)
+{
+    return why == SOK_REASON_NONE || why == SOK_REASON_ACK_QUICK || why == SOK_REASON_ACK_SECOND
+           || why == SOK_REASON_ACK_DELAYED || why == SOK_REASON_WINDOW_UPDATE;
+}
+
+// One ACK may answer many segments; the reason told is the first that is out of the ordinary.
 void sok_tcp_ack_now(struct sok_tcp_conn *c, enum sok_reason why)
 {
-    if (c->ack_why == SOK_REASON_NONE) {
+    if (c->ack_why == SOK_REASON_NONE || (routine(c->ack_why) && !routine(why))) {
         c->ack_why = (uint8_t)why;
     }
     sok_tcp_want_output(c);

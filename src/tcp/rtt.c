@@ -43,6 +43,16 @@ void sok_tcp_rtt_sample(struct sok_tcp_conn *c, int64_t sample, int64_t now)
     }
 }
 
+// What a timestamp tells, to the tick: less than one counts as one. An echo of what was never sent, or
+// only ten minutes ago, tells nothing.
+void sok_tcp_rtt_by_timestamp(struct sok_tcp_conn *c, uint32_t echoed, int64_t now)
+{
+    uint32_t ticks = sok_tcp_ts_now(c, now) - echoed;
+    if (ticks < 600000) {
+        sok_tcp_rtt_sample(c, (ticks ? ticks : 1) * SOK_MS, now);
+    }
+}
+
 int64_t sok_tcp_rto(const struct sok_tcp_conn *c)
 {
     int64_t rto = c->rto;
