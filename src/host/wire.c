@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 #include "host/host.h"
 
-#define IN_MAX  64  // frames taken from one link in a turn
+#define IN_MAX  256 // frames taken from one link in a turn; above OUT_MAX: each may be acknowledged
 #define OUT_MAX 128 // frames given to one link in a turn
 
 static void show_frame(const struct sok_host_wire *w, const struct sok_iov *iov, unsigned count,
