@@ -35,8 +35,10 @@ bool sok_tcp_trim(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     uint32_t len = in->end - in->seq;
     uint32_t edge = c->rcv_adv;
     if (len == 0) {
-        return wnd == 0 ? in->seq == c->rcv_nxt
-                        : sok_seq_ge(in->seq, c->rcv_nxt) && sok_seq_lt(in->seq, edge);
+        // A bare ACK may stand at the very edge: two peers that filled each other's window, and lost
+        // some of it, would otherwise never hear each other's ACKs. A reset may not (RFC 5961 3).
+        bool at_edge = in->seq == edge && (wnd == 0 || !(in->h.flags & SOK_TCP_RST));
+        return at_edge || (sok_seq_ge(in->seq, c->rcv_nxt) && sok_seq_lt(in->seq, edge));
     }
     if (in->h.flags & SOK_TCP_RST) { // judged by its first number alone (RFC 5961)
         return in->seq == c->rcv_nxt ||
@@ -66,8 +68,8 @@ bool sok_tcp_trim(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 
 static bool routine(enum sok_reason why)
 {
-    return why == SOK_REASON_NONE || why == SOK_REASON_ACK_QUICK || why == SOK_REASON_ACK_SECOND
-           || why == SOK_REASON_ACK_DELAYED || why == SOK_REASON_WINDOW_UPDATE;
+    return why == SOK_REASON_NONE || why == SOK_REASON_ACK_QUICK || why == SOK_REASON_ACK_SECOND ||
+           why == SOK_REASON_ACK_DELAYED || why == SOK_REASON_WINDOW_UPDATE;
 }
 
 // One ACK may answer many segments; the reason told is the first that is out of the ordinary.
