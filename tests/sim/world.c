@@ -100,6 +100,7 @@ static void deliver(struct world *w, int to, const struct wire_frame *f)
         return; // lost, as by a device out of buffers
     memcpy(buf->data + off, f->data, f->len);
     struct sok_frame frame = {.buf = buf, .off = off, .len = f->len, .meta = f->meta};
+    frame.meta.csum_valid = f->meta.csum_partial; // as a link says of what never was on a wire
     sok_stack_input(n->stack, n->link, &frame, w->now);
     sok_buf_unref(buf);
 }
