@@ -382,7 +382,10 @@ static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
         return false;
     }
     if (!sok_tcp_sent_room(&c->sent, c->tcp->env.mem)) {
-        return false; // an ACK makes room
+        if (c->snd_una == c->snd_nxt && !sok_tcp_timer_armed(c, SOK_TCP_TIMER_PERSIST)) {
+            sok_tcp_persist_arm(c, now); // no memory, and no ACK to come that would try again
+        }
+        return false;
     }
     uint32_t seq = c->snd_nxt;
     build(c, seq, SOK_TCP_ACK, a.fin ? SOK_REASON_CLOSE : SOK_REASON_DATA, now, out);
