@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 #include "link/internal.h"
 #include "link/vnet.h"
@@ -20,6 +21,9 @@
 #define ETH_HDR_LEN 14
 #define SUPER_MAX   (65535 + ETH_HDR_LEN + 4) // an IP packet, Ethernet, one VLAN tag
 #define VNET_LEN    ((int)sizeof(struct virtio_net_hdr))
+
+#define TX_QUEUE   5000
+#define RUNNING_MS 1200
 
 struct tap_link {
     struct sok_link link;
@@ -219,6 +223,28 @@ static int tap_mtu(int s, const char *name, uint16_t wanted, uint16_t *out, char
     return 0;
 }
 
+// What the kernel's side sends waits in this many frames for us to read; by default 1000, which is less
+// than a receive window of small frames, and what is over it is lost.
+static void tap_queue(int s, const char *name)
+{
+    struct ifreq ifr = {.ifr_qlen = TX_QUEUE};
+    memcpy(ifr.ifr_name, name, IFNAMSIZ);
+    ioctl(s, SIOCSIFTXQLEN, &ifr);
+}
+
+// Until the kernel has noticed that somebody is here (its link watch may take a second for a TAP made
+// beforehand), it sends nothing to us, and a bridge keeps its port closed.
+static void tap_wait(int s, const char *name)
+{
+    struct ifreq ifr = {0};
+    memcpy(ifr.ifr_name, name, IFNAMSIZ);
+    for (int i = 0; i < RUNNING_MS; i++) {
+        if (ioctl(s, SIOCGIFFLAGS, &ifr) < 0 || (ifr.ifr_flags & IFF_RUNNING))
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
 static int tap_up(int s, const char *name, char *err)
 {
     struct ifreq ifr = {0};
@@ -255,8 +281,12 @@ static int tap_configure(struct tap_link *tap, const struct sok_tap_options *o, 
     }
     // A TAP made beforehand keeps its MTU unless one is asked for.
     r = tap_mtu(s, got, o->mtu ? o->mtu : (existed ? 0 : 1500), &info->mtu, err);
+    if (r == 0 && !existed)
+        tap_queue(s, got);
     if (r == 0)
         r = tap_up(s, got, err);
+    if (r == 0)
+        tap_wait(s, got);
     snprintf(info->name, sizeof(info->name), "%s", got);
     info->caps = (o->offload ? SOK_LINK_CSUM | SOK_LINK_TSO : 0) | (existed ? 0 : SOK_LINK_POINT);
 out:
