@@ -78,6 +78,7 @@ static void take_cumulative(
         sok_tcp_sent_free(b, c->tcp->env.mem);
     }
     c->snd_una = ack;
+    c->small_end = sok_seq_lt(c->small_end, ack) ? ack : c->small_end;
     uint32_t data_acked = sok_seq_lt(ack, c->sendq.end) ? ack : c->sendq.end;
     c->bytes_acked += data_acked - c->sendq.start;
     sok_tcp_sendq_drop(&c->sendq, c->tcp->env.mem, data_acked);
@@ -181,7 +182,7 @@ static bool acceptable(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 {
     struct sok_tcp_delivery d = {0};
-    uint32_t pipe_before = sok_tcp_pipe(c);
+    uint32_t flight = c->snd_nxt - c->snd_una; // FlightSize (RFC 5681 section 2), before this ACK
     if (!acceptable(c, in)) {
         return false;
     }
@@ -201,7 +202,7 @@ bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     in->out->effects |= duplicate && !d.sacked ? SOK_EFFECT_DUP_ACK : 0;
     sok_tcp_take_window(c, in);
     if (d.acked || d.sacked || duplicate) {
-        sok_tcp_loss_on_ack(c, &d, pipe_before, duplicate, in->now);
+        sok_tcp_loss_on_ack(c, &d, flight, duplicate, in->now);
         sok_tcp_want_output(c);
     }
     if (d.acked && c->state != SOK_TCP_TIME_WAIT) {

@@ -27,8 +27,8 @@ void sok_tcp_free(struct sok_tcp *t)
     if (!t) {
         return;
     }
-    for (n = sok_map_begin(&t->conns, &it); n; n = sok_map_step(&t->conns, &it)) {
-        sok_tcp_conn_free(SOK_CONTAINER_OF(n, struct sok_tcp_conn, node));
+    while (t->all) {
+        sok_tcp_conn_free(t->all);
     }
     for (n = sok_map_begin(&t->listeners, &it); n; n = sok_map_step(&t->listeners, &it)) {
         sok_tcp_listener_close(SOK_CONTAINER_OF(n, struct sok_tcp_listener, node), 0);
@@ -478,10 +478,7 @@ void sok_tcp_counts(const struct sok_tcp *t, struct sok_tcp_counts *out)
     out->conns = t->conn_count;
     out->listeners = t->listener_count;
     memcpy(out->drops, t->drops, sizeof(t->drops));
-    struct sok_map_iter it;
-    for (struct sok_map_node *n = sok_map_begin(&t->conns, &it); n;
-         n = sok_map_step(&t->conns, &it)) {
-        const struct sok_tcp_conn *c = SOK_CONTAINER_OF(n, struct sok_tcp_conn, node);
+    for (const struct sok_tcp_conn *c = t->all; c; c = c->all_next) {
         out->time_waits += c->state == SOK_TCP_TIME_WAIT;
     }
 }

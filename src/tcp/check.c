@@ -100,10 +100,8 @@ static const char *check_conn(const struct sok_tcp_conn *c)
 const char *sok_tcp_invariants(const struct sok_tcp *t)
 {
     const char *wrong = NULL;
-    struct sok_map_iter it;
-    struct sok_map_node *n = sok_map_begin(&t->conns, &it);
-    for (; n && !wrong; n = sok_map_step(&t->conns, &it)) {
-        wrong = check_conn(SOK_CONTAINER_OF(n, struct sok_tcp_conn, node));
+    for (const struct sok_tcp_conn *c = t->all; c && !wrong; c = c->all_next) {
+        wrong = check_conn(c);
     }
     return wrong;
 }

@@ -81,7 +81,7 @@ static void init(struct sok_tcp_conn *c, int64_t now)
     c->ts_offset = sok_tcp_ts_offset(t, &c->local, &c->remote);
     c->iss = sok_tcp_isn(t, &c->local, &c->remote, now);
     c->snd_una = c->snd_nxt = c->iss;
-    c->recover = c->rack_end = c->rack_fack = c->iss;
+    c->recover = c->rack_end = c->rack_fack = c->small_end = c->iss;
     c->rcv_mss = c->peer_mss = 536; // until told (MUST-15)
     c->quick_left = (uint16_t)config->quick_acks;
     c->cc = &sok_tcp_cc_newreno;
@@ -117,6 +117,11 @@ int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
     init(c, now);
     sok_map_add(&t->conns, &c->node, sok_tcp_tuple_hash(t, local, remote));
     c->mapped = true;
+    c->all_next = t->all;
+    if (t->all) {
+        t->all->all_prev = c;
+    }
+    t->all = c;
     t->conn_count++;
     *out = c;
     return 0;
@@ -147,6 +152,10 @@ void sok_tcp_conn_free(struct sok_tcp_conn *c)
     release_buffers(c);
     sok_stream_free(&c->stream);
     sok_sock_forget(t->env.changed, &c->sock);
+    *(c->all_prev ? &c->all_prev->all_next : &t->all) = c->all_next;
+    if (c->all_next) {
+        c->all_next->all_prev = c->all_prev;
+    }
     t->conn_count--;
     sok_mem_free(t->env.mem, c, sizeof(*c));
 }

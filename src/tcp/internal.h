@@ -123,6 +123,7 @@ struct sok_tcp_conn {
     struct sok_sock sock;
     struct sok_tcp *tcp;
     struct sok_map_node node;                   // in tcp->conns, by addresses and ports
+    struct sok_tcp_conn *all_next, *all_prev;   // in tcp->all, while the memory is held
     struct sok_tcp_conn *lane_next, *lane_prev; // in tcp->lanes[path.link], ready or parked
     struct sok_tcp_conn *queue_next,
         *queue_prev;                   // in the listener's queue (half open or to accept)
@@ -156,6 +157,7 @@ struct sok_tcp_conn {
     bool syn_again;     // more than once: no RTT sample (Karn)
     bool wscale_ok;     // both sides offered window scaling
     uint8_t held;       // enum sok_hold last told
+    uint32_t small_end; // one past the last segment sent that was not full
     struct sok_tcp_sendq sendq;
     struct sok_tcp_scoreboard sent;
 
@@ -260,7 +262,8 @@ struct sok_tcp_lane {
 struct sok_tcp {
     struct sok_tcp_config config;
     struct sok_tcp_env env;
-    struct sok_map conns, listeners;
+    struct sok_map conns, listeners; // conns: those that segments can be for
+    struct sok_tcp_conn *all;        // and those, too, that are over but still in somebody's hands
     struct sok_timers timers;
     struct sok_tcp_lane lanes[SOK_TCP_LANES];
     struct sok_tcp_reply replies[SOK_TCP_REPLIES_MAX]; // in order of arrival
@@ -372,8 +375,8 @@ struct sok_tcp_delivery {
     int64_t sample;         // RTT, 0: none
 };
 void sok_tcp_delivered(struct sok_tcp_conn *c, const struct sok_tcp_sent *r, int64_t now);
-void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d,
-    uint32_t pipe_before, bool duplicate, int64_t now);
+void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, uint32_t flight,
+    bool duplicate, int64_t now);
 void sok_tcp_loss_on_timeout(struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_loss_on_reorder_timer(struct sok_tcp_conn *c, int64_t now);
 

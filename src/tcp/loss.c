@@ -170,8 +170,8 @@ static bool window_was_used(const struct sok_tcp_conn *c)
     return c->cwnd_limited;
 }
 
-void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d,
-    uint32_t pipe_before, bool duplicate, int64_t now)
+void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, uint32_t flight,
+    bool duplicate, int64_t now)
 {
     if (!c->sack_ok) {
         newreno(c, d, duplicate, now);
@@ -184,7 +184,7 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
         leave_recovery(c, now);
     }
     if (c->recovery == SOK_RECOVERY_NONE && c->sent.lost > 0) {
-        enter_recovery(c, pipe_before, now);
+        enter_recovery(c, flight, now);
     }
     if (c->recovery == SOK_RECOVERY_NONE && sok_seq_lt(c->recover, c->snd_una)) {
         c->recover = c->snd_una; // an old mark would seem ahead after 2 GB
@@ -196,10 +196,9 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
 
 void sok_tcp_loss_on_reorder_timer(struct sok_tcp_conn *c, int64_t now)
 {
-    uint32_t pipe = sok_tcp_pipe(c);
     rack_detect(c, now);
     if (c->recovery == SOK_RECOVERY_NONE && c->sent.lost > 0) {
-        enter_recovery(c, pipe, now);
+        enter_recovery(c, c->snd_nxt - c->snd_una, now);
     }
     sok_tcp_want_output(c);
 }
@@ -218,7 +217,7 @@ static void forget_sacks_if_reneged(struct sok_tcp_conn *c)
 void sok_tcp_loss_on_timeout(struct sok_tcp_conn *c, int64_t now)
 {
     if (c->retries == 1) { // once for a run of timeouts (RFC 5681 section 3.1)
-        c->ssthresh = c->cc->ssthresh(c, sok_tcp_pipe(c), now);
+        c->ssthresh = c->cc->ssthresh(c, c->snd_nxt - c->snd_una, now);
     }
     forget_sacks_if_reneged(c);
     for (uint32_t i = 0; i < c->sent.count; i++) {

@@ -295,7 +295,8 @@ static uint32_t unsent(const struct sok_tcp_conn *c)
     return sok_tcp_fin_sent(c) ? 0 : c->sendq.end - c->snd_nxt;
 }
 
-// Nagle (RFC 9293 3.7.4) and cork: may a segment go that is not full, though it is all there is?
+// Nagle (RFC 9293 3.7.4) and cork: may a segment go that is not full, though it is all there is? As in
+// Linux (Minshall's form), it waits only for another small one, so that the end of a large write goes.
 static enum sok_hold partial_held(const struct sok_tcp_conn *c)
 {
     if (c->override_sws || c->fin_wanted) {
@@ -304,7 +305,8 @@ static enum sok_hold partial_held(const struct sok_tcp_conn *c)
     if (c->corked) {
         return SOK_HOLD_CORK;
     }
-    return c->nodelay || c->snd_una == c->snd_nxt ? SOK_HOLD_NOTHING : SOK_HOLD_NAGLE;
+    bool small_is_out = sok_seq_gt(c->small_end, c->snd_una);
+    return c->nodelay || !small_is_out ? SOK_HOLD_NOTHING : SOK_HOLD_NAGLE;
 }
 
 // The sender's silly window avoidance (3.8.6.2.1): full segments, or all there is, or half of the largest
@@ -395,6 +397,9 @@ static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
     uint32_t end = seq + out->data_len;
     bool push = out->data_len > 0 && end == c->sendq.end; // MUST-61
     set_flags(out, (uint16_t)((a.fin ? SOK_TCP_FIN : 0) | (push ? SOK_TCP_PSH : 0)));
+    if (out->data_len % mss != 0) {
+        c->small_end = end;
+    }
     sok_tcp_sent_push(&c->sent, seq, end + a.fin, now);
     c->snd_nxt = end + a.fin;
     c->bytes_sent += out->data_len;
