@@ -91,6 +91,9 @@ static const char *check_timers(const struct sok_tcp_conn *c)
 
 static const char *check_conn(const struct sok_tcp_conn *c)
 {
+    if (c->state == SOK_TCP_CLOSED) { // over; only unread data is left of it
+        return c->timer.slot == 0 ? NULL : "a closed connection has a timer";
+    }
     const char *wrong = check_send(c);
     wrong = wrong ? wrong : check_scoreboard(c);
     wrong = wrong ? wrong : check_receive(c);

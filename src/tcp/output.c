@@ -257,7 +257,8 @@ static bool send_lost(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segmen
     if (len == 0) {
         return false;
     }
-    build(c, r->start, SOK_TCP_ACK, r->why, now, out);
+    bool first = c->send_one || r->why != SOK_REASON_FAST_RETRANSMIT;
+    build(c, r->start, SOK_TCP_ACK, first ? r->why : SOK_REASON_RECOVERY, now, out);
     uint32_t data = sok_seq_gt(r->start + len, c->sendq.end) ? c->sendq.end - r->start : len;
     bool fin = data < len;
     if (attach(c, r->start, data, mss, out) < data) {
