@@ -81,6 +81,7 @@ struct drill_conn {
     uint8_t our_shift;
     uint32_t our_ts_base, our_ts_last;
     // The peer's.
+    bool has_isn; // it has sent a SYN: until then its numbers are as they are
     bool said_syn, peer_wscale, peer_ts, has_win;
     uint32_t peer_next, win;
     uint8_t peer_shift;

@@ -364,7 +364,7 @@ static int build_tcp(struct drill *d, const struct drill_step *step, struct dril
     struct sok_tcp_hdr h = {
         .sport = src->port,
         .dport = dst->port,
-        .seq = d->peer_isn + seq,
+        .seq = (c->has_isn || l->flags & SOK_TCP_SYN ? d->peer_isn : 0) + seq,
         .ack = l->flags & SOK_TCP_ACK || l->has & SOK_HAS(ACK) ? c->iss + ack : 0,
         .dataofs = (uint8_t)((SOK_TCP_HDR_LEN + (unsigned)n) / 4),
         .flags = l->flags,
@@ -535,7 +535,10 @@ int drill_build(struct drill *d, const struct drill_step *step, struct drill_con
 
 void drill_peer_sent(struct drill *d, struct drill_conn *c, const struct sok_line *l, bool dropped)
 {
-    if (l->head != SOK_HEAD_TCP || dropped)
+    if (l->head != SOK_HEAD_TCP)
+        return;
+    c->has_isn = c->has_isn || l->flags & SOK_TCP_SYN;
+    if (dropped)
         return;
     uint32_t seq = line_seq(l, c), len = line_len(l);
     bool syn = l->flags & SOK_TCP_SYN;
@@ -568,7 +571,7 @@ static bool sees_tcp(struct drill_conn *c, const uint8_t *p, uint32_t have)
     uint32_t head = h.dataofs * 4u;
     memset(&o, 0, sizeof o);
     sok_tcp_opts_get(p + SOK_TCP_HDR_LEN, head - SOK_TCP_HDR_LEN, &o);
-    if (h.flags & SOK_TCP_SYN) {
+    if ((h.flags & SOK_TCP_SYN) && (!c->has_iss || c->iss != h.seq)) {
         c->has_iss = true;
         c->iss = h.seq;
         c->our_next = 0;

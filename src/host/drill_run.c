@@ -134,6 +134,15 @@ static void set_tag(struct drill *d, const struct sok_event *e, struct sok_line 
         memcpy(l->tag, c->tag, sizeof l->tag);
 }
 
+// Of calls the log has the script's own lines; the notation learns from them who talks to whom.
+static bool is_call(struct drill *d, const struct sok_event *e)
+{
+    struct sok_line ignored;
+    if (e->kind == SOK_EVENT_CALL)
+        sok_notation_line(d->notation, e, &ignored);
+    return e->kind == SOK_EVENT_CALL;
+}
+
 // Takes the stack's events. in: the connection whose `in` line is being fed, that a new connection in the
 // events belongs to; or NULL. Returns the entry of the frame that came in, or NULL.
 static struct drill_entry *take_events(struct drill *d, struct drill_conn *in)
@@ -141,8 +150,8 @@ static struct drill_entry *take_events(struct drill *d, struct drill_conn *in)
     struct sok_event e;
     struct drill_entry *frame = NULL, *last = NULL;
     while (sok_stack_event(d->stack, &e)) {
-        if (e.kind == SOK_EVENT_CALL)
-            continue; // the log has the script's own line
+        if (is_call(d, &e))
+            continue;
         if (in && in->has_ends && e.kind == SOK_EVENT_IN && e.conn &&
             !drill_conn_of_id(d, e.conn) && e.packet.drop == SOK_DROP_NONE)
             in->tcp_id = e.conn;
@@ -185,7 +194,7 @@ static int pull(struct drill *d, const struct drill_step *step)
         struct sok_event e;
         uint32_t conn = 0;
         while (sok_stack_event(d->stack, &e)) {
-            if (e.kind == SOK_EVENT_CALL)
+            if (is_call(d, &e))
                 continue;
             if (e.kind == SOK_EVENT_OUT)
                 conn = e.conn;
@@ -219,7 +228,7 @@ static struct drill_entry *unexpected(struct drill *d)
     return NULL;
 }
 
-// Lets time pass up to `until`; when `out`, only until something comes out.
+// Does what is due up to `until`; when `out`, only until something comes out.
 static int advance(struct drill *d, const struct drill_step *step, int64_t until, bool out)
 {
     unsigned same = 0;
@@ -235,8 +244,6 @@ static int advance(struct drill *d, const struct drill_step *step, int64_t until
         if (pull(d, step))
             return -1;
     }
-    if (!out && d->now < until && until != SOK_TIME_NEVER)
-        d->now = until;
     return 0;
 }
 
@@ -422,6 +429,8 @@ static int step_quiet(struct drill *d, const struct drill_step *step)
     int64_t until = step->until + (step->relative ? d->line_time : START);
     if (advance(d, step, until, false) || nothing_else(d, step))
         return -1;
+    if (d->now < until)
+        d->now = until;
     d->line_time = d->now;
     return 0;
 }
@@ -434,7 +443,8 @@ static bool is_check(const struct drill_step *s)
            s->line->kind != SOK_LINE_OUT;
 }
 
-// Time passes up to the line's, in whole microseconds so that the timeline can say it exactly.
+// Time passes up to the line's. What is played happens in whole microseconds, so that the timeline can say
+// when exactly; what is compared counts up to the end of its microsecond.
 static int pass_time(struct drill *d, const struct drill_step *step)
 {
     if (step->time_kind == TIME_ANY)
@@ -444,20 +454,18 @@ static int pass_time(struct drill *d, const struct drill_step *step)
     else if (step->time_kind == TIME_AFTER)
         d->line_time += step->time;
     bool out = step->kind == STEP_LINE && step->line->kind == SOK_LINE_OUT;
-    if (!out && !is_check(step))
+    bool compared = out || is_check(step);
+    if (!compared)
         d->line_time = (d->line_time + 999) / 1000 * 1000;
-    // What is due in the last microsecond is shown with that time.
-    int64_t until = out || is_check(step) ? d->line_time / 1000 * 1000 + 999 : d->line_time;
-    if (until + (d->tolerance == INT64_MAX ? SOK_S : d->tolerance) < d->now && !is_check(step) &&
-        d->tolerance != INT64_MAX)
+    if (!compared && d->line_time / 1000 < d->now / 1000 && d->tolerance == 0)
         return drill_fail(d, step, "this is before the line above it");
     if (out && unexpected(d))
         return 0;
-    if (until <= d->now)
-        return 0;
-    if (advance(d, step, until, out))
+    if (advance(d, step, compared ? d->line_time / 1000 * 1000 + 999 : d->line_time, out))
         return -1;
-    if (d->now > d->line_time && !out)
+    if (!out && d->now < d->line_time)
+        d->now = d->line_time;
+    if (!compared && d->line_time < d->now)
         d->line_time = d->now;
     return 0;
 }
@@ -491,8 +499,10 @@ static int play_step(struct drill *d, const struct drill_step *step)
     case STEP_LINE:
         return play_line(d, step);
     case STEP_QUIET:
-        rc = nothing_else(d, step) ? -1 : step_quiet(d, step);
-        break;
+        if (nothing_else(d, step))
+            return -1;
+        drill_log_step(d, step);
+        return step_quiet(d, step);
     case STEP_DROP:
         rc = step_drop(d, step);
         break;

@@ -132,6 +132,7 @@ static void flow_over(struct sok_notation *n, struct sok_flow *f)
     struct sok_flow **slot = &n->over[n->over_next++ % SOK_NOTATION_OVER_MAX];
     if (f->id) {
         sok_map_remove(&n->ids, &f->by_id);
+        f->was = f->id;
         f->id = 0;
     }
     if (*slot)
@@ -157,6 +158,9 @@ static struct sok_flow *flow_new(struct sok_notation *n, uint32_t id)
 static struct sok_flow *flow_of_conn(struct sok_notation *n, uint32_t id, bool listener)
 {
     struct sok_flow *f = flow_of_id(n, id);
+    // What comes last of a connection that is over; new ones are rare enough to look.
+    for (unsigned i = 0; !f && i < SOK_NOTATION_OVER_MAX && n->over[i]; i++)
+        f = n->over[i]->was == id ? n->over[i] : NULL;
     if (f)
         return f;
     f = flow_new(n, id);
@@ -170,14 +174,10 @@ static struct sok_flow *flow_of_conn(struct sok_notation *n, uint32_t id, bool l
 struct sok_flow *sok_notation_flow(struct sok_notation *n, uint32_t id,
     const struct sok_endpoint *local, const struct sok_endpoint *remote)
 {
-    struct sok_flow *f = NULL;
-    if (id) {
-        f = flow_of_conn(n, id, false);
-    } else {
-        f = sok_notation_flow_of_ends(n, local, remote);
-        if (!f)
-            f = flow_new(n, 0);
-    }
+    struct sok_flow *f =
+        id ? flow_of_conn(n, id, false) : sok_notation_flow_of_ends(n, local, remote);
+    if (!f)
+        f = flow_new(n, 0);
     if (f && !f->listener)
         flow_set_ends(n, f, local, remote);
     return f;
@@ -253,7 +253,7 @@ static void line_of_change(struct sok_notation *n, const struct sok_event *e, st
         l->has = SOK_HAS(STATES);
         l->from = e->state.from;
         l->to = e->state.to;
-        if (f && l->to == SOK_TCP_CLOSED)
+        if (f && f->id && l->to == SOK_TCP_CLOSED)
             flow_over(n, f);
         break;
     case SOK_EVENT_RTT:

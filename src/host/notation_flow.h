@@ -14,11 +14,13 @@ struct sok_flow_side {
     uint32_t win;     // bytes, last said
     uint32_t ts_base; // first timestamp
     uint32_t ts_last;
+    int64_t ts_start; // when that was
 };
 
 struct sok_flow {
     struct sok_map_node by_id, by_ends;
     uint32_t id;     // as in events; 0: no connection (any more)
+    uint32_t was;    // the id it had
     unsigned tag;    // 0: none
     bool listener;   // has no packets of its own
     bool has_ends;   // local and remote are known, and it is in the map of ends

@@ -225,7 +225,7 @@ static void side_see_base(struct sok_flow *f, unsigned from, const struct sok_ev
     }
 }
 
-static void line_add_options(struct sok_line *l, const uint8_t *p, size_t len)
+static const char *option_word(uint8_t kind)
 {
     static const char *const known[] = {[0] = "eol",
         [1] = "nop",
@@ -234,22 +234,27 @@ static void line_add_options(struct sok_line *l, const uint8_t *p, size_t len)
         [4] = "sackOK",
         [5] = "sack",
         [8] = "TS"};
+    return kind < sizeof known / sizeof *known ? known[kind] : NULL;
+}
+
+// The options in their order: words, and KIND:LENGTH for what has none.
+static void line_add_options(struct sok_line *l, const uint8_t *p, size_t len)
+{
     size_t used = 0;
     l->options[0] = 0;
     for (size_t i = 0; i < len;) {
-        char word[8];
-        uint8_t kind = p[i];
-        snprintf(word, sizeof word, "%u", kind);
-        const char *w = kind < sizeof known / sizeof *known && known[kind] ? known[kind] : word;
-        int n = snprintf(l->options + used, sizeof l->options - used, "%s%s", used ? "," : "", w);
+        char word[16];
+        bool one = p[i] <= 1;
+        unsigned step = one ? 1 : i + 1 < len ? p[i + 1] : 0;
+        snprintf(word, sizeof word, "%u:%u", p[i], step);
+        const char *w = option_word(p[i]);
+        int n = snprintf(
+            l->options + used, sizeof l->options - used, "%s%s", used ? "," : "", w ? w : word);
         if (n < 0 || used + (size_t)n >= sizeof l->options)
             break;
         used += (size_t)n;
-        if (kind == 0)
-            break;
-        size_t step = kind == 1 ? 1 : i + 1 < len ? p[i + 1] : 0;
-        if (step == 0 || (kind != 1 && step < 2) || i + step > len)
-            break; // malformed from here on
+        if (p[i] == 0 || step < 1 || (!one && step < 2) || i + step > len)
+            break; // the end, or malformed from here on
         i += step;
     }
     if (!len)
@@ -264,6 +269,13 @@ static bool options_usual(const struct sok_tcp_opts *o, const uint8_t *p, size_t
     struct sok_tcp_opts zero = *o;
     size_t n = sok_tcp_opts_put(again, &zero);
     return !o->unknown && n == len && memcmp(again, p, len) == 0;
+}
+
+// A clock of milliseconds that began with the first timestamp would say about this.
+static bool ts_as_clock(const struct sok_flow_side *s, uint32_t tsval, int64_t time)
+{
+    int64_t apart = (int64_t)(tsval - s->ts_base) - (time - s->ts_start) / 1000000;
+    return apart >= -10 && apart <= 10;
 }
 
 static void line_of_options(
@@ -299,11 +311,13 @@ static void line_of_options(
     if (!s->has_ts) {
         s->has_ts = true;
         s->ts_base = s->ts_last = o.tsval;
+        s->ts_start = l->time;
     }
     l->tsval -= s->ts_base;
     if (other->has_ts && (l->flags & SOK_TCP_ACK))
         l->tsecr -= other->ts_base;
-    if (!(l->flags & SOK_TCP_SYN) && !l->dropped && sok_seq_ge(o.tsval, s->ts_last))
+    if (!(l->flags & SOK_TCP_SYN) && !l->dropped && ts_as_clock(s, o.tsval, l->time) &&
+        (o.tsecr == other->ts_last || l->kind == SOK_LINE_OUT))
         l->plain |= SOK_HAS(TS);
     if (!l->dropped && sok_seq_gt(o.tsval, s->ts_last))
         s->ts_last = o.tsval;

@@ -702,8 +702,11 @@ static int parse_value(struct cursor *c, unsigned first, const char *noun, uint6
                                                : take_u32(c, p);
     if (ok && is_end(*c->p)) {
         c->l->has |= UINT64_C(1) << first;
-        if (noun && *c->p == ' ' && strncmp(c->p + 1, noun, strlen(noun)) == 0)
-            c->p += 1 + strlen(noun);
+        size_t len = noun && *c->p == ' ' && c->p[1] != ' ' ? word_length(c->p + 1) : 0;
+        // "bytes" or "byte"
+        if (len && (is_word(c->p + 1, len, noun) ||
+                       (len + 1 == strlen(noun) && !strncmp(c->p + 1, noun, len))))
+            c->p += 1 + len;
     } else {
         c->p = before - 1; // the space before what follows at once
     }

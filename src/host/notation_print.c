@@ -220,7 +220,7 @@ static void put_field(struct out *o, const struct sok_line *l, unsigned field)
         put_len(o, l);
         break;
     case SOK_LINE_TYPE_BYTES:
-        put(o, l->kind == SOK_LINE_HELD ? "%u bytes" : "%u", *u);
+        put(o, "%u%s", *u, l->kind != SOK_LINE_HELD ? "" : *u == 1 ? " byte" : " bytes");
         break;
     case SOK_LINE_TYPE_SACK:
         put_sack(o, l);

@@ -59,6 +59,7 @@ static const char *const same[] = {
     "cwnd 1448 ssthresh 7240  again: timeout",
     "loss seq 1 len 1448  again: timeout",
     "held 1000 bytes  Nagle",
+    "held 1 byte  Nagle",
     "error   Connection refused",
     "lost 12 events",
     "call connect 192.0.2.1:80 from 192.0.2.2:49152",
