@@ -1,0 +1,40 @@
+# bash completion for sockeye; written by completions/generate.
+_sockeye()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+    if ((COMP_CWORD == 1)); then
+        COMPREPLY=($(compgen -W "get nc ping drill demo -h --help --version" -- "$word"))
+        return
+    fi
+    case $before in
+    --record | --output | -o)
+        compopt -o filenames 2>/dev/null
+        COMPREPLY=($(compgen -f -- "$word"))
+        return
+        ;;
+    --link)
+        COMPREPLY=($(compgen -W "tap tap: lan: packet:" -- "$word"))
+        compopt -o nospace 2>/dev/null
+        return
+        ;;
+    esac
+    [[ $word == -* ]] || { compopt -o default 2>/dev/null; return; }
+    case ${COMP_WORDS[1]} in
+    get)
+        COMPREPLY=($(compgen -W "-o --output -O --remote-name -f --fail -v --verbose -s --silent --max-time -h --help --link --addr --gateway --mac --mtu --no-offload --impair --record --events --set --seed" -- "$word"))
+        ;;
+    nc)
+        COMPREPLY=($(compgen -W "-l --listen -u --udp -p --port -k --keep -z --zero -N --shutdown -w --wait -v --verbose -h --help --link --addr --gateway --mac --mtu --no-offload --impair --record --events --set --seed" -- "$word"))
+        ;;
+    ping)
+        COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -h --help --link --addr --gateway --mac --mtu --no-offload --impair --record --events --set --seed" -- "$word"))
+        ;;
+    drill)
+        COMPREPLY=($(compgen -W "-v --verbose -j --json -h --help" -- "$word"))
+        ;;
+    demo)
+        COMPREPLY=($(compgen -W "-m --memory -h --help" -- "$word"))
+        ;;
+    esac
+}
+complete -F _sockeye sockeye

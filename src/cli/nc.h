@@ -4,17 +4,20 @@
 
 #include <signal.h>
 #include "cli/options.h"
+#include "cli/writer.h"
 
 struct sok_nc {
     struct sok_host *host;
     struct sok_socket *listener, *s;
     struct sok_endpoint local, remote;
     bool listen, udp, keep, zero, leave_at_end, verbose;
-    int64_t wait_ns;   // 0: for ever
-    int64_t active_at; // when something last moved
-    int out;           // stdout, or a non-blocking description of the same
-    bool out_socket;   // it is a socket
-    bool in_ended;     // stdin has
+    int64_t wait_ns;          // 0: for ever
+    int64_t active_at;        // when something last moved
+    int out;                  // stdout, or a non-blocking description of the same
+    bool out_socket;          // it is a socket
+    struct sok_writer writer; // started when stdout is a file
+    size_t writing;           // bytes of the connection it is at work on
+    bool in_ended;            // stdin has
     bool in_watched, out_watched;
     bool peer_ended;
     int code; // an exit code that ends the relay at once; -1: none

@@ -22,6 +22,9 @@ int sok_nc_out_open(struct sok_nc *nc)
     if (fstat(STDOUT_FILENO, &st) < 0)
         return sok_cli_fail(1, "stdout is closed");
     nc->out_socket = S_ISSOCK(st.st_mode);
+    // A file is written by a thread: a disk may take its time.
+    if (S_ISREG(st.st_mode) && !nc->udp && sok_writer_start(&nc->writer, STDOUT_FILENO) < 0)
+        return sok_cli_fail(1, "no thread to write with");
     if (S_ISFIFO(st.st_mode) || isatty(STDOUT_FILENO)) {
         int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd >= 0)
@@ -32,6 +35,9 @@ int sok_nc_out_open(struct sok_nc *nc)
 
 void sok_nc_out_close(struct sok_nc *nc)
 {
+    if (nc->writer.started)
+        sok_host_unwatch(nc->host, nc->writer.done_fd);
+    sok_writer_stop(&nc->writer);
     sok_host_unwatch(nc->host, nc->out);
     sok_host_unwatch(nc->host, STDIN_FILENO);
     if (nc->out > STDOUT_FILENO)
@@ -75,9 +81,37 @@ static void stream_failed(struct sok_nc *nc, int err)
     nc->code = sok_cli_fail(1, "%s", sok_strerror(err));
 }
 
+static void from_peer(struct sok_nc *nc);
+
+static void on_written(void *ctx, int fd, unsigned ready)
+{
+    struct sok_nc *nc = ctx;
+    (void)fd;
+    (void)ready;
+    int error = sok_writer_done(&nc->writer);
+    if (error) {
+        write_failed(nc, sok_from_errno(error));
+        return;
+    }
+    if (nc->writer.busy)
+        return;
+    sok_consume(nc->s, nc->writing);
+    nc->writing = 0;
+    nc->active_at = sok_host_now(nc->host);
+    from_peer(nc);
+}
+
+// The bytes stay in the connection until the thread has written them.
+static void give(struct sok_nc *nc, const struct iovec *iov, int count, int64_t bytes)
+{
+    nc->writing = (size_t)bytes;
+    sok_writer_give(&nc->writer, iov, count);
+    sok_host_watch(nc->host, nc->writer.done_fd, SOK_POLL_IN, on_written, nc);
+}
+
 static void from_peer(struct sok_nc *nc)
 {
-    while (!nc->peer_ended && nc->code < 0) {
+    while (nc->writing == 0 && !nc->peer_ended && nc->code < 0) {
         struct iovec iov[16];
         int count = 16;
         int64_t n = sok_peek(nc->s, iov, &count);
@@ -89,6 +123,10 @@ static void from_peer(struct sok_nc *nc)
         }
         if (n == 0) {
             nc->peer_ended = true;
+            return;
+        }
+        if (nc->writer.started) {
+            give(nc, iov, count, n);
             return;
         }
         int64_t w = sok_nc_out_write(nc, iov, count);
@@ -170,6 +208,13 @@ static void stream_ready(void *ctx, struct sok_socket *s)
         watch_in(nc, sok_socket_ready(s) & SOK_POLL_OUT);
 }
 
+// The thread is done with the connection's bytes before the connection goes.
+static void finish_writing(struct sok_nc *nc)
+{
+    while (nc->writing > 0 && nc->code < 0 && sok_host_step(nc->host, -1) >= 0)
+        continue;
+}
+
 static int over(struct sok_nc *nc)
 {
     return nc->code >= 0 || (nc->in_ended && nc->peer_ended);
@@ -187,6 +232,7 @@ int sok_nc_relay(struct sok_nc *nc)
     int r = sok_nc_until(nc, over, true);
     watch_in(nc, false);
     watch_out(nc, false);
+    finish_writing(nc);
     if (r == SOK_NC_INTERRUPTED) {
         sok_shutdown(nc->s);
         return 128 + sok_cli_interrupted();

@@ -10,7 +10,7 @@ static const struct sok_cli_option options[] = {
     {'c', "count", "N", "stop after N requests"},
     {'i', "interval", "SECONDS", "between two requests (1)"},
     {'s', "size", "BYTES", "of data in a request (56)"},
-    {'W', "timeout", "SECONDS", "wait so long for an answer (2)"},
+    {'W', "timeout", "SECONDS", "wait so long for an answer (4)"},
     {'t', "ttl", "N", "time to live (64)"},
     {0, NULL, NULL, NULL},
 };
@@ -199,7 +199,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     struct sok_cli_host ho = {0};
     struct ping *p = &ping;
     p->interval = INT64_C(1000000000);
-    p->timeout = 2 * p->interval;
+    p->timeout = 4 * p->interval; // longer than ARP takes to give up
     p->size = 56;
     int at = sok_cli_parse(self, argc, argv, take_option, p, &ho);
     if (at < 0)

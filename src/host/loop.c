@@ -138,6 +138,8 @@ int64_t sok_loop_now(const struct sok_loop *loop)
 {
     if (loop->virtual_time)
         return loop->virtual_now;
+    if (loop->in_turn)
+        return loop->turn_now;
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (int64_t)ts.tv_sec * SOK_S + ts.tv_nsec;
@@ -204,9 +206,11 @@ static int turn(struct sok_loop *loop)
     }
     if (loop->always_count > 0)
         done += tell_always(loop);
-    int64_t now = sok_loop_now(loop);
+    loop->turn_now = sok_loop_now(loop);
+    loop->in_turn = true;
     for (unsigned i = 0; i < loop->host_count; i++)
-        done += sok_host_turn(loop->hosts[i], now);
+        done += sok_host_turn(loop->hosts[i], loop->turn_now);
+    loop->in_turn = false;
     loop->again = done > 0 && loop->host_count > 1; // one may have given to another
     return (int)(done < INT32_MAX ? done : INT32_MAX);
 }

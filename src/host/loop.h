@@ -26,6 +26,8 @@ struct sok_loop {
     int epfd;
     bool virtual_time;
     int64_t virtual_now;
+    bool in_turn;     // all of a turn happens at one time,
+    int64_t turn_now; // this
     int64_t spin_ns;
     bool again; // the last turn moved something between hosts
     unsigned host_count;

@@ -1,0 +1,62 @@
+// What the files of `sockeye get` share: get.c (words, exit codes), get_curl.c (libcurl in the host's
+// loop), get_dial.c (its connections), get_output.c (where the page goes).
+#ifndef SOK_CLI_GET_H
+#define SOK_CLI_GET_H
+
+#include <curl/curl.h>
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/writer.h"
+
+// The page on its way to a file or stdout: filled here, written by a thread of its own.
+#define SOK_GET_BUFFER (2 << 20)
+struct sok_get_output {
+    struct sok_host *host;
+    struct sok_writer writer;
+    int fd;
+    uint8_t *buffers[2]; // one is filled while the other is written
+    unsigned filling;
+    size_t filled;
+    int error; // the first errno of writing
+};
+
+struct sok_get {
+    struct sok_host *host;
+    const char *url;
+    const char *output; // NULL: stdout
+    char *output_made;  // -O: the name, ours to free
+    bool remote_name, fail, verbose, silent;
+    int64_t connect_timeout, max_time; // ns; 0: none
+    int64_t started;
+    struct sok_get_output out;
+    int dial_error;       // why the dial failed, SOK_E...
+    int listener, filler; // get_dial.c; -1: not made
+    CURLM *multi;
+    CURL *easy;
+    int ready_fd, ready_what; // what the last step heard of curl's descriptor
+    bool paused;              // the output had no room
+    bool done;
+    int64_t timer; // when curl wants to be called; INT64_MAX: not
+    CURLcode result;
+    char message[CURL_ERROR_SIZE];
+    struct sok_progress progress;
+};
+
+// curl's exit code, and its line unless it is to be silent.
+int sok_get_fail(const struct sok_get *g, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+int sok_get_curl(struct sok_get *g, CURLU *url);         // the transfer; an exit code
+void sok_get_dial_set_up(struct sok_get *g, CURL *easy); // curl's connections are this host's
+void sok_get_dial_clean_up(struct sok_get *g);
+
+int sok_get_output_open(struct sok_get_output *o, int fd);                 // 0 or errno
+int sok_get_output_start(struct sok_get_output *o, struct sok_host *host); // 0 or a negative error
+bool sok_get_output_take(
+    struct sok_get_output *o, const void *data, size_t len); // false: no room now
+bool sok_get_output_room(const struct sok_get_output *o);    // for any piece curl may give
+void sok_get_output_push(struct sok_get_output *o);          // what there is may be written now
+// Steps the host until everything is written or a signal comes; the first errno.
+int sok_get_output_finish(struct sok_get_output *o);
+
+#endif
