@@ -129,7 +129,7 @@ static void line_unreachable(
             sok_text_add(t, " protocol %u port", q->ip.proto);
         break;
     default:
-        sok_text_add(t, "net ");
+        sok_text_add(t, h->code == SOK_ICMP_FRAG_NEEDED ? "" : "net ");
         sok_text_add_ip4(t, q->ip.dst);
         break;
     }
