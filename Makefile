@@ -9,7 +9,7 @@ FUZZ_SECONDS = 60
 
 build: setup-build
 	@test -f build/gcc/build.ninja || CC="$(CC)" meson setup build/gcc
-	@ninja -C build/gcc
+	@ninja -C build/gcc src/cli/sockeye
 	@ln -sf build/gcc/src/cli/sockeye sockeye
 
 demo: build
@@ -25,12 +25,14 @@ soak: setup-check
 	@tools/check soak $(SOAK_SECONDS)
 
 bench: setup-check build
+	@ninja -C build/gcc
 	@bench/run
 
 fuzz: setup-check
 	@tools/fuzz $(FUZZ_SECONDS)
 
 layers: build
+	@ninja -C build/gcc
 	@tools/layers build/gcc
 
 fmt: setup-check
