@@ -94,6 +94,7 @@ static char *entry_text(const struct drill *d, const struct drill_entry *e)
     // The one connection there is needs no name; with more of them the first has none in a script either.
     if (d->tags < 2 && strcmp(l.tag, "1") == 0)
         l.tag[0] = 0;
+    l.plain &= ~SOK_HAS(TEXT); // what is played is played again from this text
     sok_line_text(&l, d->utf8, false, &t);
     unsigned width = 0;
     for (unsigned i = 0; i < d->conn_count && d->tags > 1; i++) {

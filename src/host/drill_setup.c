@@ -91,7 +91,7 @@ static int set_before(struct drill *d, const struct drill_step *s, char **w, uns
         if (n != 3)
             return drill_fail(d, s, "set is: set NAME VALUE");
         wrong = sok_stack_config_set(&d->config, w[1], w[2]);
-        return wrong ? drill_fail(d, s, "%s", wrong) : 0;
+        return wrong ? drill_fail(d, s, "%s: %s", w[1], wrong) : 0;
     case STEP_SEED:
         if (n != 2 || !parse_number(w[1], UINT64_MAX, &seed))
             return drill_fail(d, s, "seed is: seed N");

@@ -280,7 +280,7 @@ static void line_of_change(struct sok_notation *n, const struct sok_event *e, st
         break;
     case SOK_EVENT_HELD:
         l->kind = SOK_LINE_HELD;
-        l->has = SOK_HAS(BYTES);
+        l->has = e->held.bytes ? SOK_HAS(BYTES) : 0; // a SYN has none
         l->bytes = e->held.bytes;
         snprintf(l->reason, sizeof l->reason, "%s", sok_hold_text(e->held.by));
         break;

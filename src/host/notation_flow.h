@@ -9,6 +9,7 @@
 // One direction: what its sender said so far.
 struct sok_flow_side {
     bool has_base, has_next, has_win, has_ts;
+    bool amid;        // its last data was no end of a message: no PSH, and nothing came back since
     uint32_t base;    // initial sequence number
     uint32_t next;    // relative: the number after everything sent
     uint32_t win;     // bytes, last said

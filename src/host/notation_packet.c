@@ -387,6 +387,13 @@ static void line_of_tcp(
     if (f)
         tcp_remember(l, &f->side[from]);
     line_add_text(l, bytes_skip(b, head), l->len);
+    if (!f || l->len == 0)
+        return;
+    // The first words of a message tell something, those in the midst of it do not.
+    if (f->side[from].amid)
+        l->plain |= SOK_HAS(TEXT);
+    f->side[from].amid = !(l->flags & SOK_TCP_PSH);
+    f->side[!from].amid = false;
 }
 
 static void line_of_ip(
