@@ -2,8 +2,10 @@
 //
 //   drill_parse.c   text to steps
 //   drill_setup.c   settings; the stack that is drilled
-//   drill_peer.c    what the scripted peer knows of each connection; `in` lines to frames
-//   drill_call.c    `call` lines, and looking at a connection from above
+//   drill_peer.c    what the scripted peer knows of each connection
+//   drill_build.c   `in` lines to frames
+//   drill_call.c    `call` lines
+//   drill_look.c    looking at a connection from above
 //   drill_run.c     time, the log of what happened, comparing
 #ifndef SOK_HOST_DRILL_INTERNAL_H
 #define SOK_HOST_DRILL_INTERNAL_H
@@ -139,23 +141,30 @@ struct drill {
 __attribute__((format(printf, 3, 4))) int drill_fail(
     struct drill *d, const struct drill_step *step, const char *format, ...);
 
+// drill_build.c
+int drill_build(struct drill *d, const struct drill_step *step, struct drill_conn *c); // into frame
+
 // drill_peer.c
+#define DRILL_PEER_PORT 40001 // the peer's first
 struct drill_conn *drill_conn_of_tag(struct drill *d, const char *tag, bool make); // "" is "1"
 struct drill_conn *drill_conn_of_id(struct drill *d, uint32_t id);                 // NULL: none
 // The connection an `in` line is about; made if there is none yet. NULL: failed.
 struct drill_conn *drill_conn_of_in(struct drill *d, const struct drill_step *step);
-int drill_build(struct drill *d, const struct drill_step *step, struct drill_conn *c); // into frame
-// After the stack took the built frame: `got` is its event's line, or NULL.
+// The stack took the built frame: now the peer has sent it. Call it while the frame is in d->frame.
 void drill_peer_sent(
     struct drill *d, struct drill_conn *c, const struct sok_line *want, bool dropped);
 // A frame came out (in d->frame): the peer looks at it. conn: of its event. False: wrong payload.
 bool drill_peer_sees(struct drill *d, uint32_t conn);
+uint32_t drill_line_seq(const struct sok_line *l, const struct drill_conn *c);
+uint32_t drill_line_len(const struct sok_line *l); // of the payload
 int drill_bytes_put(struct drill_bytes *b, uint64_t off, const uint8_t *p, size_t len, bool over);
 uint8_t drill_pattern(uint64_t off);
 void drill_conns_free(struct drill *d);
 
 // drill_call.c
 int drill_call(struct drill *d, const struct drill_step *step);
+
+// drill_look.c
 int drill_info(struct drill *d, const struct drill_step *step);
 int drill_count(struct drill *d, const struct drill_step *step);
 int drill_ready(struct drill *d, const struct drill_step *step);
