@@ -61,31 +61,16 @@ static bool same_endpoint(const struct sok_endpoint *a, const struct sok_endpoin
     return a->port == b->port && sok_addr_eq(a->addr, b->addr);
 }
 
-// How well a socket fits a datagram; 0: not at all. A connected one before a bound one before any.
-static unsigned fits(
-    const struct sok_udp *u, const struct sok_addr *dst, const struct sok_endpoint *from)
-{
-    bool any = sok_addr_is_any(u->local.addr);
-    if (!any && !sok_addr_eq(u->local.addr, *dst))
-        return 0;
-    if (u->connected && !same_endpoint(&u->remote, from))
-        return 0;
-    return 1u + (any ? 0 : 1) + (u->connected ? 2 : 0);
-}
-
+// At most one socket takes a datagram, since an address and port is given out once (is_taken).
 static struct sok_udp *find(const struct sok_stack *s, const struct sok_addr *dst, uint16_t port,
     const struct sok_endpoint *from)
 {
-    struct sok_udp *best = NULL;
-    unsigned best_fit = 0;
     for (struct sok_udp *u = first_at(s, port); u; u = next_at(u)) {
-        unsigned fit = fits(u, dst, from);
-        if (fit > best_fit) {
-            best = u;
-            best_fit = fit;
-        }
+        bool here = sok_addr_is_any(u->local.addr) || sok_addr_eq(u->local.addr, *dst);
+        if (here && (!u->connected || same_endpoint(&u->remote, from)))
+            return u;
     }
-    return best;
+    return NULL;
 }
 
 // ---- in ----
