@@ -125,7 +125,7 @@ static void help_rows(const struct sok_cli_option *o)
             snprintf(left, sizeof(left), "-%c%s%s", o->key, space, arg);
         else
             snprintf(left, sizeof(left), "    --%s%s%s", o->name, space, arg);
-        printf("  %-26s %s\n", left, o->help);
+        printf("  %-31s %s\n", left, o->help);
     }
 }
 

@@ -33,7 +33,7 @@ const struct sok_cli_option sok_cli_host_options[] = {
     {KEY_NO_OFFLOAD, "no-offload", NULL, "no super-frames, own checksums"},
     {KEY_IMPAIR, "impair", "WHAT", "loss=1%,delay=20ms,drop-out=3,...: a bad wire"},
     {KEY_RECORD, "record", "FILE", "all packets, with reasons, as pcapng for Wireshark"},
-    {KEY_EVENTS, "events", "[=text|json]", "every call, packet and state, on stderr"},
+    {KEY_EVENTS, "events", "[=text|brief|full|json]", "every call, packet and state, on stderr"},
     {KEY_SET, "set", "NAME=VALUE", "a constant of TCP/IP; `--set help` lists them"},
     {KEY_SEED, "seed", "NUMBER", "makes everything random come out the same again"},
     {0, NULL, NULL, NULL},
@@ -70,13 +70,19 @@ static int help_settings(void)
 
 static int take_events(const struct sok_cli_command *cmd, struct sok_cli_host *h, const char *arg)
 {
-    if (!arg || strcmp(arg, "text") == 0)
-        h->events = SOK_CLI_EVENTS_TEXT;
-    else if (strcmp(arg, "json") == 0)
-        h->events = SOK_CLI_EVENTS_JSON;
-    else
-        return -sok_cli_usage(cmd, "--events=%s: there are text and json", arg) - 1;
-    return 0;
+    static const char *const words[] = {
+        [SOK_CLI_EVENTS_TEXT] = "text",
+        [SOK_CLI_EVENTS_BRIEF] = "brief",
+        [SOK_CLI_EVENTS_FULL] = "full",
+        [SOK_CLI_EVENTS_JSON] = "json",
+    };
+    for (unsigned i = SOK_CLI_EVENTS_TEXT; i <= SOK_CLI_EVENTS_JSON; i++) {
+        if (strcmp(arg ? arg : "text", words[i]) == 0) {
+            h->events = i;
+            return 0;
+        }
+    }
+    return -sok_cli_usage(cmd, "--events=%s: there are text, brief, full and json", arg) - 1;
 }
 
 // The options that belong to a link.
@@ -165,11 +171,13 @@ static int add_views(const struct sok_cli_host *h, struct sok_host *host)
         sok_host_view_add(host, view);
     }
     struct sok_view *view = NULL;
-    if (h->events == SOK_CLI_EVENTS_TEXT) {
+    if (h->events != SOK_CLI_EVENTS_NONE && h->events != SOK_CLI_EVENTS_JSON) {
         struct sok_timeline_options o = {
             .file = stderr,
             .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
             .utf8 = sok_timeline_locale_utf8(),
+            .brief = h->events == SOK_CLI_EVENTS_BRIEF,
+            .full = h->events == SOK_CLI_EVENTS_FULL,
         };
         view = sok_timeline_open(&o);
     } else if (h->events == SOK_CLI_EVENTS_JSON) {

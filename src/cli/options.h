@@ -17,7 +17,13 @@ struct sok_cli_link {
     bool no_offload;
 };
 
-enum sok_cli_events { SOK_CLI_EVENTS_NONE, SOK_CLI_EVENTS_TEXT, SOK_CLI_EVENTS_JSON };
+enum sok_cli_events {
+    SOK_CLI_EVENTS_NONE,
+    SOK_CLI_EVENTS_TEXT,
+    SOK_CLI_EVENTS_BRIEF,
+    SOK_CLI_EVENTS_FULL,
+    SOK_CLI_EVENTS_JSON,
+};
 
 // Zero it first. --addr, --gateway, --mac, --mtu, --impair and --no-offload belong to the --link before
 // them (before any: to the first).

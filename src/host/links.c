@@ -159,7 +159,10 @@ int sok_host_link_pair(struct sok_host *a, const struct sok_host_link *given_a, 
     if (r < 0)
         return r;
     uint32_t caps = la.no_offload || lb.no_offload ? 0 : SOK_LINK_CSUM | SOK_LINK_TSO;
-    r = sok_link_mem_pair(&a->mem, la.mtu ? la.mtu : 1500, caps, 256, &ea, &eb);
+    const struct sok_mem *mem = sok_loop_memory_new(a->loop);
+    if (!mem)
+        return sok_host_fail(err, SOK_ENOMEM, "no memory for a wire");
+    r = sok_link_mem_pair(mem, la.mtu ? la.mtu : 1500, caps, 256, &ea, &eb);
     if (r < 0)
         return sok_host_fail(err, r, "no wire: %s", sok_strerror(r));
     if (la.mac)

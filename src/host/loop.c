@@ -35,8 +35,25 @@ void sok_loop_leave(struct sok_loop *loop, struct sok_host *host)
     if (loop->host_count > 0)
         return;
     assert(!loop->fds);
+    while (loop->memories) {
+        struct sok_loop_memory *m = loop->memories;
+        loop->memories = m->next;
+        sok_store_free(&m->store);
+        free(m);
+    }
     close(loop->epfd);
     free(loop);
+}
+
+const struct sok_mem *sok_loop_memory_new(struct sok_loop *loop)
+{
+    struct sok_loop_memory *m = calloc(1, sizeof(*m));
+    if (!m)
+        return NULL;
+    m->mem = sok_mem_store(&m->store);
+    m->next = loop->memories;
+    loop->memories = m;
+    return &m->mem;
 }
 
 static int epoll_set(struct sok_loop *loop, int op, struct sok_loop_fd *lf)
@@ -127,6 +144,10 @@ int sok_loop_join(struct sok_loop *into, struct sok_loop *from)
         from->hosts[i]->loop = into;
         into->hosts[into->host_count++] = from->hosts[i];
     }
+    struct sok_loop_memory **last = &into->memories;
+    while (*last)
+        last = &(*last)->next;
+    *last = from->memories;
     if (into->virtual_now < from->virtual_now)
         into->virtual_now = from->virtual_now;
     close(from->epfd);
@@ -184,12 +205,23 @@ static unsigned tell_always(struct sok_loop *loop)
     return tell(loop, ev, count);
 }
 
+static int wait_events(struct sok_loop *loop, struct epoll_event *ev, int64_t timeout_ns)
+{
+    if (timeout_ns <= 0)
+        return epoll_wait(loop->epfd, ev, SOK_LOOP_BATCH, timeout_ns < 0 ? -1 : 0);
+    struct timespec ts = {.tv_sec = timeout_ns / SOK_S, .tv_nsec = timeout_ns % SOK_S};
+    int n = epoll_pwait2(loop->epfd, ev, SOK_LOOP_BATCH, &ts, NULL);
+    if (n >= 0 || errno != ENOSYS)
+        return n;
+    int64_t ms = (timeout_ns + SOK_MS - 1) / SOK_MS; // a kernel before 5.11
+    return epoll_wait(loop->epfd, ev, SOK_LOOP_BATCH, ms < INT32_MAX ? (int)ms : INT32_MAX);
+}
+
 // Waits for descriptors (0: only looks) and tells who listens.
 static int look(struct sok_loop *loop, int64_t timeout_ns, unsigned *told)
 {
     struct epoll_event ev[SOK_LOOP_BATCH];
-    struct timespec ts = {.tv_sec = timeout_ns / SOK_S, .tv_nsec = timeout_ns % SOK_S};
-    int n = epoll_pwait2(loop->epfd, ev, SOK_LOOP_BATCH, timeout_ns < 0 ? NULL : &ts, NULL);
+    int n = wait_events(loop, ev, timeout_ns);
     if (n < 0)
         return errno == EINTR ? 0 : sok_from_errno(errno);
     *told += tell(loop, ev, n);

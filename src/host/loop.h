@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "host/mem.h"
 
 struct sok_host;
 
@@ -22,6 +23,13 @@ struct sok_loop_fd {
 #define SOK_LOOP_HOSTS_MAX 64
 #define SOK_LOOP_BATCH     64 // descriptors heard of in one turn
 
+// Memory of a wire between two hosts: it outlives both.
+struct sok_loop_memory {
+    struct sok_store store;
+    struct sok_mem mem;
+    struct sok_loop_memory *next;
+};
+
 struct sok_loop {
     int epfd;
     bool virtual_time;
@@ -32,6 +40,7 @@ struct sok_loop {
     bool again; // the last turn moved something between hosts
     unsigned host_count;
     struct sok_host *hosts[SOK_LOOP_HOSTS_MAX];
+    struct sok_loop_memory *memories;
     struct sok_loop_fd *fds;
     unsigned listening;          // descriptors with a ready(): look at them in every turn
     unsigned always_count;       // of these, always ready with something wanted
@@ -43,6 +52,8 @@ int sok_loop_new(bool virtual_time, int64_t start_ns, int64_t spin_ns, struct so
 void sok_loop_leave(struct sok_loop *loop, struct sok_host *host); // the last one frees it
 // Everything of `from` moves into `into`; from is gone. SOK_EINVAL: their times are of different kinds.
 int sok_loop_join(struct sok_loop *into, struct sok_loop *from);
+
+const struct sok_mem *sok_loop_memory_new(struct sok_loop *loop); // NULL: no memory
 
 int sok_loop_add(struct sok_loop *loop, struct sok_loop_fd *lf, int fd, uint32_t events);
 int sok_loop_change(struct sok_loop *loop, struct sok_loop_fd *lf, uint32_t events);
