@@ -33,7 +33,7 @@ const struct sok_cli_option sok_cli_host_options[] = {
     {KEY_NO_OFFLOAD, "no-offload", NULL, "no super-frames, own checksums"},
     {KEY_IMPAIR, "impair", "WHAT", "loss=1%,delay=20ms,drop-out=3,...: a bad wire"},
     {KEY_RECORD, "record", "FILE", "all packets, with reasons, as pcapng for Wireshark"},
-    {KEY_EVENTS, "events", "[=text|brief|full|json]", "every call, packet and state, on stderr"},
+    {KEY_EVENTS, "events", "[=brief|full|json]", "every call, packet and state, on stderr"},
     {KEY_SET, "set", "NAME=VALUE", "a constant of TCP/IP; `--set help` lists them"},
     {KEY_SEED, "seed", "NUMBER", "makes everything random come out the same again"},
     {0, NULL, NULL, NULL},
