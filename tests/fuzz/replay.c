@@ -100,7 +100,7 @@ static int write_samples(const char *directory)
     for (unsigned i = 0; fuzz_sample && i < SAMPLES; i++) {
         uint8_t input[INPUT_MAX];
         char path[1024];
-        size_t len = fuzz_sample(i, input, sizeof(input));
+        size_t len = fuzz_sample(rnd(), input, sizeof(input));
         snprintf(path, sizeof(path), "%s/%02u", directory, i);
         FILE *f = fopen(path, "wb");
         if (!f || fwrite(input, 1, len, f) < len || fclose(f) != 0) {
