@@ -14,7 +14,7 @@
 
 #define OPTIONS_MAX 64
 
-static void say(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args)
 {
     fflush(stdout);
     fputs("sockeye: ", stderr);
