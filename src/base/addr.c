@@ -1,3 +1,4 @@
+// IP addresses: what kind they are, and their text form (RFC 4291 section 2.2, RFC 5952).
 #include "base/addr.h"
 
 #include <string.h>

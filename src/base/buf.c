@@ -1,3 +1,4 @@
+// Counted buffers.
 #include "base/buf.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+// The texts and names of errors, from the one list.
 #include "base/err.h"
 
 const char *sok_strerror(int err)

@@ -1,3 +1,4 @@
+// The ring of events, and the texts of everything in them.
 #include "base/event.h"
 
 #include <string.h>

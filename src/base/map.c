@@ -1,3 +1,4 @@
+// Chained hashing; the table doubles when chains get longer than two on average.
 #include "base/map.h"
 
 #include <assert.h>

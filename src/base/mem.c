@@ -1,3 +1,4 @@
+// The memory hook, and the hook that counts and refuses.
 #include "base/mem.h"
 
 #include <stdbool.h>

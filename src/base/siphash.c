@@ -1,3 +1,4 @@
+// SipHash-2-4, as in section 2 of the paper.
 #include "base/siphash.h"
 
 struct state {

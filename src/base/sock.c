@@ -1,3 +1,4 @@
+// The queue of socks whose readiness changed.
 #include "base/sock.h"
 
 static void append(struct sok_sock_queue *q, struct sok_sock *s)

@@ -1,3 +1,4 @@
+// A 4-ary heap that keeps each timer told of its place.
 #include "base/timers.h"
 
 #include <assert.h>

@@ -149,9 +149,7 @@ static uint32_t deliver(struct sok_stack *s, struct sok_icmp_news *n, int64_t no
     n->remote = (struct sok_endpoint){.addr = sok_addr_v4(q->ip.dst), .port = q->dport};
     switch (q->ip.proto) {
     case SOK_IPPROTO_TCP:
-        // A smaller MTU is no failure.
-        if (n->err != SOK_EMSGSIZE)
-            sok_tcp_icmp(s->tcp, &n->local, &n->remote, q->seq, n->err, n->hard, &conn, now);
+        sok_tcp_icmp(s->tcp, &n->local, &n->remote, q->seq, n->err, n->hard, &conn, now);
         return conn;
     case SOK_IPPROTO_UDP:
         return sok_udp_news(s, n);
@@ -173,6 +171,8 @@ static enum sok_drop error_input(
         !sok_icmp_quote_get(in->data + SOK_ICMP_HDR_LEN, in->len - SOK_ICMP_HDR_LEN, &quote) ||
         sok_dst_kind(s, quote.ip.src) != SOK_DST_OURS)
         return SOK_DROP_ICMP_QUOTE;
+    if (err == SOK_EMSGSIZE && quote.ip.proto == SOK_IPPROTO_TCP) // no failure
+        return SOK_DROP_ICMP_TYPE;
     struct sok_icmp_news n = {
         .from = in->src,
         .err = err,

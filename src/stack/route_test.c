@@ -123,6 +123,12 @@ static void what_cannot_be(void **state)
     assert_int_equal(sok_stack_link_add(s, &tiny), SOK_EINVAL);
     assert_int_equal(
         sok_stack_neighbour_add(s, 0, sok_addr_v4(LAB_PEER), lab_peer_mac), SOK_ENODEV);
+    static const uint32_t nobody[] = {0, 0xffffffff, LAB_NET_BROADCAST, 0xe0000001, 0xcb007101};
+    for (unsigned i = 0; i < 5; i++) {
+        struct sok_endpoint to = {.addr = sok_addr_v4(nobody[i]), .port = 80};
+        struct sok_tcp_conn *c;
+        assert_int_equal(sok_stack_connect(s, NULL, &to, lab.now, &c), SOK_ENETUNREACH);
+    }
     assert_null(sok_stack_link(s, 2));
     assert_string_equal(sok_stack_link(s, 1)->name, "lab");
     int added = 0, err;

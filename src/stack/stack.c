@@ -179,6 +179,12 @@ struct sok_tcp *sok_stack_tcp(struct sok_stack *stack)
     return stack->tcp;
 }
 
+static bool is_group(const struct sok_stack *s, const struct sok_addr *a)
+{
+    enum sok_dst_kind kind = sok_dst_kind(s, sok_addr_to_v4(*a));
+    return kind == SOK_DST_BROADCAST || kind == SOK_DST_MULTICAST;
+}
+
 int sok_stack_connect(struct sok_stack *stack, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, int64_t now, struct sok_tcp_conn **out)
 {
@@ -188,6 +194,8 @@ int sok_stack_connect(struct sok_stack *stack, const struct sok_endpoint *local,
     if (local)
         from = *local;
     int err = sok_stack_route(stack, &from.addr, remote, &path);
+    if (err == 0 && is_group(stack, &remote->addr)) // MUST-46
+        err = SOK_ENETUNREACH;
     if (err == 0)
         return sok_tcp_connect(stack->tcp, &from, remote, &path, now, out);
     struct sok_event *e = sok_stack_call(stack, 0, SOK_CALL_CONNECT, -1, err, now);
