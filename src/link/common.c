@@ -1,8 +1,11 @@
 #include "link/internal.h"
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
+#include <time.h>
 #include "wire/split.h"
 
 struct sok_link *sok_link_new(
@@ -42,6 +45,17 @@ void sok_link_mac(uint8_t out[6], const uint8_t given[6])
         out[5] =
             (uint8_t)((uintptr_t)out >> 4); // before the kernel has entropy: better than nothing
     out[0] = (uint8_t)((out[0] & 0xfc) | 0x02);
+}
+
+void sok_link_wait_running(int s, const char *name)
+{
+    struct ifreq ifr = {0};
+    snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+    for (unsigned i = 0; i < 500; i++) {
+        if (ioctl(s, SIOCGIFFLAGS, &ifr) < 0 || (ifr.ifr_flags & IFF_RUNNING))
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    }
 }
 
 int sok_link_gather(

@@ -15,6 +15,10 @@ int sok_link_fail(char *err, int code, const char *format, ...)
 // A MAC address of one station, locally administered: the given one, or random when it is all zero.
 void sok_link_mac(uint8_t out[6], const uint8_t given[6]);
 
+// Waits (not for long) until the kernel has an interface's carrier noticed: until then it drops what it
+// would send there. s: any socket.
+void sok_link_wait_running(int s, const char *name);
+
 // Copies a gathered frame into one new buffer. 0 or SOK_ENOMEM.
 int sok_link_gather(
     const struct sok_mem *mem, const struct sok_frame_out *in, struct sok_frame *out);

@@ -154,6 +154,7 @@ static int look_at(
         return sok_link_fail(err, SOK_EIO, "%s: %s", name, strerror(errno));
     if (!(ifr.ifr_flags & IFF_UP))
         return sok_link_fail(err, SOK_ELINKDOWN, "%s is down (ip link set %s up)", name, name);
+    sok_link_wait_running(fd, name);
     if (ioctl(fd, SIOCGIFHWADDR, &ifr) < 0 || ifr.ifr_hwaddr.sa_family != 1 /* ARPHRD_ETHER */)
         return sok_link_fail(err, SOK_EINVAL, "%s is not an Ethernet interface", name);
     if (ioctl(fd, SIOCGIFMTU, &ifr) < 0)

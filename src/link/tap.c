@@ -286,6 +286,8 @@ static int tap_configure(struct tap_link *tap, const struct sok_tap_options *o, 
     if (r == 0)
         r = tap_up(s, got, err);
     if (r == 0)
+        sok_link_wait_running(s, got);
+    if (r == 0)
         tap_wait(s, got);
     snprintf(info->name, sizeof(info->name), "%s", got);
     info->caps = (o->offload ? SOK_LINK_CSUM | SOK_LINK_TSO : 0) | (existed ? 0 : SOK_LINK_POINT);
