@@ -146,10 +146,13 @@ class Net:
 
     def counters(self):
         """The server kernel's counters of TCP, as nstat shows them."""
-        with self.inside(self.server):
-            rows = pathlib.Path("/proc/thread-self/net/snmp").read_text().splitlines()
-        names, values = [row.split()[1:] for row in rows if row.startswith("Tcp:")]
-        return dict(zip(names, map(int, values)))
+        result = {}
+        for name in ("snmp", "netstat"):
+            with self.inside(self.server):
+                rows = pathlib.Path(f"/proc/thread-self/net/{name}").read_text().splitlines()
+            names, values = [row.split()[1:] for row in rows if row.startswith(("Tcp:", "TcpExt:"))]
+            result.update(zip(names, map(int, values)))
+        return result
 
     # ---- processes ----
 

@@ -5,11 +5,10 @@ import re
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import time
 
-from net import NOBODY_IP, SERVER_IP, SOCKEYE_IP, Net, check, read_all, wait_for_line
+from net import NOBODY_IP, SERVER_IP, SOCKEYE_IP, Failed, Net, check, read_all, wait_for_line
 
 ONE_LINE = re.compile(rb"^sockeye: .+$")
 
@@ -114,9 +113,10 @@ def many_clients(sockeye):
 def zero(sockeye):
     """nc -z tells whether something listens."""
     with Net(sockeye) as net:
-        net.listen(7000)
+        listener = net.listen(7000)
         check(net.sockeye_run("nc", "-z", SERVER_IP, "7000").code == 0, "an open port is said to be closed")
         check(net.sockeye_run("nc", "-z", SERVER_IP, "7001").code == 1, "a closed port is said to be open")
+        listener.close()
 
 
 def ping_kernel(sockeye):
@@ -185,7 +185,7 @@ def udp_server(sockeye):
         peer.connect((SOCKEYE_IP, 5353))
         peer.settimeout(0.5)
         for _ in range(20):  # it may still be starting
-            with contextlib.suppress(ConnectionRefusedError, TimeoutError):
+            with contextlib.suppress(ConnectionRefusedError, TimeoutError, Failed):
                 peer.send(b"hello\n")
                 wait_for_line(server.stdout, b"hello\n", 0.5)
                 break
