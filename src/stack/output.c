@@ -147,15 +147,17 @@ static void segment_frame(struct sok_stack *s, struct sok_stack_link *l,
     const struct sok_tcp_segment *seg, const uint8_t mac[6], struct sok_frame_out *out)
 {
     uint32_t head_len = put_headers(s, l, seg, mac);
-    *out =
-        (struct sok_frame_out){.iov_count = 1 + seg->data_count, .len = head_len + seg->data_len};
+    out->iov_count = 1 + seg->data_count; // the array is large: only what counts is written
+    out->len = head_len + seg->data_len;
     out->iov[0] = (struct sok_iov){l->head, head_len};
     for (unsigned i = 0; i < seg->data_count; i++)
         out->iov[1 + i] = seg->data[i];
-    out->meta.csum_partial = true;
-    out->meta.csum_start = SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN;
-    out->meta.csum_offset = SOK_TCP_CSUM_OFFSET;
-    out->meta.hdr_len = (uint16_t)head_len;
+    out->meta = (struct sok_frame_meta){
+        .csum_partial = true,
+        .csum_start = SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN,
+        .csum_offset = SOK_TCP_CSUM_OFFSET,
+        .hdr_len = (uint16_t)head_len,
+    };
     if (seg->gso_size && seg->data_len > seg->gso_size) {
         out->meta.gso = SOK_GSO_TCP4;
         out->meta.gso_size = seg->gso_size;
@@ -193,14 +195,17 @@ static bool segment_out(struct sok_stack *s, uint8_t link, int64_t now, struct s
     struct sok_stack_link *l = s->links[link];
     uint8_t mac[6];
     while (next_segment(s, link, now, &l->segment, mac)) {
-        segment_frame(s, l, &l->segment, mac, &l->super);
-        bool super = l->super.meta.gso != SOK_GSO_NONE;
+        segment_frame(s, l, &l->segment, mac, out);
+        bool super = out->meta.gso != SOK_GSO_NONE;
         uint32_t need = super ? SOK_LINK_TSO : SOK_LINK_CSUM | SOK_LINK_TSO;
         if (l->info.caps & need) {
-            *out = l->super;
             tell_segment(s, &l->segment, out);
             return true;
         }
+        l->super.iov_count = out->iov_count;
+        l->super.len = out->len;
+        l->super.meta = out->meta;
+        memcpy(l->super.iov, out->iov, out->iov_count * sizeof(out->iov[0]));
         if (super && !keep_payload(s, l)) {
             sok_stack_drop(s, SOK_DROP_NO_MEMORY); // as if lost on the wire
             continue;
