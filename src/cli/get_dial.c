@@ -134,6 +134,9 @@ void sok_get_dial_set_up(struct sok_get *g, CURL *easy)
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_sockopt);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, g);
+    // libcurl 7.88 does not look at a socket that is connected already until its timer for a second
+    // address has run out: 200 ms, if it is not told otherwise.
+    curl_easy_setopt(easy, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, 0L);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 0L); // it would be the pair's, not the stream's
 }
 
