@@ -78,25 +78,40 @@ static const char *plain(const struct demo *d)
     return d->colour ? "\033[0m" : "";
 }
 
-static int set_up(struct demo *d, char *err)
+static const struct sok_host_link us = {
+    .size = sizeof(us),
+    .addrs = (const char *const[]){SOK_DEMO_US SOK_DEMO_PREFIX, NULL},
+    .impair = IMPAIR,
+};
+
+// The kernel at the other end. 0, or why not.
+static int meet_kernel(struct demo *d, char *why)
 {
-    struct sok_host_link us = {
-        .size = sizeof(us),
-        .addrs = (const char *const[]){SOK_DEMO_US SOK_DEMO_PREFIX, NULL},
-        .impair = IMPAIR,
-    };
+    if (sok_demo_net(d->link, why) < 0)
+        return -1;
+    struct sok_host_link link = us;
+    link.spec = d->link;
+    if (sok_host_new(NULL, &d->us, why) < 0 || sok_host_link_add(d->us, &link, why) < 0 ||
+        sok_demo_net_address(why) < 0)
+        return -1;
+    d->child = sok_demo_kernel_server();
+    if (d->child < 0)
+        snprintf(why, SOK_HOST_ERR_MAX, "no server process can be started");
+    return d->child < 0 ? -1 : 0;
+}
+
+// A second Sockeye at the other end.
+static int meet_sockeye(struct demo *d, char *err)
+{
     struct sok_host_link them = {
         .size = sizeof(them),
         .addrs = (const char *const[]){SOK_DEMO_THEM SOK_DEMO_PREFIX, NULL},
     };
+    sok_host_free(d->us);
+    d->us = NULL;
     int r = sok_host_new(NULL, &d->us, err);
-    if (r < 0)
-        return r;
-    if (d->link[0] != '\0') {
-        us.spec = d->link;
-        return sok_host_link_add(d->us, &us, err);
-    }
-    r = sok_host_new(NULL, &d->them, err);
+    if (r == 0)
+        r = sok_host_new(NULL, &d->them, err);
     if (r == 0)
         r = sok_host_link_pair(d->us, &us, d->them, &them, err);
     return r < 0 ? r : sok_demo_sockeye_server(d->them);
@@ -171,11 +186,7 @@ static void explain(const struct demo *d, const struct witness *w)
 
 static int play(struct demo *d, const char *why)
 {
-    char err[SOK_HOST_ERR_MAX] = "";
     struct witness witness = {.view = {.ops = &witness_ops}};
-    int r = set_up(d, err);
-    if (r < 0)
-        return sok_cli_fail(1, "%s", err[0] ? err : sok_strerror(r));
     introduce(d, why);
     struct sok_timeline_options o = {
         .file = stdout,
@@ -186,7 +197,7 @@ static int play(struct demo *d, const char *why)
     if (timeline)
         sok_host_view_add(d->us, timeline);
     sok_host_view_add(d->us, &witness.view);
-    r = fetch(d);
+    int r = fetch(d);
     sok_host_views_close(d->us);
     size_t whole;
     sok_demo_page(&whole);
@@ -213,21 +224,22 @@ static const struct sok_cli_option options[] = {
 static int run(const struct sok_cli_command *self, int argc, char **argv)
 {
     struct demo d = {.child = -1, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
-    char why[SOK_HOST_ERR_MAX] = "As asked, no private network";
+    char why[SOK_HOST_ERR_MAX] = "As asked, no private network is made";
     bool memory = false;
     int at = sok_cli_parse(self, argc, argv, take_option, &memory, NULL);
     if (at < 0)
         return sok_cli_exit_code(at);
     if (at < argc)
         return sok_cli_usage(self, "demo takes no arguments: %s", argv[at]);
-    if (!memory && sok_demo_net(d.link, why) == 0) {
-        d.child = sok_demo_kernel_server();
-        if (d.child < 0)
-            snprintf(why, sizeof(why), "No server process can be started");
+    int code = 0;
+    if (memory || meet_kernel(&d, why) < 0) {
+        char err[SOK_HOST_ERR_MAX] = "";
+        int r = meet_sockeye(&d, err);
+        if (r < 0)
+            code = sok_cli_fail(1, "%s", err[0] ? err : sok_strerror(r));
     }
-    if (d.child < 0)
-        d.link[0] = '\0';
-    int code = play(&d, why);
+    if (code == 0)
+        code = play(&d, why);
     sok_host_free(d.us);
     sok_host_free(d.them);
     sok_demo_kernel_server_end(d.child);

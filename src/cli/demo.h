@@ -11,9 +11,11 @@
 #define SOK_DEMO_PREFIX "/24"
 #define SOK_DEMO_PORT   80
 
-// Moves the process into a network namespace of its own, with a device in it whose other end has the
-// kernel's address SOK_DEMO_THEM. 0 and the words for --link; else one line in why (SOK_HOST_ERR_MAX).
+// Moves the process into a network namespace of its own, where a link can be. 0 and the words for --link;
+// else one line in why (SOK_HOST_ERR_MAX).
 int sok_demo_net(char link[32], char *why);
+// When the link is there: gives the kernel's end of it the address SOK_DEMO_THEM.
+int sok_demo_net_address(char *why);
 
 // The page, with its HTTP header; *len bytes.
 const char *sok_demo_page(size_t *len);

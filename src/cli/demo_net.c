@@ -4,13 +4,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -87,13 +88,13 @@ static int configure(const char *name, const char *address, char *why)
     return r;
 }
 
-// A TAP that stays when its maker closes it, so that it can be configured before it is used.
-static int make_tap(char *why)
+// Whether a TAP may be made here; the link will make it.
+static int try_tap(char *why)
 {
     struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
     memcpy(ifr.ifr_name, NEAR, sizeof(NEAR));
     int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-    int r = fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0 || ioctl(fd, TUNSETPERSIST, 1) < 0 ? -1 : 0;
+    int r = fd < 0 ? -1 : ioctl(fd, TUNSETIFF, &ifr);
     if (r < 0)
         say(why, "/dev/net/tun");
     if (fd >= 0)
@@ -168,6 +169,45 @@ static int make_veth(char *why)
     return ask(&q) == 0 ? 0 : say(why, "no veth pair");
 }
 
+// An interface's operational state (RFC 2863), IF_OPER_UP when it works; -1: there is no such interface.
+static int state_of(const char *name)
+{
+    struct request q = {
+        .head = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
+            .nlmsg_type = RTM_GETLINK,
+            .nlmsg_flags = NLM_F_REQUEST},
+    };
+    union {
+        struct nlmsghdr head;
+        uint8_t bytes[8192];
+    } answer;
+    put(&q, IFLA_IFNAME, name, strlen(name) + 1);
+    int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    ssize_t n =
+        s >= 0 && send(s, &q, q.head.nlmsg_len, 0) >= 0 ? recv(s, &answer, sizeof(answer), 0) : -1;
+    close(s);
+    if (n < 0 || !NLMSG_OK(&answer.head, (size_t)n) || answer.head.nlmsg_type != RTM_NEWLINK)
+        return -1;
+    struct rtattr *a = IFLA_RTA(NLMSG_DATA(&answer.head));
+    int left = (int)IFLA_PAYLOAD(&answer.head);
+    for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
+        if (a->rta_type == IFLA_OPERSTATE)
+            return *(const uint8_t *)RTA_DATA(a);
+    return IF_OPER_UNKNOWN;
+}
+
+// The kernel notices a little later that somebody is at the other end, and drops what it would send there
+// before. (IFF_RUNNING says yes too early: it takes "unknown" for up.)
+static void wait_up(const char *name)
+{
+    for (unsigned i = 0; i < 2000; i++) {
+        int state = state_of(name);
+        if (state == IF_OPER_UP || state < 0)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
 int sok_demo_net(char link[32], char *why)
 {
     if (enter(why) < 0)
@@ -175,12 +215,23 @@ int sok_demo_net(char link[32], char *why)
     // The kernel's IPv6 would chatter into a demonstration of IPv4.
     write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
     write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-    if (make_tap(why) == 0) {
+    if (try_tap(why) == 0) {
         snprintf(link, 32, "tap:%s", NEAR);
-        return configure(NEAR, SOK_DEMO_THEM, why);
+        return 0;
     }
-    if (make_veth(why) < 0 || configure(NEAR, SOK_DEMO_THEM, why) < 0)
+    if (make_veth(why) < 0 || configure(FAR, NULL, why) < 0)
         return -1;
     snprintf(link, 32, "packet:%s", FAR);
-    return configure(FAR, NULL, why);
+    return 0;
+}
+
+int sok_demo_net_address(char *why)
+{
+    if (configure(NEAR, SOK_DEMO_THEM, why) < 0)
+        return -1;
+    if (state_of(FAR) >= 0) { // a TAP is up at once
+        wait_up(NEAR);
+        wait_up(FAR);
+    }
+    return 0;
 }
