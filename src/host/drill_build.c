@@ -13,6 +13,8 @@
 #include "wire/tcp_options.h"
 #include "wire/udp.h"
 
+#define PAYLOAD_MAX (65535u - 20 - SOK_TCP_HDR_LEN_MAX) // whatever the headers are
+
 static void put_eth(struct drill *d, uint16_t type, const uint8_t *src)
 {
     struct sok_eth_hdr h = {.type = type};
@@ -207,8 +209,6 @@ static int build_tcp(struct drill *d, const struct drill_step *step, struct dril
     if (window_field(d, step, c, &h.window))
         return -1;
     uint32_t head = SOK_TCP_HDR_LEN + (uint32_t)n;
-    if (SOK_IP4_HDR_LEN + head + len > 65535)
-        return drill_fail(d, step, "len %u does not fit into a packet", len);
     uint8_t *p = d->frame + SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN;
     sok_tcp_hdr_put(p, &h);
     memcpy(p + SOK_TCP_HDR_LEN, options, (size_t)n);
@@ -338,6 +338,9 @@ int drill_build(struct drill *d, const struct drill_step *step, struct drill_con
     const struct sok_line *l = step->line;
     if (l->text_more && !(l->has & SOK_HAS(LEN)))
         return drill_fail(d, step, "a text that goes on needs len");
+    if (drill_line_len(l) > PAYLOAD_MAX)
+        return drill_fail(d, step, "len %u does not fit into a packet (at most %u)",
+            drill_line_len(l), PAYLOAD_MAX);
     switch ((enum sok_head)l->head) {
     case SOK_HEAD_TCP:
         return build_tcp(d, step, c);

@@ -335,6 +335,8 @@ static bool call_other(
 
 int drill_call(struct drill *d, const struct drill_step *step)
 {
+    if (step->line->amount > (int64_t)DRILL_STREAM_MAX)
+        return drill_fail(d, step, "at most %u bytes at once", DRILL_STREAM_MAX);
     struct sok_line *came = malloc(sizeof *came);
     if (!came)
         return drill_fail(d, step, "no memory");
