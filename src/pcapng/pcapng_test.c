@@ -424,6 +424,31 @@ static void says_why(void **state)
     }
 }
 
+// One byte at a time, and interrupted before each.
+static int64_t slow_read(void *ctx, void *data, size_t len)
+{
+    static unsigned calls;
+    if (len == 0 || calls++ % 2)
+        return -EINTR;
+    struct sok_pcapng_source whole = sok_pcapng_source_bytes(ctx);
+    return whole.read(whole.ctx, data, 1);
+}
+
+static void slow_source(void **state)
+{
+    struct sok_pcapng_reader r;
+    struct sok_pcapng_record rec;
+    unsigned records = 0;
+    (void)state;
+    bytes = (struct sok_pcapng_bytes){by_hand, sizeof(by_hand)};
+    sok_pcapng_reader_init(&r, &mem, (struct sok_pcapng_source){slow_read, &bytes});
+    while (sok_pcapng_next(&r, &rec) > 0)
+        records++;
+    assert_null(r.why);
+    assert_int_equal(records, 5);
+    sok_pcapng_reader_free(&r);
+}
+
 static int64_t broken_read(void *ctx, void *data, size_t len)
 {
     (void)ctx, (void)data, (void)len;
@@ -456,6 +481,7 @@ int main(void)
         TEST(mutated),
         TEST(says_why),
         TEST(broken_source),
+        TEST(slow_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

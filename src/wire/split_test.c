@@ -238,6 +238,51 @@ static void completion(void **state)
     }
 }
 
+// IPv6, with an extension header that only csum_start tells of, and behind VLAN tags.
+static void version_6_and_vlan(void **state)
+{
+    struct rng r = {13};
+    static uint8_t f[SUPER_MAX];
+    (void)state;
+    for (unsigned run = 0; run < 300; run++) {
+        uint32_t l3 = 14 + 4 * (run % 3), l4 = l3 + 40 + 8 * (run / 3 % 2), hdr = l4 + 20;
+        uint32_t payload = rng_below(&r, 9000), at = 0;
+        s.len = hdr + payload;
+        rng_fill(&r, s.bytes, s.len);
+        for (uint32_t tag = 12; tag < l3 - 2; tag += 4)
+            sok_put16(s.bytes + tag, tag == 12 && l3 == 22 ? 0x88a8 : 0x8100);
+        sok_put16(s.bytes + l3 - 2, 0x86dd);
+        s.bytes[l3] = 0x60;
+        s.bytes[l4 + 12] = 5 << 4;
+        uint32_t seq = sok_get32(s.bytes + l4 + 4);
+        s.hdr_len = hdr;
+        s.out.meta = (struct sok_frame_meta){.gso = SOK_GSO_TCP6,
+            .csum_partial = true,
+            .gso_size = 1000,
+            .csum_start = (uint16_t)l4,
+            .csum_offset = 16};
+        lay_out(&s, &r, 1 + rng_below(&r, 10));
+        struct sok_split split;
+        struct sok_frame_out out;
+        sok_split_begin(&split, &s.out, 0);
+        while (sok_split_next(&split, &out)) {
+            uint32_t len = sok_frame_gather(&out, f, sizeof(f)), tcp_len = len - l4;
+            uint8_t pseudo[40] = {0};
+            memcpy(pseudo, f + l3 + 8, 32);
+            sok_put32(pseudo + 32, tcp_len);
+            pseudo[39] = 6;
+            assert_int_equal(naive_sum(naive_sum(0, pseudo, 40), f + l4, tcp_len), 0xffff);
+            assert_int_equal(sok_get16(f + l3 + 4), len - l3 - 40);
+            assert_int_equal(sok_get32(f + l4 + 4), seq + at);
+            assert_int_equal(len - hdr, payload - at < 1000 ? payload - at : 1000);
+            assert_memory_equal(f + hdr, s.bytes + hdr + at, len - hdr);
+            assert_memory_equal(f, s.bytes, l3 + 4);
+            at += len - hdr;
+        }
+        assert_int_equal(at, payload);
+    }
+}
+
 // A UDP checksum that comes out as 0 is sent as 0xffff.
 static void udp_zero(void **state)
 {
@@ -299,6 +344,7 @@ int main(void)
         cmocka_unit_test(edges),
         cmocka_unit_test(tso_takes_it_whole),
         cmocka_unit_test(completion),
+        cmocka_unit_test(version_6_and_vlan),
         cmocka_unit_test(udp_zero),
         cmocka_unit_test(lies),
     };
