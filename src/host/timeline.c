@@ -133,7 +133,7 @@ static bool fold(struct timeline *t, const struct sok_event *e, const struct sok
         return false;
     }
     if (e->kind != SOK_EVENT_IN && e->kind != SOK_EVENT_OUT)
-        return t->bulk > 0;
+        return t->bulk > BULK_SHOWN;
     if (t->bulk++ < BULK_SHOWN)
         return false;
     bool out = e->kind == SOK_EVENT_OUT;
