@@ -36,6 +36,17 @@ struct sok_tcp_conn *sok_tcp_find(
     return NULL;
 }
 
+// Segments come in runs for one connection: the last one found is looked at before the table.
+struct sok_tcp_conn *sok_tcp_find_again(
+    struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote)
+{
+    struct sok_tcp_conn *c = t->recent;
+    if (!c || !same(&c->remote, remote) || !same(&c->local, local)) {
+        t->recent = c = sok_tcp_find(t, local, remote);
+    }
+    return c;
+}
+
 // An exact address before a listener on every address.
 struct sok_tcp_listener *sok_tcp_find_listener(
     const struct sok_tcp *t, const struct sok_endpoint *local)
@@ -132,6 +143,7 @@ static void unmap(struct sok_tcp_conn *c)
     if (c->mapped) {
         sok_map_remove(&c->tcp->conns, &c->node);
         c->mapped = false;
+        c->tcp->recent = c->tcp->recent == c ? NULL : c->tcp->recent;
     }
 }
 

@@ -342,7 +342,7 @@ void sok_tcp_input(
     if (out->drop == SOK_DROP_NONE) {
         arrival.from.port = in.h.sport;
         arrival.to.port = in.h.dport;
-        struct sok_tcp_conn *c = sok_tcp_find(t, &arrival.to, &arrival.from);
+        struct sok_tcp_conn *c = sok_tcp_find_again(t, &arrival.to, &arrival.from);
         struct sok_tcp_listener *l = NULL;
         if (c && reopens(c, &in)) {
             sok_tcp_over(c, 0, now);

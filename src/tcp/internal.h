@@ -263,6 +263,7 @@ struct sok_tcp {
     struct sok_tcp_config config;
     struct sok_tcp_env env;
     struct sok_map conns, listeners; // conns: those that segments can be for
+    struct sok_tcp_conn *recent;     // the last one found in conns, or NULL
     struct sok_tcp_conn *all;        // and those, too, that are over but still in somebody's hands
     struct sok_timers timers;
     struct sok_tcp_lane lanes[SOK_TCP_LANES];
@@ -291,6 +292,8 @@ uint64_t sok_tcp_tuple_hash(
     const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
 struct sok_tcp_conn *sok_tcp_find(
     const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
+struct sok_tcp_conn *sok_tcp_find_again(
+    struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
 struct sok_tcp_listener *sok_tcp_find_listener(
     const struct sok_tcp *t, const struct sok_endpoint *local);
 int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
