@@ -33,20 +33,20 @@ static void arp_line(const struct sok_show *l)
         return;
     }
     if (h.op == SOK_ARP_REQUEST) {
-        sok_text_add(l->text, "ARP, Request who-has ");
+        sok_text_add_str(l->text, "ARP, Request who-has ");
         sok_text_add_ip4(l->text, h.pdst);
-        sok_text_add(l->text, " tell ");
+        sok_text_add_str(l->text, " tell ");
         sok_text_add_ip4(l->text, h.psrc);
     } else {
-        sok_text_add(l->text, "ARP, Reply ");
+        sok_text_add_str(l->text, "ARP, Reply ");
         sok_text_add_ip4(l->text, h.psrc);
-        sok_text_add(l->text, " is-at ");
+        sok_text_add_str(l->text, " is-at ");
         sok_text_add_mac(l->text, h.hwsrc);
     }
     sok_text_add(l->text, ", length %u", SOK_ARP_HDR_LEN);
 }
 
-static const struct sok_bind arp_binds[] = {{&sok_proto_eth, "type", SOK_ETHERTYPE_ARP}};
+static const struct sok_bind arp_binds[] = {{&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_ARP}};
 
 const struct sok_proto sok_proto_arp = {
     .name = "ARP",

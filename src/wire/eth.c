@@ -27,7 +27,7 @@ static void eth_line(const struct sok_show *l)
     struct sok_eth_hdr h;
     sok_eth_hdr_get(sok_show_header(l), &h);
     sok_text_add_mac(l->text, h.src);
-    sok_text_add(l->text, " > ");
+    sok_text_add_str(l->text, " > ");
     sok_text_add_mac(l->text, h.dst);
     sok_text_add(l->text, ", ethertype 0x%04x, length %u", h.type, sok_show_layer(l)->payload);
 }

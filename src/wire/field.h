@@ -89,10 +89,10 @@ struct sok_option_kind {
     bool repeats; // the fields come again until the option ends (SACK)
 };
 
-// "Comes where `under` has `value` in `field`."
+// "Comes where `under` has `value` in its row `field`": SOK_AT_ip4_proto.
 struct sok_bind {
     const struct sok_proto *under;
-    const char *field;
+    unsigned field;
     uint64_t value;
 };
 
@@ -222,6 +222,10 @@ SOK_ALWAYS_INLINE void sok_bits_put(uint8_t *p, unsigned bit, unsigned bits, uin
 #define SOK_B_LAYOUT(P, name, count, as, how)                 uint8_t name[(count)*8];
 #define SOK_BIT_OF(P, name)                                   ((unsigned)offsetof(struct sok_##P##_layout, name))
 
+// The index of a field's row.
+#define SOK_N_AT(P, name, bits, as, how, initial, values) SOK_AT_##P##_##name,
+#define SOK_B_AT(P, name, count, as, how)                 SOK_AT_##P##_##name,
+
 #define SOK_N_CHECK(P, name, bits, as, how, initial, values)                                       \
     _Static_assert((bits) >= 1 && SOK_BIT_OF(P, name) % 8 + (bits) <= 64, #name ": too wide");
 #define SOK_B_CHECK(P, name, count, as, how)                                                       \
@@ -272,6 +276,7 @@ SOK_ALWAYS_INLINE void sok_bits_put(uint8_t *p, unsigned bit, unsigned bits, uin
 // struct sok_P_hdr, sok_P_hdr_get(p, h), sok_P_hdr_put(p, h), sok_P_hdr_default(), sok_P_get(p, len, h).
 #define SOK_HEADER(P, FIELDS, LEN)                                                                 \
     SOK_HEADER_STRUCT(P, FIELDS, LEN)                                                              \
+    enum { FIELDS(SOK_N_AT, SOK_B_AT, P) };                                                        \
     static inline void sok_##P##_hdr_get(                                                          \
         const uint8_t *restrict p, struct sok_##P##_hdr *restrict h)                               \
     {                                                                                              \

@@ -188,7 +188,7 @@ static void registry_is_sound(void **state)
         assert_ptr_equal(sok_proto_find(p->name), p);
         assert_non_null(p->title);
         for (unsigned i = 0; i < p->bind_count; i++)
-            assert_non_null(sok_proto_field(p->binds[i].under, p->binds[i].field));
+            assert_true(p->binds[i].field < p->binds[i].under->field_count);
         for (unsigned i = 0; i < p->option_count; i++)
             assert_non_null(p->options[i].name);
     }

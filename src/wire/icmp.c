@@ -110,11 +110,11 @@ static void line_unreachable(
     struct sok_text *t, const struct sok_icmp_hdr *h, const struct sok_icmp_quote *q)
 {
     const char *proto = q->ip.proto == SOK_IPPROTO_TCP ? "tcp" : "udp";
-    sok_text_add(t, "ICMP ");
+    sok_text_add_str(t, "ICMP ");
     switch (h->code) {
     case SOK_ICMP_HOST:
     case SOK_ICMP_HOST_ADMIN:
-        sok_text_add(t, "host ");
+        sok_text_add_str(t, "host ");
         sok_text_add_ip4(t, q->ip.dst);
         break;
     case SOK_ICMP_PROTOCOL:
@@ -133,12 +133,12 @@ static void line_unreachable(
         sok_text_add_ip4(t, q->ip.dst);
         break;
     }
-    sok_text_add(t, " unreachable");
+    sok_text_add_str(t, " unreachable");
     if (h->code == SOK_ICMP_FRAG_NEEDED)
         sok_text_add(t, " - need to frag (mtu %u)", sok_icmp_nexthopmtu(h));
     else if (h->code == SOK_ICMP_HOST_ADMIN || h->code == SOK_ICMP_NET_ADMIN ||
              h->code == SOK_ICMP_ADMIN)
-        sok_text_add(t, " - admin prohibited");
+        sok_text_add_str(t, " - admin prohibited");
 }
 
 static void icmp_line(const struct sok_show *l)
@@ -163,7 +163,7 @@ static void icmp_line(const struct sok_show *l)
     sok_text_add(t, ", length %u", layer->header + layer->payload);
 }
 
-static const struct sok_bind icmp_binds[] = {{&sok_proto_ip4, "proto", SOK_IPPROTO_ICMP}};
+static const struct sok_bind icmp_binds[] = {{&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_ICMP}};
 
 const struct sok_proto sok_proto_icmp = {
     .name = "ICMP",

@@ -69,11 +69,11 @@ static void ip4_line(const struct sok_show *l)
     struct sok_ip4_hdr h;
     const struct sok_layer *layer = sok_show_layer(l);
     sok_ip4_hdr_get(sok_show_header(l), &h);
-    sok_text_add(l->text, "IP ");
+    sok_text_add_str(l->text, "IP ");
     if (sok_show_next(l))
         return;
     sok_text_add_ip4(l->text, h.src);
-    sok_text_add(l->text, " > ");
+    sok_text_add_str(l->text, " > ");
     sok_text_add_ip4(l->text, h.dst);
     if (layer->malformed) {
         sok_text_add(l->text, ": malformed, version %u, header %u, total length %u of %u",
@@ -110,13 +110,13 @@ static const struct sok_option_kind ip4_options[] = {
 };
 
 static const struct sok_bind ip4_binds[] = {
-    {&sok_proto_eth, "type", SOK_ETHERTYPE_IP4},
-    {&sok_proto_ip4, "proto", 4},
-    {&sok_proto_icmp, "type", SOK_ICMP_UNREACHABLE},
-    {&sok_proto_icmp, "type", SOK_ICMP_SOURCE_QUENCH},
-    {&sok_proto_icmp, "type", SOK_ICMP_REDIRECT},
-    {&sok_proto_icmp, "type", SOK_ICMP_TIME_EXCEEDED},
-    {&sok_proto_icmp, "type", SOK_ICMP_PARAMETER},
+    {&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_IP4},
+    {&sok_proto_ip4, SOK_AT_ip4_proto, 4},
+    {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_UNREACHABLE},
+    {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_SOURCE_QUENCH},
+    {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_REDIRECT},
+    {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_TIME_EXCEEDED},
+    {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_PARAMETER},
 };
 
 const struct sok_proto sok_proto_ip4 = {

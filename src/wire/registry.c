@@ -32,8 +32,8 @@ const struct sok_proto *sok_proto_find(const char *name)
 
 static bool bind_holds(const struct sok_bind *b, const uint8_t *p, size_t len)
 {
-    const struct sok_field *f = sok_proto_field(b->under, b->field);
-    return f && sok_field_end(f) <= len && sok_field_get(f, p) == b->value;
+    const struct sok_field *f = &b->under->fields[b->field];
+    return sok_field_end(f) <= len && sok_field_get(f, p) == b->value;
 }
 
 const struct sok_proto *sok_proto_next(const struct sok_proto *proto, const uint8_t *p, size_t len)

@@ -115,7 +115,7 @@ static void add_end(const struct sok_show *below, const char *name)
     if (f)
         sok_text_field(below->text, f, sok_show_header(below));
     else
-        sok_text_add(below->text, "?");
+        sok_text_add_str(below->text, "?");
 }
 
 void sok_show_ends(const struct sok_show *l, bool has_ports, uint16_t sport, uint16_t dport)
@@ -128,13 +128,17 @@ void sok_show_ends(const struct sok_show *l, bool has_ports, uint16_t sport, uin
     }
     below.at--;
     add_end(&below, "src");
-    if (has_ports)
-        sok_text_add(l->text, ".%u", sport);
-    sok_text_add(l->text, " > ");
+    if (has_ports) {
+        sok_text_add_char(l->text, '.');
+        sok_text_add_uint(l->text, sport);
+    }
+    sok_text_add_str(l->text, " > ");
     add_end(&below, "dst");
-    if (has_ports)
-        sok_text_add(l->text, ".%u", dport);
-    sok_text_add(l->text, ": ");
+    if (has_ports) {
+        sok_text_add_char(l->text, '.');
+        sok_text_add_uint(l->text, dport);
+    }
+    sok_text_add_str(l->text, ": ");
 }
 
 size_t sok_show_line(char *out, size_t size, const uint8_t *frame, size_t len)
@@ -155,7 +159,7 @@ static void tree_fields(struct sok_text *t, const struct sok_field *fields, unsi
     for (unsigned i = 0; i < count && sok_field_end(&fields[i]) <= len; i++) {
         sok_text_add(t, "%s%-10s = ", indent, fields[i].name);
         sok_text_field(t, &fields[i], header);
-        sok_text_add(t, "\n");
+        sok_text_add_str(t, "\n");
     }
 }
 
@@ -187,7 +191,7 @@ static void tree_option(
     if (at < opt->len) {
         sok_text_add(t, "      %-10s = ", at ? "rest" : "value");
         sok_text_add_hex(t, opt->data + at, opt->len - at);
-        sok_text_add(t, "\n");
+        sok_text_add_str(t, "\n");
     }
 }
 
@@ -201,7 +205,7 @@ static void tree_options(
     if (options.left > 0) {
         sok_text_add(t, "    %-12s = ", "malformed");
         sok_text_add_hex(t, options.at, options.left);
-        sok_text_add(t, "\n");
+        sok_text_add_str(t, "\n");
     }
 }
 
@@ -213,10 +217,10 @@ static void tree_payload(struct sok_text *t, const uint8_t *p, size_t len)
         sok_text_add(t, "    %04zx ", row);
         for (size_t i = 0; i < 16; i++)
             sok_text_add(t, i < n ? " %02x" : "   ", i < n ? p[row + i] : 0u);
-        sok_text_add(t, "  ");
+        sok_text_add_str(t, "  ");
         for (size_t i = 0; i < n; i++)
-            sok_text_add(t, "%c", p[row + i] >= 0x20 && p[row + i] < 0x7f ? p[row + i] : '.');
-        sok_text_add(t, "\n");
+            sok_text_add_char(t, p[row + i] >= 0x20 && p[row + i] < 0x7f ? p[row + i] : '.');
+        sok_text_add_str(t, "\n");
     }
 }
 

@@ -46,24 +46,30 @@ static void line_flags(struct sok_text *t, uint16_t flags)
     } letters[] = {{SOK_TCP_FIN, 'F'}, {SOK_TCP_SYN, 'S'}, {SOK_TCP_RST, 'R'}, {SOK_TCP_PSH, 'P'},
         {SOK_TCP_ACK, '.'}, {SOK_TCP_URG, 'U'}, {SOK_TCP_ECE, 'E'}, {SOK_TCP_CWR, 'W'},
         {SOK_TCP_AE, 'e'}};
-    sok_text_add(t, "Flags [");
+    sok_text_add_str(t, "Flags [");
     if (!flags)
-        sok_text_add(t, "none");
+        sok_text_add_str(t, "none");
     for (unsigned i = 0; i < SOK_COUNT_OF(letters); i++) {
         if (flags & letters[i].bit)
-            sok_text_add(t, "%c", letters[i].letter);
+            sok_text_add_char(t, letters[i].letter);
     }
-    sok_text_add(t, "]");
+    sok_text_add_str(t, "]");
+}
+
+static void line_number(struct sok_text *t, const char *name, uint32_t v)
+{
+    sok_text_add_str(t, name);
+    sok_text_add_uint(t, v);
 }
 
 static void line_option(struct sok_text *t, const struct sok_option *opt)
 {
     switch (opt->kind << 8 | opt->len) {
     case SOK_TCP_OPT_END << 8:
-        sok_text_add(t, "eol");
+        sok_text_add_str(t, "eol");
         return;
     case SOK_TCP_OPT_NOP << 8:
-        sok_text_add(t, "nop");
+        sok_text_add_str(t, "nop");
         return;
     case SOK_TCP_OPT_MSS << 8 | 2:
         sok_text_add(t, "mss %u", sok_get16(opt->data));
@@ -72,10 +78,11 @@ static void line_option(struct sok_text *t, const struct sok_option *opt)
         sok_text_add(t, "wscale %u", opt->data[0]);
         return;
     case SOK_TCP_OPT_SACK_OK << 8:
-        sok_text_add(t, "sackOK");
+        sok_text_add_str(t, "sackOK");
         return;
     case SOK_TCP_OPT_TS << 8 | 8:
-        sok_text_add(t, "TS val %u ecr %u", sok_get32(opt->data), sok_get32(opt->data + 4));
+        line_number(t, "TS val ", sok_get32(opt->data));
+        line_number(t, " ecr ", sok_get32(opt->data + 4));
         return;
     default:
         break;
@@ -98,7 +105,7 @@ static void line_options(struct sok_text *t, const uint8_t *p, size_t len)
     if (len == 0)
         return;
     for (; sok_option_next(&options, &opt); before = ",") {
-        sok_text_add(t, "%s", before);
+        sok_text_add_str(t, before);
         line_option(t, &opt);
     }
     sok_text_add(t, options.malformed ? "%sbad opt]" : "]", before);
@@ -117,17 +124,17 @@ static void tcp_line(const struct sok_show *l)
             t, ", malformed, header %u of %u", h.dataofs * 4u, layer->header + layer->payload);
         return;
     }
+    if (layer->payload || h.flags & (SOK_TCP_SYN | SOK_TCP_FIN | SOK_TCP_RST))
+        line_number(t, ", seq ", h.seq);
     if (layer->payload)
-        sok_text_add(t, ", seq %u:%u", h.seq, h.seq + layer->payload);
-    else if (h.flags & (SOK_TCP_SYN | SOK_TCP_FIN | SOK_TCP_RST))
-        sok_text_add(t, ", seq %u", h.seq);
+        line_number(t, ":", h.seq + layer->payload);
     if (h.flags & SOK_TCP_ACK)
-        sok_text_add(t, ", ack %u", h.ack);
-    sok_text_add(t, ", win %u", h.window);
+        line_number(t, ", ack ", h.ack);
+    line_number(t, ", win ", h.window);
     if (h.flags & SOK_TCP_URG)
-        sok_text_add(t, ", urg %u", h.urgptr);
+        line_number(t, ", urg ", h.urgptr);
     line_options(t, sok_show_header(l) + SOK_TCP_HDR_LEN, layer->header - SOK_TCP_HDR_LEN);
-    sok_text_add(t, ", length %u", layer->payload);
+    line_number(t, ", length ", layer->payload);
 }
 
 #define MSS_FIELDS(N, B, P)    N(P, mss, 16, DEC, SET, 1460, NULL)
@@ -161,7 +168,7 @@ static const struct sok_option_kind tcp_options[] = {
     {.kind = SOK_TCP_OPT_TS, .name = "Timestamp", .fields = tcp_ts_rows, .field_count = 2},
 };
 
-static const struct sok_bind tcp_binds[] = {{&sok_proto_ip4, "proto", SOK_IPPROTO_TCP}};
+static const struct sok_bind tcp_binds[] = {{&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_TCP}};
 
 const struct sok_proto sok_proto_tcp = {
     .name = "TCP",

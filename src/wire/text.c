@@ -1,6 +1,7 @@
 #include "wire/text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void sok_text_add(struct sok_text *t, const char *format, ...)
 {
@@ -13,19 +14,70 @@ void sok_text_add(struct sok_text *t, const char *format, ...)
         t->used += (size_t)n;
 }
 
-void sok_text_add_mac(struct sok_text *t, const uint8_t mac[6])
+static void add_bytes(struct sok_text *t, const char *p, size_t len)
 {
-    sok_text_add(
-        t, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    if (t->used < t->size) {
+        size_t room = t->size - t->used - 1, n = len < room ? len : room;
+        memcpy(t->out + t->used, p, n);
+        t->out[t->used + n] = 0;
+    }
+    t->used += len;
+}
+
+void sok_text_add_char(struct sok_text *t, char c)
+{
+    add_bytes(t, &c, 1);
+}
+
+void sok_text_add_str(struct sok_text *t, const char *text)
+{
+    add_bytes(t, text, strlen(text));
+}
+
+// Writes the digits so that they end before `end`; where they begin.
+static char *digits(char *end, uint32_t v)
+{
+    do
+        *--end = (char)('0' + v % 10);
+    while (v /= 10);
+    return end;
+}
+
+void sok_text_add_uint(struct sok_text *t, uint32_t v)
+{
+    char text[10], *end = text + sizeof(text), *start = digits(end, v);
+    add_bytes(t, start, (size_t)(end - start));
 }
 
 void sok_text_add_ip4(struct sok_text *t, uint32_t ip)
 {
-    sok_text_add(t, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
+    char text[15], *end = text + sizeof(text), *at = end;
+    for (unsigned i = 0; i < 4; i++, ip >>= 8) {
+        at = digits(at, ip & 255);
+        if (i < 3)
+            *--at = '.';
+    }
+    add_bytes(t, at, (size_t)(end - at));
+}
+
+static const char hex[] = "0123456789abcdef";
+
+void sok_text_add_mac(struct sok_text *t, const uint8_t mac[6])
+{
+    char text[17];
+    for (unsigned i = 0; i < 6; i++) {
+        text[3 * i] = hex[mac[i] >> 4];
+        text[3 * i + 1] = hex[mac[i] & 15];
+        if (i < 5)
+            text[3 * i + 2] = ':';
+    }
+    add_bytes(t, text, sizeof(text));
 }
 
 void sok_text_add_hex(struct sok_text *t, const uint8_t *p, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        sok_text_add(t, "%02x", p[i]);
+    for (size_t i = 0; i < len; i++) {
+        const char two[2] = {hex[p[i] >> 4], hex[p[i] & 15]};
+        add_bytes(t, two, 2);
+    }
 }

@@ -22,6 +22,10 @@ static inline struct sok_text sok_text(char *out, size_t size)
 
 void sok_text_add(struct sok_text *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+// What lines are full of, without the detour over a format.
+void sok_text_add_char(struct sok_text *t, char c);
+void sok_text_add_str(struct sok_text *t, const char *text);
+void sok_text_add_uint(struct sok_text *t, uint32_t v);
 void sok_text_add_mac(struct sok_text *t, const uint8_t mac[6]);
 void sok_text_add_ip4(struct sok_text *t, uint32_t ip);
 void sok_text_add_hex(struct sok_text *t, const uint8_t *p, size_t len); // two digits a byte

@@ -43,7 +43,7 @@ static void udp_line(const struct sok_show *l)
         sok_text_add(l->text, "UDP, length %u", h.len - SOK_UDP_HDR_LEN);
 }
 
-static const struct sok_bind udp_binds[] = {{&sok_proto_ip4, "proto", SOK_IPPROTO_UDP}};
+static const struct sok_bind udp_binds[] = {{&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_UDP}};
 
 const struct sok_proto sok_proto_udp = {
     .name = "UDP",
