@@ -72,7 +72,7 @@ static void put_sum(const struct sok_line *l, uint8_t *at, const uint8_t *p, uin
 static void put_payload(const struct sok_line *l, uint8_t *p, uint32_t len, uint64_t off)
 {
     for (uint32_t i = 0; i < len; i++)
-        p[i] = i < l->text_len ? l->text[i] : drill_pattern(off + i);
+        p[i] = i < l->text_len ? l->text[i] : sok_drill_pattern(off + i);
 }
 
 // Options as the line gives them, in the usual order.
@@ -173,7 +173,7 @@ static int window_field(
         !(l->flags & SOK_TCP_SYN) && c->peer_wscale && c->our_wscale ? c->peer_shift : 0;
     uint32_t win = l->has & SOK_HAS(WIN) ? l->win : c->has_win ? c->win : 64240;
     if ((l->has & SOK_HAS(WIN)) && (win >> shift << shift != win || win >> shift > 65535))
-        return drill_fail(d, step,
+        return sok_drill_fail(d, step,
             "win %u cannot be said: the peer's scale is %u (multiples of %u up to %u)", win, shift,
             1u << shift, 65535u << shift);
     win >>= shift;
@@ -192,10 +192,10 @@ static int build_tcp(struct drill *d, const struct drill_step *step, struct dril
     int n = l->has & SOK_HAS(OPTIONS) ? options_spelled(l, &o, options)
                                       : (int)sok_tcp_opts_put(options, &o);
     if (n < 0)
-        return drill_fail(d, step,
+        return sok_drill_fail(d, step,
             "options are eol nop mss sackOK TS wscale sack, KIND or KIND:LENGTH, "
             "with commas, 40 bytes at most");
-    uint32_t seq = drill_line_seq(l, c), len = drill_line_len(l);
+    uint32_t seq = sok_drill_line_seq(l, c), len = sok_drill_line_len(l);
     uint32_t ack = l->has & SOK_HAS(ACK) ? l->ack : c->our_next;
     struct sok_tcp_hdr h = {
         .sport = src->port,
@@ -236,7 +236,7 @@ static int build_udp(struct drill *d, const struct sok_line *l, struct drill_con
     if (c->udp)
         dst.port = sok_udp_local(c->udp).port;
     ends_or(l, &src, &dst);
-    uint32_t len = drill_line_len(l);
+    uint32_t len = sok_drill_line_len(l);
     uint8_t *p = d->frame + SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN;
     struct sok_udp_hdr h = {
         .sport = src.port, .dport = dst.port, .len = (uint16_t)(SOK_UDP_HDR_LEN + len)};
@@ -294,7 +294,7 @@ static int build_icmp(struct drill *d, const struct sok_line *l, struct drill_co
     uint8_t *p = d->frame + SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN;
     bool echo = l->type == 0 || l->type == 8;
     struct sok_icmp_hdr h = {.type = (uint8_t)l->type, .code = (uint8_t)l->code};
-    uint32_t len = drill_line_len(l);
+    uint32_t len = sok_drill_line_len(l);
     if (echo) {
         h.id = l->has & SOK_HAS(ID) ? (uint16_t)l->id : l->type == 0 ? c->echo_ident : 1;
         h.seq = l->has & SOK_HAS(SEQ) ? (uint16_t)l->seq : l->type == 0 ? c->echo_seq : 1;
@@ -333,14 +333,14 @@ static int build_arp(struct drill *d, const struct sok_line *l)
     return 0;
 }
 
-int drill_build(struct drill *d, const struct drill_step *step, struct drill_conn *c)
+int sok_drill_build(struct drill *d, const struct drill_step *step, struct drill_conn *c)
 {
     const struct sok_line *l = step->line;
     if (l->text_more && !(l->has & SOK_HAS(LEN)))
-        return drill_fail(d, step, "a text that goes on needs len");
-    if (drill_line_len(l) > PAYLOAD_MAX)
-        return drill_fail(d, step, "len %u does not fit into a packet (at most %u)",
-            drill_line_len(l), PAYLOAD_MAX);
+        return sok_drill_fail(d, step, "a text that goes on needs len");
+    if (sok_drill_line_len(l) > PAYLOAD_MAX)
+        return sok_drill_fail(d, step, "len %u does not fit into a packet (at most %u)",
+            sok_drill_line_len(l), PAYLOAD_MAX);
     switch ((enum sok_head)l->head) {
     case SOK_HEAD_TCP:
         return build_tcp(d, step, c);

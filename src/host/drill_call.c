@@ -22,25 +22,25 @@ static int check_result(
         if (want->call == SOK_CALL_RECV && result == 0)
             snprintf(came->reason, sizeof came->reason, "end of stream");
     }
-    drill_log_line(d, came);
+    sok_drill_log_line(d, came);
     bool failed = result < 0 && !begun;
     if (failed && strcmp(want->reason, came->reason) != 0)
-        return drill_fail(d, step, "the call failed: %s", came->reason);
+        return sok_drill_fail(d, step, "the call failed: %s", came->reason);
     if (!failed && want->reason[0] && strcmp(want->reason, came->reason) != 0)
-        return drill_fail(d, step, "the call did not fail");
+        return sok_drill_fail(d, step, "the call did not fail");
     if ((want->has & SOK_HAS(RESULT)) && !failed && result != want->result)
-        return drill_fail(d, step, "the result is %" PRId64, result);
+        return sok_drill_fail(d, step, "the result is %" PRId64, result);
     bool all =
         want->call == SOK_CALL_SEND || want->call == SOK_CALL_SENDTO || (want->has & SOK_HAS(TEXT));
     if (!failed && all && !(want->has & SOK_HAS(RESULT)) && result != want->amount)
-        return drill_fail(
+        return sok_drill_fail(
             d, step, "the result is %" PRId64 " (= N after the amount expects another)", result);
     return 0;
 }
 
 static int no_handle(struct drill *d, const struct drill_step *step)
 {
-    return drill_fail(
+    return sok_drill_fail(
         d, step, "no connection is open here for '%s'", sok_line_call_word(step->line->call));
 }
 
@@ -93,11 +93,11 @@ static int64_t call_accept(struct drill *d, const struct drill_step *step, struc
     }
     if (rc < 0)
         return rc;
-    struct drill_conn *c = drill_conn_of_id(d, ((struct sok_sock *)tcp)->id);
+    struct drill_conn *c = sok_drill_conn_of_id(d, ((struct sok_sock *)tcp)->id);
     if (!c) {
         sok_tcp_abort(tcp, d->now);
-        return drill_fail(d, step, "a connection was accepted that no line opened") ? SOK_EINVAL
-                                                                                    : 0;
+        return sok_drill_fail(d, step, "a connection was accepted that no line opened") ? SOK_EINVAL
+                                                                                        : 0;
     }
     c->tcp = tcp;
     memcpy(l->tag, c->tag, sizeof l->tag);
@@ -114,7 +114,7 @@ static void fill(struct drill *d, const struct drill_step *step, const struct dr
     const struct sok_line *l = step->line;
     uint64_t from = c->sent_end;
     for (uint32_t i = 0; i < len; i++)
-        p[i] = l->has & SOK_HAS(TEXT) ? l->text[i] : drill_pattern(from + i);
+        p[i] = l->has & SOK_HAS(TEXT) ? l->text[i] : sok_drill_pattern(from + i);
     if (l->has & SOK_HAS(TEXT))
         return;
     for (unsigned k = 0; k < d->script.count; k++) {
@@ -139,7 +139,7 @@ static int64_t call_send(struct drill *d, const struct drill_step *step, struct 
     fill(d, step, c, p, len);
     struct sok_iov iov = {p, len};
     int64_t rc = sok_tcp_send(c->tcp, &iov, 1, d->now);
-    if (rc > 0 && drill_bytes_put(&c->sent, c->sent_end, p, (size_t)rc, true))
+    if (rc > 0 && sok_drill_bytes_put(&c->sent, c->sent_end, p, (size_t)rc, true))
         rc = SOK_ENOMEM;
     if (rc > 0)
         c->sent_end += (uint64_t)rc;
@@ -157,10 +157,11 @@ static int64_t call_recv(struct drill *d, const struct drill_step *step, struct 
     for (int64_t i = 0; i < rc; i++, c->read_end++) {
         bool known = c->read_end < c->received.end && c->received.known[c->read_end];
         if (known && c->received.p[c->read_end] != p[i] && !d->failed)
-            drill_fail(d, step, "byte %" PRId64 " of the result is 0x%02x, the peer sent 0x%02x", i,
-                p[i], c->received.p[c->read_end]);
+            sok_drill_fail(d, step,
+                "byte %" PRId64 " of the result is 0x%02x, the peer sent 0x%02x", i, p[i],
+                c->received.p[c->read_end]);
         if ((l->has & SOK_HAS(TEXT)) && (i >= l->text_len || p[i] != l->text[i]) && !d->failed)
-            drill_fail(
+            sok_drill_fail(
                 d, step, "byte %" PRId64 " of the result is 0x%02x, not that of the text", i, p[i]);
     }
     free(p);
@@ -192,8 +193,8 @@ static int64_t call_option(struct drill *d, const struct drill_step *step, struc
         value = l->value[1] == 'n';
     } else {
         value = strtoll(l->value, &end, 10);
-        if (*end && !drill_duration(l->value, &value))
-            return drill_fail(d, step, "an option's value is on, off, a number or a duration")
+        if (*end && !sok_drill_duration(l->value, &value))
+            return sok_drill_fail(d, step, "an option's value is on, off, a number or a duration")
                        ? SOK_EINVAL
                        : 0;
     }
@@ -201,7 +202,7 @@ static int64_t call_option(struct drill *d, const struct drill_step *step, struc
         if (strcmp(options[i].name, l->option) == 0)
             return sok_tcp_setopt(c->tcp, options[i].option, value, d->now);
     }
-    drill_fail(d, step,
+    sok_drill_fail(d, step,
         "no such option: %s (nodelay cork keepalive linger-zero rcvbuf sndbuf ttl tos "
         "user-timeout quickack)",
         l->option);
@@ -255,7 +256,7 @@ static int64_t call_sendto(
     if (!p)
         return rc < 0 ? rc : SOK_ENOMEM;
     for (int64_t i = 0; i < l->amount; i++)
-        p[i] = l->has & SOK_HAS(TEXT) ? l->text[i] : drill_pattern((uint64_t)i);
+        p[i] = l->has & SOK_HAS(TEXT) ? l->text[i] : sok_drill_pattern((uint64_t)i);
     struct sok_iov iov = {p, (size_t)l->amount};
     rc = sok_udp_sendto(c->udp, &iov, 1, &step->line->src, d->now);
     l->dst = sok_udp_local(c->udp);
@@ -274,10 +275,10 @@ static int64_t call_recvfrom(
     int64_t rc = sok_udp_recvfrom(c->udp, p, (size_t)l->amount, &from, d->now);
     if (rc >= 0) {
         if ((l->has & SOK_HAS(TEXT)) && (rc != l->text_len || memcmp(p, l->text, l->text_len) != 0))
-            drill_fail(d, step, "the datagram is another one (%" PRId64 " bytes)", rc);
+            sok_drill_fail(d, step, "the datagram is another one (%" PRId64 " bytes)", rc);
         if ((l->has & SOK_HAS(FROM)) &&
             (from.port != l->dst.port || !sok_addr_eq(from.addr, l->dst.addr)))
-            drill_fail(d, step, "the datagram came from elsewhere");
+            sok_drill_fail(d, step, "the datagram came from elsewhere");
         l->dst = from;
         l->has |= SOK_HAS(FROM);
     }
@@ -296,7 +297,7 @@ static int64_t call_ping(struct drill *d, struct drill_conn *c, const struct sok
     if (len > sizeof data)
         return SOK_EMSGSIZE;
     for (size_t i = 0; i < len; i++)
-        data[i] = drill_pattern(i);
+        data[i] = sok_drill_pattern(i);
     return sok_echo_send(c->echo, &l->src.addr, ++c->ping_seq, data, len, 0, d->now);
 }
 
@@ -333,18 +334,19 @@ static bool call_other(
     return true;
 }
 
-int drill_call(struct drill *d, const struct drill_step *step)
+int sok_drill_call(struct drill *d, const struct drill_step *step)
 {
     if (step->line->amount > (int64_t)DRILL_STREAM_MAX)
-        return drill_fail(d, step, "at most %u bytes at once", DRILL_STREAM_MAX);
+        return sok_drill_fail(d, step, "at most %u bytes at once", DRILL_STREAM_MAX);
     struct sok_line *came = malloc(sizeof *came);
     if (!came)
-        return drill_fail(d, step, "no memory");
+        return sok_drill_fail(d, step, "no memory");
     *came = *step->line;
     came->reason[0] = 0;
     came->has &= ~SOK_HAS(RESULT);
     unsigned call = came->call;
-    struct drill_conn *c = call == SOK_CALL_ACCEPT ? NULL : drill_conn_of_tag(d, came->tag, true);
+    struct drill_conn *c =
+        call == SOK_CALL_ACCEPT ? NULL : sok_drill_conn_of_tag(d, came->tag, true);
     int64_t rc = SOK_EINVAL;
     int failed = 0;
     if (call == SOK_CALL_CONNECT)
@@ -369,7 +371,7 @@ int drill_call(struct drill *d, const struct drill_step *step)
         failed = check_result(d, step, came, rc);
     if (!failed && call == SOK_CALL_ACCEPT && rc == 0 && step->line->tag[0] &&
         strcmp(step->line->tag, came->tag) != 0)
-        failed = drill_fail(d, step, "the connection accepted is @%s", came->tag);
+        failed = sok_drill_fail(d, step, "the connection accepted is @%s", came->tag);
     free(came);
     return d->failed ? -1 : failed;
 }

@@ -54,10 +54,10 @@ struct drill_script {
 };
 
 // 0, or -1 with the line and what is wrong in the report. Words of a directive, cut in place.
-int drill_parse(const char *text, struct drill_script *out, struct sok_drill_report *report);
-void drill_script_free(struct drill_script *s);
+int sok_drill_parse(const char *text, struct drill_script *out, struct sok_drill_report *report);
+void sok_drill_script_free(struct drill_script *s);
 #define DRILL_WORDS_MAX 64
-unsigned drill_words(char *text, char *words[DRILL_WORDS_MAX]);
+unsigned sok_drill_words(char *text, char *words[DRILL_WORDS_MAX]);
 
 // One connection (or socket) of the drill, as its peer sees it.
 #define DRILL_CONNS_MAX  256
@@ -138,45 +138,47 @@ struct drill {
 };
 
 // Says why the drill fails; only the first time counts. Returns -1.
-__attribute__((format(printf, 3, 4))) int drill_fail(
+__attribute__((format(printf, 3, 4))) int sok_drill_fail(
     struct drill *d, const struct drill_step *step, const char *format, ...);
 
 // drill_build.c
-int drill_build(struct drill *d, const struct drill_step *step, struct drill_conn *c); // into frame
+int sok_drill_build(
+    struct drill *d, const struct drill_step *step, struct drill_conn *c); // into frame
 
 // drill_peer.c
 #define DRILL_PEER_PORT 40001 // the peer's first
-struct drill_conn *drill_conn_of_tag(struct drill *d, const char *tag, bool make); // "" is "1"
-struct drill_conn *drill_conn_of_id(struct drill *d, uint32_t id);                 // NULL: none
+struct drill_conn *sok_drill_conn_of_tag(struct drill *d, const char *tag, bool make); // "" is "1"
+struct drill_conn *sok_drill_conn_of_id(struct drill *d, uint32_t id);                 // NULL: none
 // The connection an `in` line is about; made if there is none yet. NULL: failed.
-struct drill_conn *drill_conn_of_in(struct drill *d, const struct drill_step *step);
+struct drill_conn *sok_drill_conn_of_in(struct drill *d, const struct drill_step *step);
 // The stack took the built frame: now the peer has sent it. Call it while the frame is in d->frame.
-void drill_peer_sent(
+void sok_drill_peer_sent(
     struct drill *d, struct drill_conn *c, const struct sok_line *want, bool dropped);
 // A frame came out (in d->frame): the peer looks at it. conn: of its event. False: wrong payload.
-bool drill_peer_sees(struct drill *d, uint32_t conn);
-uint32_t drill_line_seq(const struct sok_line *l, const struct drill_conn *c);
-uint32_t drill_line_len(const struct sok_line *l); // of the payload
-int drill_bytes_put(struct drill_bytes *b, uint64_t off, const uint8_t *p, size_t len, bool over);
-uint8_t drill_pattern(uint64_t off);
-void drill_conns_free(struct drill *d);
+bool sok_drill_peer_sees(struct drill *d, uint32_t conn);
+uint32_t sok_drill_line_seq(const struct sok_line *l, const struct drill_conn *c);
+uint32_t sok_drill_line_len(const struct sok_line *l); // of the payload
+int sok_drill_bytes_put(
+    struct drill_bytes *b, uint64_t off, const uint8_t *p, size_t len, bool over);
+uint8_t sok_drill_pattern(uint64_t off);
+void sok_drill_conns_free(struct drill *d);
 
 // drill_call.c
-int drill_call(struct drill *d, const struct drill_step *step);
+int sok_drill_call(struct drill *d, const struct drill_step *step);
 
 // drill_look.c
-int drill_info(struct drill *d, const struct drill_step *step);
-int drill_count(struct drill *d, const struct drill_step *step);
-int drill_ready(struct drill *d, const struct drill_step *step);
+int sok_drill_info(struct drill *d, const struct drill_step *step);
+int sok_drill_count(struct drill *d, const struct drill_step *step);
+int sok_drill_ready(struct drill *d, const struct drill_step *step);
 
 // drill_setup.c
-int drill_setup(struct drill *d); // makes the stack
+int sok_drill_setup(struct drill *d); // makes the stack
 
 // drill_run.c
-void drill_log_text(struct drill *d, const char *text);
-void drill_log_line(struct drill *d, const struct sok_line *line);
+void sok_drill_log_text(struct drill *d, const char *text);
+void sok_drill_log_line(struct drill *d, const struct sok_line *line);
 // A line of the script in its columns, with the time now: settings and checks in the timeline.
-void drill_log_step(struct drill *d, const struct drill_step *step);
-bool drill_duration(const char *text, int64_t *ns); // the whole text
+void sok_drill_log_step(struct drill *d, const struct drill_step *step);
+bool sok_drill_duration(const char *text, int64_t *ns); // the whole text
 
 #endif

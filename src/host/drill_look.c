@@ -78,7 +78,7 @@ static bool info_parse(const struct info_row *row, const char *text, int64_t *v)
         return false;
     }
     if (row->type == INFO_TIME)
-        return drill_duration(text, v);
+        return sok_drill_duration(text, v);
     if (row->type == INFO_BOOL && (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)) {
         *v = text[1] == 'n';
         return true;
@@ -118,22 +118,22 @@ static int info_one(struct drill *d, const struct drill_step *step, const struct
         if (strcmp(row->name, name) != 0)
             continue;
         if (!info_parse(row, value, &want))
-            return drill_fail(d, step, "'%s' is no value of %s", value, name);
+            return sok_drill_fail(d, step, "'%s' is no value of %s", value, name);
         got = info_value(info, row);
         if (holds(got, op, want))
             return 0;
         char text[SOK_DURATION_MAX];
         if (row->type == INFO_STATE)
-            return drill_fail(
+            return sok_drill_fail(
                 d, step, "%s is %s", name, sok_tcp_state_text((enum sok_tcp_state)got));
         if (row->type == INFO_TIME)
-            return drill_fail(d, step, "%s is %s", name, sok_duration_format(got, true, text));
-        return drill_fail(d, step, "%s is %" PRId64, name, got);
+            return sok_drill_fail(d, step, "%s is %s", name, sok_duration_format(got, true, text));
+        return sok_drill_fail(d, step, "%s is %" PRId64, name, got);
     }
     char names[400] = "";
     for (size_t i = 0, used = 0; i < sizeof info_rows / sizeof *info_rows; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, " %s", info_rows[i].name);
-    return drill_fail(d, step, "no such info: %s (there is:%s)", name, names);
+    return sok_drill_fail(d, step, "no such info: %s (there is:%s)", name, names);
 }
 
 // The words of a step's body after its first; *c: of the tag there may be.
@@ -141,24 +141,24 @@ static unsigned step_words(struct drill *d, const struct drill_step *step, char 
     char *words[DRILL_WORDS_MAX], struct drill_conn **c)
 {
     *copy = strdup(step->body);
-    unsigned n = *copy ? drill_words(*copy, words) : 0, first = 1;
+    unsigned n = *copy ? sok_drill_words(*copy, words) : 0, first = 1;
     bool tag = n > 1 && words[1][0] == '@';
     if (c)
-        *c = drill_conn_of_tag(d, tag ? words[1] + 1 : "", false);
+        *c = sok_drill_conn_of_tag(d, tag ? words[1] + 1 : "", false);
     first += c && tag;
     for (unsigned i = first; i < n; i++)
         words[i - first] = words[i];
     return n > first ? n - first : 0;
 }
 
-int drill_info(struct drill *d, const struct drill_step *step)
+int sok_drill_info(struct drill *d, const struct drill_step *step)
 {
     char *copy, *words[DRILL_WORDS_MAX];
     struct drill_conn *c;
     unsigned n = step_words(d, step, &copy, words, &c);
     int rc = 0;
     if (!c || !c->tcp) {
-        rc = drill_fail(d, step, "no connection is open here");
+        rc = sok_drill_fail(d, step, "no connection is open here");
         goto out;
     }
     struct sok_tcp_info info;
@@ -172,7 +172,7 @@ int drill_info(struct drill *d, const struct drill_step *step)
             (strcmp(words[i + 2 + op], "ms") == 0 || strcmp(words[i + 2 + op], "s") == 0 ||
                 strcmp(words[i + 2 + op], "us") == 0 || strcmp(words[i + 2 + op], "µs") == 0);
         if (i + 1 + op >= n) {
-            rc = drill_fail(d, step, "info is: info [@TAG] NAME [= != < <= > >=] VALUE ...");
+            rc = sok_drill_fail(d, step, "info is: info [@TAG] NAME [= != < <= > >=] VALUE ...");
             break;
         }
         char value[64];
@@ -185,7 +185,7 @@ out:
     return rc;
 }
 
-int drill_count(struct drill *d, const struct drill_step *step)
+int sok_drill_count(struct drill *d, const struct drill_step *step)
 {
     struct sok_tcp_counts counts;
     sok_stack_counts(d->stack, &counts);
@@ -200,9 +200,9 @@ int drill_count(struct drill *d, const struct drill_step *step)
                 continue;
             if (counts.drops[i] == n)
                 return 0;
-            return drill_fail(d, step, "it is %" PRIu64, counts.drops[i]);
+            return sok_drill_fail(d, step, "it is %" PRIu64, counts.drops[i]);
         }
-        return drill_fail(d, step, "no such drop: '%s' (see docs/events.md)", text);
+        return sok_drill_fail(d, step, "no such drop: '%s' (see docs/events.md)", text);
     }
     const struct {
         const char *name;
@@ -214,14 +214,14 @@ int drill_count(struct drill *d, const struct drill_step *step)
         if (strncmp(p, all[i].name, len) != 0 || sscanf(p + len, " %lu %n", &n, &used) != 1 ||
             p[len + (size_t)used])
             continue;
-        return all[i].value == n ? 0 : drill_fail(d, step, "it is %" PRIu64, all[i].value);
+        return all[i].value == n ? 0 : sok_drill_fail(d, step, "it is %" PRIu64, all[i].value);
     }
-    return drill_fail(d, step,
+    return sok_drill_fail(d, step,
         "count is: count conns N, count listeners N, count time_waits N, or "
         "count drop N REASON");
 }
 
-int drill_ready(struct drill *d, const struct drill_step *step)
+int sok_drill_ready(struct drill *d, const struct drill_step *step)
 {
     static const struct {
         const char *name;
@@ -238,7 +238,7 @@ int drill_ready(struct drill *d, const struct drill_step *step)
         while (k < sizeof bits / sizeof *bits && strcmp(bits[k].name, words[i]) != 0)
             k++;
         if (k == sizeof bits / sizeof *bits)
-            rc = drill_fail(d, step, "ready is: ready [@TAG] in out error hup, or none");
+            rc = sok_drill_fail(d, step, "ready is: ready [@TAG] in out error hup, or none");
         else
             want |= bits[k].bit;
     }
@@ -251,12 +251,12 @@ int drill_ready(struct drill *d, const struct drill_step *step)
     if (rc)
         return rc;
     if (!s)
-        return drill_fail(d, step, "nothing is open here");
+        return sok_drill_fail(d, step, "nothing is open here");
     if (s->ready == want)
         return 0;
     for (size_t k = 0, used = 0; k + 1 < sizeof bits / sizeof *bits; k++) {
         if (s->ready & bits[k].bit)
             used += (size_t)snprintf(is + used, sizeof is - used, " %s", bits[k].name);
     }
-    return drill_fail(d, step, "it is ready for:%s", *is ? is : " none");
+    return sok_drill_fail(d, step, "it is ready for:%s", *is ? is : " none");
 }

@@ -32,7 +32,7 @@ static int fail(struct sok_drill_report *r, unsigned line, const char *message)
     return -1;
 }
 
-unsigned drill_words(char *text, char *words[DRILL_WORDS_MAX])
+unsigned sok_drill_words(char *text, char *words[DRILL_WORDS_MAX])
 {
     unsigned n = 0;
     for (char *p = text; n < DRILL_WORDS_MAX;) {
@@ -49,7 +49,7 @@ unsigned drill_words(char *text, char *words[DRILL_WORDS_MAX])
     return n;
 }
 
-bool drill_duration(const char *text, int64_t *ns)
+bool sok_drill_duration(const char *text, int64_t *ns)
 {
     return sok_duration_parse(&text, ns) && !*text;
 }
@@ -158,7 +158,7 @@ static struct drill_step *add_step(struct drill_script *d)
     return s;
 }
 
-int drill_parse(const char *text, struct drill_script *out, struct sok_drill_report *report)
+int sok_drill_parse(const char *text, struct drill_script *out, struct sok_drill_report *report)
 {
     memset(out, 0, sizeof *out);
     out->text = strdup(text);
@@ -188,7 +188,7 @@ int drill_parse(const char *text, struct drill_script *out, struct sok_drill_rep
     return 0;
 }
 
-void drill_script_free(struct drill_script *s)
+void sok_drill_script_free(struct drill_script *s)
 {
     for (unsigned i = 0; i < s->count; i++)
         free(s->steps[i].line);

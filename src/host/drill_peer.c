@@ -25,7 +25,7 @@ static struct drill_conn *conn_new(struct drill *d, const char *tag)
     return c;
 }
 
-struct drill_conn *drill_conn_of_tag(struct drill *d, const char *tag, bool make)
+struct drill_conn *sok_drill_conn_of_tag(struct drill *d, const char *tag, bool make)
 {
     if (!*tag)
         tag = "1";
@@ -36,7 +36,7 @@ struct drill_conn *drill_conn_of_tag(struct drill *d, const char *tag, bool make
     return make ? conn_new(d, tag) : NULL;
 }
 
-struct drill_conn *drill_conn_of_id(struct drill *d, uint32_t id)
+struct drill_conn *sok_drill_conn_of_id(struct drill *d, uint32_t id)
 {
     for (unsigned i = 0; id && i < d->conn_count; i++) {
         struct drill_conn *c = d->conns[i];
@@ -79,7 +79,7 @@ static void default_ends(struct drill *d, struct drill_conn *c)
     c->has_ends = true;
 }
 
-struct drill_conn *drill_conn_of_in(struct drill *d, const struct drill_step *step)
+struct drill_conn *sok_drill_conn_of_in(struct drill *d, const struct drill_step *step)
 {
     const struct sok_line *l = step->line;
     struct drill_conn *c = NULL;
@@ -88,12 +88,12 @@ struct drill_conn *drill_conn_of_in(struct drill *d, const struct drill_step *st
         c = conn_of_ends(d, &l->dst, &l->src);
     if (!c) {
         // The first connection may be the one of lines without a tag; a stranger may not.
-        struct drill_conn *first = drill_conn_of_tag(d, l->tag, false);
+        struct drill_conn *first = sok_drill_conn_of_tag(d, l->tag, false);
         bool stranger = ends && !l->tag[0] && first && first->has_ends;
-        c = stranger ? conn_new(d, "") : first ? first : drill_conn_of_tag(d, l->tag, true);
+        c = stranger ? conn_new(d, "") : first ? first : sok_drill_conn_of_tag(d, l->tag, true);
     }
     if (!c) {
-        drill_fail(d, step, "too many connections (%d at most)", DRILL_CONNS_MAX);
+        sok_drill_fail(d, step, "too many connections (%d at most)", DRILL_CONNS_MAX);
         return NULL;
     }
     if (l->head != SOK_HEAD_TCP && !(l->head == SOK_HEAD_ICMP && (l->has & SOK_HAS(QUOTE))))
@@ -108,7 +108,7 @@ struct drill_conn *drill_conn_of_in(struct drill *d, const struct drill_step *st
     return c;
 }
 
-void drill_conns_free(struct drill *d)
+void sok_drill_conns_free(struct drill *d)
 {
     for (unsigned i = 0; i < d->conn_count; i++) {
         struct drill_conn *c = d->conns[i];
@@ -124,13 +124,14 @@ void drill_conns_free(struct drill *d)
 // ---- streams ----
 
 // Bytes nobody chose: none of them is printable, and a shift by one is noticed.
-uint8_t drill_pattern(uint64_t off)
+uint8_t sok_drill_pattern(uint64_t off)
 {
     return (uint8_t)(0x80 | (off ^ off >> 7) % 127);
 }
 
 // over false: what is known already stays.
-int drill_bytes_put(struct drill_bytes *b, uint64_t off, const uint8_t *p, size_t len, bool over)
+int sok_drill_bytes_put(
+    struct drill_bytes *b, uint64_t off, const uint8_t *p, size_t len, bool over)
 {
     if (off + len > DRILL_STREAM_MAX)
         return -1;
@@ -160,26 +161,27 @@ int drill_bytes_put(struct drill_bytes *b, uint64_t off, const uint8_t *p, size_
 
 // ---- frames that went in ----
 
-uint32_t drill_line_seq(const struct sok_line *l, const struct drill_conn *c)
+uint32_t sok_drill_line_seq(const struct sok_line *l, const struct drill_conn *c)
 {
     if (l->has & SOK_HAS(SEQ))
         return l->seq;
     return l->flags & SOK_TCP_SYN ? 0 : c->said_syn ? c->peer_next : 0;
 }
 
-uint32_t drill_line_len(const struct sok_line *l)
+uint32_t sok_drill_line_len(const struct sok_line *l)
 {
     return l->has & SOK_HAS(LEN) ? l->len : l->has & SOK_HAS(TEXT) ? l->text_len : 0;
 }
 
-void drill_peer_sent(struct drill *d, struct drill_conn *c, const struct sok_line *l, bool dropped)
+void sok_drill_peer_sent(
+    struct drill *d, struct drill_conn *c, const struct sok_line *l, bool dropped)
 {
     if (l->head != SOK_HEAD_TCP)
         return;
     c->has_isn = c->has_isn || l->flags & SOK_TCP_SYN;
     if (dropped)
         return;
-    uint32_t seq = drill_line_seq(l, c), len = drill_line_len(l);
+    uint32_t seq = sok_drill_line_seq(l, c), len = sok_drill_line_len(l);
     bool syn = l->flags & SOK_TCP_SYN;
     uint32_t end = seq + len + syn + !!(l->flags & SOK_TCP_FIN);
     if (!c->said_syn || sok_seq_gt(end, c->peer_next))
@@ -197,7 +199,7 @@ void drill_peer_sent(struct drill *d, struct drill_conn *c, const struct sok_lin
     }
     uint8_t *p = d->frame + d->frame_len - len;
     if (len && seq + syn >= 1)
-        drill_bytes_put(&c->received, (uint64_t)seq + syn - 1, p, len, false);
+        sok_drill_bytes_put(&c->received, (uint64_t)seq + syn - 1, p, len, false);
 }
 
 // ---- frames that came out ----
@@ -233,7 +235,7 @@ static bool sees_tcp(struct drill_conn *c, const uint8_t *p, uint32_t have)
     return off + len <= c->sent.end && memcmp(c->sent.p + off, p + head, len) == 0;
 }
 
-bool drill_peer_sees(struct drill *d, uint32_t id)
+bool sok_drill_peer_sees(struct drill *d, uint32_t id)
 {
     const uint8_t *p = d->frame + SOK_ETH_HDR_LEN;
     if (d->frame_len < SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN ||
@@ -245,7 +247,7 @@ bool drill_peer_sees(struct drill *d, uint32_t id)
     p += head;
     struct sok_endpoint local = {.addr = sok_addr_v4(ip.src), .port = sok_get16(p)};
     struct sok_endpoint remote = {.addr = sok_addr_v4(ip.dst), .port = sok_get16(p + 2)};
-    struct drill_conn *c = drill_conn_of_id(d, id);
+    struct drill_conn *c = sok_drill_conn_of_id(d, id);
     if (ip.proto == SOK_IPPROTO_ICMP && p[0] == 8 && c) {
         c->echo_ident = sok_get16(p + 4);
         c->echo_seq = sok_get16(p + 6);

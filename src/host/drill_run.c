@@ -17,7 +17,7 @@
 #define SAME_TIME_MAX 10000
 #define LOG_MAX       200000
 
-int drill_fail(struct drill *d, const struct drill_step *step, const char *format, ...)
+int sok_drill_fail(struct drill *d, const struct drill_step *step, const char *format, ...)
 {
     if (d->failed)
         return -1;
@@ -44,20 +44,20 @@ static struct drill_entry *log_entry(struct drill *d)
     }
     struct drill_entry *e = d->log_count < LOG_MAX ? calloc(1, sizeof *e) : NULL;
     if (!e) {
-        drill_fail(d, NULL, "more happens than can be kept (%d lines at most)", LOG_MAX);
+        sok_drill_fail(d, NULL, "more happens than can be kept (%d lines at most)", LOG_MAX);
         return NULL;
     }
     return d->log[d->log_count++] = e;
 }
 
-void drill_log_text(struct drill *d, const char *text)
+void sok_drill_log_text(struct drill *d, const char *text)
 {
     struct drill_entry *e = log_entry(d);
     if (e)
         e->text = strdup(text);
 }
 
-void drill_log_line(struct drill *d, const struct sok_line *line)
+void sok_drill_log_line(struct drill *d, const struct sok_line *line)
 {
     struct drill_entry *e = log_entry(d);
     if (!e)
@@ -67,7 +67,7 @@ void drill_log_line(struct drill *d, const struct sok_line *line)
     e->line.time = d->now - START;
 }
 
-void drill_log_step(struct drill *d, const struct drill_step *step)
+void sok_drill_log_step(struct drill *d, const struct drill_step *step)
 {
     struct sok_line l = {.has_time = true, .time = d->now - START};
     struct sok_line_text t;
@@ -80,7 +80,7 @@ void drill_log_step(struct drill *d, const struct drill_step *step)
         snprintf(text, len, "%s", step->body);
     else
         snprintf(text, len, "%10s  %s", t.time, step->body);
-    drill_log_text(d, text);
+    sok_drill_log_text(d, text);
     free(text);
 }
 
@@ -127,7 +127,7 @@ static char *timeline(const struct drill *d)
 // A connection's name in the script, for a line of the log.
 static void set_tag(struct drill *d, const struct sok_event *e, struct sok_line *l)
 {
-    struct drill_conn *c = drill_conn_of_id(d, e->conn);
+    struct drill_conn *c = sok_drill_conn_of_id(d, e->conn);
     if (!e->conn)
         return;
     l->tag[0] = 0;
@@ -154,7 +154,7 @@ static struct drill_entry *take_events(struct drill *d, struct drill_conn *in)
         if (is_call(d, &e))
             continue;
         if (in && in->has_ends && e.kind == SOK_EVENT_IN && e.conn &&
-            !drill_conn_of_id(d, e.conn) && e.packet.drop == SOK_DROP_NONE)
+            !sok_drill_conn_of_id(d, e.conn) && e.packet.drop == SOK_DROP_NONE)
             in->tcp_id = e.conn;
         struct drill_entry *entry = log_entry(d);
         if (!entry)
@@ -207,13 +207,13 @@ static int pull(struct drill *d, const struct drill_step *step)
             set_tag(d, &e, &entry->line);
         }
         if (d->log_count == before)
-            return drill_fail(d, step, "a frame came out without an event");
-        if (!drill_peer_sees(d, conn))
-            return drill_fail(d, step, "a segment came out whose payload is not what was sent");
+            return sok_drill_fail(d, step, "a frame came out without an event");
+        if (!sok_drill_peer_sees(d, conn))
+            return sok_drill_fail(d, step, "a segment came out whose payload is not what was sent");
     }
     take_events(d, NULL);
     const char *wrong = sok_stack_check(d->stack);
-    return wrong       ? drill_fail(d, step, "the stack is not as it must be: %s", wrong)
+    return wrong       ? sok_drill_fail(d, step, "the stack is not as it must be: %s", wrong)
            : d->failed ? -1
                        : 0;
 }
@@ -239,7 +239,8 @@ static int advance(struct drill *d, const struct drill_step *step, int64_t until
             break;
         same = due > d->now ? 0 : same + 1;
         if (same > SAME_TIME_MAX)
-            return drill_fail(d, step, "the stack wants to be called again and again at one time");
+            return sok_drill_fail(
+                d, step, "the stack wants to be called again and again at one time");
         d->now = due > d->now ? due : d->now;
         sok_stack_advance(d->stack, d->now);
         if (pull(d, step))
@@ -254,7 +255,7 @@ static int differs(
     struct drill *d, const struct drill_step *step, const struct drill_entry *came, const char *how)
 {
     if (!d->failed) {
-        drill_fail(d, step, "%s", how);
+        sok_drill_fail(d, step, "%s", how);
         d->report->expected = step ? strdup(step->source) : NULL;
         d->report->came = came ? entry_text(d, came) : NULL;
     }
@@ -368,7 +369,7 @@ static int step_drop(struct drill *d, const struct drill_step *step)
 static int check_in(struct drill *d, const struct drill_step *step, struct drill_entry *e)
 {
     if (!e)
-        return drill_fail(d, step, "the stack took a frame without an event");
+        return sok_drill_fail(d, step, "the stack took a frame without an event");
     if (e->line.dropped && strncmp(step->line->reason, "dropped", strlen("dropped")) != 0)
         return differs(
             d, step, e, "the frame was dropped (if that is right, say so as reason: dropped)");
@@ -382,13 +383,13 @@ static int check_in(struct drill *d, const struct drill_step *step, struct drill
 
 static int step_in(struct drill *d, const struct drill_step *step)
 {
-    struct drill_conn *c = drill_conn_of_in(d, step);
-    if (!c || drill_build(d, step, c))
+    struct drill_conn *c = sok_drill_conn_of_in(d, step);
+    if (!c || sok_drill_build(d, step, c))
         return -1;
     if (sok_stack_input_bytes(d->stack, 1, d->frame, d->frame_len, d->now) < 0)
-        return drill_fail(d, step, "no memory");
+        return sok_drill_fail(d, step, "no memory");
     struct drill_entry *e = take_events(d, c);
-    drill_peer_sent(d, c, step->line, e && e->line.dropped);
+    sok_drill_peer_sent(d, c, step->line, e && e->line.dropped);
     if (check_in(d, step, e))
         return -1;
     // In a batch everything of one time goes in before anything is pulled.
@@ -409,9 +410,9 @@ static int step_time(struct drill *d, const struct drill_step *step)
     else if (strcmp(p, "exact") == 0)
         d->tolerance = 0;
     else if (strncmp(p, "within ", 7) != 0 ||
-             !drill_duration(p + 7 + strspn(p + 7, " "), &d->tolerance))
-        return drill_fail(d, step, "time is: time exact, time within DURATION, or time any");
-    drill_log_step(d, step);
+             !sok_drill_duration(p + 7 + strspn(p + 7, " "), &d->tolerance))
+        return sok_drill_fail(d, step, "time is: time exact, time within DURATION, or time any");
+    sok_drill_log_step(d, step);
     return 0;
 }
 
@@ -420,7 +421,7 @@ static int step_batch(struct drill *d, const struct drill_step *step)
     const char *p = step->body + strlen("batch");
     p += strspn(p, " ");
     if (strcmp(p, "on") != 0 && strcmp(p, "off") != 0)
-        return drill_fail(d, step, "batch is: batch on, or batch off");
+        return sok_drill_fail(d, step, "batch is: batch on, or batch off");
     d->batch = p[1] == 'n';
     return 0;
 }
@@ -459,7 +460,7 @@ static int pass_time(struct drill *d, const struct drill_step *step)
     if (!compared)
         d->line_time = (d->line_time + 999) / 1000 * 1000;
     if (!compared && d->line_time / 1000 < d->now / 1000 && d->tolerance == 0)
-        return drill_fail(d, step, "this is before the line above it");
+        return sok_drill_fail(d, step, "this is before the line above it");
     if (out && unexpected(d))
         return 0;
     if (advance(d, step, compared ? d->line_time / 1000 * 1000 + 999 : d->line_time, out))
@@ -479,7 +480,7 @@ static int play_line(struct drill *d, const struct drill_step *step)
     case SOK_LINE_IN:
         return nothing_else(d, step) ? -1 : step_in(d, step);
     case SOK_LINE_CALL:
-        if (nothing_else(d, step) || drill_call(d, step))
+        if (nothing_else(d, step) || sok_drill_call(d, step))
             return -1;
         return pull(d, step);
     default:
@@ -502,26 +503,26 @@ static int play_step(struct drill *d, const struct drill_step *step)
     case STEP_QUIET:
         if (nothing_else(d, step))
             return -1;
-        drill_log_step(d, step);
+        sok_drill_log_step(d, step);
         return step_quiet(d, step);
     case STEP_DROP:
         rc = step_drop(d, step);
         break;
     case STEP_INFO:
-        rc = drill_info(d, step);
+        rc = sok_drill_info(d, step);
         break;
     case STEP_COUNT:
-        rc = drill_count(d, step);
+        rc = sok_drill_count(d, step);
         break;
     case STEP_READY:
-        rc = drill_ready(d, step);
+        rc = sok_drill_ready(d, step);
         break;
     default:
         rc = step_batch(d, step);
         break;
     }
     if (rc == 0)
-        drill_log_step(d, step);
+        sok_drill_log_step(d, step);
     return rc;
 }
 
@@ -540,15 +541,16 @@ static void drill_free(struct drill *d)
 {
     sok_stack_free(d->stack);
     if (d->stack && d->memory.bytes && !d->failed)
-        drill_fail(d, NULL, "%zu bytes were still held when the stack was gone", d->memory.bytes);
+        sok_drill_fail(
+            d, NULL, "%zu bytes were still held when the stack was gone", d->memory.bytes);
     sok_notation_free(d->notation);
-    drill_conns_free(d);
+    sok_drill_conns_free(d);
     for (unsigned i = 0; i < d->log_count; i++) {
         free(d->log[i]->text);
         free(d->log[i]);
     }
     free(d->log);
-    drill_script_free(&d->script);
+    sok_drill_script_free(&d->script);
 }
 
 int sok_drill_play(const char *text, bool utf8, struct sok_drill_report *report)
@@ -563,7 +565,7 @@ int sok_drill_play(const char *text, bool utf8, struct sok_drill_report *report)
     d->notation = sok_notation_new();
     if (d->notation)
         sok_notation_start(d->notation, START);
-    if (d->notation && drill_parse(text, &d->script, report) == 0 && drill_setup(d) == 0) {
+    if (d->notation && sok_drill_parse(text, &d->script, report) == 0 && sok_drill_setup(d) == 0) {
         play(d);
         report->timeline = timeline(d);
         drill_free(d);

@@ -41,7 +41,7 @@ static int set_link(struct drill *d, const struct drill_step *s, char **w, unsig
             d->link.mtu = (uint16_t)v;
             i++;
         } else {
-            return drill_fail(d, s, "link is: link [mtu N] [tso] [csum]");
+            return sok_drill_fail(d, s, "link is: link [mtu N] [tso] [csum]");
         }
     }
     return 0;
@@ -53,12 +53,13 @@ static int set_addr(struct drill *d, const struct drill_step *s, char **w, unsig
     uint64_t bits;
     if (!slash || (*slash = 0, !sok_addr_parse(w[1], &d->addr)) ||
         !parse_number(slash + 1, 128, &bits))
-        return drill_fail(d, s, "addr is: addr ADDRESS/LENGTH");
+        return sok_drill_fail(d, s, "addr is: addr ADDRESS/LENGTH");
     d->prefix_len = (unsigned)bits;
     int rc = sok_stack_addr_add(d->stack, 1, d->addr, d->prefix_len);
     d->has_addr = true;
-    return rc < 0 ? drill_fail(d, s, "the stack does not take this address: %s", sok_strerror(rc))
-                  : 0;
+    return rc < 0
+               ? sok_drill_fail(d, s, "the stack does not take this address: %s", sok_strerror(rc))
+               : 0;
 }
 
 static int set_peer(struct drill *d, const struct drill_step *s, char **w, unsigned n)
@@ -75,7 +76,7 @@ static int set_peer(struct drill *d, const struct drill_step *s, char **w, unsig
             d->peer_ts = (uint32_t)v;
             i++;
         } else {
-            return drill_fail(d, s, "peer is: peer [ADDRESS] [isn N] [ts N]");
+            return sok_drill_fail(d, s, "peer is: peer [ADDRESS] [isn N] [ts N]");
         }
     }
     return 0;
@@ -89,12 +90,12 @@ static int set_before(struct drill *d, const struct drill_step *s, char **w, uns
     switch (s->kind) {
     case STEP_SET:
         if (n != 3)
-            return drill_fail(d, s, "set is: set NAME VALUE");
+            return sok_drill_fail(d, s, "set is: set NAME VALUE");
         wrong = sok_stack_config_set(&d->config, w[1], w[2]);
-        return wrong ? drill_fail(d, s, "%s: %s", w[1], wrong) : 0;
+        return wrong ? sok_drill_fail(d, s, "%s: %s", w[1], wrong) : 0;
     case STEP_SEED:
         if (n != 2 || !parse_number(w[1], UINT64_MAX, &seed))
-            return drill_fail(d, s, "seed is: seed N");
+            return sok_drill_fail(d, s, "seed is: seed N");
         memcpy(d->config.seed, &seed, sizeof seed);
         return 0;
     case STEP_LINK:
@@ -115,9 +116,9 @@ static int set_after(struct drill *d, const struct drill_step *s, char **w, unsi
         return set_addr(d, s, w, n);
     case STEP_GATEWAY:
         if (n != 2 || !sok_addr_parse(w[1], &a))
-            return drill_fail(d, s, "gateway is: gateway ADDRESS");
+            return sok_drill_fail(d, s, "gateway is: gateway ADDRESS");
         return sok_stack_route_add(d->stack, any, 0, a, 1) < 0
-                   ? drill_fail(d, s, "the stack does not take this gateway")
+                   ? sok_drill_fail(d, s, "the stack does not take this gateway")
                    : 0;
     case STEP_NEIGHBOUR:
         if (n == 2 && strcmp(w[1], "none") == 0) {
@@ -125,8 +126,9 @@ static int set_after(struct drill *d, const struct drill_step *s, char **w, unsi
             return 0;
         }
         if (n != 3 || !sok_addr_parse(w[1], &a) || !parse_mac(w[2], mac))
-            return drill_fail(d, s, "neighbour is: neighbour ADDRESS MAC, or neighbour none");
-        return sok_stack_neighbour_add(d->stack, 1, a, mac) < 0 ? drill_fail(d, s, "no memory") : 0;
+            return sok_drill_fail(d, s, "neighbour is: neighbour ADDRESS MAC, or neighbour none");
+        return sok_stack_neighbour_add(d->stack, 1, a, mac) < 0 ? sok_drill_fail(d, s, "no memory")
+                                                                : 0;
     default:
         return 0;
     }
@@ -141,7 +143,8 @@ static int each_setting(
         if (s->kind > STEP_LAST_SETTING)
             continue;
         char *copy = strdup(s->body), *words[DRILL_WORDS_MAX];
-        rc = copy ? set(d, s, words, drill_words(copy, words)) : drill_fail(d, s, "no memory");
+        rc = copy ? set(d, s, words, sok_drill_words(copy, words))
+                  : sok_drill_fail(d, s, "no memory");
         free(copy);
     }
     return rc;
@@ -179,11 +182,11 @@ static void log_settings(struct drill *d)
 {
     for (unsigned i = 0; i < d->script.count; i++) {
         if (d->script.steps[i].kind <= STEP_LAST_SETTING)
-            drill_log_step(d, &d->script.steps[i]);
+            sok_drill_log_step(d, &d->script.steps[i]);
     }
 }
 
-int drill_setup(struct drill *d)
+int sok_drill_setup(struct drill *d)
 {
     static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 2}, peer_mac[6] = {2, 0, 0, 0, 0, 1};
     sok_stack_config_default(&d->config);
@@ -201,7 +204,7 @@ int drill_setup(struct drill *d)
     if (each_setting(d, set_before))
         return -1;
     if (sok_stack_new(&d->config, &d->stack) < 0 || sok_stack_link_add(d->stack, &d->link) != 1)
-        return drill_fail(d, NULL, "the stack cannot be made");
+        return sok_drill_fail(d, NULL, "the stack cannot be made");
     if (each_setting(d, set_after))
         return -1;
     if (!d->has_addr) {
