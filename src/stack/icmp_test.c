@@ -1,6 +1,6 @@
 // ICMP: echo both ways, when errors are sent and when not, which errors are believed. Expectations are
 // RFC 1122 section 3.2.2 and RFC 5927.
-#include "stack/lab.h"
+#include "stack/testing.h"
 
 static void answers_echo(void **state)
 {

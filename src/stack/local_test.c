@@ -1,6 +1,6 @@
 // Delivery to the host itself: 127.0.0.0/8 and its own addresses, for ping, UDP and TCP, through link 0 and
 // without a link of its own; nothing leaves.
-#include "stack/lab.h"
+#include "stack/testing.h"
 
 static void run(struct lab *lab)
 {

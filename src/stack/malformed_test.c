@@ -1,7 +1,7 @@
 // Valid frames of each protocol, cut off at every length and with every byte changed in turn. After each the
 // stack still answers, and holds no more than before. Frames lie in buffers of exactly their length, so a
 // sanitizer sees any read behind them.
-#include "stack/lab.h"
+#include "stack/testing.h"
 
 #define FRAMES_MAX 16
 

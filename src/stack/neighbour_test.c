@@ -1,5 +1,5 @@
 // ARP: asking, retrying, giving up, learning and what is not believed, the bounds.
-#include "stack/lab.h"
+#include "stack/testing.h"
 
 static struct sok_echo *ping(struct lab *lab, struct sok_echo *e, uint32_t to, uint16_t seq)
 {

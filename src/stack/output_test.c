@@ -1,6 +1,6 @@
 // Two stacks on a wire: data arrives whatever the links can do for us, frames are what they should be, and
 // the events come in their order.
-#include "stack/lab.h"
+#include "stack/testing.h"
 
 #define DATA_LEN 700000
 

@@ -1,5 +1,5 @@
 // Routes by longest prefix, gateways, the source address, what may not be added.
-#include "stack/lab.h"
+#include "stack/testing.h"
 
 #define GATEWAY 0xc00002feu
 

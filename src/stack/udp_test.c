@@ -1,5 +1,5 @@
 // UDP: both ways, whom a datagram reaches, what is dropped, what a full queue says.
-#include "stack/lab.h"
+#include "stack/testing.h"
 
 static struct sok_endpoint at(uint32_t addr, uint16_t port)
 {

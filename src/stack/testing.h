@@ -1,7 +1,7 @@
 // For the unit tests of src/stack: a stack on one link under virtual time, with memory counted, and the
 // frames a neighbour would send. The stack is 192.0.2.1/24, mac 02::1; the neighbour 192.0.2.2, mac 02::2.
-#ifndef SOK_STACK_LAB_H
-#define SOK_STACK_LAB_H
+#ifndef SOK_STACK_TESTING_H
+#define SOK_STACK_TESTING_H
 
 #include <setjmp.h>
 #include <stdarg.h>
