@@ -101,11 +101,16 @@ static int name_output(struct sok_get *g, CURLU *u)
                         "-O: the URL has no file name at its end (use -o FILE)");
 }
 
+// An old file keeps its contents until there is something to put in their place, as curl does it.
 static int open_output(struct sok_get *g)
 {
     int fd = STDOUT_FILENO;
-    if (g->output)
-        fd = open(g->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (g->output) {
+        fd = open(g->output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        g->out.made = fd >= 0;
+        if (fd < 0 && errno == EEXIST)
+            fd = open(g->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    }
     if (fd < 0)
         return sok_get_fail(g, CURLE_WRITE_ERROR, "%.300s does not open for writing: %s", g->output,
             strerror(errno));
@@ -116,7 +121,9 @@ static int open_output(struct sok_get *g)
 // An early end is the reader's wish: nothing to say about it.
 static int close_output(struct sok_get *g, int code)
 {
-    int error = sok_get_output_finish(&g->out);
+    int error = sok_get_output_finish(&g->out, code == 0);
+    if (g->output && g->out.made && !g->out.begun)
+        unlink(g->output);
     if (error == 0 || (code != 0 && code != CURLE_WRITE_ERROR))
         return code;
     if (error == EPIPE)
@@ -132,7 +139,7 @@ static int fetch(struct sok_get *g, const struct sok_cli_host *ho, CURLU *u)
     if (code == 0)
         code = sok_cli_host_open(ho, &g->host);
     if (code != 0)
-        return code;
+        return close_output(g, code);
     g->started = sok_host_now(g->host);
     bool bar = !g->silent && !ho->events && (g->output || !isatty(STDOUT_FILENO));
     sok_progress_begin(&g->progress, bar, g->started);

@@ -17,7 +17,9 @@ struct sok_get_output {
     uint8_t *buffers[2]; // one is filled while the other is written
     unsigned filling;
     size_t filled;
-    int error; // the first errno of writing
+    bool made;  // the file is new
+    bool begun; // something was put into it
+    int error;  // the first errno of writing
 };
 
 struct sok_get {
@@ -57,6 +59,6 @@ bool sok_get_output_take(
 bool sok_get_output_room(const struct sok_get_output *o);    // for any piece curl may give
 void sok_get_output_push(struct sok_get_output *o);          // what there is may be written now
 // Steps the host until everything is written or a signal comes; the first errno.
-int sok_get_output_finish(struct sok_get_output *o);
+int sok_get_output_finish(struct sok_get_output *o, bool whole); // whole: the page came
 
 #endif

@@ -20,7 +20,7 @@ static void on_written(void *ctx, int fd, unsigned ready)
 
 int sok_get_output_open(struct sok_get_output *o, int fd)
 {
-    *o = (struct sok_get_output){.fd = fd};
+    o->fd = fd;
     for (unsigned i = 0; i < 2; i++) {
         o->buffers[i] = malloc(SOK_GET_BUFFER);
         if (!o->buffers[i])
@@ -46,8 +46,17 @@ void sok_get_output_push(struct sok_get_output *o)
     o->filled = 0;
 }
 
+// What the file held before goes when the first byte comes.
+static void begin(struct sok_get_output *o)
+{
+    if (o->fd != STDOUT_FILENO && !o->begun && ftruncate(o->fd, 0) < 0 && errno != EINVAL)
+        o->error = errno;
+    o->begun = true;
+}
+
 bool sok_get_output_take(struct sok_get_output *o, const void *data, size_t len)
 {
+    begin(o);
     if (o->filled + len > SOK_GET_BUFFER)
         sok_get_output_push(o);
     if (o->filled + len > SOK_GET_BUFFER)
@@ -64,8 +73,10 @@ bool sok_get_output_room(const struct sok_get_output *o)
     return o->filled + CURL_MAX_WRITE_SIZE <= SOK_GET_BUFFER;
 }
 
-int sok_get_output_finish(struct sok_get_output *o)
+int sok_get_output_finish(struct sok_get_output *o, bool whole)
 {
+    if (whole)
+        begin(o); // also a page of no bytes replaces the old one
     while (o->writer.started && (o->writer.busy || (o->filled > 0 && !o->error)) &&
            !sok_cli_interrupted()) {
         sok_get_output_push(o);
@@ -79,9 +90,10 @@ int sok_get_output_finish(struct sok_get_output *o)
         return 0;
     }
     int error = sok_writer_stop(&o->writer);
+    error = error ? error : o->error;
     free(o->buffers[0]);
     free(o->buffers[1]);
-    if (o->fd != STDOUT_FILENO && close(o->fd) < 0 && !error)
+    if (o->fd > STDOUT_FILENO && close(o->fd) < 0 && !error)
         error = errno;
     return error;
 }
