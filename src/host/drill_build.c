@@ -68,11 +68,14 @@ static void put_sum(const struct sok_line *l, uint8_t *at, const uint8_t *p, uin
     sok_put16(at, v ^ (l->badsum ? 0x5555 : 0));
 }
 
-// len bytes that begin at stream offset off: the line's text first.
+// len bytes that begin at stream offset off: the line's text first. A text that goes on, goes on in the
+// next line, as where it was cut.
 static void put_payload(const struct sok_line *l, uint8_t *p, uint32_t len, uint64_t off)
 {
     for (uint32_t i = 0; i < len; i++)
         p[i] = i < l->text_len ? l->text[i] : sok_drill_pattern(off + i);
+    if (l->text_more && l->text_len < len)
+        p[l->text_len] = '\n';
 }
 
 // Options as the line gives them, in the usual order.

@@ -122,10 +122,10 @@ static void fill(struct drill *d, const struct drill_step *step, const struct dr
         if (!o || o->kind != SOK_LINE_OUT || o->head != SOK_HEAD_TCP || !(o->has & SOK_HAS(TEXT)) ||
             !(o->has & SOK_HAS(SEQ)) || strcmp(o->tag[0] ? o->tag : "1", c->tag) != 0)
             continue;
-        for (uint32_t i = 0; i < o->text_len; i++) {
+        for (uint32_t i = 0; i < o->text_len + o->text_more; i++) {
             uint64_t off = (uint64_t)o->seq - 1 + i;
             if (o->seq && off >= from && off < from + len)
-                p[off - from] = o->text[i];
+                p[off - from] = i < o->text_len ? o->text[i] : '\n';
         }
     }
 }

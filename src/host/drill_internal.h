@@ -17,7 +17,7 @@
 enum drill_step_kind {
     STEP_SET,       // set NAME VALUE
     STEP_SEED,      // seed N
-    STEP_LINK,      // link [mtu N] [tso] [csum]
+    STEP_LINK,      // link [mtu N] [mac MAC] [tso] [csum]
     STEP_ADDR,      // addr A/N
     STEP_GATEWAY,   // gateway A
     STEP_NEIGHBOUR, // neighbour A MAC | neighbour none

@@ -40,8 +40,10 @@ static int set_link(struct drill *d, const struct drill_step *s, char **w, unsig
                    v >= 68) {
             d->link.mtu = (uint16_t)v;
             i++;
+        } else if (strcmp(w[i], "mac") == 0 && i + 1 < n && parse_mac(w[i + 1], d->link.mac)) {
+            i++;
         } else {
-            return sok_drill_fail(d, s, "link is: link [mtu N] [tso] [csum]");
+            return sok_drill_fail(d, s, "link is: link [mtu N] [mac MAC] [tso] [csum]");
         }
     }
     return 0;

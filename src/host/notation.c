@@ -204,18 +204,18 @@ static void line_of_call(struct sok_notation *n, const struct sok_event *e, stru
 {
     l->call = e->call.call;
     l->has |= SOK_HAS(CALL);
-    bool listen = l->call == SOK_CALL_LISTEN;
+    bool listen = l->call == SOK_CALL_LISTEN, accept = l->call == SOK_CALL_ACCEPT;
     struct sok_flow *f = e->conn ? flow_of_conn(n, e->conn, listen) : NULL;
     set_tag(l, f);
-    if (e->call.has_remote && !listen) {
-        l->src = e->call.remote;
+    // The first end is whom it is for (of listen: where), `from` is the other; accept tells who came.
+    bool first = listen ? e->call.has_local : e->call.has_remote && !accept;
+    bool from = accept ? e->call.has_remote : e->call.has_local && !listen && e->call.local.port;
+    if (first) {
+        l->src = listen ? e->call.local : e->call.remote;
         l->has |= SOK_HAS(TO);
     }
-    if (e->call.has_local && listen) {
-        l->src = e->call.local;
-        l->has |= SOK_HAS(TO);
-    } else if (e->call.has_local && e->call.local.port) {
-        l->dst = e->call.local;
+    if (from) {
+        l->dst = accept ? e->call.remote : e->call.local;
         l->has |= SOK_HAS(FROM);
     }
     if (f && !f->listener && e->call.has_remote && e->call.has_local && e->call.local.port &&
