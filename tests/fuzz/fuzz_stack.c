@@ -10,6 +10,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FLOWS       8
+#define OPEN        4 // of them established before the first action
 #define ACTIONS_MAX 400
 #define MEMORY_MAX  (64U << 20)
 
@@ -339,6 +340,8 @@ static void send_segment(struct fuzz *z, struct flow *f)
     struct tcp_fields t = flow_fields(f, pick < 230 ? usual[pick % 10] : (uint16_t)word(&z->in));
     t.seq = near(&z->in, t.seq, f->last_window);
     t.ack = near(&z->in, t.ack, 65535);
+    if (pick & 32) // some of what is on the way
+        t.ack -= word(&z->in) % 16384;
     if (pick & 1)
         t.window = (uint16_t)word(&z->in);
     t.urgent = t.flags & F_URG ? (uint16_t)word(&z->in) : 0;
@@ -441,6 +444,24 @@ static void configure(struct sok_stack_config *config)
     config->events = config_byte & 128;
 }
 
+// Half of them with all options, half with none but MSS; one has much to send.
+static void open_some(struct fuzz *z)
+{
+    static const uint8_t all[20] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7};
+    static const uint8_t bytes[100000];
+    const struct flow_options with = {
+        .options = all, .options_len = sizeof(all), .iss = 0xfffffff0U};
+    for (int i = 0; i < OPEN; i++) {
+        if (!flow_open(&z->flow[i], z->l, i & 1 ? &with : NULL))
+            must(z);
+    }
+    struct sok_iov iov = {bytes, sizeof(bytes)};
+    for (int i = 0; i < 2; i++)
+        sok_tcp_send(z->flow[i].c, &iov, 1, z->l->now);
+    lab_pump(z->l);
+    learn(z);
+}
+
 static void finish(struct fuzz *z)
 {
     struct lab *l = z->l;
@@ -475,7 +496,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz = (struct fuzz){.l = &lab, .in = {data, size}};
     config_byte = byte(&fuzz.in);
     lab_new(&lab, configure);
-    for (int i = 0; i < FLOWS; i++)
+    open_some(&fuzz);
+    for (int i = OPEN; i < FLOWS; i++)
         fuzz.flow[i] = (struct flow){.l = &lab,
             .port = (uint16_t)(30000 + i),
             .stack_port = LAB_PORT,
