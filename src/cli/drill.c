@@ -17,11 +17,12 @@
 static const struct sok_cli_option options[] = {
     {'v', "verbose", NULL, "print the timeline of each drill (itself a drill)"},
     {'j', "json", NULL, "one JSON object per drill"},
+    {'p', "play", NULL, "only play: compare nothing, print what came out"},
     {0, NULL, NULL, NULL},
 };
 
 struct drills {
-    bool verbose, json, colour, utf8;
+    bool verbose, json, play, colour, utf8;
     char **paths;
     size_t count, cap;
     unsigned passed, failed;
@@ -33,8 +34,10 @@ static int take_option(void *ctx, int key, const char *arg)
     (void)arg;
     if (key == 'v')
         d->verbose = true;
-    else
+    else if (key == 'j')
         d->json = true;
+    else
+        d->play = d->verbose = true;
     return 0;
 }
 
@@ -166,7 +169,8 @@ static int play(struct drills *d, const char *path)
     char *text = read_file(path);
     if (!text)
         return SOK_EXIT_USAGE;
-    if (sok_drill_play(text, d->utf8, &report) != 0) {
+    struct sok_drill_options o = {.utf8 = d->utf8, .loose = d->play};
+    if (sok_drill_play(text, &o, &report) != 0) {
         free(text);
         return sok_cli_fail(1, "%s: %s", path, strerror(ENOMEM));
     }

@@ -19,8 +19,13 @@ struct sok_drill_report {
     char *timeline;                      // all that happened, as a drill
 };
 
+struct sok_drill_options {
+    bool utf8;  // in the timeline
+    bool loose; // plays calls and `in` lines alone and compares nothing: to see what would come out
+};
 // Plays `text`. 0, or SOK_ENOMEM. What the report holds is freed by sok_drill_report_free().
-int sok_drill_play(const char *text, bool utf8, struct sok_drill_report *report);
+int sok_drill_play(
+    const char *text, const struct sok_drill_options *o, struct sok_drill_report *report);
 void sok_drill_report_free(struct sok_drill_report *report);
 
 #endif

@@ -23,6 +23,8 @@ static int check_result(
             snprintf(came->reason, sizeof came->reason, "end of stream");
     }
     sok_drill_log_line(d, came);
+    if (d->loose)
+        return 0;
     bool failed = result < 0 && !begun;
     if (failed && strcmp(want->reason, came->reason) != 0)
         return sok_drill_fail(d, step, "the call failed: %s", came->reason);

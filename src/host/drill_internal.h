@@ -108,7 +108,7 @@ struct drill_neighbour {
 struct drill {
     struct drill_script script;
     struct sok_drill_report *report;
-    bool utf8;
+    bool utf8, loose;
     int64_t now, line_time;
     int64_t tolerance; // ns; INT64_MAX: any time will do
     bool batch;

@@ -153,6 +153,8 @@ static unsigned step_words(struct drill *d, const struct drill_step *step, char 
 
 int sok_drill_info(struct drill *d, const struct drill_step *step)
 {
+    if (d->loose)
+        return 0;
     char *copy, *words[DRILL_WORDS_MAX];
     struct drill_conn *c;
     unsigned n = step_words(d, step, &copy, words, &c);
@@ -187,6 +189,8 @@ out:
 
 int sok_drill_count(struct drill *d, const struct drill_step *step)
 {
+    if (d->loose)
+        return 0;
     struct sok_tcp_counts counts;
     sok_stack_counts(d->stack, &counts);
     const char *p = step->body + strlen("count");
@@ -223,6 +227,8 @@ int sok_drill_count(struct drill *d, const struct drill_step *step)
 
 int sok_drill_ready(struct drill *d, const struct drill_step *step)
 {
+    if (d->loose)
+        return 0;
     static const struct {
         const char *name;
         uint32_t bit;
