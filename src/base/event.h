@@ -33,6 +33,7 @@
     X(RTO, "again: timeout")                                                                       \
     X(FAST_RETRANSMIT, "again: fast retransmit")                                                   \
     X(RECOVERY, "again: recovery")                                                                 \
+    X(PATH_MTU, "again: path mtu")                                                                 \
     X(TAIL_LOSS_PROBE, "tail loss probe")                                                          \
     X(WINDOW_PROBE, "window probe")                                                                \
     X(KEEPALIVE, "keep-alive")                                                                     \
@@ -50,7 +51,8 @@
     X(ECHO_ASK, "ping")                                                                            \
     X(ECHO_REPLY, "answer")                                                                        \
     X(ICMP_PORT, "no such port")                                                                   \
-    X(ICMP_PROTO, "no such protocol")
+    X(ICMP_PROTO, "no such protocol")                                                              \
+    X(ICMP_REASSEMBLY, "fragments missing")
 
 enum sok_reason {
 #define SOK_X(name, text) SOK_REASON_##name,
@@ -66,6 +68,7 @@ enum sok_reason {
     X(ETH_SHORT, "ethernet: too short")                                                            \
     X(ETH_NOT_US, "ethernet: for somebody else")                                                   \
     X(ETH_TYPE, "ethernet: unknown type")                                                          \
+    X(ETH_VLAN, "ethernet: another vlan")                                                          \
     X(ARP_MALFORMED, "arp: malformed")                                                             \
     X(ARP_NOT_US, "arp: not about us")                                                             \
     X(ARP_CONFLICT, "arp: claims our address")                                                     \
@@ -77,7 +80,10 @@ enum sok_reason {
     X(IP_OPTION, "ip: malformed option")                                                           \
     X(IP_SOURCE, "ip: impossible source")                                                          \
     X(IP_NOT_US, "ip: for somebody else")                                                          \
-    X(IP_FRAGMENT, "ip: fragment")                                                                 \
+    X(IP_FRAGMENT, "ip: malformed fragment")                                                       \
+    X(IP_FRAGMENT_OVERLAP, "ip: fragments contradict each other")                                  \
+    X(IP_FRAGMENT_LIMIT, "ip: too many fragments")                                                 \
+    X(IP_FRAGMENT_LATE, "ip: fragments missing")                                                   \
     X(IP_PROTOCOL, "ip: unknown protocol")                                                         \
     X(ICMP_SHORT, "icmp: too short")                                                               \
     X(ICMP_CHECKSUM, "icmp: bad checksum")                                                         \
@@ -142,7 +148,10 @@ enum sok_drop {
     X(SOFT_ERROR, "noted")           /* ICMP error remembered */                                   \
     X(ANSWERED, "answer due")        /* echo request, ARP request */                               \
     X(LEARNED, "neighbour learned")  /* */                                                         \
-    X(DELIVERED, "delivered")        /* datagram, echo reply */
+    X(DELIVERED, "delivered")        /* datagram, echo reply */                                    \
+    X(PART, "part, held")            /* a fragment that others must join */                        \
+    X(COMPLETE, "whole now")         /* the last fragment that was missing */                      \
+    X(PATH_MTU, "path mtu lower")    /* ICMP fragmentation needed, believed */
 
 enum sok_effect_bit {
 #define SOK_X(name, text) SOK_EFFECT_BIT_##name,
@@ -237,6 +246,7 @@ struct sok_event_packet {
     uint8_t win_shift; // TCP: scale that applies to the window field of this segment
     bool csum_partial; // the transport checksum in snap is not completed (left to the device)
     bool has_base;     // TCP of a known connection: the two bases below apply
+    bool bare;         // no Ethernet header: snap begins with the IP header (SOK_LINK_IP)
     uint32_t seq_base; // subtract from the segment's SEQ to get the number people read
     uint32_t ack_base; // likewise from its ACK and SACK edges
     uint32_t effects;  // IN: enum sok_effect, or'ed

@@ -47,6 +47,7 @@ enum sok_link_cap {
     SOK_LINK_CSUM = 1,  // completes csum_partial on the way out
     SOK_LINK_TSO = 2,   // takes super-frames (implies CSUM)
     SOK_LINK_POINT = 4, // nobody else on it (a private TAP, mem, lan): no address probing
+    SOK_LINK_IP = 8,    // frames begin with the IP header (tun): no Ethernet, no ARP, mac unused
 };
 
 #define SOK_LINK_NAME_MAX 32
@@ -54,6 +55,7 @@ struct sok_link_info {
     char name[SOK_LINK_NAME_MAX]; // for people: "tap0", "lan:a"
     uint8_t mac[6];
     uint16_t mtu;  // IP bytes in a frame; 68 to 65535
+    uint16_t vlan; // 0: none; else the 802.1Q tag put on and expected, 1 to 4094
     uint32_t caps; // enum sok_link_cap, or'ed
 };
 
