@@ -8,6 +8,9 @@
 
 #define IN_MAX  256 // frames taken from one link in a turn; above OUT_MAX: each may be acknowledged
 #define OUT_MAX 128 // frames given to one link in a turn
+// Bytes taken from one link in a turn, about: what arrived is to be acknowledged within a millisecond,
+// and the bridges have to move it first.
+#define IN_BYTES (1 << 20)
 
 static void show_frame(const struct sok_host_wire *w, const struct sok_iov *iov, unsigned count,
     uint32_t len, const struct sok_frame_meta *meta, bool out, int64_t now)
@@ -37,7 +40,8 @@ static unsigned wire_read(struct sok_host_wire *w, int64_t now)
 {
     struct sok_host *host = w->host;
     unsigned taken = 0;
-    while (taken < IN_MAX && !w->down) {
+    size_t bytes = 0;
+    while (taken < IN_MAX && bytes < IN_BYTES && !w->down) {
         struct sok_frame frame;
         int r = w->link->ops->recv(w->link, &frame, now);
         if (r == SOK_ELINKDOWN)
@@ -45,6 +49,7 @@ static unsigned wire_read(struct sok_host_wire *w, int64_t now)
         if (r < 0)
             break;
         taken++;
+        bytes += frame.len;
         if (host->views) {
             struct sok_iov iov = {frame.buf->data + frame.off, frame.len};
             show_frame(w, &iov, 1, frame.len, &frame.meta, false, now);
@@ -54,7 +59,7 @@ static unsigned wire_read(struct sok_host_wire *w, int64_t now)
         if (host->views)
             sok_host_drain(host);
     }
-    if (taken == IN_MAX)
+    if (taken == IN_MAX || bytes >= IN_BYTES)
         host->dirty = true;
     return taken;
 }
