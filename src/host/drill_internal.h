@@ -149,6 +149,8 @@ int sok_drill_build(
 #define DRILL_PEER_PORT 40001 // the peer's first
 struct drill_conn *sok_drill_conn_of_tag(struct drill *d, const char *tag, bool make); // "" is "1"
 struct drill_conn *sok_drill_conn_of_id(struct drill *d, uint32_t id);                 // NULL: none
+struct drill_conn *sok_drill_conn_of_ends(
+    struct drill *d, const struct sok_endpoint *local, const struct sok_endpoint *remote);
 // The connection an `in` line is about; made if there is none yet. NULL: failed.
 struct drill_conn *sok_drill_conn_of_in(struct drill *d, const struct drill_step *step);
 // The stack took the built frame: now the peer has sent it. Call it while the frame is in d->frame.

@@ -51,7 +51,7 @@ static bool endpoint_eq(const struct sok_endpoint *a, const struct sok_endpoint 
     return a->port == b->port && sok_addr_eq(a->addr, b->addr);
 }
 
-static struct drill_conn *conn_of_ends(
+struct drill_conn *sok_drill_conn_of_ends(
     struct drill *d, const struct sok_endpoint *local, const struct sok_endpoint *remote)
 {
     for (unsigned i = d->conn_count; i-- > 0;) {
@@ -85,7 +85,7 @@ struct drill_conn *sok_drill_conn_of_in(struct drill *d, const struct drill_step
     struct drill_conn *c = NULL;
     bool ends = (l->has & SOK_HAS(ENDS)) && l->head == SOK_HEAD_TCP;
     if (ends && !l->tag[0])
-        c = conn_of_ends(d, &l->dst, &l->src);
+        c = sok_drill_conn_of_ends(d, &l->dst, &l->src);
     if (!c) {
         // The first connection may be the one of lines without a tag; a stranger may not.
         struct drill_conn *first = sok_drill_conn_of_tag(d, l->tag, false);
@@ -255,7 +255,7 @@ bool sok_drill_peer_sees(struct drill *d, uint32_t id)
     if (ip.proto != SOK_IPPROTO_TCP && ip.proto != SOK_IPPROTO_UDP)
         return true;
     if (!c)
-        c = conn_of_ends(d, &local, &remote);
+        c = sok_drill_conn_of_ends(d, &local, &remote);
     if (!c)
         return true;
     c->local = local;

@@ -124,15 +124,23 @@ static char *timeline(const struct drill *d)
 
 // ---- what happens ----
 
-// A connection's name in the script, for a line of the log.
+// A connection's name in the script, for a line of the log. What belongs to no connection (any more) is
+// known by its ends.
 static void set_tag(struct drill *d, const struct sok_event *e, struct sok_line *l)
 {
     struct drill_conn *c = sok_drill_conn_of_id(d, e->conn);
-    if (!e->conn)
-        return;
+    bool ends = !c && l->head == SOK_HEAD_TCP && (l->has & SOK_HAS(ENDS));
+    if (ends) {
+        bool out = l->kind == SOK_LINE_OUT;
+        c = sok_drill_conn_of_ends(d, out ? &l->src : &l->dst, out ? &l->dst : &l->src);
+    }
+    if (!e->conn && !ends)
+        return; // an ICMP error has the name of what it quotes
     l->tag[0] = 0;
     if (c && c->listener_id != e->conn)
         memcpy(l->tag, c->tag, sizeof l->tag);
+    if (ends && !l->tag[0])
+        l->plain &= ~SOK_HAS(ENDS);
 }
 
 // Of calls the log has the script's own lines; the notation learns from them who talks to whom.

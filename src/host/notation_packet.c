@@ -372,6 +372,9 @@ static void line_of_tcp(
             l->plain |= SOK_HAS(ENDS);
         f->introduced = f->tag != 0;
     }
+    // The reset of a closed port begins no numbers: its SEQ is 0 (RFC 9293 3.10.7.1).
+    if (p->reason == SOK_REASON_RST_CLOSED && h.seq == 0)
+        seq_base = 0;
     uint32_t head = h.dataofs * 4u;
     l->seq = h.seq - seq_base;
     l->ack = h.ack - ack_base;
