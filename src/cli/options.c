@@ -251,12 +251,6 @@ int sok_cli_host_close(const struct sok_cli_host *h, struct sok_host *host, int 
     return code;
 }
 
-int sok_cli_endpoint(const char *addr, uint16_t port, struct sok_endpoint *out)
-{
-    *out = (struct sok_endpoint){.port = port};
-    return sok_addr_parse(addr, &out->addr) ? 0 : 1;
-}
-
 bool sok_cli_port(const char *text, uint16_t *port)
 {
     uint64_t number;

@@ -49,8 +49,6 @@ int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out);
 // The host goes, its views are flushed. code, or another when a recording could not be written.
 int sok_cli_host_close(const struct sok_cli_host *h, struct sok_host *host, int code);
 
-// A destination as typed. 0; 1: not an address (names are not resolved); after no message.
-int sok_cli_endpoint(const char *addr, uint16_t port, struct sok_endpoint *out);
 bool sok_cli_port(const char *text, uint16_t *port);
 
 #endif
