@@ -134,8 +134,9 @@ static void set_tag(struct drill *d, const struct sok_event *e, struct sok_line 
         bool out = l->kind == SOK_LINE_OUT;
         c = sok_drill_conn_of_ends(d, out ? &l->src : &l->dst, out ? &l->dst : &l->src);
     }
-    if (!e->conn && !ends)
-        return; // an ICMP error has the name of what it quotes
+    if (!e->conn && l->kind == SOK_LINE_IN && (l->has & SOK_HAS(QUOTE)))
+        c = sok_drill_conn_of_ends(
+            d, &l->quote.src, &l->quote.dst); // an ICMP error: whom it quotes
     l->tag[0] = 0;
     if (c && c->listener_id != e->conn)
         memcpy(l->tag, c->tag, sizeof l->tag);
