@@ -105,17 +105,24 @@ static void adopt(struct app *a, struct sok_tcp_conn *c)
         APP_FAIL(a, "an option was refused: %d", err);
 }
 
+int app_ports(
+    const struct world *w, unsigned index, struct sok_endpoint *local, struct sok_endpoint *remote)
+{
+    unsigned side = index % 2;
+    const struct conn_plan *c = &w->plan.conn[index / 2];
+    *local = (struct sok_endpoint){.port = (uint16_t)(FIRST_PORT + index)};
+    *remote = (struct sok_endpoint){.addr = w->node[side == 0 ? c->server : c->client].addr,
+        .port = c->both ? (uint16_t)(FIRST_PORT + (index ^ 1)) : LISTEN_PORT};
+    if (c->server == c->client && index / 2 % 2)
+        remote->addr = sok_addr_v4(0x7f000001);
+    return side == 0 ? c->client : c->server;
+}
+
 static void start(struct app *a)
 {
     struct world *w = a->w;
-    unsigned i = number(a) / 2, side = number(a) % 2;
-    uint16_t mine = (uint16_t)(FIRST_PORT + 2 * i + side);
-    uint16_t theirs = a->conn->both ? (uint16_t)(FIRST_PORT + 2 * i + 1 - side) : LISTEN_PORT;
-    struct sok_endpoint local = {.port = mine};
-    struct sok_endpoint remote = {
-        .addr = w->node[side == 0 ? a->conn->server : a->conn->client].addr, .port = theirs};
-    if (a->conn->server == a->conn->client && i % 2)
-        remote.addr = sok_addr_v4(0x7f000001);
+    struct sok_endpoint local, remote;
+    app_ports(w, number(a), &local, &remote);
     struct sok_tcp_conn *c = NULL;
     int err = sok_stack_connect(w->node[a->node].stack, &local, &remote, w->now, &c);
     a->started = true;

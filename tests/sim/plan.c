@@ -186,6 +186,9 @@ void plan_draw(struct plan *p, uint64_t seed)
     for (unsigned i = 0; i < p->conn_count; i++)
         draw_conn(&r, p, &p->conn[i]);
     draw_fault(&r, p);
+    if (rng_one_in(&r, 4))
+        p->wrap = rng_one_in(&r, 3) ? WRAP_TIMESTAMP : WRAP_SEQUENCE;
+    p->wrap_in = (uint32_t)rng_scale(&r, p->wrap == WRAP_TIMESTAMP ? 3000 : 200000);
 }
 
 static void show_side(FILE *f, const char *who, const struct side_plan *s)
@@ -219,7 +222,8 @@ static void show_settings(FILE *f, const struct sok_tcp_config *t)
 void plan_show(const struct plan *p, FILE *f)
 {
     static const char *const faults[] = {"none", "abort", "restart", "silence", "memory"};
-    fprintf(f, "# seed %" PRIu64 ", fault %s", p->seed, faults[p->fault]);
+    static const char *const wraps[] = {"", ", sequence numbers wrap", ", timestamps wrap"};
+    fprintf(f, "# seed %" PRIu64 "%s, fault %s", p->seed, wraps[p->wrap], faults[p->fault]);
     if (p->fault >= FAULT_RESTART)
         fprintf(f, " at %.6f", (double)(p->fault_at - p->start) / 1e9);
     fprintf(f, "\n");

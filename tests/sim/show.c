@@ -100,7 +100,7 @@ void show_event(FILE *f, int node, const struct sok_event *e, int64_t start)
 {
     fprintf(f, "%13.6f %s #%-3u ", (double)(e->now - start) / 1e9, node ? "               B" : "A",
         e->conn);
-    switch ((enum sok_event_kind)e->kind) {
+    switch (e->kind) {
     case SOK_EVENT_CALL:
         fprintf(f, "call %s", sok_call_text((enum sok_call)e->call.call));
         if (e->call.has_remote)
@@ -137,9 +137,17 @@ void show_event(FILE *f, int node, const struct sok_event *e, int64_t start)
     case SOK_EVENT_ERROR:
         fprintf(f, "error %s", sok_strerror(e->error.err));
         break;
+    case SOK_EVENT_ADDR:
+        fprintf(f, "address %s", sok_addr_news_text((enum sok_addr_news)e->addr.what));
+        break;
+    case SOK_EVENT_DHCP:
+        fprintf(f, "dhcp message %u", e->dhcp.message);
+        break;
     case SOK_EVENT_LOST:
         fprintf(f, "%llu events lost", (unsigned long long)e->lost.count);
         break;
+    default: // later kinds, of nothing that happens here
+        fprintf(f, "event %u", e->kind);
     }
     fputc('\n', f);
 }

@@ -51,7 +51,7 @@ static bool run_seed(uint64_t seed, bool verbose, struct job *job)
         job->runs++;
         job->delivered += world.delivered;
         job->steps += world.steps;
-        job->virtual_seconds += (double)(world.now - plan.start) / 1e9;
+        job->virtual_seconds += (double)(world.now - world.plan.start) / 1e9;
     }
     return good;
 }

@@ -1,5 +1,6 @@
 #include "tests/sim/world.h"
 
+#include "tcp/internal.h" // for the numbers a connection begins with
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -275,6 +276,27 @@ static void step(struct world *w)
         world_fail(w, "more than %" PRIu64 " steps", STEPS_MAX);
 }
 
+// Moves the beginning so that the first connection's numbers wrap around soon after it.
+static void approach_wrap(struct world *w)
+{
+    struct plan *p = &w->plan;
+    struct sok_endpoint local, remote;
+    int node = app_ports(w, 0, &local, &remote);
+    struct sok_tcp *tcp = sok_stack_tcp(w->node[node].stack);
+    local.addr = w->node[node].addr;
+    bool sequence = p->wrap == WRAP_SEQUENCE;
+    uint32_t number = sequence
+                          ? sok_tcp_isn(tcp, &local, &remote, w->now)
+                          : sok_tcp_ts_offset(tcp, &local, &remote) + (uint32_t)(w->now / SOK_MS);
+    uint32_t ticks = 0U - p->wrap_in - number;
+    int64_t shift = (int64_t)ticks * (sequence ? 4000 : SOK_MS);
+    w->now += shift;
+    w->progress_at += shift;
+    p->start += shift;
+    p->fault_at += shift;
+    p->fault_until += shift;
+}
+
 // ---- the end ----
 
 static bool all_quiet(struct world *w)
@@ -359,6 +381,8 @@ bool world_run(struct world *w, const struct plan *plan, bool verbose)
     }
     for (int i = 0; i < 2 && !w->fail[0]; i++)
         node_boot(w, i);
+    if (plan->wrap && !w->fail[0])
+        approach_wrap(w);
     for (unsigned i = 0; i < 2 * plan->conn_count; i++)
         app_init(w, i);
     while (!w->fail[0] && !apps_done(w)) {

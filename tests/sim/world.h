@@ -55,9 +55,14 @@ struct node_plan {
     size_t bytes_limit;
 };
 
+// What is to wrap around while the first connection runs.
+enum wrap { WRAP_NOTHING, WRAP_SEQUENCE, WRAP_TIMESTAMP };
+
 struct plan {
     uint64_t seed;
-    int64_t start; // of virtual time
+    enum wrap wrap;
+    uint32_t wrap_in; // units from the connection's start
+    int64_t start;    // of virtual time
     enum fault fault;
     int64_t fault_at, fault_until;
     int fault_node;
@@ -123,6 +128,9 @@ void app_init(struct world *w, unsigned index);
 void app_accepted(struct world *w, int node, struct sok_tcp_conn *c);
 void app_run(struct app *a);
 void app_lost(struct app *a); // its machine was restarted under it
+
+int app_ports(const struct world *w, unsigned index, struct sok_endpoint *local,
+    struct sok_endpoint *remote); // of an app that connects; the node
 
 // show.c: events as lines, for -v
 void show_event(FILE *f, int node, const struct sok_event *e, int64_t start);
