@@ -7,10 +7,13 @@ FUZZ_SECONDS = 60
 
 .PHONY: build demo check full soak bench fuzz layers fmt install clean help setup-build setup-check
 
-build: setup-build
-	@test -f build/gcc/build.ninja || CC="$(CC)" meson setup build/gcc
+build: setup-build build/gcc/build.ninja
 	@ninja -C build/gcc src/cli/sockeye
 	@ln -sf build/gcc/src/cli/sockeye sockeye
+
+build/gcc/build.ninja: | setup-build
+	@mkdir -p build
+	@CC="$(CC)" meson setup build/gcc >build/setup.log 2>&1 || { cat build/setup.log; exit 1; }
 
 demo: build
 	@./sockeye demo
