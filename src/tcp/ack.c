@@ -5,8 +5,8 @@
 // RFC 7323 section 4.3: the timestamp to echo is that of the segment at the left edge of what was acked.
 static void take_timestamp(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
 {
-    if (c->ts_ok && in->o.has_ts && sok_seq_le(in->h.seq, c->last_ack_sent) &&
-        sok_seq_ge(in->o.tsval, c->ts_recent)) {
+    bool newer = sok_seq_ge(in->o.tsval, c->ts_recent) || sok_tcp_ts_stale(c, in->now);
+    if (c->ts_ok && in->o.has_ts && sok_seq_le(in->h.seq, c->last_ack_sent) && newer) {
         c->ts_recent = in->o.tsval;
         c->ts_recent_at = in->now;
     }
@@ -28,9 +28,13 @@ void sok_tcp_take_window(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
     if (more) {
         sok_tcp_want_output(c);
     }
+    bool reopened = c->snd_wnd == 0 && in->wnd > 0 && c->snd_una != c->snd_nxt;
     c->snd_wnd = in->wnd;
     c->snd_wl1 = in->h.seq;
     c->snd_wl2 = in->h.ack;
+    if (reopened) {
+        sok_tcp_loss_on_window_open(c, in->now);
+    }
     c->max_snd_wnd = in->wnd > c->max_snd_wnd ? in->wnd : c->max_snd_wnd;
     // A repeated ACK must not stop the wait for a window that is open but too small to be worth using.
     if (more && c->snd_wnd > c->snd_nxt - c->snd_una &&
@@ -47,7 +51,7 @@ static void deliver(
     if (!(r->flags & SOK_SENT_AGAIN) && d->sample == 0) { // the oldest not sent twice (Karn)
         d->sample = now - r->at;
     }
-    sok_tcp_delivered(c, r, now);
+    sok_tcp_delivered(c, r, d->fack, now);
 }
 
 static void take_cumulative(
@@ -74,7 +78,7 @@ static void take_cumulative(
     if (again) { // the ACK may be for either copy
         d->sample = 0;
     }
-    if (b->count == 0) {
+    if (b->count == 0 && b->cap > SOK_TCP_RING_KEPT) {
         sok_tcp_sent_free(b, c->tcp->env.mem);
     }
     c->snd_una = ack;
@@ -181,7 +185,7 @@ static bool acceptable(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 
 bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 {
-    struct sok_tcp_delivery d = {0};
+    struct sok_tcp_delivery d = {.fack = c->rack_fack};
     uint32_t flight = c->snd_nxt - c->snd_una; // FlightSize (RFC 5681 section 2), before this ACK
     if (!acceptable(c, in)) {
         return false;
@@ -192,8 +196,8 @@ bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         take_cumulative(c, in->h.ack, &d, in->now);
         c->retries = 0;
         c->soft_error = 0;
-    } else if (c->snd_wnd == 0) {
-        c->retries = 0; // closed, but alive (MUST-37)
+    } else if (c->snd_wnd == 0 && !c->orphan) {
+        c->retries = 0; // closed, but alive (MUST-37); once nobody holds the handle, only until R2
     }
     take_sacks(c, in, &d);
     take_sample(c, in, &d);

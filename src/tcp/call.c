@@ -142,6 +142,7 @@ static void queued(struct sok_tcp_conn *c, int64_t now)
 int64_t sok_tcp_send(struct sok_tcp_conn *c, const struct sok_iov *iov, unsigned count, int64_t now)
 {
     int err = may_send(c);
+    c->room_wanted = 0;
     uint64_t asked = 0, done = 0;
     for (unsigned i = 0; i < count; i++) {
         asked += iov[i].len;
@@ -169,13 +170,15 @@ int64_t sok_tcp_send(struct sok_tcp_conn *c, const struct sok_iov *iov, unsigned
 
 int64_t sok_tcp_send_slice(struct sok_tcp_conn *c, struct sok_slice data, int64_t now)
 {
-    int err = may_send(c);
-    if (data.len <= SOK_TCP_CHUNK_SMALL && !err) { // cheaper to copy than to keep
-        struct sok_iov iov = {sok_slice_data(data), data.len};
-        return sok_tcp_send_room(c) < data.len ? SOK_EAGAIN : sok_tcp_send(c, &iov, 1, now);
-    }
+    int err = data.len > c->snd_buf ? SOK_EINVAL : may_send(c);
+    c->room_wanted = 0;
     if (!err && sok_tcp_send_room(c) < data.len) {
+        c->room_wanted = data.len;
         err = SOK_EAGAIN;
+    }
+    if (!err && data.len <= SOK_TCP_CHUNK_SMALL) { // cheaper to copy than to keep
+        struct sok_iov iov = {sok_slice_data(data), data.len};
+        return sok_tcp_send(c, &iov, 1, now);
     }
     if (!err) {
         err = sok_tcp_sendq_append_slice(&c->sendq, c->tcp->env.mem, data);
@@ -293,6 +296,12 @@ void sok_tcp_close(struct sok_tcp_conn *c, int64_t now)
         reset_and_free(c, SOK_REASON_RST_ABORT, now);
         return;
     }
+    if (c->state == SOK_TCP_TIME_WAIT) { // its two MSL go on (MUST-13), unread data or not
+        sok_sock_forget(c->tcp->env.changed, &c->sock);
+        sok_stream_free(&c->stream);
+        c->orphan = true;
+        return;
+    }
     if (c->stream.ready > 0 || c->linger_zero) { // SHLD-3
         reset_and_free(c, c->linger_zero ? SOK_REASON_RST_ABORT : SOK_REASON_RST_UNREAD, now);
         return;
@@ -380,7 +389,8 @@ int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t 
         break;
     case SOK_TCP_RCVBUF: // what has been offered stays offered
         c->rcv_buf = (uint32_t)value;
-        c->rcv_window = c->rcv_window < c->rcv_buf / 2 ? c->rcv_window : c->rcv_buf / 2;
+        c->rcv_window =
+            c->rcv_window < sok_tcp_window_most(c) ? c->rcv_window : sok_tcp_window_most(c);
         break;
     case SOK_TCP_SNDBUF:
         c->snd_buf = (uint32_t)value;
@@ -457,6 +467,7 @@ void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out)
         .snd_unacked = c->snd_nxt - c->snd_una,
         .rcv_queued = (uint32_t)c->stream.ready,
         .rcv_early = (uint32_t)c->stream.early,
+        .rcv_urgent = sok_tcp_urgent_left(c),
         .bytes_sent = c->bytes_sent,
         .bytes_again = c->bytes_again,
         .bytes_acked = c->bytes_acked,

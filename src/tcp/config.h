@@ -19,13 +19,13 @@
     X(syn_r2, "ns", 180 * SOK_S, SOK_S, 86400 * SOK_S, "a SYN gives up not before (MUST-23)")      \
     X(syn_retries, "count", 7, 0, 255, "SYN retransmissions at most")                              \
     X(syn_ack_retries, "count", 5, 0, 255, "SYN,ACK retransmissions at most")                      \
-    X(r1_retries, "count", 3, 1, 255, "retransmissions until the application hears (SHLD-9, -10)") \
     X(r2, "ns", 924 * SOK_S, SOK_S, 86400 * SOK_S, "data gives up after (SHLD-11); Linux's 15")    \
     X(msl, "ns", 30 * SOK_S, SOK_MS, 240 * SOK_S, "segment lifetime; TIME-WAIT lasts two")         \
     X(fin_wait_2, "ns", 60 * SOK_S, SOK_S, 86400 * SOK_S, "closed FIN-WAIT-2 waits (as Linux)")    \
     X(delayed_ack, "ns", 40 * SOK_MS, 0, 500 * SOK_MS, "delayed ACK (MUST-40: under 500 ms)")      \
     X(quick_acks, "count", 16, 0, 65535, "segments acknowledged at once at the start")             \
     X(initial_window, "count", 10, 1, 64, "initial congestion window in segments (RFC 6928)")      \
+    X(idle_restart, "bool", 1, 0, 1, "after an idle RTO begin with the initial window (RFC 5681)") \
     X(dup_threshold, "count", 3, 1, 255, "duplicate ACKs that mean loss (RFC 5681 3.2)")           \
     X(rcv_buf, "bytes", 6291456, 2048, 1073741824, "receive buffer, most")                         \
     X(rcv_buf_initial, "bytes", 131072, 2048, 1073741824, "receive buffer, first (window 64240)")  \
@@ -36,7 +36,7 @@
     X(sack, "bool", 1, 0, 1, "offer selective acknowledgments (RFC 2018)")                         \
     X(nagle, "bool", 1, 0, 1, "Nagle's algorithm (SHLD-7)")                                        \
     X(super_frame_max, "bytes", 65160, 536, 65160, "payload of one segment handed to the link")    \
-    X(mss_min, "bytes", 88, 8, 1460, "least MSS believed (a hostile one costs too much)")          \
+    X(mss_min, "bytes", 88, 48, 1460, "least MSS believed (a hostile one costs too much)")         \
     X(keepalive_idle, "ns", 7200 * SOK_S, SOK_S, 86400 * 365 * SOK_S, "idle before a keep-alive")  \
     X(keepalive_interval, "ns", 75 * SOK_S, SOK_S, 86400 * SOK_S, "between keep-alives")           \
     X(keepalive_count, "count", 9, 1, 255, "unanswered keep-alives until it is dead")              \

@@ -74,6 +74,14 @@ static uint8_t scale_for(const struct sok_tcp_config *config)
     return config->window_scale ? shift : 0;
 }
 
+// Before anything was sent: where the sequence numbers begin.
+void sok_tcp_start_at(struct sok_tcp_conn *c, uint32_t iss)
+{
+    c->iss = c->snd_una = c->snd_nxt = iss;
+    c->recover = c->rack_end = c->rack_fack = c->small_end = iss;
+    sok_tcp_sendq_init(&c->sendq, iss + 1);
+}
+
 static void init(struct sok_tcp_conn *c, int64_t now)
 {
     struct sok_tcp *t = c->tcp;
@@ -90,16 +98,14 @@ static void init(struct sok_tcp_conn *c, int64_t now)
     c->sack_ok = config->sack;
     c->ts_ok = config->timestamps;
     c->ts_offset = sok_tcp_ts_offset(t, &c->local, &c->remote);
-    c->iss = sok_tcp_isn(t, &c->local, &c->remote, now);
-    c->snd_una = c->snd_nxt = c->iss;
-    c->recover = c->rack_end = c->rack_fack = c->small_end = c->iss;
-    c->rcv_mss = c->peer_mss = 536; // until told (MUST-15)
+    sok_tcp_start_at(c, sok_tcp_isn(t, &c->local, &c->remote, now));
+    c->rcv_mss = 536;
+    c->peer_mss = sok_addr_is_v4(c->remote.addr) ? 536 : 1220; // until told (MUST-15)
     c->quick_left = (uint16_t)config->quick_acks;
     c->cc = &sok_tcp_cc_newreno;
     c->ssthresh = UINT32_MAX;
     c->challenge_at = INT64_MIN / 2;
     c->idle_at = now;
-    sok_tcp_sendq_init(&c->sendq, c->iss + 1);
     sok_stream_init(&c->stream, t->env.mem, 0);
     for (int i = 0; i < SOK_TCP_TIMER_COUNT; i++) {
         c->due[i] = SOK_TIME_NEVER;
@@ -281,7 +287,7 @@ void sok_tcp_park(struct sok_tcp *t, uint8_t link, int64_t now)
 {
     for (unsigned i = 0; i < t->reply_count; i++) {
         if (t->replies[i].path.link == link && !t->replies[i].parked) {
-            t->replies[i].parked = true;
+            sok_tcp_reply_park(t, i);
             return;
         }
     }
@@ -369,6 +375,9 @@ static bool writable(const struct sok_tcp_conn *c)
     uint32_t room = sok_tcp_send_room(c);
     if (!sending || c->fin_wanted) {
         return false;
+    }
+    if (c->room_wanted > 0) {
+        return room >= c->room_wanted;
     }
     return c->sock.ready & SOK_READY_OUT ? room > 0 : room >= c->snd_buf / 3;
 }

@@ -83,6 +83,9 @@ void sok_tcp_take_syn(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
         c->ts_recent = o->tsval;
         c->ts_recent_at = in->now;
     }
+    if (c->rcv_window > sok_tcp_window_most(c)) {
+        c->rcv_window = sok_tcp_window_most(c);
+    }
     c->snd_wl1 = in->h.seq;
     c->snd_wl2 = in->h.ack;
     c->snd_wnd = c->max_snd_wnd = in->h.window; // never scaled in a SYN (RFC 7323 2.2)
@@ -95,6 +98,13 @@ static void established(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 {
     in->out->effects |= SOK_EFFECT_ESTABLISHED;
     sok_tcp_timer_stop(c, SOK_TCP_TIMER_RETRANSMIT);
+    if (c->retries > 1) { // RFC 6928 section 2: more than one SYN was lost
+        c->cwnd = sok_tcp_send_mss(c);
+    }
+    if (c->retries > 0 && c->srtt == 0) { // RFC 6298 (5.7)
+        c->backoff = 0;
+        c->rto = c->rto > 3 * SOK_S ? c->rto : 3 * SOK_S;
+    }
     c->syn_due = false;
     c->retries = 0;
     if (c->listener) {
@@ -168,12 +178,17 @@ static void syn_sent_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 
 // ---- 3.10.7.4 other states ----
 
-// RFC 7323 section 5.3 R1; gives up after 24 days without a segment (section 5.5).
+// After 24 days without a segment the sign of the comparison means nothing (RFC 7323 section 5.5).
+bool sok_tcp_ts_stale(const struct sok_tcp_conn *c, int64_t now)
+{
+    return now - c->ts_recent_at >= INT64_C(24) * 86400 * SOK_S;
+}
+
+// RFC 7323 section 5.3 R1.
 static bool paws_rejects(const struct sok_tcp_conn *c, const struct sok_tcp_in *in)
 {
-    int64_t stale = INT64_C(24) * 86400 * SOK_S;
     return c->ts_ok && in->o.has_ts && !(in->h.flags & SOK_TCP_RST) &&
-           sok_seq_lt(in->o.tsval, c->ts_recent) && in->now - c->ts_recent_at < stale;
+           sok_seq_lt(in->o.tsval, c->ts_recent) && !sok_tcp_ts_stale(c, in->now);
 }
 
 static void unacceptable(struct sok_tcp_conn *c, struct sok_tcp_in *in)
@@ -181,12 +196,6 @@ static void unacceptable(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     bool old = sok_seq_le(in->end, c->rcv_nxt);
     if (in->h.flags & SOK_TCP_RST) {
         drop(in, SOK_DROP_TCP_BAD_RST);
-        return;
-    }
-    if (c->state == SOK_TCP_SYN_RECEIVED && c->passive && in->syn && in->h.seq == c->irs) {
-        c->syn_due = true; // our SYN,ACK was lost: as Linux, it goes again and not a bare ACK
-        in->out->effects |= SOK_EFFECT_DUPLICATE;
-        sok_tcp_want_output(c);
         return;
     }
     if (c->state == SOK_TCP_TIME_WAIT && in->fin) { // the peer missed our ACK: 2 MSL again (U22)
@@ -261,12 +270,28 @@ static bool syn_received_ack(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     return true;
 }
 
+// The peer did not get our SYN,ACK: as in Linux it goes again, and not a bare ACK.
+static bool repeated_syn(struct sok_tcp_conn *c, struct sok_tcp_in *in)
+{
+    bool bare = (in->h.flags & (SOK_TCP_SYN | SOK_TCP_ACK | SOK_TCP_RST)) == SOK_TCP_SYN;
+    if (c->state != SOK_TCP_SYN_RECEIVED || !c->passive || !bare || in->h.seq != c->irs) {
+        return false;
+    }
+    c->syn_due = true;
+    in->out->effects |= SOK_EFFECT_DUPLICATE;
+    sok_tcp_want_output(c);
+    return true;
+}
+
 static void synchronized_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 {
     // Crossing SYN,ACKs of a simultaneous open: the SYN is one we have, the ACK is news.
     if (c->state == SOK_TCP_SYN_RECEIVED && !c->passive && in->syn && in->h.seq == c->irs) {
         in->syn = false;
         in->seq++;
+    }
+    if (repeated_syn(c, in)) {
+        return;
     }
     if (paws_rejects(c, in)) {
         sok_tcp_challenge(c, in, SOK_DROP_TCP_PAWS, SOK_REASON_ACK_CHALLENGE);
@@ -344,14 +369,18 @@ void sok_tcp_input(
         arrival.to.port = in.h.dport;
         struct sok_tcp_conn *c = sok_tcp_find_again(t, &arrival.to, &arrival.from);
         struct sok_tcp_listener *l = NULL;
-        if (c && reopens(c, &in)) {
-            sok_tcp_over(c, 0, now);
-            c = NULL;
+        if (!c || reopens(c, &in)) {
+            l = sok_tcp_find_listener(t, &arrival.to);
         }
-        if (c) {
-            conn_input(c, &in);
-        } else if ((l = sok_tcp_find_listener(t, &arrival.to))) {
+        if (c && l) {
+            in.iss_above = c->snd_nxt;
+            in.reopens = true;
+            sok_tcp_over(c, 0, now);
+        }
+        if (l) {
             sok_tcp_listen_input(l, &in);
+        } else if (c) {
+            conn_input(c, &in);
         } else {
             closed_input(t, &in);
         }

@@ -17,6 +17,10 @@
 
 struct sok_tcp_cc;
 
+// Entries of the smallest ring of a connection, which it keeps when empty: requests and responses would
+// otherwise allocate it every time.
+#define SOK_TCP_RING_KEPT 4
+
 // ---- sendq.c: the bytes the application gave, from SND.UNA on ----
 
 // Bytes in one buffer, either ours (more may be appended) or lent by send_slice.
@@ -72,6 +76,7 @@ struct sok_tcp_scoreboard {
     struct sok_tcp_sent *ring; // in sequence order; cap is a power of two, or 0 with no memory held
     uint32_t cap, head, count;
     uint32_t sacked, lost; // bytes with these flags
+    uint32_t lost_from;    // no record before this is lost
 };
 
 static inline struct sok_tcp_sent *sok_tcp_sent_at(const struct sok_tcp_scoreboard *b, uint32_t i)
@@ -144,6 +149,7 @@ struct sok_tcp_conn {
     bool nodelay, corked, keepalive, linger_zero;
     uint8_t ttl, tos;
     uint32_t snd_buf, rcv_buf;
+    uint32_t room_wanted; // a send_slice waits for this much; 0: none
     int64_t user_timeout;
 
     // send sequence space (RFC 9293 3.3.1)
@@ -170,7 +176,6 @@ struct sok_tcp_conn {
     uint16_t rcv_mss;    // full size of the peer's segments, estimated
     uint8_t rcv_wscale;  // of the window we give
     bool fin_seen;       // the peer's FIN has been taken in
-    bool urgent;         // urgent data announced beyond what was read
     struct sok_stream stream;
     bool fin_early;     // the peer's FIN came before data that is missing
     uint32_t fin_seq;   // its sequence number, once fin_early or fin_seen
@@ -207,6 +212,7 @@ struct sok_tcp_conn {
     uint32_t recover; // recovery ends when SND.UNA gets here
     uint32_t dup_acks;
     uint32_t flight_max, flight_end; // the most on its way since SND.UNA passed flight_end
+    int64_t sent_at;                 // when data was last sent
     bool cwnd_limited;         // and whether cwnd was what stopped us then (RFC 7661 4.1's idea)
     int64_t rack_at, rack_rtt; // RFC 8985 6.2: newest delivered segment
     uint32_t rack_end, rack_fack;
@@ -283,6 +289,8 @@ struct sok_tcp_in {
     uint32_t seq, end;     // of the segment after trimming, SYN and FIN counted
     uint32_t wnd;          // SEG.WND, scaled
     bool syn, fin;         // still to be processed after trimming
+    bool reopens;          // a SYN for a connection that was in TIME-WAIT:
+    uint32_t iss_above;    // its last sequence number
     int64_t now;
     struct sok_tcp_outcome *out;
 };
@@ -299,6 +307,7 @@ struct sok_tcp_listener *sok_tcp_find_listener(
 int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, const struct sok_tcp_path *path, int64_t now,
     struct sok_tcp_conn **out);
+void sok_tcp_start_at(struct sok_tcp_conn *c, uint32_t iss);
 void sok_tcp_conn_free(struct sok_tcp_conn *c);
 void sok_tcp_want_output(struct sok_tcp_conn *c);
 void sok_tcp_rest(struct sok_tcp_conn *c); // leaves its lane
@@ -318,6 +327,7 @@ void sok_tcp_listener_forget(struct sok_tcp_conn *c);
 void sok_tcp_listener_event(struct sok_tcp_listener *l);
 
 // ---- input.c ----
+bool sok_tcp_ts_stale(const struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_take_syn(
     struct sok_tcp_conn *c, const struct sok_tcp_in *in); // the peer's SYN: numbers, options
 
@@ -335,6 +345,8 @@ void sok_tcp_was_read(struct sok_tcp_conn *c, size_t bytes, int64_t now);
 void sok_tcp_ack_now(struct sok_tcp_conn *c, enum sok_reason why);
 void sok_tcp_challenge(
     struct sok_tcp_conn *c, struct sok_tcp_in *in, enum sok_drop drop, enum sok_reason why);
+uint32_t sok_tcp_urgent_left(const struct sok_tcp_conn *c);
+uint32_t sok_tcp_window_most(const struct sok_tcp_conn *c);
 uint32_t sok_tcp_first_window(const struct sok_tcp_conn *c);
 
 // ---- output.c ----
@@ -375,11 +387,14 @@ int64_t sok_tcp_rto(const struct sok_tcp_conn *c); // with backoff, bounded
 // ---- loss.c: RFC 8985, 6582, 5681 ----
 struct sok_tcp_delivery {
     uint32_t acked, sacked; // bytes
+    uint32_t fack;          // the highest delivered before this ACK
     int64_t sample;         // RTT, 0: none
 };
-void sok_tcp_delivered(struct sok_tcp_conn *c, const struct sok_tcp_sent *r, int64_t now);
+void sok_tcp_delivered(
+    struct sok_tcp_conn *c, const struct sok_tcp_sent *r, uint32_t fack, int64_t now);
 void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, uint32_t flight,
     bool duplicate, int64_t now);
+void sok_tcp_loss_on_window_open(struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_loss_on_timeout(struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_loss_on_reorder_timer(struct sok_tcp_conn *c, int64_t now);
 
@@ -392,6 +407,8 @@ int sok_tcp_pick_port(
     struct sok_tcp *t, struct sok_endpoint *local, const struct sok_endpoint *remote);
 
 // ---- reply.c ----
+void sok_tcp_reply_park(struct sok_tcp *t, unsigned i);
+void sok_tcp_reply_remove(struct sok_tcp *t, unsigned i);
 void sok_tcp_reply_push(struct sok_tcp *t, const struct sok_tcp_reply *r);
 void sok_tcp_reset_for(struct sok_tcp *t, const struct sok_tcp_in *in, enum sok_reason why);
 void sok_tcp_reset_conn(struct sok_tcp_conn *c, enum sok_reason why); // RST with our numbers

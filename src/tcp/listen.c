@@ -149,14 +149,22 @@ static void syn_arrived(struct sok_tcp_listener *l, struct sok_tcp_in *in)
     const struct sok_tcp_arrival *from = in->from;
     struct sok_tcp_path path;
     struct sok_tcp_conn *c;
-    if (sok_tcp_listener_full(l) || l->half_open.count >= t->config.syn_queue_max) {
+    if (sok_tcp_listener_full(l)) {
         drop(in, SOK_DROP_TCP_BACKLOG);
         return;
+    }
+    if (l->half_open.count >=
+        t->config.syn_queue_max) { // the oldest has had the most time to answer
+        sok_tcp_conn_free(l->half_open.first);
+        t->drops[SOK_DROP_TCP_BACKLOG]++;
     }
     if (t->env.route(t->env.route_ctx, &from->to.addr, &from->from, &path) != 0 ||
         sok_tcp_conn_new(t, &from->to, &from->from, &path, in->now, &c) != 0) {
         drop(in, SOK_DROP_NO_MEMORY);
         return;
+    }
+    if (in->reopens && !sok_seq_gt(c->iss, in->iss_above)) { // MAY-2; Linux's distance
+        sok_tcp_start_at(c, in->iss_above + 65537);
     }
     c->passive = true;
     c->listener = l;

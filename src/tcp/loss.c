@@ -39,13 +39,16 @@ static bool sent_after(int64_t a_at, uint32_t a_end, int64_t b_at, uint32_t b_en
     return a_at > b_at || (a_at == b_at && sok_seq_gt(a_end, b_end));
 }
 
-// Steps 1 to 3, for one record that has just been acknowledged or sacked.
-void sok_tcp_delivered(struct sok_tcp_conn *c, const struct sok_tcp_sent *r, int64_t now)
+// Steps 1 to 3, for one record that has just been acknowledged or sacked. fack is the highest one delivered
+// by earlier ACKs: what comes below it, sent once, was overtaken on the way.
+void sok_tcp_delivered(
+    struct sok_tcp_conn *c, const struct sok_tcp_sent *r, uint32_t fack, int64_t now)
 {
     int64_t rtt = now - r->at;
     if (sok_seq_gt(r->end, c->rack_fack)) {
         c->rack_fack = r->end;
-    } else if (!(r->flags & SOK_SENT_AGAIN)) {
+    }
+    if (sok_seq_le(r->end, fack) && !(r->flags & SOK_SENT_AGAIN)) {
         c->rack_reordering = true;
     }
     if ((r->flags & SOK_SENT_AGAIN) && rtt < c->min_rtt) {
@@ -190,7 +193,10 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
         c->recover = c->snd_una; // an old mark would seem ahead after 2 GB
     }
     if (d->acked && c->recovery != SOK_RECOVERY_FAST && window_was_used(c)) {
-        c->cc->acked(c, d->acked, now);
+        // After a timeout an ACK may cover what arrived long ago: one segment each (RFC 3465 2.3).
+        uint32_t mss = sok_tcp_send_mss(c);
+        bool cautious = c->recovery == SOK_RECOVERY_RTO && d->acked > mss;
+        c->cc->acked(c, cautious ? mss : d->acked, now);
     }
 }
 
@@ -200,6 +206,22 @@ void sok_tcp_loss_on_reorder_timer(struct sok_tcp_conn *c, int64_t now)
     if (c->recovery == SOK_RECOVERY_NONE && c->sent.lost > 0) {
         enter_recovery(c, c->snd_nxt - c->snd_una, now);
     }
+    sok_tcp_want_output(c);
+}
+
+// A window that had shrunk over what is on its way opens again: the peer threw that away, and what has
+// been waited for until now says nothing about the path.
+void sok_tcp_loss_on_window_open(struct sok_tcp_conn *c, int64_t now)
+{
+    c->backoff = 0;
+    if (c->sent.count > 0) {
+        struct sok_tcp_sent *r = sok_tcp_sent_at(&c->sent, 0);
+        if (!(r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST))) {
+            mark_lost(c, r, SOK_REASON_RTO, now);
+        }
+        c->send_one = true;
+    }
+    sok_tcp_retransmit_arm(c, now);
     sok_tcp_want_output(c);
 }
 

@@ -6,6 +6,8 @@
 
 // ---- sizes ----
 
+#define MSS_LEAST 8 // payload that is left beside options, however small the MTU
+
 uint16_t sok_tcp_own_mss(const struct sok_tcp_conn *c)
 {
     uint16_t headers = sok_addr_is_v4(c->remote.addr) ? 40 : 60;
@@ -21,14 +23,18 @@ uint16_t sok_tcp_send_mss(const struct sok_tcp_conn *c)
 {
     uint16_t own = sok_tcp_own_mss(c);
     uint16_t mss = c->peer_mss < own ? c->peer_mss : own; // MUST-16
-    return (uint16_t)(mss - ts_len(c));
+    return (uint16_t)(mss >= ts_len(c) + MSS_LEAST ? mss - ts_len(c) : MSS_LEAST);
 }
 
 static unsigned sack_blocks(const struct sok_tcp_conn *c)
 {
     unsigned runs = c->sack_ok ? sok_stream_runs(&c->stream) : 0;
     unsigned most = c->ts_ok ? 3 : 4;
-    return runs < most ? runs : most;
+    runs = runs < most ? runs : most;
+    while (runs > 0 && sok_tcp_send_mss(c) < 4 + 8 * runs + MSS_LEAST) {
+        runs--;
+    }
+    return runs;
 }
 
 // Payload of a full segment now: SACK blocks take their room from it.
@@ -210,17 +216,25 @@ static void send_syn(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
     c->syn_due = false;
     build(c, c->iss, answer ? SOK_TCP_SYN | SOK_TCP_ACK : SOK_TCP_SYN, why, now, out);
     c->snd_nxt = c->iss + 1;
-    sok_tcp_retransmit_arm(c, now);
+    if (!sok_tcp_timer_armed(c, SOK_TCP_TIMER_RETRANSMIT)) { // a repeated SYN buys no more time
+        sok_tcp_retransmit_arm(c, now);
+    }
 }
 
 // ---- what was lost ----
 
 static struct sok_tcp_sent *first_lost(struct sok_tcp_conn *c, uint32_t *index)
 {
-    for (uint32_t i = 0; c->sent.lost > 0 && i < c->sent.count; i++) {
-        if (sok_tcp_sent_at(&c->sent, i)->flags & SOK_SENT_LOST) {
+    struct sok_tcp_scoreboard *b = &c->sent;
+    if (b->lost == 0) {
+        return NULL;
+    }
+    for (uint32_t i = sok_tcp_sent_find(b, b->lost_from); i < b->count; i++) {
+        struct sok_tcp_sent *r = sok_tcp_sent_at(b, i);
+        if (r->flags & SOK_SENT_LOST) {
+            b->lost_from = r->start;
             *index = i;
-            return sok_tcp_sent_at(&c->sent, i);
+            return r;
         }
     }
     return NULL;
@@ -335,7 +349,11 @@ static struct allowance allow(const struct sok_tcp_conn *c, uint32_t mss)
         a.held = wnd <= cwnd ? SOK_HOLD_WINDOW : SOK_HOLD_CWND;
     }
     a.len = len;
-    a.fin = c->fin_wanted && !sok_tcp_fin_sent(c) && len == all && (wnd > len || c->snd_wnd == 0);
+    bool fin_due = c->fin_wanted && !sok_tcp_fin_sent(c) && len == all;
+    a.fin = fin_due && wnd > len; // it takes a sequence number: the window is for it, too
+    if (fin_due && !a.fin && len == 0) {
+        a.held = SOK_HOLD_WINDOW;
+    }
     return a;
 }
 
@@ -376,9 +394,20 @@ static void note_flight(struct sok_tcp_conn *c)
     }
 }
 
+// RFC 5681 section 4.1: a window earned before a pause longer than the RTO is not to be sent in one burst.
+static void restart_after_idle(struct sok_tcp_conn *c, int64_t now)
+{
+    uint32_t initial = (uint32_t)c->tcp->config.initial_window * sok_tcp_send_mss(c);
+    bool idle = c->snd_una == c->snd_nxt && now - c->sent_at > sok_tcp_rto(c);
+    if (idle && c->cwnd > initial && unsent(c) > 0 && c->tcp->config.idle_restart) {
+        c->cwnd = initial;
+    }
+}
+
 static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
 {
     uint32_t mss = mss_now(c);
+    restart_after_idle(c, now);
     struct allowance a = allow(c, mss);
     if (a.len == 0 && !a.fin) {
         wait_for(c, a.held, now);
@@ -403,6 +432,7 @@ static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
     }
     sok_tcp_sent_push(&c->sent, seq, end + a.fin, now);
     c->snd_nxt = end + a.fin;
+    c->sent_at = now;
     c->bytes_sent += out->data_len;
     c->held = SOK_HOLD_NOTHING;
     c->override_sws = false;
@@ -491,9 +521,7 @@ bool sok_tcp_output(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_tcp
     struct sok_tcp_reply *r = next_reply(t, link);
     if (r) {
         sok_tcp_reply_segment(r, out);
-        size_t behind = (size_t)(&t->replies[t->reply_count] - (r + 1));
-        memmove(r, r + 1, behind * sizeof(*r));
-        t->reply_count--;
+        sok_tcp_reply_remove(t, (unsigned)(r - t->replies));
         return true;
     }
     struct sok_tcp_conn *c = t->lanes[link].ready_first;

@@ -44,6 +44,9 @@ bool sok_tcp_trim(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         return in->seq == c->rcv_nxt ||
                (sok_seq_ge(in->seq, c->rcv_nxt) && sok_seq_lt(in->seq, edge));
     }
+    if (wnd == 0 && in->seq == c->rcv_nxt && in->data.len == 0 && in->fin) {
+        return true; // a bare FIN needs no room, and refusing it would refuse every ACK behind it
+    }
     if (wnd == 0 && in->seq == c->rcv_nxt) { // U10: its ACK counts, its data does not
         cut_right(in, c->rcv_nxt);
         sok_tcp_ack_now(c, SOK_REASON_ACK_PROBE);
@@ -125,6 +128,13 @@ static void acknowledge_later(struct sok_tcp_conn *c, const struct sok_tcp_in *i
 
 // ---- the window ----
 
+// Half of the buffer (the other half is for overhead), and what the header's field can say.
+uint32_t sok_tcp_window_most(const struct sok_tcp_conn *c)
+{
+    uint64_t field = UINT64_C(65535) << c->rcv_wscale;
+    return c->rcv_buf / 2 < field ? c->rcv_buf / 2 : (uint32_t)field;
+}
+
 uint32_t sok_tcp_first_window(const struct sok_tcp_conn *c)
 {
     uint32_t mss = sok_tcp_own_mss(c) - (c->ts_ok && c->state != SOK_TCP_SYN_SENT ? 12u : 0u);
@@ -142,8 +152,12 @@ uint32_t sok_tcp_offer(struct sok_tcp_conn *c)
     if (sok_seq_lt(edge, c->rcv_adv + step)) { // MUST-39, SHLD-14
         edge = c->rcv_adv;
     }
+    // Rounded up, so as not to shrink, but no further than the room does, or crumbs would widen it for ever.
     uint32_t unit = 1u << c->rcv_wscale;
-    uint32_t field = (edge - c->rcv_nxt + unit - 1) >> c->rcv_wscale; // up, so as not to shrink
+    uint32_t field = (edge - c->rcv_nxt + unit - 1) >> c->rcv_wscale;
+    if (field > (room + unit - 1) >> c->rcv_wscale) {
+        field = (edge - c->rcv_nxt) >> c->rcv_wscale;
+    }
     field = field < 65535 ? field : 65535;
     if (sok_seq_gt(c->rcv_nxt + (field << c->rcv_wscale), c->rcv_adv)) {
         c->rcv_adv = c->rcv_nxt + (field << c->rcv_wscale);
@@ -154,7 +168,7 @@ uint32_t sok_tcp_offer(struct sok_tcp_conn *c)
 // The window was too small if a reader who keeps up took half of it while it was being filled once.
 static void tune(struct sok_tcp_conn *c)
 {
-    uint32_t most = c->rcv_buf / 2;
+    uint32_t most = sok_tcp_window_most(c);
     if (sok_seq_lt(c->rcv_nxt, c->tune_seq)) {
         return;
     }
@@ -170,6 +184,9 @@ void sok_tcp_was_read(struct sok_tcp_conn *c, size_t bytes, int64_t now)
 {
     (void)now;
     c->bytes_read += bytes;
+    if (sok_tcp_urgent_left(c) == 0) {
+        c->rcv_up = c->stream.next - c->stream.ready; // never left behind
+    }
     sok_tcp_ready_update(c);
     bool receiving = c->state == SOK_TCP_ESTABLISHED || c->state == SOK_TCP_FIN_WAIT_1 ||
                      c->state == SOK_TCP_FIN_WAIT_2;
@@ -185,6 +202,13 @@ void sok_tcp_was_read(struct sok_tcp_conn *c, size_t bytes, int64_t now)
     }
 }
 
+// Bytes still to be read up to the end of urgent data (MUST-33).
+uint32_t sok_tcp_urgent_left(const struct sok_tcp_conn *c)
+{
+    uint32_t read = c->stream.next - c->stream.ready;
+    return sok_seq_gt(c->rcv_up, read) ? c->rcv_up - read : 0;
+}
+
 // ---- sixth: check the URG bit. Urgent data stays in the stream (as with SO_OOBINLINE) ----
 
 static void urgent_input(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
@@ -192,7 +216,6 @@ static void urgent_input(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
     uint32_t up = in->h.seq + in->h.urgptr;
     if ((in->h.flags & SOK_TCP_URG) && !c->fin_seen && sok_seq_gt(up, c->rcv_up)) { // U23
         c->rcv_up = up;
-        c->urgent = sok_seq_gt(up, c->rcv_nxt);
     }
 }
 
@@ -235,10 +258,6 @@ static void store(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     }
     c->rcv_nxt += (uint32_t)moved;
     c->bytes_received += (uint64_t)moved;
-    if (sok_seq_lt(c->rcv_up, c->rcv_nxt)) {
-        c->rcv_up = c->rcv_nxt; // 3.10.7.4 sixth: never left behind
-        c->urgent = false;
-    }
     in->out->effects |= SOK_EFFECT_DATA;
     tune(c);
     if (gap_before) {
@@ -275,10 +294,21 @@ static void peer_closed(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     sok_tcp_ready_touch(c);
 }
 
+// A peer that says it closed before bytes it has sent contradicts itself; the bytes were first.
+static bool below_what_we_have(const struct sok_tcp_conn *c, uint32_t fin_seq)
+{
+    uint32_t start, end = c->rcv_nxt;
+    unsigned runs = sok_stream_runs(&c->stream);
+    if (runs > 0) {
+        sok_stream_run(&c->stream, runs - 1, &start, &end);
+    }
+    return sok_seq_lt(fin_seq, end);
+}
+
 // A FIN that came before missing data waits for it; nothing behind it is ever delivered.
 static void fin_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 {
-    if (in->fin && !c->fin_early) {
+    if (in->fin && !c->fin_early && !below_what_we_have(c, in->end - 1)) {
         c->fin_early = true;
         c->fin_seq = in->end - 1;
         if (c->fin_seq != c->rcv_nxt) {

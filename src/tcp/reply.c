@@ -1,5 +1,6 @@
 // Segments that belong to no connection (any more): resets. RFC 9293 section 3.5.2: a reset takes its
 // sequence number from the ACK of what it answers; without one it is 0 and acknowledges what came.
+#include <string.h>
 #include "tcp/internal.h"
 
 void sok_tcp_reply_push(struct sok_tcp *t, const struct sok_tcp_reply *r)
@@ -9,6 +10,27 @@ void sok_tcp_reply_push(struct sok_tcp *t, const struct sok_tcp_reply *r)
         return;
     }
     t->replies[t->reply_count++] = *r;
+}
+
+// Resets to neighbours that do not answer take half of the room at most, so that others still go.
+void sok_tcp_reply_park(struct sok_tcp *t, unsigned i)
+{
+    unsigned parked = 0;
+    for (unsigned k = 0; k < t->reply_count; k++) {
+        parked += t->replies[k].parked;
+    }
+    if (parked < SOK_TCP_REPLIES_MAX / 2) {
+        t->replies[i].parked = true;
+    } else {
+        sok_tcp_reply_remove(t, i);
+        t->drops[SOK_DROP_TCP_REPLY_QUEUE]++;
+    }
+}
+
+void sok_tcp_reply_remove(struct sok_tcp *t, unsigned i)
+{
+    t->reply_count--;
+    memmove(&t->replies[i], &t->replies[i + 1], (t->reply_count - i) * sizeof(t->replies[0]));
 }
 
 void sok_tcp_reset_for(struct sok_tcp *t, const struct sok_tcp_in *in, enum sok_reason why)

@@ -28,7 +28,7 @@ static bool make_room(struct sok_tcp_sendq *q, const struct sok_mem *mem)
     if (q->count < q->cap) {
         return true;
     }
-    uint32_t cap = q->cap ? q->cap * 2 : 4;
+    uint32_t cap = q->cap ? q->cap * 2 : SOK_TCP_RING_KEPT;
     struct sok_tcp_chunk *ring = sok_mem_alloc(mem, cap * sizeof(*ring));
     if (!ring) {
         return false;
@@ -111,9 +111,11 @@ void sok_tcp_sendq_drop(struct sok_tcp_sendq *q, const struct sok_mem *mem, uint
         q->head++;
         q->count--;
     }
-    sok_mem_free(mem, q->ring, q->cap * sizeof(q->ring[0]));
-    q->ring = NULL;
-    q->cap = q->head = 0;
+    if (q->cap > SOK_TCP_RING_KEPT) {
+        sok_mem_free(mem, q->ring, q->cap * sizeof(q->ring[0]));
+        q->ring = NULL;
+        q->cap = q->head = 0;
+    }
 }
 
 // The chunk that holds seq, by bisection: chunks are in sequence order without gaps.

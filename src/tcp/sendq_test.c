@@ -70,7 +70,8 @@ static void random_walk(uint32_t seed, uint32_t base)
         }
     }
     sok_tcp_sendq_drop(&q, &mem, q.end);
-    assert_int_equal(counter.blocks, 0); // an empty queue holds nothing
+    assert_true(
+        counter.bytes <= SOK_TCP_RING_KEPT * sizeof(q.ring[0])); // no data, next to no memory
     append(&q, &mem, base, 10, false);
     sok_tcp_sendq_free(&q, &mem);
     assert_int_equal(counter.bytes, 0);

@@ -16,7 +16,7 @@ bool sok_tcp_sent_room(struct sok_tcp_scoreboard *b, const struct sok_mem *mem)
     if (b->count >= SOK_TCP_SENT_MAX) {
         return false;
     }
-    uint32_t cap = b->cap ? b->cap * 2 : 4;
+    uint32_t cap = b->cap ? b->cap * 2 : SOK_TCP_RING_KEPT;
     struct sok_tcp_sent *ring = sok_mem_alloc(mem, cap * sizeof(*ring));
     if (!ring) {
         return false;
@@ -96,6 +96,9 @@ static uint32_t *sum_of(struct sok_tcp_scoreboard *b, uint8_t flag)
 void sok_tcp_sent_mark(struct sok_tcp_scoreboard *b, struct sok_tcp_sent *r, uint8_t flag)
 {
     uint32_t *sum = sum_of(b, flag);
+    if (flag == SOK_SENT_LOST && (b->lost == 0 || sok_seq_lt(r->start, b->lost_from))) {
+        b->lost_from = r->start;
+    }
     if (sum && !(r->flags & flag)) {
         *sum += r->end - r->start;
     }

@@ -180,6 +180,7 @@ struct sok_tcp_info {
     uint32_t snd_wnd, rcv_wnd;        // bytes, scaled
     uint32_t snd_queued, snd_unacked; // bytes in the send buffer; of these on the way
     uint32_t rcv_queued, rcv_early;   // bytes ready to be read; held out of order
+    uint32_t rcv_urgent; // bytes to be read until the end of urgent data (RFC 9293 3.8.5)
     uint64_t bytes_sent, bytes_again, bytes_acked, bytes_received;
     uint64_t segments_in, segments_out;
     uint32_t timeouts, fast_retransmits;
