@@ -137,12 +137,6 @@ void show_event(FILE *f, int node, const struct sok_event *e, int64_t start)
     case SOK_EVENT_ERROR:
         fprintf(f, "error %s", sok_strerror(e->error.err));
         break;
-    case SOK_EVENT_ADDR:
-        fprintf(f, "address %s", sok_addr_news_text((enum sok_addr_news)e->addr.what));
-        break;
-    case SOK_EVENT_DHCP:
-        fprintf(f, "dhcp message %u", e->dhcp.message);
-        break;
     case SOK_EVENT_LOST:
         fprintf(f, "%llu events lost", (unsigned long long)e->lost.count);
         break;
