@@ -134,3 +134,8 @@ const char *sok_tcp_state_text(enum sok_tcp_state i)
 {
     TEXT_OF(SOK_TCP_STATES);
 }
+
+const char *sok_addr_news_text(enum sok_addr_news i)
+{
+    TEXT_OF(SOK_ADDR_NEWS);
+}

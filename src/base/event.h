@@ -47,6 +47,14 @@
     X(ARP_AGAIN, "who has, again")                                                                 \
     X(ARP_REPLY, "answer")                                                                         \
     X(ARP_ANNOUNCE, "announce")                                                                    \
+    X(ARP_PROBE, "is it free")                                                                     \
+    X(ARP_DEFEND, "it is ours")                                                                    \
+    X(DHCP_DISCOVER, "dhcp discover")                                                              \
+    X(DHCP_REQUEST, "dhcp request")                                                                \
+    X(DHCP_RENEW, "dhcp request, renewing")                                                        \
+    X(DHCP_REBIND, "dhcp request, rebinding")                                                      \
+    X(DHCP_DECLINE, "dhcp decline")                                                                \
+    X(DHCP_RELEASE, "dhcp release")                                                                \
     X(DATAGRAM, "datagram")                                                                        \
     X(ECHO_ASK, "ping")                                                                            \
     X(ECHO_REPLY, "answer")                                                                        \
@@ -97,6 +105,9 @@ enum sok_reason {
     X(UDP_PORT_ZERO, "udp: port 0")                                                                \
     X(UDP_NO_SOCKET, "udp: no such port")                                                          \
     X(UDP_QUEUE_FULL, "udp: queue full")                                                           \
+    X(DHCP_MALFORMED, "dhcp: malformed")                                                           \
+    X(DHCP_NOT_US, "dhcp: not for us")                                                             \
+    X(DHCP_UNUSABLE, "dhcp: nothing usable offered")                                               \
     X(TCP_SHORT, "tcp: too short")                                                                 \
     X(TCP_OFFSET, "tcp: bad data offset")                                                          \
     X(TCP_CHECKSUM, "tcp: bad checksum")                                                           \
@@ -132,26 +143,30 @@ enum sok_drop {
 
 // What a received frame did; several may apply. X(name, text). Amounts are in the packet event.
 #define SOK_EFFECTS(X)                                                                             \
-    X(OPENED, "opens")               /* SYN took us to SYN-RECEIVED */                             \
-    X(ESTABLISHED, "handshake done") /* */                                                         \
-    X(ACKED, "acks %u")              /* acked bytes */                                             \
-    X(DATA, "%u new bytes")          /* data bytes, in order */                                    \
-    X(HELD, "%u bytes early, held")  /* data bytes, out of order */                                \
-    X(DUPLICATE, "nothing new")      /* data already had */                                        \
-    X(DUP_ACK, "duplicate ack")      /* */                                                         \
-    X(SACKED, "sacks %u")            /* newly sacked bytes, in acked */                            \
-    X(WINDOW, "window now %u")       /* window bytes */                                            \
-    X(PEER_CLOSED, "peer closed")    /* in-order FIN */                                            \
-    X(CLOSE_ACKED, "acks close")     /* */                                                         \
-    X(RESET, "reset")                /* connection ended by RST */                                 \
-    X(REFUSED, "refused")            /* RST in SYN-SENT */                                         \
-    X(SOFT_ERROR, "noted")           /* ICMP error remembered */                                   \
-    X(ANSWERED, "answer due")        /* echo request, ARP request */                               \
-    X(LEARNED, "neighbour learned")  /* */                                                         \
-    X(DELIVERED, "delivered")        /* datagram, echo reply */                                    \
-    X(PART, "part, held")            /* a fragment that others must join */                        \
-    X(COMPLETE, "whole now")         /* the last fragment that was missing */                      \
-    X(PATH_MTU, "path mtu lower")    /* ICMP fragmentation needed, believed */
+    X(OPENED, "opens")                /* SYN took us to SYN-RECEIVED */                            \
+    X(ESTABLISHED, "handshake done")  /* */                                                        \
+    X(ACKED, "acks %u")               /* acked bytes */                                            \
+    X(DATA, "%u new bytes")           /* data bytes, in order */                                   \
+    X(HELD, "%u bytes early, held")   /* data bytes, out of order */                               \
+    X(DUPLICATE, "nothing new")       /* data already had */                                       \
+    X(DUP_ACK, "duplicate ack")       /* */                                                        \
+    X(SACKED, "sacks %u")             /* newly sacked bytes, in acked */                           \
+    X(WINDOW, "window now %u")        /* window bytes */                                           \
+    X(PEER_CLOSED, "peer closed")     /* in-order FIN */                                           \
+    X(CLOSE_ACKED, "acks close")      /* */                                                        \
+    X(RESET, "reset")                 /* connection ended by RST */                                \
+    X(REFUSED, "refused")             /* RST in SYN-SENT */                                        \
+    X(SOFT_ERROR, "noted")            /* ICMP error remembered */                                  \
+    X(ANSWERED, "answer due")         /* echo request, ARP request */                              \
+    X(LEARNED, "neighbour learned")   /* */                                                        \
+    X(DELIVERED, "delivered")         /* datagram, echo reply */                                   \
+    X(PART, "part, held")             /* a fragment that others must join */                       \
+    X(COMPLETE, "whole now")          /* the last fragment that was missing */                     \
+    X(PATH_MTU, "path mtu lower")     /* ICMP fragmentation needed, believed */                    \
+    X(CONFLICT, "claims our address") /* ARP */                                                    \
+    X(DHCP_OFFER, "dhcp offer")       /* */                                                        \
+    X(DHCP_ACK, "dhcp ack")           /* */                                                        \
+    X(DHCP_NAK, "dhcp nak")           /* */
 
 enum sok_effect_bit {
 #define SOK_X(name, text) SOK_EFFECT_BIT_##name,
@@ -224,6 +239,22 @@ enum sok_tcp_state {
         SOK_TCP_STATE_COUNT
 };
 
+// What became of an address (RFC 5227). X(name, text).
+#define SOK_ADDR_NEWS(X)                                                                           \
+    X(PROBED, "probed")                                                                            \
+    X(USED, "in use")                                                                              \
+    X(DEFENDED, "defended")                                                                        \
+    X(TAKEN, "taken")                                                                              \
+    X(EXPIRED, "lease over")                                                                       \
+    X(REMOVED, "removed")
+
+enum sok_addr_news {
+#define SOK_X(name, text) SOK_ADDR_##name,
+    SOK_ADDR_NEWS(SOK_X)
+#undef SOK_X
+        SOK_ADDR_NEWS_COUNT
+};
+
 enum sok_event_kind {
     SOK_EVENT_CALL,  // an application called; result says how it went
     SOK_EVENT_IN,    // a frame came in, with what it did
@@ -234,6 +265,8 @@ enum sok_event_kind {
     SOK_EVENT_LOSS,  // data was declared lost
     SOK_EVENT_HELD,  // data waits, and for what
     SOK_EVENT_ERROR, // a connection failed; the application will be told this error
+    SOK_EVENT_ADDR,  // an address of ours: probed, in use, taken by somebody, gone
+    SOK_EVENT_DHCP,  // what a DHCP server says
     SOK_EVENT_LOST,  // count events before this one did not fit into the queue
 };
 
@@ -294,6 +327,18 @@ struct sok_event {
             int err; // enum sok_err
         } error;
         struct {
+            uint8_t what; // enum sok_addr_news
+            uint8_t link, prefix_len;
+            uint8_t mac[6]; // of who else claims it: TAKEN, DEFENDED
+            struct sok_addr addr;
+        } addr;
+        struct {
+            uint8_t message; // enum sok_dhcp_message
+            uint8_t link, prefix_len;
+            struct sok_addr addr, server, router, dns; // :: : not said
+            int64_t lease;                             // ns; INT64_MAX: for ever
+        } dhcp;
+        struct {
             uint64_t count;
         } lost;
     };
@@ -331,6 +376,7 @@ const char *sok_drop_text(enum sok_drop d);
 const char *sok_effect_text(enum sok_effect_bit e); // a printf format with at most one %u
 const char *sok_hold_text(enum sok_hold h);
 const char *sok_call_text(enum sok_call c);
+const char *sok_addr_news_text(enum sok_addr_news n);
 const char *sok_tcp_state_text(enum sok_tcp_state s);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "host/notation.h"
 #include "host/notation_flow.h"
+#include "wire/dhcp.h"
 
 struct events_json {
     struct sok_view view;
@@ -25,8 +26,9 @@ static const char *const effect_names[] = {SOK_EFFECTS(SOK_X2)};
 static const char *const hold_names[] = {SOK_HOLDS(SOK_X2)};
 static const char *const call_names[] = {SOK_CALLS(SOK_X2)};
 static const char *const state_names[] = {SOK_TCP_STATES(SOK_X2)};
+static const char *const addr_names[] = {SOK_ADDR_NEWS(SOK_X2)};
 static const char *const kind_names[] = {
-    "call", "in", "out", "state", "rtt", "cwnd", "loss", "held", "error", "lost"};
+    "call", "in", "out", "state", "rtt", "cwnd", "loss", "held", "error", "addr", "dhcp", "lost"};
 
 static json_t *word(const char *name)
 {
@@ -186,6 +188,37 @@ static void call_event(json_t *o, const struct sok_event *e)
         json_object_set_new(o, "error", word(sok_errname((int)e->call.result)));
 }
 
+static void set_addr(json_t *o, const char *name, struct sok_addr addr)
+{
+    char text[SOK_ADDR_TEXT_MAX];
+    if (!sok_addr_is_any(addr))
+        json_object_set_new(o, name, json_string(sok_addr_format(addr, text)));
+}
+
+static void addr_event(json_t *o, const struct sok_event *e)
+{
+    json_object_set_new(o, "what", word(addr_names[e->addr.what]));
+    set_int(o, "link", e->addr.link);
+    set_addr(o, "addr", e->addr.addr);
+    set_int(o, "prefix_len", e->addr.prefix_len);
+    if (e->addr.what == SOK_ADDR_TAKEN || e->addr.what == SOK_ADDR_DEFENDED)
+        set_hex(o, "mac", e->addr.mac, sizeof e->addr.mac);
+}
+
+static void dhcp_event(json_t *o, const struct sok_event *e)
+{
+    const char *message = sok_dhcp_message_text(e->dhcp.message);
+    json_object_set_new(o, "message", json_string(message ? message : "unknown"));
+    set_int(o, "link", e->dhcp.link);
+    set_addr(o, "addr", e->dhcp.addr);
+    set_int(o, "prefix_len", e->dhcp.prefix_len);
+    set_addr(o, "server", e->dhcp.server);
+    set_addr(o, "router", e->dhcp.router);
+    set_addr(o, "dns", e->dhcp.dns);
+    if (e->dhcp.lease != INT64_MAX)
+        set_int(o, "lease_ns", e->dhcp.lease);
+}
+
 static void other_event(json_t *o, const struct sok_event *e)
 {
     switch (e->kind) {
@@ -217,6 +250,12 @@ static void other_event(json_t *o, const struct sok_event *e)
     case SOK_EVENT_ERROR:
         json_object_set_new(o, "error", word(sok_errname(e->error.err)));
         json_object_set_new(o, "text", json_string(sok_strerror(e->error.err)));
+        break;
+    case SOK_EVENT_ADDR:
+        addr_event(o, e);
+        break;
+    case SOK_EVENT_DHCP:
+        dhcp_event(o, e);
         break;
     default:
         set_int(o, "count", (int64_t)e->lost.count);

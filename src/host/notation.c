@@ -6,6 +6,7 @@
 #include "base/container.h"
 #include "base/err.h"
 #include "host/notation_flow.h"
+#include "wire/dhcp.h"
 
 // FNV-1a: ids are our own; strangers' endpoints are at most SOK_NOTATION_OVER_MAX.
 static uint64_t hash_bytes(uint64_t h, const void *data, size_t len)
@@ -243,6 +244,44 @@ static void line_of_call(struct sok_notation *n, const struct sok_event *e, stru
     }
 }
 
+static void line_of_addr(const struct sok_event *e, struct sok_line *l)
+{
+    const uint8_t *m = e->addr.mac;
+    char addr[SOK_ADDR_TEXT_MAX];
+    int n = snprintf(l->reason, sizeof l->reason, "%s/%u %s", sok_addr_format(e->addr.addr, addr),
+        e->addr.prefix_len, sok_addr_news_text(e->addr.what));
+    if (e->addr.what != SOK_ADDR_TAKEN && e->addr.what != SOK_ADDR_DEFENDED)
+        return;
+    snprintf(l->reason + n, sizeof l->reason - (size_t)n, " %s %02x:%02x:%02x:%02x:%02x:%02x",
+        e->addr.what == SOK_ADDR_TAKEN ? "by" : "against", m[0], m[1], m[2], m[3], m[4], m[5]);
+}
+
+// " WORD ADDRESS" behind what is there, unless it was not said.
+static void add_addr(struct sok_line *l, const char *name, struct sok_addr addr)
+{
+    char text[SOK_ADDR_TEXT_MAX];
+    size_t n = strlen(l->reason);
+    if (!sok_addr_is_any(addr))
+        snprintf(l->reason + n, sizeof l->reason - n, " %s %s", name, sok_addr_format(addr, text));
+}
+
+// "offer 192.0.2.7/24 lease 1h server 192.0.2.1 router 192.0.2.1 dns 192.0.2.53"
+static void line_of_dhcp(const struct sok_event *e, struct sok_line *l)
+{
+    char addr[SOK_ADDR_TEXT_MAX], lease[SOK_DHCP_LEASE_TEXT_MAX];
+    const char *message = sok_dhcp_message_text(e->dhcp.message);
+    int n = snprintf(l->reason, sizeof l->reason, "%s", message ? message : "message");
+    if (!sok_addr_is_any(e->dhcp.addr))
+        snprintf(l->reason + n, sizeof l->reason - (size_t)n, " %s/%u lease %s",
+            sok_addr_format(e->dhcp.addr, addr), e->dhcp.prefix_len,
+            sok_dhcp_lease_text(
+                e->dhcp.lease == INT64_MAX ? UINT32_MAX : (uint32_t)(e->dhcp.lease / 1000000000),
+                lease));
+    add_addr(l, "server", e->dhcp.server);
+    add_addr(l, "router", e->dhcp.router);
+    add_addr(l, "dns", e->dhcp.dns);
+}
+
 static void line_of_change(struct sok_notation *n, const struct sok_event *e, struct sok_line *l)
 {
     struct sok_flow *f = e->conn ? flow_of_conn(n, e->conn, false) : NULL;
@@ -307,6 +346,14 @@ void sok_notation_line(struct sok_notation *n, const struct sok_event *e, struct
     case SOK_EVENT_OUT:
         out->kind = e->kind == SOK_EVENT_IN ? SOK_LINE_IN : SOK_LINE_OUT;
         sok_notation_packet(n, e, out);
+        break;
+    case SOK_EVENT_ADDR:
+        out->kind = SOK_LINE_ADDR;
+        line_of_addr(e, out);
+        break;
+    case SOK_EVENT_DHCP:
+        out->kind = SOK_LINE_DHCP;
+        line_of_dhcp(e, out);
         break;
     case SOK_EVENT_LOST:
         out->kind = SOK_LINE_LOST;

@@ -28,6 +28,8 @@
     X(LOSS, "loss")                                                                                \
     X(HELD, "held")                                                                                \
     X(ERROR, "error")                                                                              \
+    X(ADDR, "addr")                                                                                \
+    X(DHCP, "dhcp")                                                                                \
     X(LOST, "lost")
 
 enum sok_line_kind {

@@ -365,6 +365,8 @@ static int parse_body(struct sok_cursor *c)
         c->p--;
         return parse_fields(c, SOK_HAS(SEQ) | SOK_HAS(LEN));
     case SOK_LINE_ERROR:
+    case SOK_LINE_ADDR:
+    case SOK_LINE_DHCP:
         c->p--;
         return parse_fields(c, 0);
     case SOK_LINE_KIND_COUNT:
@@ -385,7 +387,7 @@ int sok_line_parse(const char *text, struct sok_line *out, char *err)
         kind++;
     if (kind == SOK_LINE_KIND_COUNT)
         return fail(
-            &c, "'%.*s' begins no line (call in out state rtt cwnd loss held error)", (int)n, c.p);
+            &c, "'%.*s' begins no line (call in out state rtt cwnd loss held error addr dhcp)", (int)n, c.p);
     out->kind = (uint8_t)kind;
     c.p += n;
     if (kind == SOK_LINE_IN || kind == SOK_LINE_OUT)

@@ -335,6 +335,10 @@ void sok_line_text(const struct sok_line *l, bool utf8, bool full, struct sok_li
     }
     while (o.used && t->body[o.used - 1] == ' ')
         t->body[--o.used] = 0;
+    if (l->kind == SOK_LINE_ADDR || l->kind == SOK_LINE_DHCP) {
+        put_reason(&o, l->reason); // all there is to say
+        return;
+    }
     struct out r = {t->reason, sizeof t->reason, 0, utf8};
     put_reason(&r, l->reason);
 }

@@ -70,6 +70,7 @@ const char *sok_value_text(const struct sok_value *values, uint64_t value);
 
 struct sok_proto;
 struct sok_show;
+struct sok_options;
 
 // Where a header found in `len` bytes ends, and what it says about the end of its payload.
 struct sok_extent {
@@ -109,6 +110,7 @@ struct sok_proto {
     // Options between hdr_len and the header's end: kind, length, value (RFC 791, RFC 9293).
     const struct sok_option_kind *options;
     unsigned option_count;
+    struct sok_options (*walk)(const uint8_t *p, size_t len); // NULL: sok_options (options.h)
     const struct sok_bind *binds;
     unsigned bind_count;
     // Its part of a packet's line (show.h). NULL: name and fields.

@@ -1,6 +1,6 @@
 // The options of IPv4 (RFC 791) and TCP (RFC 9293 section 3.1) share one form: kind 0 ends the list, kind 1
-// is one byte, all others are kind, length (of all of it), value. This walks them: bounded, and never past
-// the end, whatever the lengths say.
+// is one byte, all others are kind, length (of all of it), value. Those of DHCP are alike (RFC 2132 section
+// 2), with other numbers. This walks them: bounded, and never past the end, whatever the lengths say.
 #ifndef SOK_WIRE_OPTIONS_H
 #define SOK_WIRE_OPTIONS_H
 
@@ -14,7 +14,9 @@
 struct sok_options {
     const uint8_t *at;
     size_t left;
-    bool malformed; // a length of 0 or 1, or past the end; the walk stopped there
+    uint8_t end, nop; // the kinds of one byte
+    uint8_t beside;   // bytes of an option that its length does not count
+    bool malformed;   // a length too small, or past the end; the walk stopped there
 };
 
 struct sok_option {
@@ -25,7 +27,7 @@ struct sok_option {
 
 static inline struct sok_options sok_options(const uint8_t *p, size_t len)
 {
-    return (struct sok_options){.at = p, .left = len};
+    return (struct sok_options){.at = p, .left = len, .end = SOK_OPTION_END, .nop = SOK_OPTION_NOP};
 }
 
 // The next option; NOP and END are given too. False after END, at the end, or when malformed.
@@ -35,8 +37,8 @@ static inline bool sok_option_next(struct sok_options *o, struct sok_option *out
         return false;
     uint8_t kind = o->at[0];
     size_t len = 1;
-    if (kind != SOK_OPTION_END && kind != SOK_OPTION_NOP) {
-        len = o->left > 1 ? o->at[1] : 0;
+    if (kind != o->end && kind != o->nop) {
+        len = o->left > 1 ? (size_t)o->at[1] + o->beside : 0;
         if (len < 2 || len > o->left) {
             o->malformed = true;
             return false;
@@ -45,7 +47,7 @@ static inline bool sok_option_next(struct sok_options *o, struct sok_option *out
     size_t head = len > 1 ? 2 : 1;
     *out = (struct sok_option){.kind = kind, .len = (uint8_t)(len - head), .data = o->at + head};
     o->at += len;
-    o->left = kind == SOK_OPTION_END ? 0 : o->left - len;
+    o->left = kind == o->end ? 0 : o->left - len;
     return true;
 }
 

@@ -1,19 +1,24 @@
 #include "wire/registry.h"
 
 #include "wire/arp.h"
+#include "wire/dhcp.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
 #include "wire/ip4.h"
 #include "wire/tcp.h"
 #include "wire/udp.h"
+#include "wire/vlan.h"
 
 static const struct sok_proto *const protos[] = {
     &sok_proto_eth,
+    &sok_proto_vlan,
     &sok_proto_arp,
     &sok_proto_ip4,
     &sok_proto_icmp,
     &sok_proto_udp,
     &sok_proto_tcp,
+    &sok_proto_bootp,
+    &sok_proto_dhcp,
 };
 
 const struct sok_proto *sok_proto_at(unsigned i)

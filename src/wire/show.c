@@ -198,7 +198,7 @@ static void tree_option(
 static void tree_options(
     struct sok_text *t, const struct sok_proto *proto, const uint8_t *p, size_t len)
 {
-    struct sok_options options = sok_options(p, len);
+    struct sok_options options = proto->walk ? proto->walk(p, len) : sok_options(p, len);
     struct sok_option opt;
     while (sok_option_next(&options, &opt))
         tree_option(t, proto, &opt);

@@ -39,7 +39,7 @@ static void udp_line(const struct sok_show *l)
     sok_show_ends(l, true, h.sport, h.dport);
     if (h.len < SOK_UDP_HDR_LEN)
         sok_text_add(l->text, "UDP, malformed, length field %u", h.len);
-    else
+    else if (!sok_show_next(l))
         sok_text_add(l->text, "UDP, length %u", h.len - SOK_UDP_HDR_LEN);
 }
 
