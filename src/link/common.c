@@ -87,7 +87,7 @@ bool sok_link_meta_ok(const struct sok_frame_meta *m, const uint8_t *data, uint3
         return true;
     if (m->gso > SOK_GSO_TCP6 || !m->csum_partial || m->gso_size == 0)
         return false;
-    uint32_t least = m->gso == SOK_GSO_TCP4 ? 14 + 20 : 14 + 40;
+    uint32_t least = m->gso == SOK_GSO_TCP4 ? 20 : 40; // there may be no Ethernet header
     if (m->csum_start < least || m->csum_offset != 16 || m->hdr_len > len)
         return false;
     return (uint32_t)m->csum_start + 20 <= m->hdr_len &&

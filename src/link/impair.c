@@ -217,7 +217,8 @@ static void pass_pieces(
     struct impair_link *im, struct way *way, const struct sok_frame_out *frame, int64_t now)
 {
     struct sok_frame piece;
-    im->link.lost += sok_link_cut(im->link.mem, frame, 0, &im->pieces, SPLIT_MAX);
+    im->link.lost += 
+        sok_link_cut(im->link.mem, frame, im->link.info.caps, &im->pieces, SPLIT_MAX);
     while (sok_link_queue_take(&im->pieces, &piece))
         pass(im, way, &piece, now);
 }

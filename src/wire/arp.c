@@ -2,6 +2,7 @@
 
 #include "wire/eth.h"
 #include "wire/show.h"
+#include "wire/vlan.h"
 
 #define HWTYPE_ETHERNET 1
 
@@ -46,7 +47,10 @@ static void arp_line(const struct sok_show *l)
     sok_text_add(l->text, ", length %u", SOK_ARP_HDR_LEN);
 }
 
-static const struct sok_bind arp_binds[] = {{&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_ARP}};
+static const struct sok_bind arp_binds[] = {
+    {&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_ARP},
+    {&sok_proto_vlan, SOK_AT_vlan_type, SOK_ETHERTYPE_ARP},
+};
 
 const struct sok_proto sok_proto_arp = {
     .name = "ARP",

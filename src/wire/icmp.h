@@ -34,6 +34,10 @@ SOK_HEADER(icmp, SOK_ICMP_FIELDS, SOK_ICMP_HDR_LEN)
 #define SOK_ICMP_HOST_ADMIN  10
 #define SOK_ICMP_ADMIN       13
 
+// Codes of SOK_ICMP_TIME_EXCEEDED.
+#define SOK_ICMP_TTL        0
+#define SOK_ICMP_REASSEMBLY 1
+
 extern const struct sok_proto sok_proto_icmp;
 
 // Views of the second word.

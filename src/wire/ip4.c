@@ -5,6 +5,7 @@
 #include "wire/icmp.h"
 #include "wire/options.h"
 #include "wire/show.h"
+#include "wire/vlan.h"
 
 static const struct sok_value ip4_flags[] = {{0, "MF"}, {1, "DF"}, {2, "evil"}, {0, NULL}};
 static const struct sok_value ip4_protos[] = {{1, "ICMP"}, {2, "IGMP"}, {4, "IP"}, {6, "TCP"},
@@ -111,6 +112,7 @@ static const struct sok_option_kind ip4_options[] = {
 
 static const struct sok_bind ip4_binds[] = {
     {&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_IP4},
+    {&sok_proto_vlan, SOK_AT_vlan_type, SOK_ETHERTYPE_IP4},
     {&sok_proto_ip4, SOK_AT_ip4_proto, 4},
     {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_UNREACHABLE},
     {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_SOURCE_QUENCH},

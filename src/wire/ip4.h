@@ -8,6 +8,7 @@
 
 #define SOK_IP4_HDR_LEN     20
 #define SOK_IP4_HDR_LEN_MAX 60
+#define SOK_IP4_PACKET_MAX  65535
 #define SOK_IP4_FIELDS(N, B, P)                                                                    \
     N(P, version, 4, DEC, SET, 4, NULL)                                                            \
     N(P, ihl, 4, DEC, DERIVED, 5, NULL)                                                            \

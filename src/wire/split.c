@@ -7,8 +7,8 @@
 #include "wire/ip4.h"
 #include "wire/tcp.h"
 #include "wire/udp.h"
+#include "wire/vlan.h"
 
-#define ETHERTYPE_VLAN 0x8100
 #define ETHERTYPE_QINQ 0x88a8
 #define IP6_HDR_LEN    40
 #define IP4_LEN_OFFSET 2
@@ -93,37 +93,41 @@ static bool complete(struct sok_split *s, struct sok_frame_out *out)
 
 // ---- segmentation ----
 
-// Where the IP header begins: behind Ethernet and at most two VLAN tags. 0: not there.
-static uint16_t find_l3(const uint8_t *p, size_t len, uint16_t *type)
+// Where the IP header begins: behind Ethernet and at most two VLAN tags, or at once. False: not there.
+static bool find_l3(const struct sok_split *s, const uint8_t *p, size_t len, size_t *at)
 {
-    uint16_t at = SOK_ETH_HDR_LEN;
-    for (unsigned tags = 0; tags < 3 && at <= len; tags++, at += 4) {
-        *type = sok_get16(p + at - 2);
-        if (*type != ETHERTYPE_VLAN && *type != ETHERTYPE_QINQ)
-            return at;
+    uint16_t wanted = s->super->meta.gso == SOK_GSO_TCP4 ? SOK_ETHERTYPE_IP4 : SOK_ETHERTYPE_IP6;
+    *at = 0;
+    if (s->caps & SOK_LINK_IP)
+        return true;
+    *at = SOK_ETH_HDR_LEN;
+    for (unsigned tags = 0; tags < 3 && *at <= len; tags++, *at += SOK_VLAN_HDR_LEN) {
+        uint16_t type = sok_get16(p + *at - 2);
+        if (type != SOK_ETHERTYPE_VLAN && type != ETHERTYPE_QINQ)
+            return type == wanted;
     }
-    return 0;
+    return false;
 }
 
 // The headers of a super-frame lie in iov[0]; finds them. False: this cannot be cut.
 static bool find_headers(struct sok_split *s)
 {
     const struct sok_frame_out *f = s->super;
-    uint16_t type = 0;
     if (f->iov_count == 0 || f->meta.gso_size == 0)
         return false;
     const uint8_t *p = f->iov[0].base;
     size_t len = f->iov[0].len < SOK_SPLIT_HDR_MAX ? f->iov[0].len : SOK_SPLIT_HDR_MAX;
-    size_t l3 = find_l3(p, len, &type);
-    size_t l4;
+    size_t l3, l4;
+    if (!find_l3(s, p, len, &l3))
+        return false;
     if (f->meta.gso == SOK_GSO_TCP4) {
-        if (l3 == 0 || l3 + SOK_IP4_HDR_LEN > len || type != SOK_ETHERTYPE_IP4 || p[l3] >> 4 != 4 ||
-            (p[l3] & 15) < 5 || p[l3 + 9] != SOK_IPPROTO_TCP)
+        if (l3 + SOK_IP4_HDR_LEN > len || p[l3] >> 4 != 4 || (p[l3] & 15) < 5 ||
+            p[l3 + 9] != SOK_IPPROTO_TCP)
             return false;
         l4 = l3 + 4u * (p[l3] & 15);
     } else {
         // Extension headers may stand between; the metadata knows where TCP begins.
-        if (l3 == 0 || l3 + IP6_HDR_LEN > len || type != SOK_ETHERTYPE_IP6 || p[l3] >> 4 != 6)
+        if (l3 + IP6_HDR_LEN > len || p[l3] >> 4 != 6)
             return false;
         l4 = f->meta.csum_partial ? f->meta.csum_start : l3 + IP6_HDR_LEN;
         if (l4 < l3 + IP6_HDR_LEN)

@@ -6,7 +6,7 @@
 //   while (sok_split_next(&s, &out))
 //       ... out is valid until the next call; it refers to the frame and to s
 //
-// A frame whose metadata contradicts its bytes is passed on as it is: nothing is read or written outside of
+// `caps` also tells, by SOK_LINK_IP, that frames begin with the IP header. A frame whose metadata contradicts its bytes is passed on as it is: nothing is read or written outside of
 // it. Headers (iov[0] up to hdr_len, or up to csum_start + csum_offset + 2) are copied, payload is referenced.
 #ifndef SOK_WIRE_SPLIT_H
 #define SOK_WIRE_SPLIT_H
