@@ -30,7 +30,7 @@ _sockeye()
         COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -h --help --link --addr --gateway --mac --mtu --no-offload --impair --record --events --set --seed" -- "$word"))
         ;;
     drill)
-        COMPREPLY=($(compgen -W "-v --verbose -j --json -h --help" -- "$word"))
+        COMPREPLY=($(compgen -W "-v --verbose -j --json -p --play -h --help" -- "$word"))
         ;;
     demo)
         COMPREPLY=($(compgen -W "-m --memory -h --help" -- "$word"))
