@@ -47,7 +47,7 @@ struct sok_tcp_conn *sok_tcp_find_again(
     return c;
 }
 
-// An exact address before a listener on every address.
+// An exact address before a listener on every address; the one on every port comes last.
 struct sok_tcp_listener *sok_tcp_find_listener(
     const struct sok_tcp *t, const struct sok_endpoint *local)
 {
@@ -60,7 +60,8 @@ struct sok_tcp_listener *sok_tcp_find_listener(
         }
         any = sok_addr_is_any(l->local.addr) ? l : any;
     }
-    return any;
+    struct sok_map_node *every = any ? NULL : sok_map_first(&t->listeners, 0);
+    return every ? SOK_CONTAINER_OF(every, struct sok_tcp_listener, node) : any;
 }
 
 // ---- birth and death ----

@@ -350,6 +350,10 @@ static void conn_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         syn_sent_input(c, in);
         return;
     }
+    if (c->undecided) {
+        sok_tcp_undecided_input(c, in);
+        return;
+    }
     if (!in->syn) {
         out->win_shift = c->snd_wscale;
         in->wnd = (uint32_t)in->h.window << c->snd_wscale;

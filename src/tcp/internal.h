@@ -140,6 +140,7 @@ struct sok_tcp_conn {
     uint8_t lane_state; // enum sok_tcp_lane_state
     bool passive;       // came from LISTEN (MUST-11)
     bool half_open;     // in the listener's queue of that name, else in to_accept
+    bool undecided;     // SYN-RECEIVED, its SYN,ACK held back until it is admitted
     bool mapped;        // in tcp->conns
     bool orphan;        // the application has closed: nobody holds the handle
     int error;          // pending, for the application
@@ -241,7 +242,7 @@ struct sok_tcp_queue {
 struct sok_tcp_listener {
     struct sok_sock sock;
     struct sok_tcp *tcp;
-    struct sok_map_node node; // in tcp->listeners, by port
+    struct sok_map_node node; // in tcp->listeners, by port; port 0 is every port
     struct sok_endpoint local;
     uint32_t backlog;
     struct sok_tcp_queue half_open, to_accept;
@@ -325,6 +326,7 @@ bool sok_tcp_listener_full(const struct sok_tcp_listener *l);
 void sok_tcp_listener_established(struct sok_tcp_conn *c);
 void sok_tcp_listener_forget(struct sok_tcp_conn *c);
 void sok_tcp_listener_event(struct sok_tcp_listener *l);
+void sok_tcp_undecided_input(struct sok_tcp_conn *c, struct sok_tcp_in *in);
 
 // ---- input.c ----
 bool sok_tcp_ts_stale(const struct sok_tcp_conn *c, int64_t now);

@@ -19,20 +19,9 @@ static void queue_remove(struct sok_tcp_queue *q, struct sok_tcp_conn *c)
     q->count--;
 }
 
-int sok_tcp_listen(struct sok_tcp *t, const struct sok_endpoint *local, int backlog, int64_t now,
-    struct sok_tcp_listener **out)
+static int listener_new(struct sok_tcp *t, const struct sok_endpoint *local, int backlog,
+    int64_t now, struct sok_tcp_listener **out)
 {
-    if (local->port == 0 || backlog < 0) {
-        return SOK_EINVAL;
-    }
-    for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
-         n = sok_map_next(n)) {
-        const struct sok_tcp_listener *l = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
-        if (sok_addr_is_any(l->local.addr) || sok_addr_is_any(local->addr) ||
-            sok_addr_eq(l->local.addr, local->addr)) {
-            return SOK_EADDRINUSE;
-        }
-    }
     struct sok_tcp_listener *l = sok_mem_zalloc(t->env.mem, sizeof(*l));
     if (!l) {
         return SOK_ENOMEM;
@@ -53,6 +42,35 @@ int sok_tcp_listen(struct sok_tcp *t, const struct sok_endpoint *local, int back
     }
     *out = l;
     return 0;
+}
+
+int sok_tcp_listen(struct sok_tcp *t, const struct sok_endpoint *local, int backlog, int64_t now,
+    struct sok_tcp_listener **out)
+{
+    if (local->port == 0 || backlog < 0) {
+        return SOK_EINVAL;
+    }
+    for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
+         n = sok_map_next(n)) {
+        const struct sok_tcp_listener *l = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
+        if (sok_addr_is_any(l->local.addr) || sok_addr_is_any(local->addr) ||
+            sok_addr_eq(l->local.addr, local->addr)) {
+            return SOK_EADDRINUSE;
+        }
+    }
+    return listener_new(t, local, backlog, now, out);
+}
+
+int sok_tcp_listen_any(struct sok_tcp *t, int backlog, int64_t now, struct sok_tcp_listener **out)
+{
+    struct sok_endpoint every = {.port = 0};
+    if (backlog < 0) {
+        return SOK_EINVAL;
+    }
+    if (sok_map_first(&t->listeners, every.port)) {
+        return SOK_EADDRINUSE;
+    }
+    return listener_new(t, &every, backlog, now, out);
 }
 
 struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l)
@@ -168,8 +186,10 @@ static void syn_arrived(struct sok_tcp_listener *l, struct sok_tcp_in *in)
     }
     c->passive = true;
     c->listener = l;
-    c->half_open = true;
-    queue_add(&l->half_open, c);
+    c->undecided = l->local.port == 0;
+    c->half_open = !c->undecided;
+    queue_add(c->half_open ? &l->half_open : &l->to_accept, c);
+    sok_tcp_listener_event(l);
     c->state = SOK_TCP_LISTEN; // for the event: LISTEN -> SYN-RECEIVED
     sok_tcp_take_syn(c, in);
     sok_tcp_set_state(c, SOK_TCP_SYN_RECEIVED, in->now);
@@ -194,4 +214,64 @@ void sok_tcp_listen_input(struct sok_tcp_listener *l, struct sok_tcp_in *in)
     } else { // fourth; SYN with FIN is nobody's honest segment
         drop(in, SOK_DROP_TCP_NOT_SYN);
     }
+}
+
+// ---- connections whose SYN,ACK waits for a decision ----
+
+// As in SYN-RECEIVED, but nothing has been sent that could be acknowledged. The same SYN again changes
+// nothing; another one means that the peer has begun anew, and will send it again.
+void sok_tcp_undecided_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
+{
+    uint16_t what = in->h.flags & (SOK_TCP_SYN | SOK_TCP_ACK | SOK_TCP_RST);
+    if (what == SOK_TCP_SYN && in->h.seq == c->irs) {
+        in->out->effects |= SOK_EFFECT_DUPLICATE;
+    } else if (what == SOK_TCP_SYN) {
+        drop(in, SOK_DROP_TCP_SYN_IN_STATE);
+        sok_tcp_over(c, SOK_ERESET, in->now);
+    } else if ((what & SOK_TCP_RST) && in->h.seq == c->rcv_nxt) { // RFC 5961 section 3.2
+        in->out->effects |= SOK_EFFECT_RESET;
+        sok_tcp_over(c, SOK_ERESET, in->now);
+    } else if (what & SOK_TCP_RST) {
+        drop(in, SOK_DROP_TCP_BAD_RST);
+    } else {
+        sok_tcp_reset_for(c->tcp, in, SOK_REASON_RST_BAD_ACK);
+        drop(in, SOK_DROP_TCP_BAD_ACK);
+    }
+}
+
+void sok_tcp_admit(struct sok_tcp_conn *c, int64_t now)
+{
+    (void)now;
+    if (c->undecided) {
+        c->undecided = false;
+        sok_tcp_want_output(c);
+    }
+}
+
+static void decide_against(struct sok_tcp_conn *c, int64_t now)
+{
+    c->orphan = true;
+    if (c->state == SOK_TCP_CLOSED) { // the peer was faster
+        sok_tcp_conn_free(c);
+    } else {
+        sok_tcp_over(c, 0, now);
+    }
+}
+
+void sok_tcp_refuse(struct sok_tcp_conn *c, int64_t now)
+{
+    if (c->state != SOK_TCP_CLOSED) {
+        sok_tcp_reset_conn(c, SOK_REASON_RST_CLOSED);
+    }
+    decide_against(c, now);
+}
+
+void sok_tcp_ignore(struct sok_tcp_conn *c, int64_t now)
+{
+    decide_against(c, now);
+}
+
+uint32_t sok_tcp_peer_start(const struct sok_tcp_conn *c)
+{
+    return c->irs;
 }

@@ -471,6 +471,9 @@ static bool send_ack(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
 
 bool sok_tcp_conn_output(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
 {
+    if (c->undecided) { // its SYN,ACK waits to be admitted
+        return false;
+    }
     switch (c->state) {
     case SOK_TCP_CLOSED:
     case SOK_TCP_LISTEN:

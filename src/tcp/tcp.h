@@ -129,6 +129,16 @@ int sok_tcp_listen(struct sok_tcp *tcp, const struct sok_endpoint *local, int ba
 int sok_tcp_accept(
     struct sok_tcp_listener *l, int64_t now, struct sok_tcp_conn **out); // EAGAIN: none yet
 void sok_tcp_listener_close(struct sok_tcp_listener *l, int64_t now);
+// A gateway's passive OPEN: takes every SYN that no other listener wants, whatever its address and port.
+// Each is offered at once by sok_tcp_accept, in SYN-RECEIVED and undecided: nothing is sent until one of
+// the three calls below. Until then, a reset or another SYN from the peer ends it (SOK_ERESET).
+int sok_tcp_listen_any(
+    struct sok_tcp *tcp, int backlog, int64_t now, struct sok_tcp_listener **out); // EADDRINUSE
+void sok_tcp_admit(struct sok_tcp_conn *c, int64_t now);  // the SYN,ACK goes
+void sok_tcp_refuse(struct sok_tcp_conn *c, int64_t now); // a reset; the handle is gone
+void sok_tcp_ignore(struct sok_tcp_conn *c, int64_t now); // silence; the handle is gone
+// The sequence number of the peer's SYN, for an ICMP error about it.
+uint32_t sok_tcp_peer_start(const struct sok_tcp_conn *c);
 struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l);
 
 // SEND: copies as much as fits. SOK_EAGAIN: buffer full; READY_OUT comes.

@@ -352,6 +352,115 @@ static void closed_window_is_probed_until_it_opens(void **state)
     world_free(&w);
 }
 
+static struct sok_tcp_conn *offered(struct world *w, struct sok_tcp_listener *l)
+{
+    struct sok_tcp_conn *c;
+    while (sok_tcp_accept(l, w->now, &c) == SOK_EAGAIN) {
+        assert_true(step(w));
+    }
+    assert_int_equal(sok_tcp_state(c), SOK_TCP_SYN_RECEIVED);
+    return c;
+}
+
+static void gateway_admits_when_it_decides(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct sok_tcp_listener *every, *again, *l;
+    struct sok_endpoint at;
+    uint8_t data[8];
+    world_new(&w, NULL);
+    assert_int_equal(sok_tcp_listen_any(w.ends[1].tcp, 4, w.now, &every), 0);
+    assert_int_equal(sok_tcp_listen_any(w.ends[1].tcp, 4, w.now, &again), SOK_EADDRINUSE);
+    struct sok_tcp_conn *a = dial(&w), *b = offered(&w, every);
+    assert_int_equal(sok_tcp_local(b).port, 80);
+    int64_t end = w.now + 5 * SOK_S; // the SYN is repeated meanwhile, and nothing is answered
+    while (w.now < end) {
+        assert_true(step(&w));
+    }
+    assert_int_equal(w.sent, 3);
+    assert_int_equal(sok_tcp_state(b), SOK_TCP_SYN_RECEIVED);
+    sok_tcp_admit(b, w.now);
+    while (sok_tcp_state(b) != SOK_TCP_ESTABLISHED) {
+        assert_true(step(&w));
+    }
+    struct sok_iov iov = {(const uint8_t *)"hello", 5};
+    assert_int_equal(sok_tcp_send(b, &iov, 1, w.now), 5);
+    while (sok_tcp_recv(a, data, sizeof(data), w.now) != 5) {
+        assert_true(step(&w));
+    }
+    sok_tcp_abort(a, w.now);
+    sok_tcp_abort(b, w.now);
+    // Another listener that fits goes before it.
+    at = server_at(&w);
+    assert_int_equal(sok_tcp_listen(w.ends[1].tcp, &at, 5, w.now, &l), 0);
+    a = dial(&w);
+    while (sok_tcp_accept(l, w.now, &b) == SOK_EAGAIN) {
+        assert_true(step(&w));
+    }
+    assert_int_equal(sok_tcp_state(b), SOK_TCP_ESTABLISHED);
+    sok_tcp_abort(a, w.now);
+    sok_tcp_abort(b, w.now);
+    sok_tcp_listener_close(l, w.now);
+    sok_tcp_listener_close(every, w.now);
+    world_free(&w);
+}
+
+static void gateway_refuses_or_ignores(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct sok_tcp_listener *every;
+    struct sok_tcp_counts counts;
+    world_new(&w, NULL);
+    assert_int_equal(sok_tcp_listen_any(w.ends[1].tcp, 4, w.now, &every), 0);
+    struct sok_tcp_conn *a = dial(&w);
+    sok_tcp_refuse(offered(&w, every), w.now);
+    while (sok_tcp_state(a) != SOK_TCP_CLOSED) {
+        assert_true(step(&w));
+    }
+    assert_int_equal(sok_tcp_error(a), SOK_EREFUSED);
+    assert_int_equal(w.sent, 2);
+    sok_tcp_close(a, w.now);
+    // Ignored, the peer asks again, and is offered again.
+    a = dial(&w);
+    sok_tcp_ignore(offered(&w, every), w.now);
+    struct sok_tcp_conn *b = offered(&w, every);
+    assert_int_equal(w.sent, 4);
+    // The peer begins anew from the same port: what was offered is over, its next SYN is offered.
+    struct sok_endpoint local = sok_tcp_local(a), remote = server_at(&w);
+    struct sok_tcp_path path;
+    sok_tcp_abort(a, w.now);
+    assert_int_equal(route(&w.ends[0], &local.addr, &remote, &path), 0);
+    w.now += SOK_S; // another initial sequence number
+    assert_int_equal(sok_tcp_connect(w.ends[0].tcp, &local, &remote, &path, w.now, &a), 0);
+    while (sok_tcp_state(b) != SOK_TCP_CLOSED) {
+        assert_true(step(&w));
+    }
+    assert_int_equal(sok_tcp_error(b), SOK_ERESET);
+    sok_tcp_ignore(b, w.now);
+    b = offered(&w, every);
+    sok_tcp_refuse(b, w.now);
+    while (sok_tcp_state(a) != SOK_TCP_CLOSED) {
+        assert_true(step(&w));
+    }
+    sok_tcp_close(a, w.now);
+    // What is undecided when the listener goes is reset.
+    a = dial(&w);
+    while (w.sent < 12 && !every->to_accept.first) {
+        assert_true(step(&w));
+    }
+    sok_tcp_listener_close(every, w.now);
+    while (sok_tcp_state(a) != SOK_TCP_CLOSED) {
+        assert_true(step(&w));
+    }
+    assert_int_equal(sok_tcp_error(a), SOK_EREFUSED);
+    sok_tcp_close(a, w.now);
+    sok_tcp_counts(w.ends[1].tcp, &counts);
+    assert_int_equal(counts.conns, 0);
+    world_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +470,8 @@ int main(void)
         cmocka_unit_test(silent_peer_times_out),
         cmocka_unit_test(abort_resets_the_peer),
         cmocka_unit_test(closed_window_is_probed_until_it_opens),
+        cmocka_unit_test(gateway_admits_when_it_decides),
+        cmocka_unit_test(gateway_refuses_or_ignores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
