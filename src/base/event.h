@@ -97,6 +97,7 @@ enum sok_reason {
     X(ICMP_CHECKSUM, "icmp: bad checksum")                                                         \
     X(ICMP_TYPE, "icmp: type ignored")                                                             \
     X(ICMP_QUOTE, "icmp: quotes nothing of ours")                                                  \
+    X(ICMP_MTU, "icmp: mtu not lower")                                                             \
     X(ICMP_BROADCAST, "icmp: echo to broadcast")                                                   \
     X(ICMP_NOBODY, "icmp: nobody asked")                                                           \
     X(UDP_SHORT, "udp: too short")                                                                 \

@@ -94,7 +94,7 @@ static int send_echo(struct sok_echo *e, const struct sok_addr *to, uint16_t seq
     int err = sok_stack_route(s, &any, &dst, &path);
     if (err < 0)
         return err;
-    if (len + SOK_ICMP_HDR_LEN + SOK_IP4_HDR_LEN > path.mtu)
+    if (len + SOK_ICMP_HDR_LEN + SOK_IP4_HDR_LEN > SOK_IP4_PACKET_MAX)
         return SOK_EMSGSIZE;
     uint8_t *p;
     struct sok_packet *packet = sok_ip4_new(s, SOK_ICMP_HDR_LEN + (uint32_t)len, &p);

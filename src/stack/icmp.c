@@ -114,7 +114,7 @@ static int unreachable_err(uint8_t code)
     case SOK_ICMP_PROTOCOL:
     case 5: // source route failed
         return SOK_EOPNOTSUPP;
-    case SOK_ICMP_FRAG_NEEDED:
+    case SOK_ICMP_FRAG_NEEDED: // only TCP forbids to cut
         return SOK_EMSGSIZE;
     case SOK_ICMP_NET:
     case 6: // network unknown
@@ -141,12 +141,17 @@ static int news_err(const struct sok_icmp_hdr *h)
     }
 }
 
+static void set_ends(struct sok_icmp_news *n)
+{
+    const struct sok_icmp_quote *q = n->quote;
+    n->local = (struct sok_endpoint){.addr = sok_addr_v4(q->ip.src), .port = q->sport};
+    n->remote = (struct sok_endpoint){.addr = sok_addr_v4(q->ip.dst), .port = q->dport};
+}
+
 static uint32_t deliver(struct sok_stack *s, struct sok_icmp_news *n, int64_t now)
 {
     const struct sok_icmp_quote *q = n->quote;
     uint32_t conn = 0;
-    n->local = (struct sok_endpoint){.addr = sok_addr_v4(q->ip.src), .port = q->sport};
-    n->remote = (struct sok_endpoint){.addr = sok_addr_v4(q->ip.dst), .port = q->dport};
     switch (q->ip.proto) {
     case SOK_IPPROTO_TCP:
         sok_tcp_icmp(s->tcp, &n->local, &n->remote, q->seq, n->err, n->hard, &conn, now);
@@ -157,6 +162,22 @@ static uint32_t deliver(struct sok_stack *s, struct sok_icmp_news *n, int64_t no
         return q->icmp_type == SOK_ICMP_ECHO ? sok_echo_news(s, n, now) : 0;
     default:
         return 0;
+    }
+}
+
+static enum sok_drop mtu_input(
+    struct sok_stack *s, struct sok_in *in, const struct sok_icmp_news *n, uint16_t mtu)
+{
+    if (n->quote->ip.proto != SOK_IPPROTO_TCP) // not cut by others because we forbid it
+        return SOK_DROP_ICMP_QUOTE;
+    switch (sok_pmtu_said(s, n, mtu, &in->out->conn, in->now)) {
+    case SOK_TCP_MTU_LOWER:
+        in->out->effects |= SOK_EFFECT_PATH_MTU;
+        return SOK_DROP_NONE;
+    case SOK_TCP_MTU_KNOWN:
+        return SOK_DROP_ICMP_MTU;
+    default:
+        return SOK_DROP_ICMP_QUOTE;
     }
 }
 
@@ -171,8 +192,6 @@ static enum sok_drop error_input(
         !sok_icmp_quote_get(in->data + SOK_ICMP_HDR_LEN, in->len - SOK_ICMP_HDR_LEN, &quote) ||
         sok_dst_kind(s, quote.ip.src) != SOK_DST_OURS)
         return SOK_DROP_ICMP_QUOTE;
-    if (err == SOK_EMSGSIZE && quote.ip.proto == SOK_IPPROTO_TCP) // no failure
-        return SOK_DROP_ICMP_TYPE;
     struct sok_icmp_news n = {
         .from = in->src,
         .err = err,
@@ -181,6 +200,9 @@ static enum sok_drop error_input(
         .code = h->code,
         .quote = &quote,
     };
+    set_ends(&n);
+    if (err == SOK_EMSGSIZE)
+        return mtu_input(s, in, &n, sok_icmp_nexthopmtu(h));
     in->out->conn = deliver(s, &n, in->now);
     if (in->out->conn == 0)
         return SOK_DROP_ICMP_QUOTE;
@@ -201,6 +223,7 @@ void sok_icmp_undelivered(struct sok_stack *s, const struct sok_packet *p, int e
         .code = SOK_ICMP_HOST,
         .quote = &quote,
     };
+    set_ends(&n);
     deliver(s, &n, now);
 }
 

@@ -140,7 +140,7 @@ static void errors_that_must_not_be_sent(void **state)
     sok_put16(frame + 20, 0x2000);
     sok_ip4_seal(frame + 14, 20);
     lab_in(&lab, frame, len);
-    assert_int_equal(lab_drops(&lab, SOK_DROP_IP_FRAGMENT), 2);
+    assert_int_equal(lab_drops(&lab, SOK_DROP_IP_FRAGMENT), 1); // 9 bytes, and more to come
     assert_false(lab_out(&lab));
     // About an error, whatever it says.
     uint8_t quote[28] = {0x45};
@@ -316,7 +316,7 @@ static void pings(void **state)
     assert_int_equal(sok_echo_recv(e, &r, lab.now), 0);
     assert_true(r.err == SOK_EHOSTUNREACH && r.seq == 6 && r.icmp_type == 11);
     assert_int_equal(sok_addr_to_v4(r.from), 0xc00002fe);
-    assert_int_equal(sok_echo_send(e, &to, 7, frame, 1473, 0, lab.now), SOK_EMSGSIZE);
+    assert_int_equal(sok_echo_send(e, &to, 7, frame, 65508, 0, lab.now), SOK_EMSGSIZE);
     sok_echo_close(e);
     lab_close(&lab);
 }

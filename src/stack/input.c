@@ -1,16 +1,36 @@
-// A frame arrives: Ethernet (RFC 894), the event it becomes, and the way to ARP and IPv4.
+// A frame arrives: Ethernet (RFC 894, IEEE 802.1Q), the event it becomes, and the way to ARP and IPv4.
 #include "stack/internal.h"
 
 #include <string.h>
 
 static const uint8_t broadcast_mac[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
+// Takes the tag off a frame of our VLAN, or of priority alone (IEEE 802.1Q 9.6: VLAN 0 is none). False:
+// another VLAN's.
+static bool untag(uint16_t vlan, const uint8_t **p, uint32_t *len, uint16_t *type)
+{
+    struct sok_vlan_hdr tag = {0};
+    if (*type == SOK_ETHERTYPE_VLAN && *len >= SOK_VLAN_HDR_LEN) {
+        sok_vlan_hdr_get(*p, &tag);
+        *type = tag.type;
+        *p += SOK_VLAN_HDR_LEN;
+        *len -= SOK_VLAN_HDR_LEN;
+    }
+    return tag.vlan == vlan;
+}
+
 static void demux(struct sok_stack *s, struct sok_in *in)
 {
     const uint8_t *p = in->frame->buf->data + in->frame->off;
     uint32_t len = in->frame->len;
-    const uint8_t *mac = s->links[in->link]->info.mac;
+    const struct sok_stack_link *l = s->links[in->link];
+    const uint8_t *mac = l->info.mac;
     struct sok_eth_hdr h;
+    if (!sok_link_has_stations(l)) {
+        in->link_unicast = true;
+        sok_ip4_input(s, in, p, len);
+        return;
+    }
     if (!sok_eth_get(p, len, &h)) {
         in->out->drop = SOK_DROP_ETH_SHORT;
         return;
@@ -23,7 +43,9 @@ static void demux(struct sok_stack *s, struct sok_in *in)
     }
     p += SOK_ETH_HDR_LEN;
     len -= SOK_ETH_HDR_LEN;
-    if (h.type == SOK_ETHERTYPE_IP4)
+    if (!untag(l->info.vlan, &p, &len, &h.type))
+        in->out->drop = SOK_DROP_ETH_VLAN;
+    else if (h.type == SOK_ETHERTYPE_IP4)
         sok_ip4_input(s, in, p, len);
     else if (h.type == SOK_ETHERTYPE_ARP)
         sok_arp_input(s, in, p, len);
@@ -39,6 +61,7 @@ static struct sok_event *push_event(struct sok_stack *s, const struct sok_in *in
     const struct sok_frame *f = in->frame;
     struct sok_event_packet *p = &e->packet;
     p->link = in->link;
+    p->bare = !sok_link_has_stations(s->links[in->link]);
     p->len = f->len;
     p->csum_partial = f->meta.csum_partial;
     p->gso_size = f->meta.gso ? f->meta.gso_size : 0;
@@ -76,8 +99,7 @@ void sok_stack_input(
     struct sok_event *e = told ? sok_events_at(&stack->events, position) : NULL;
     if (e)
         fill_event(e, &outcome);
-    // TCP counts what it drops itself.
-    if (outcome.drop != SOK_DROP_NONE && !(in.ip.proto == SOK_IPPROTO_TCP && in.data))
+    if (outcome.drop != SOK_DROP_NONE && !in.to_tcp)
         sok_stack_drop(stack, outcome.drop);
 }
 

@@ -1,6 +1,6 @@
 // What the files of src/stack share. Outside src/stack only stack.h is included.
 //
-//   a frame in:   input.c (Ethernet) -> arp.c | ip4.c -> icmp.c | udp.c | TCP
+//   a frame in:   input.c (Ethernet) -> arp.c | ip4.c (reassembly.c) -> icmp.c | udp.c | TCP
 //   a frame out:  output.c pulls from the link's queues (packet.c), filled through ip4.c and neighbour.c,
 //                 and from TCP
 //   to ourselves: link 0, whose frames local.c takes out and puts in again
@@ -10,16 +10,19 @@
 #include "base/container.h"
 #include "base/map.h"
 #include "base/timers.h"
+#include "stack/reassembly.h"
 #include "stack/stack.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
 #include "wire/ip4.h"
 #include "wire/split.h"
+#include "wire/vlan.h"
 
 // ---- packets that wait: packet.c ----
 
-// A packet of ours other than TCP's, from the Ethernet header on, in one piece.
+// A packet of ours other than TCP's, from the Ethernet header on, in one piece. What its link has in place
+// of a plain Ethernet header it gets when it leaves; there is room for a tag.
 struct sok_packet {
     struct sok_packet *next;
     struct sok_addr next_hop;
@@ -27,7 +30,9 @@ struct sok_packet {
     uint32_t conn;
     uint8_t link;
     uint8_t reason; // enum sok_reason
-    uint8_t frame[];
+    uint8_t *frame; // in bytes
+    uint32_t size;  // of bytes
+    uint8_t bytes[];
 };
 
 struct sok_packet_queue {
@@ -43,8 +48,9 @@ void sok_packets_free(struct sok_stack *s, struct sok_packet_queue *q);
 
 // ---- links ----
 
-#define SOK_STACK_LOCAL        0 // the link to ourselves
-#define SOK_TCP_FRAME_HEAD_MAX (SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN + SOK_TCP_HEAD_MAX)
+#define SOK_STACK_LOCAL 0 // the link to ourselves
+#define SOK_TCP_FRAME_HEAD_MAX                                                                     \
+    (SOK_ETH_HDR_LEN + SOK_VLAN_HDR_LEN + SOK_IP4_HDR_LEN + SOK_TCP_HEAD_MAX)
 
 struct sok_stack_link {
     struct sok_link_info info;
@@ -62,6 +68,12 @@ struct sok_stack_link {
     uint8_t *payload; // SOK_PAYLOAD_MAX bytes, while the link is busy
 };
 #define SOK_PAYLOAD_MAX 65536
+
+// Whether frames on it go to a station whose MAC address has to be known.
+static inline bool sok_link_has_stations(const struct sok_stack_link *l)
+{
+    return !(l->info.caps & SOK_LINK_IP);
+}
 
 struct sok_stack_addr {
     struct sok_addr addr;
@@ -105,6 +117,7 @@ struct sok_neighbours {
     } lists[SOK_NEIGHBOUR_LISTS];
     uint32_t count; // without those given by hand
     uint32_t fixed;
+    uint64_t waiting_memory; // of all packets that wait
 };
 
 // How much an ARP packet may change.
@@ -134,6 +147,12 @@ struct sok_icmp_limit {
     int64_t next; // no error to it before
 };
 
+#define SOK_PMTUS 256
+struct sok_pmtu {
+    struct sok_addr addr;
+    struct sok_path_mtu known;
+};
+
 #define SOK_ID_COUNTERS 256
 
 struct sok_stack {
@@ -148,12 +167,14 @@ struct sok_stack {
     struct sok_stack_addr addrs[SOK_STACK_ADDRS_MAX];
     struct sok_stack_route routes[SOK_STACK_ROUTES_MAX];
     struct sok_neighbours neighbours;
+    struct sok_reassembly reassembly;
     struct sok_map udp, echo; // by local port; by identifier
     uint8_t hash_key[16];
     uint64_t random;               // state of sok_stack_random()
     uint64_t id_key;               // spreads destinations over ids
     uint16_t ids[SOK_ID_COUNTERS]; // next IP identification
     struct sok_icmp_limit icmp_limits[SOK_ICMP_LIMITS];
+    struct sok_pmtu pmtus[SOK_PMTUS];
     uint64_t drops[SOK_DROP_COUNT];
 };
 
@@ -195,6 +216,7 @@ struct sok_in {
     int64_t now;
     bool link_unicast; // the Ethernet destination was ours alone
     bool unicast;      // and so are the IP destination and source
+    bool to_tcp;       // TCP has it, and counts what it drops
     struct sok_ip4_hdr ip;
     struct sok_addr src, dst;
     const uint8_t *packet;       // the IP header
@@ -223,10 +245,11 @@ struct sok_ip4_out {
 };
 // A packet with room for len bytes behind its IP header, at *data.
 struct sok_packet *sok_ip4_new(struct sok_stack *s, uint32_t len, uint8_t **data);
-// Sends it along a path. Takes p in any case. 0, SOK_EMSGSIZE or SOK_EAGAIN (the link's queue is full).
+// Sends it along a path, in fragments if need be. Takes p in any case. 0, SOK_EMSGSIZE or SOK_EAGAIN (the
+// link's queue is full).
 int sok_ip4_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o,
     const struct sok_tcp_path *path, int64_t now);
-uint16_t sok_ip4_id(struct sok_stack *s, const struct sok_addr *dst, unsigned count);
+uint16_t sok_ip4_id(struct sok_stack *s, const struct sok_addr *dst, uint8_t proto, unsigned count);
 
 // Errors (RFC 1122 section 3.2.2): answers the packet with one, if that is allowed.
 void sok_icmp_answer(struct sok_stack *s, const struct sok_in *in, uint8_t type, uint8_t code,
@@ -243,6 +266,12 @@ struct sok_icmp_news {
     const struct sok_icmp_quote *quote;
     struct sok_endpoint local, remote; // of the quoted packet
 };
+// ---- path MTUs: pmtu.c ----
+struct sok_path_mtu sok_pmtu_find(const struct sok_stack *s, const struct sok_addr *to);
+// A router said that something of ours was too large; mtu 0: not what it can take.
+enum sok_tcp_mtu sok_pmtu_said(
+    struct sok_stack *s, const struct sok_icmp_news *n, uint16_t mtu, uint32_t *conn, int64_t now);
+
 // Each gives the number of the socket concerned, or 0.
 uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n);
 uint32_t sok_echo_news(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now);

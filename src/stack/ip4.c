@@ -1,6 +1,7 @@
 // IPv4 (RFC 791, RFC 1122 section 3.2.1) both ways, with the checks in the order of the RFC. This is a
-// host: nothing is forwarded. Packets are sent with DF set, so identifications need not be unique (RFC
-// 6864 section 4.1); they count up for each destination, which receivers that coalesce like to see.
+// host: nothing is forwarded. Only TCP sets DF (RFC 1191), and its identifications need not be unique (RFC
+// 6864 section 4.1); what others send is cut when it is too large for its path. Identifications count up
+// for each destination and protocol, from a number nobody knows.
 #include "stack/internal.h"
 
 #include <string.h>
@@ -52,11 +53,7 @@ static enum sok_drop header_check(const struct sok_stack *s, struct sok_in *in, 
         return SOK_DROP_IP_NOT_US;
     if (in->header_len > SOK_IP4_HDR_LEN)
         bad = sok_ip4_options_check(in->packet + SOK_IP4_HDR_LEN, in->header_len - SOK_IP4_HDR_LEN);
-    if (bad != SOK_DROP_NONE)
-        return bad;
-    if (in->ip.frag != 0 || in->ip.flags & SOK_IP4_MF)
-        return SOK_DROP_IP_FRAGMENT;
-    return SOK_DROP_NONE;
+    return bad;
 }
 
 static void tcp_input(struct sok_stack *s, struct sok_in *in)
@@ -72,19 +69,12 @@ static void tcp_input(struct sok_stack *s, struct sok_in *in)
         .csum_valid = f->meta.csum_valid,
         .unicast = in->unicast,
     };
+    in->to_tcp = true;
     sok_tcp_input(s->tcp, &arrival, in->now, in->out);
 }
 
-void sok_ip4_input(struct sok_stack *s, struct sok_in *in, const uint8_t *p, uint32_t len)
+static void deliver(struct sok_stack *s, struct sok_in *in)
 {
-    in->packet = p;
-    in->out->drop = header_check(s, in, len);
-    if (in->out->drop != SOK_DROP_NONE)
-        return;
-    in->src = sok_addr_v4(in->ip.src);
-    in->dst = sok_addr_v4(in->ip.dst);
-    in->data = p + in->header_len;
-    in->len = in->ip.len - in->header_len; // what follows is the link's padding
     switch (in->ip.proto) {
     case SOK_IPPROTO_TCP:
         tcp_input(s, in);
@@ -102,11 +92,47 @@ void sok_ip4_input(struct sok_stack *s, struct sok_in *in, const uint8_t *p, uin
     }
 }
 
+// The packet a fragment completed, in place of the fragment. Its checksums have yet to be verified.
+static void deliver_whole(struct sok_stack *s, struct sok_in *in, struct sok_buf *whole)
+{
+    const struct sok_frame *fragment = in->frame;
+    struct sok_frame frame = {.buf = whole, .len = whole->cap};
+    in->frame = &frame;
+    in->packet = whole->data;
+    sok_ip4_hdr_get(in->packet, &in->ip);
+    in->header_len = 4u * in->ip.ihl;
+    in->data = in->packet + in->header_len;
+    in->len = in->ip.len - in->header_len;
+    deliver(s, in);
+    in->frame = fragment;
+    sok_buf_unref(whole);
+}
+
+void sok_ip4_input(struct sok_stack *s, struct sok_in *in, const uint8_t *p, uint32_t len)
+{
+    in->packet = p;
+    in->out->drop = header_check(s, in, len);
+    if (in->out->drop != SOK_DROP_NONE)
+        return;
+    in->src = sok_addr_v4(in->ip.src);
+    in->dst = sok_addr_v4(in->ip.dst);
+    in->data = p + in->header_len;
+    in->len = in->ip.len - in->header_len; // what follows is the link's padding
+    if (in->ip.frag == 0 && !(in->ip.flags & SOK_IP4_MF)) {
+        deliver(s, in);
+        return;
+    }
+    struct sok_buf *whole = sok_reassembly_input(s, in);
+    if (whole)
+        deliver_whole(s, in, whole);
+}
+
 // ---- out ----
 
-uint16_t sok_ip4_id(struct sok_stack *s, const struct sok_addr *dst, unsigned count)
+uint16_t sok_ip4_id(struct sok_stack *s, const struct sok_addr *dst, uint8_t proto, unsigned count)
 {
-    uint16_t *id = &s->ids[(sok_addr_to_v4(*dst) * s->id_key) >> 56];
+    uint64_t to = (uint64_t)sok_addr_to_v4(*dst) << 8 | proto;
+    uint16_t *id = &s->ids[(to * s->id_key) >> 56];
     uint16_t first = *id;
     *id = (uint16_t)(first + count);
     return first;
@@ -134,8 +160,7 @@ static void put_headers(struct sok_stack *s, struct sok_packet *p, const struct 
         .ihl = SOK_IP4_HDR_LEN / 4,
         .tos = o->tos,
         .len = (uint16_t)(p->len - SOK_ETH_HDR_LEN),
-        .id = sok_ip4_id(s, &o->dst, 1),
-        .flags = SOK_IP4_DF,
+        .id = sok_ip4_id(s, &o->dst, o->proto, 1),
         .ttl = o->ttl ? o->ttl : (uint8_t)s->config.ttl,
         .proto = o->proto,
         .src = sok_addr_to_v4(o->src),
@@ -164,14 +189,71 @@ static bool known_mac(
     return true;
 }
 
+static void leave(
+    struct sok_stack *s, struct sok_packet *p, const struct sok_addr *dst, int64_t now)
+{
+    struct sok_stack_link *l = s->links[p->link];
+    if (!sok_link_has_stations(l) || known_mac(s, p->link, dst, p->frame))
+        sok_packet_push(&l->packets, p);
+    else
+        sok_neighbour_send(s, p, now);
+}
+
+// Bytes of data in each fragment but the last.
+static uint32_t fragment_len(uint32_t mtu)
+{
+    return (mtu - SOK_IP4_HDR_LEN) & ~7u;
+}
+
+// One fragment of `whole`, whose headers are complete. NULL: no memory.
+static struct sok_packet *fragment_of(
+    struct sok_stack *s, const struct sok_packet *whole, uint32_t at, uint32_t len)
+{
+    uint32_t head = SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN;
+    struct sok_packet *p = sok_packet_new(s, head + len);
+    if (!p)
+        return NULL;
+    p->link = whole->link;
+    p->next_hop = whole->next_hop;
+    p->reason = whole->reason;
+    p->conn = whole->conn;
+    memcpy(p->frame, whole->frame, head);
+    memcpy(p->frame + head, whole->frame + head + at, len);
+    uint8_t *ip = p->frame + SOK_ETH_HDR_LEN;
+    bool more = head + at + len < whole->len;
+    sok_put16(ip + 2, (uint16_t)(SOK_IP4_HDR_LEN + len));
+    sok_put16(ip + 6, (uint16_t)((more ? SOK_IP4_MF << 13 : 0) | at / 8));
+    sok_ip4_seal(ip, SOK_IP4_HDR_LEN);
+    return p;
+}
+
+// RFC 791 section 3.2. Without memory some fragments are missing, as if lost on the wire.
+static void leave_in_fragments(struct sok_stack *s, struct sok_packet *p,
+    const struct sok_addr *dst, uint32_t mtu, int64_t now)
+{
+    uint32_t data = p->len - SOK_ETH_HDR_LEN - SOK_IP4_HDR_LEN, each = fragment_len(mtu);
+    for (uint32_t at = 0; at < data; at += each) {
+        struct sok_packet *f = fragment_of(s, p, at, data - at < each ? data - at : each);
+        if (f)
+            leave(s, f, dst, now);
+        else
+            sok_stack_drop(s, SOK_DROP_NO_MEMORY);
+    }
+    sok_packet_free(s, p);
+}
+
 int sok_ip4_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o,
     const struct sok_tcp_path *path, int64_t now)
 {
     struct sok_stack_link *l = s->links[path->link];
+    uint32_t len = p->len - SOK_ETH_HDR_LEN, mtu = sok_tcp_path_mtu(path), count = 1;
+    uint64_t max = (uint64_t)s->config.out_queue_max;
     int result = 0;
-    if (p->len - SOK_ETH_HDR_LEN > path->mtu)
+    if (len > mtu)
+        count = (len - SOK_IP4_HDR_LEN + fragment_len(mtu) - 1) / fragment_len(mtu);
+    if (len > SOK_IP4_PACKET_MAX || count > max)
         result = SOK_EMSGSIZE;
-    else if (l->packets.count >= (uint64_t)s->config.out_queue_max)
+    else if (l->packets.count + count > max)
         result = SOK_EAGAIN;
     if (result < 0) {
         sok_packet_free(s, p);
@@ -182,9 +264,9 @@ int sok_ip4_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4
     p->reason = o->reason;
     p->conn = o->conn;
     put_headers(s, p, o);
-    if (known_mac(s, p->link, &o->dst, p->frame))
-        sok_packet_push(&l->packets, p);
+    if (count > 1)
+        leave_in_fragments(s, p, &o->dst, mtu, now);
     else
-        sok_neighbour_send(s, p, now);
+        leave(s, p, &o->dst, now);
     return 0;
 }

@@ -96,6 +96,28 @@ static struct sok_neighbour *find(struct sok_stack *s, uint8_t link, const struc
     return NULL;
 }
 
+// ---- what waits ----
+
+static uint64_t memory_of(const struct sok_packet *p)
+{
+    return sizeof(*p) + p->size;
+}
+
+static void waiting_push(
+    struct sok_neighbours *t, struct sok_packet_queue *waiting, struct sok_packet *p)
+{
+    t->waiting_memory += memory_of(p);
+    sok_packet_push(waiting, p);
+}
+
+static struct sok_packet *waiting_pop(struct sok_neighbours *t, struct sok_packet_queue *waiting)
+{
+    struct sok_packet *p = sok_packet_pop(waiting);
+    if (p)
+        t->waiting_memory -= memory_of(p);
+    return p;
+}
+
 // Takes it out of everything. What waits for it is the caller's now.
 static void forget(struct sok_stack *s, struct sok_neighbour *n, struct sok_packet_queue *waiting)
 {
@@ -120,7 +142,7 @@ static void give_up(struct sok_stack *s, struct sok_neighbour *n, int64_t now)
     bool tcp_waits = n->list == SOK_NEIGHBOURS_ASKED_TCP;
     struct sok_packet_queue waiting;
     forget(s, n, &waiting);
-    for (struct sok_packet *p; (p = sok_packet_pop(&waiting)); sok_packet_free(s, p)) {
+    for (struct sok_packet *p; (p = waiting_pop(&s->neighbours, &waiting)); sok_packet_free(s, p)) {
         sok_stack_drop(s, SOK_DROP_NEIGHBOUR_FAILED);
         sok_icmp_undelivered(s, p, SOK_EHOSTUNREACH, now);
     }
@@ -234,15 +256,22 @@ static void leave(struct sok_stack *s, struct sok_packet *p, const uint8_t mac[6
     sok_packet_free(s, p);
 }
 
+// The latest stays (RFC 1122 section 2.3.2.2), at the cost of what waits for the same neighbour.
 static void wait(struct sok_stack *s, struct sok_neighbour *n, struct sok_packet *p)
 {
-    uint64_t max = (uint64_t)s->config.arp_queue_max;
-    if (n->waiting.count >= max) {
+    struct sok_neighbours *t = &s->neighbours;
+    uint64_t count = (uint64_t)s->config.arp_queue_max, memory = (uint64_t)s->config.arp_memory;
+    while (n->waiting.count > 0 &&
+           (n->waiting.count >= count || t->waiting_memory + memory_of(p) > memory)) {
         sok_stack_drop(s, SOK_DROP_NEIGHBOUR_QUEUE);
-        sok_packet_free(s, max ? sok_packet_pop(&n->waiting) : p);
+        sok_packet_free(s, waiting_pop(t, &n->waiting));
     }
-    if (max)
-        sok_packet_push(&n->waiting, p); // the latest stays (RFC 1122 section 2.3.2.2)
+    if (count > 0 && t->waiting_memory + memory_of(p) <= memory) {
+        waiting_push(t, &n->waiting, p);
+        return;
+    }
+    sok_stack_drop(s, SOK_DROP_NEIGHBOUR_QUEUE);
+    sok_packet_free(s, p);
 }
 
 void sok_neighbour_send(struct sok_stack *s, struct sok_packet *p, int64_t now)
@@ -274,7 +303,7 @@ static void known(struct sok_stack *s, struct sok_neighbour *n, const uint8_t ma
         list_remove(t, n);
         list_add(t, n, list);
     }
-    for (struct sok_packet *p; (p = sok_packet_pop(&waiting));)
+    for (struct sok_packet *p; (p = waiting_pop(t, &waiting));)
         leave(s, p, mac);
     if (tcp_waits)
         sok_tcp_unpark(s->tcp, n->link, &n->addr);
@@ -360,6 +389,7 @@ const char *sok_neighbours_check(const struct sok_stack *s)
 {
     const struct sok_neighbours *t = &s->neighbours;
     uint32_t counts[SOK_NEIGHBOUR_LISTS] = {0};
+    uint64_t memory = 0;
     for (unsigned i = 0; i < SOK_NEIGHBOUR_LISTS; i++) {
         for (const struct sok_neighbour *n = t->lists[i].oldest; n; n = n->newer) {
             counts[i]++;
@@ -369,11 +399,15 @@ const char *sok_neighbours_check(const struct sok_stack *s)
                 return "neighbour: packets wait for a known address";
             if (n->waiting.count > (uint64_t)s->config.arp_queue_max)
                 return "neighbour: too many packets wait";
+            for (const struct sok_packet *p = n->waiting.first; p; p = p->next)
+                memory += memory_of(p);
             bool asks = !is_known(n) || n->polled;
             if (asks != (n->timer.slot != 0))
                 return "neighbour: timer and state disagree";
         }
     }
+    if (memory != t->waiting_memory || memory > (uint64_t)s->config.arp_memory)
+        return "neighbour: wrong sum of memory";
     if (counts[SOK_NEIGHBOURS_FIXED] != t->fixed)
         return "neighbour: wrong count of fixed ones";
     uint32_t sum = 0;

@@ -119,8 +119,11 @@ static void tcp_is_told(void **state)
 static void only_the_latest_wait(void **state)
 {
     struct lab lab;
+    struct sok_stack_config config;
     (void)state;
-    lab_open(&lab);
+    lab_config(&config, &lab);
+    config.arp_queue_max = 16;
+    lab_start(&lab, &config, 0);
     struct sok_echo *e = NULL;
     for (uint16_t seq = 0; seq < 20; seq++)
         e = ping(&lab, e, LAB_PEER, seq);

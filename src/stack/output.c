@@ -37,6 +37,7 @@ static struct sok_event_packet *tell(struct sok_stack *s, uint8_t link,
     if (!e)
         return NULL;
     e->packet.link = link;
+    e->packet.bare = !sok_link_has_stations(s->links[link]);
     e->packet.reason = (uint8_t)reason;
     e->packet.len = f->len;
     e->packet.csum_partial = f->meta.csum_partial;
@@ -57,12 +58,53 @@ static void tell_segment(
     p->ack_base = seg->ack_base;
 }
 
+// ---- what a link has in front of an IP packet ----
+
+// Ethernet with the link's tag, from a plain Ethernet header (which may overlap the end of `to`). Bytes put.
+static uint32_t put_tagged(uint16_t vlan, const uint8_t *eth, uint8_t *to)
+{
+    struct sok_vlan_hdr tag = {.vlan = vlan, .type = sok_get16(eth + 12)};
+    memmove(to, eth, 12);
+    sok_put16(to + 12, SOK_ETHERTYPE_VLAN);
+    sok_vlan_hdr_put(to + SOK_ETH_HDR_LEN, &tag);
+    return SOK_ETH_HDR_LEN + SOK_VLAN_HDR_LEN;
+}
+
+static uint32_t put_link_header(const struct sok_stack_link *l, uint8_t *p, const uint8_t mac[6])
+{
+    uint8_t plain[SOK_ETH_HDR_LEN];
+    struct sok_eth_hdr eth = {.type = SOK_ETHERTYPE_IP4};
+    if (!sok_link_has_stations(l))
+        return 0;
+    memcpy(eth.dst, mac, 6);
+    memcpy(eth.src, l->info.mac, 6);
+    sok_eth_hdr_put(plain, &eth);
+    if (l->info.vlan)
+        return put_tagged(l->info.vlan, plain, p);
+    memcpy(p, plain, sizeof(plain));
+    return sizeof(plain);
+}
+
+// Gives a packet, which has a plain Ethernet header so far, what its link has.
+static void fit_to_link(const struct sok_stack_link *l, struct sok_packet *p)
+{
+    if (!sok_link_has_stations(l)) {
+        p->frame += SOK_ETH_HDR_LEN;
+        p->len -= SOK_ETH_HDR_LEN;
+    } else if (l->info.vlan) {
+        p->frame -= SOK_VLAN_HDR_LEN;
+        p->len += SOK_VLAN_HDR_LEN;
+        put_tagged(l->info.vlan, p->frame + SOK_VLAN_HDR_LEN, p->frame);
+    }
+}
+
 // ---- packets that wait ----
 
 static bool packet_out(
     struct sok_stack *s, uint8_t link, struct sok_packet *p, struct sok_frame_out *out)
 {
     s->links[link]->leaving = p;
+    fit_to_link(s->links[link], p);
     *out = (struct sok_frame_out){.iov = {{p->frame, p->len}}, .iov_count = 1, .len = p->len};
     tell(s, link, out, (enum sok_reason)p->reason, p->conn);
     return true;
@@ -93,7 +135,7 @@ static bool next_segment(
     struct sok_addr next_hop;
     while (sok_tcp_ready(s->tcp, link, now, &next_hop)) {
         const uint8_t *known = s->links[link]->info.mac;
-        if (link != SOK_STACK_LOCAL)
+        if (link != SOK_STACK_LOCAL && sok_link_has_stations(s->links[link]))
             known = sok_neighbour_mac(s, link, &next_hop, true, now);
         if (!known)
             continue;
@@ -104,17 +146,12 @@ static bool next_segment(
     return false;
 }
 
-// Ethernet and IP headers before TCP's, and the sum of the pseudo header in its checksum field.
+// The link's and IP's headers before TCP's, and the sum of the pseudo header in its checksum field. Gives
+// where TCP begins.
 static uint32_t put_headers(struct sok_stack *s, struct sok_stack_link *l,
     const struct sok_tcp_segment *seg, const uint8_t mac[6])
 {
-    uint8_t *p = l->head;
-    struct sok_eth_hdr eth = {.type = SOK_ETHERTYPE_IP4};
-    memcpy(eth.dst, mac, 6);
-    memcpy(eth.src, l->info.mac, 6);
-    sok_eth_hdr_put(p, &eth);
-    p += SOK_ETH_HDR_LEN;
-
+    uint8_t *p = l->head + put_link_header(l, l->head, mac);
     uint32_t tcp_len = seg->head_len + seg->data_len;
     unsigned frames = 1;
     if (seg->gso_size && seg->data_len > seg->gso_size)
@@ -124,8 +161,8 @@ static uint32_t put_headers(struct sok_stack *s, struct sok_stack_link *l,
         .ihl = SOK_IP4_HDR_LEN / 4,
         .tos = seg->tos,
         .len = (uint16_t)(SOK_IP4_HDR_LEN + tcp_len),
-        .id = sok_ip4_id(s, &seg->to.addr, frames),
-        .flags = SOK_IP4_DF,
+        .id = sok_ip4_id(s, &seg->to.addr, SOK_IPPROTO_TCP, frames),
+        .flags = seg->may_cut ? 0 : SOK_IP4_DF,
         .ttl = seg->ttl ? seg->ttl : (uint8_t)s->config.ttl,
         .proto = SOK_IPPROTO_TCP,
         .src = sok_addr_to_v4(seg->from.addr),
@@ -140,13 +177,13 @@ static uint32_t put_headers(struct sok_stack *s, struct sok_stack_link *l,
     sok_csum_init(&c);
     sok_csum_add_pseudo4(&c, ip.src, ip.dst, SOK_IPPROTO_TCP, tcp_len);
     sok_put16(p + SOK_TCP_CSUM_OFFSET, sok_csum_fold(&c));
-    return (uint32_t)(p + seg->head_len - l->head);
+    return (uint32_t)(p - l->head);
 }
 
 static void segment_frame(struct sok_stack *s, struct sok_stack_link *l,
     const struct sok_tcp_segment *seg, const uint8_t mac[6], struct sok_frame_out *out)
 {
-    uint32_t head_len = put_headers(s, l, seg, mac);
+    uint32_t tcp_at = put_headers(s, l, seg, mac), head_len = tcp_at + seg->head_len;
     out->iov_count = 1 + seg->data_count; // the array is large: only what counts is written
     out->len = head_len + seg->data_len;
     out->iov[0] = (struct sok_iov){l->head, head_len};
@@ -154,7 +191,7 @@ static void segment_frame(struct sok_stack *s, struct sok_stack_link *l,
         out->iov[1 + i] = seg->data[i];
     out->meta = (struct sok_frame_meta){
         .csum_partial = true,
-        .csum_start = SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN,
+        .csum_start = (uint16_t)tcp_at,
         .csum_offset = SOK_TCP_CSUM_OFFSET,
         .hdr_len = (uint16_t)head_len,
     };

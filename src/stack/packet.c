@@ -3,16 +3,18 @@
 
 struct sok_packet *sok_packet_new(struct sok_stack *s, uint32_t frame_len)
 {
-    struct sok_packet *p = sok_mem_alloc(sok_stack_mem(s), sizeof(*p) + frame_len);
+    uint32_t size = SOK_VLAN_HDR_LEN + frame_len;
+    struct sok_packet *p = sok_mem_alloc(sok_stack_mem(s), sizeof(*p) + size);
     if (p)
-        *p = (struct sok_packet){.len = frame_len};
+        *p = (struct sok_packet){
+            .len = frame_len, .size = size, .frame = p->bytes + SOK_VLAN_HDR_LEN};
     return p;
 }
 
 void sok_packet_free(struct sok_stack *s, struct sok_packet *p)
 {
     if (p)
-        sok_mem_free(sok_stack_mem(s), p, sizeof(*p) + p->len);
+        sok_mem_free(sok_stack_mem(s), p, sizeof(*p) + p->size);
 }
 
 void sok_packet_push(struct sok_packet_queue *q, struct sok_packet *p)

@@ -192,6 +192,7 @@ int sok_stack_route(void *ctx, const struct sok_addr *source, const struct sok_e
         .next_hop = next_hop,
         .link = link,
         .mtu = s->links[link]->info.mtu,
+        .known = sok_pmtu_find(s, dst),
     };
     return sok_addr_is_any(out->source) ? SOK_EADDRNOTAVAIL : 0;
 }

@@ -71,6 +71,7 @@ int sok_stack_new(const struct sok_stack_config *config, struct sok_stack **out)
     sok_events_init(&s->events, sok_stack_mem(s), config->events);
     sok_map_init(&s->udp, sok_stack_mem(s));
     sok_map_init(&s->echo, sok_stack_mem(s));
+    sok_reassembly_init(s);
     sok_neighbours_init(s);
     int err = make_local_link(s);
     if (err >= 0)
@@ -92,6 +93,7 @@ void sok_stack_free(struct sok_stack *stack)
     if (stack->tcp)
         sok_tcp_free(stack->tcp);
     sok_neighbours_free(stack);
+    sok_reassembly_free(stack);
     for (unsigned i = 0; i < stack->link_count; i++)
         sok_link_free(stack, stack->links[i]);
     sok_map_free(&stack->udp);
@@ -105,7 +107,8 @@ int sok_stack_link_add(struct sok_stack *stack, const struct sok_link_info *info
 {
     if (stack->link_count == SOK_STACK_LINKS_MAX)
         return SOK_ENOBUFS;
-    if (info->mtu < 68) // RFC 791
+    bool ip = info->caps & SOK_LINK_IP;
+    if (info->mtu < 68 || info->vlan > SOK_VLAN_MAX || (ip && info->vlan)) // RFC 791, IEEE 802.1Q
         return SOK_EINVAL;
     struct sok_stack_link *l = sok_mem_zalloc(sok_stack_mem(stack), sizeof(*l));
     if (!l)
@@ -126,6 +129,7 @@ void sok_stack_advance(struct sok_stack *stack, int64_t now)
 {
     stack->now = now;
     sok_neighbours_advance(stack, now);
+    sok_reassembly_advance(stack, now);
     sok_tcp_advance(stack->tcp, now);
     sok_local_run(stack, now);
 }
@@ -134,9 +138,11 @@ int64_t sok_stack_deadline(const struct sok_stack *stack)
 {
     if (sok_local_pending(stack))
         return stack->now;
+    int64_t least = sok_tcp_deadline(stack->tcp);
     int64_t neighbours = sok_timers_deadline(&stack->neighbours.timers);
-    int64_t tcp = sok_tcp_deadline(stack->tcp);
-    return neighbours < tcp ? neighbours : tcp;
+    int64_t fragments = sok_reassembly_deadline(stack);
+    least = neighbours < least ? neighbours : least;
+    return fragments < least ? fragments : least;
 }
 
 // ---- what happened ----
@@ -237,6 +243,8 @@ static const char *queue_check(const struct sok_packet_queue *q, int64_t max)
 const char *sok_stack_check(const struct sok_stack *stack)
 {
     const char *wrong = sok_neighbours_check(stack);
+    if (!wrong)
+        wrong = sok_reassembly_check(stack);
     for (unsigned i = 0; i < stack->link_count && !wrong; i++) {
         wrong = queue_check(&stack->links[i]->arp, stack->config.out_queue_max);
         if (!wrong)

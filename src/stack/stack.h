@@ -30,10 +30,18 @@ struct sok_echo; // first member: struct sok_sock
     X(arp_fresh, "ns", 30 * SOK_S, SOK_S, 86400 * SOK_S,                                           \
         "an answer is good for, unless confirmed")                                                 \
     X(arp_table_max, "count", 1024, 1, 1048576, "neighbours known, most")                          \
-    X(arp_queue_max, "count", 16, 0, 1024, "packets that wait for one neighbour, most")            \
+    X(arp_queue_max, "count", 64, 0, 1024, "packets that wait for one neighbour, most")            \
+    X(arp_memory, "bytes", 4194304, 65536, 1073741824, "in packets that wait for neighbours, all") \
     X(ttl, "count", 64, 1, 255, "time to live")                                                    \
     X(icmp_interval, "ns", 1 * SOK_MS, 0, 60 * SOK_S,                                              \
         "least time between ICMP errors to one host")                                              \
+    X(frag_timeout, "ns", 30 * SOK_S, SOK_MS, 600 * SOK_S,                                         \
+        "fragments wait for the others, at most")                                                  \
+    X(frag_memory, "bytes", 4194304, 65536, 1073741824, "held in fragments, in all")               \
+    X(frag_datagrams, "count", 1024, 1, 65536, "packets being put together at once, most")         \
+    X(frag_count, "count", 256, 2, 8192, "fragments of one packet that wait, most")                \
+    X(pmtu_age, "ns", 600 * SOK_S, SOK_S, 86400 * SOK_S, "a path MTU is believed (RFC 1191 6.3)")  \
+    X(pmtu_min, "bytes", 552, 68, 65535, "least path MTU believed; below it DF is not set")        \
     X(udp_queue, "bytes", 212992, 2048, 1073741824, "received datagrams that wait in one socket")  \
     X(out_queue_max, "count", 512, 1, 65536, "packets that wait on one link, TCP data aside")
 
@@ -110,7 +118,7 @@ int sok_udp_connect(
     struct sok_udp *u, const struct sok_endpoint *remote); // a peer for send; errors come
 int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
     const struct sok_endpoint *to,
-    int64_t now); // to NULL: the connected peer. EMSGSIZE over the MTU
+    int64_t now); // to NULL: the connected peer. EMSGSIZE over 65507 bytes
 // One datagram; longer ones are cut, the result is the length copied. EAGAIN: none.
 int64_t sok_udp_recvfrom(
     struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from, int64_t now);

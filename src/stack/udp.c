@@ -284,7 +284,7 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
     int err = sok_stack_route(s, &u->local.addr, to, &path);
     if (err < 0)
         return err;
-    if (len + SOK_UDP_HDR_LEN + SOK_IP4_HDR_LEN > path.mtu)
+    if (len + SOK_UDP_HDR_LEN + SOK_IP4_HDR_LEN > SOK_IP4_PACKET_MAX)
         return SOK_EMSGSIZE;
     uint8_t *p;
     struct sok_packet *packet = sok_ip4_new(s, SOK_UDP_HDR_LEN + (uint32_t)len, &p);

@@ -120,6 +120,7 @@ enum sok_tcp_recovery {
     SOK_RECOVERY_NONE,
     SOK_RECOVERY_FAST, // loss seen by acknowledgments (RFC 5681 3.2, 6582, 8985)
     SOK_RECOVERY_RTO,  // loss seen by a timeout: slow start from one segment
+    SOK_RECOVERY_MTU,  // what was too large for the way: no sign of congestion
 };
 
 enum sok_tcp_lane_state { SOK_LANE_NONE, SOK_LANE_READY, SOK_LANE_PARKED };
@@ -135,6 +136,7 @@ struct sok_tcp_conn {
     struct sok_tcp_listener *listener; // until accepted
     struct sok_endpoint local, remote;
     struct sok_tcp_path path;
+    uint32_t mtu_seen; // tcp->mtu_changes when path.known was looked at
 
     uint8_t state;      // enum sok_tcp_state
     uint8_t lane_state; // enum sok_tcp_lane_state
@@ -278,6 +280,7 @@ struct sok_tcp {
     unsigned reply_count;
     uint32_t conn_count, listener_count;
     uint32_t port_hint;
+    uint32_t mtu_changes; // how often a path MTU was lowered
     uint64_t drops[SOK_DROP_COUNT];
 };
 
@@ -399,6 +402,11 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
 void sok_tcp_loss_on_window_open(struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_loss_on_timeout(struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_loss_on_reorder_timer(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_mark_lost(
+    struct sok_tcp_conn *c, struct sok_tcp_sent *r, enum sok_reason why, int64_t now);
+
+// ---- mtu.c: RFC 1191, RFC 5927 ----
+void sok_tcp_mtu_refresh(struct sok_tcp_conn *c, int64_t now); // before something is sent
 
 // ---- isn.c: RFC 6528, RFC 6056 ----
 uint32_t sok_tcp_isn(const struct sok_tcp *t, const struct sok_endpoint *local,

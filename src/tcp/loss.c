@@ -13,7 +13,7 @@ static void tell_cwnd(struct sok_tcp_conn *c, enum sok_reason why, int64_t now)
     }
 }
 
-static void mark_lost(
+void sok_tcp_mark_lost(
     struct sok_tcp_conn *c, struct sok_tcp_sent *r, enum sok_reason why, int64_t now)
 {
     sok_tcp_sent_mark(&c->sent, r, SOK_SENT_LOST);
@@ -87,7 +87,7 @@ static void rack_detect(struct sok_tcp_conn *c, int64_t now)
         }
         int64_t wait = r->at + c->rack_rtt + window - now;
         if (wait <= 0) {
-            mark_lost(c, r, why, now);
+            sok_tcp_mark_lost(c, r, why, now);
         } else if (wait > wait_most) {
             wait_most = wait;
         }
@@ -114,7 +114,7 @@ static void head_lost(struct sok_tcp_conn *c, int64_t now)
         r = sok_tcp_sent_at(&c->sent, 0);
     }
     if (!(r->flags & SOK_SENT_LOST)) {
-        mark_lost(c, r, why_lost(c), now);
+        sok_tcp_mark_lost(c, r, why_lost(c), now);
     }
 }
 
@@ -217,7 +217,7 @@ void sok_tcp_loss_on_window_open(struct sok_tcp_conn *c, int64_t now)
     if (c->sent.count > 0) {
         struct sok_tcp_sent *r = sok_tcp_sent_at(&c->sent, 0);
         if (!(r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST))) {
-            mark_lost(c, r, SOK_REASON_RTO, now);
+            sok_tcp_mark_lost(c, r, SOK_REASON_RTO, now);
         }
         c->send_one = true;
     }
@@ -245,7 +245,7 @@ void sok_tcp_loss_on_timeout(struct sok_tcp_conn *c, int64_t now)
     for (uint32_t i = 0; i < c->sent.count; i++) {
         struct sok_tcp_sent *r = sok_tcp_sent_at(&c->sent, i);
         if (!(r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST))) {
-            mark_lost(c, r, SOK_REASON_RTO, now);
+            sok_tcp_mark_lost(c, r, SOK_REASON_RTO, now);
         }
         r->why = SOK_REASON_RTO;
     }

@@ -21,7 +21,8 @@ static unsigned ts_len(const struct sok_tcp_conn *c)
 
 uint16_t sok_tcp_send_mss(const struct sok_tcp_conn *c)
 {
-    uint16_t own = sok_tcp_own_mss(c);
+    uint16_t cut = (uint16_t)(c->path.mtu - sok_tcp_path_mtu(&c->path));
+    uint16_t own = (uint16_t)(sok_tcp_own_mss(c) - cut);
     uint16_t mss = c->peer_mss < own ? c->peer_mss : own; // MUST-16
     return (uint16_t)(mss >= ts_len(c) + MSS_LEAST ? mss - ts_len(c) : MSS_LEAST);
 }
@@ -149,6 +150,7 @@ static void build(struct sok_tcp_conn *c, uint32_t seq, uint16_t flags, enum sok
     out->link = c->path.link;
     out->tos = c->tos;
     out->ttl = c->ttl;
+    out->may_cut = c->path.known.mtu && c->path.known.may_cut;
     out->data_count = 0;
     out->data_len = 0;
     out->gso_size = 0;
@@ -528,6 +530,7 @@ bool sok_tcp_output(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_tcp
         return true;
     }
     struct sok_tcp_conn *c = t->lanes[link].ready_first;
+    sok_tcp_mtu_refresh(c, now);
     if (!c) {
         return false;
     }

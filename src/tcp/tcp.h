@@ -27,13 +27,25 @@ struct sok_tcp;
 struct sok_tcp_conn;     // first member: struct sok_sock
 struct sok_tcp_listener; // first member: struct sok_sock
 
+// What routers said a way takes (RFC 1191).
+struct sok_path_mtu {
+    uint16_t mtu;  // IP packet bytes; 0: nothing was said
+    bool may_cut;  // less than the least we believe: routers may cut our packets (DF not set)
+    int64_t until; // then larger ones are tried again
+};
+
 // What TCP needs to know of the way to a peer. The stack fills it.
 struct sok_tcp_path {
     struct sok_addr source;
-    struct sok_addr next_hop; // the neighbour to resolve; the peer itself when on-link
-    uint8_t link;             // link index
-    uint16_t mtu;             // IP packet bytes
+    struct sok_addr next_hop;  // the neighbour to resolve; the peer itself when on-link
+    uint8_t link;              // link index
+    uint16_t mtu;              // IP packet bytes, of the link
+    struct sok_path_mtu known; // of all of the way
 };
+static inline uint16_t sok_tcp_path_mtu(const struct sok_tcp_path *p)
+{
+    return p->known.mtu && p->known.mtu < p->mtu ? p->known.mtu : p->mtu;
+}
 
 // Looks a path up; source may be :: to have one chosen. 0 or SOK_ENETUNREACH, SOK_EADDRNOTAVAIL. Pure.
 typedef int (*sok_tcp_route_fn)(void *ctx, const struct sok_addr *source,
@@ -94,6 +106,7 @@ struct sok_tcp_segment {
     uint16_t gso_size; // payload per frame; data_len above it makes a super-frame
     uint8_t reason;    // enum sok_reason
     uint8_t win_shift;
+    bool may_cut; // no DF
     uint32_t conn;
     bool has_base;
     uint32_t seq_base, ack_base;
@@ -113,6 +126,18 @@ void sok_tcp_unreachable(
 bool sok_tcp_icmp(struct sok_tcp *tcp, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, uint32_t seq, int err, bool hard, uint32_t *conn,
     int64_t now);
+
+// A router said that a segment of ours with this sequence number was too large (RFC 1191). It is believed
+// only when that is on its way and the MTU is less than what was known (RFC 5927). Connections of the same
+// path see what the stack knows of it before they send again.
+enum sok_tcp_mtu {
+    SOK_TCP_MTU_NOBODY, // quotes nothing of ours
+    SOK_TCP_MTU_KNOWN,  // nothing new
+    SOK_TCP_MTU_LOWER,
+};
+enum sok_tcp_mtu sok_tcp_mtu(struct sok_tcp *tcp, const struct sok_endpoint *local,
+    const struct sok_endpoint *remote, uint32_t seq, const struct sok_path_mtu *said,
+    uint32_t *conn, int64_t now);
 
 void sok_tcp_advance(struct sok_tcp *tcp, int64_t now);
 int64_t sok_tcp_deadline(const struct sok_tcp *tcp);

@@ -146,7 +146,14 @@ static void take_ip(struct lab *l, struct got *g, const uint8_t *ip, size_t len)
     if (g->dst == 0 || g->dst == 0xffffffff || g->dst >> 28 == 14 || g->dst >> 24 == 127 ||
         g->dst == LAB_ADDR || g->dst == (LAB_ADDR | 255))
         lab_fail(l, "sent to %08x", g->dst);
-    if (g->proto == 6)
+    g->frag = get16(ip + 6) & 0x3fff;
+    if (g->frag && get16(ip + 6) & 0x4000)
+        lab_fail(l, "sent a fragment with DF");
+    if (g->frag & 0x2000 && (len - head) % 8 != 0)
+        lab_fail(l, "sent a fragment of %zu bytes", len - head);
+    if (g->frag)
+        g->len = (uint32_t)(len - head);
+    else if (g->proto == 6)
         take_tcp(l, g, ip + head, len - head, ip);
     else if (g->proto == 1)
         take_icmp(l, g, ip + head, len - head);

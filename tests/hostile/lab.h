@@ -17,6 +17,7 @@
 struct got {
     uint16_t type;
     uint8_t proto;
+    uint16_t frag; // flags and offset as on the wire, without DF; a fragment is not looked into
     uint32_t src, dst;
     uint16_t sport, dport;
     uint32_t seq, ack;

@@ -1,0 +1,385 @@
+#include "stack/reassembly.h"
+
+#include <string.h>
+#include "base/bytes.h"
+#include "base/siphash.h"
+#include "stack/internal.h"
+#include "wire/tcp.h"
+
+// A fragment's bytes, in a buffer of their own: what the frame's buffer holds beside them would not be
+// counted.
+struct part {
+    struct sok_buf *buf;
+    uint32_t start, end; // in the datagram, without the IP header
+};
+
+struct sok_partial {
+    struct sok_map_node node;
+    struct sok_partial *older, *newer;
+    uint32_t src, dst;
+    uint16_t id;
+    uint8_t proto, link;
+    bool unicast;
+    int64_t until;
+    uint8_t header[SOK_IP4_HDR_LEN_MAX]; // of the first fragment, once that is here
+    uint32_t header_len;                 // 0: it is not
+    uint32_t total;                      // of the data; 0: the last one is not here
+    uint32_t have;                       // bytes of it
+    uint32_t memory;                     // counted in sok_reassembly
+    struct part *parts;                  // in order, without overlaps
+    uint32_t cap, count;
+};
+
+void sok_reassembly_init(struct sok_stack *s)
+{
+    sok_map_init(&s->reassembly.map, sok_stack_mem(s));
+}
+
+// ---- finding, beginning, forgetting ----
+
+static uint64_t hash_of(const struct sok_stack *s, const struct sok_ip4_hdr *ip)
+{
+    uint8_t key[11];
+    sok_put32(key, ip->src);
+    sok_put32(key + 4, ip->dst);
+    sok_put16(key + 8, ip->id);
+    key[10] = ip->proto;
+    return sok_siphash(s->hash_key, key, sizeof(key));
+}
+
+static struct sok_partial *find(const struct sok_stack *s, const struct sok_in *in, uint64_t hash)
+{
+    const struct sok_ip4_hdr *ip = &in->ip;
+    struct sok_map_node *n = sok_map_first(&s->reassembly.map, hash);
+    for (; n; n = sok_map_next(n)) {
+        struct sok_partial *p = SOK_CONTAINER_OF(n, struct sok_partial, node);
+        if (p->src == ip->src && p->dst == ip->dst && p->id == ip->id && p->proto == ip->proto &&
+            p->link == in->link)
+            return p;
+    }
+    return NULL;
+}
+
+static void charge(struct sok_stack *s, struct sok_partial *p, uint32_t bytes)
+{
+    p->memory += bytes;
+    s->reassembly.memory += bytes;
+}
+
+static uint32_t part_memory(const struct part *part)
+{
+    return (uint32_t)sizeof(struct sok_buf) + part->end - part->start;
+}
+
+static void forget(struct sok_stack *s, struct sok_partial *p)
+{
+    struct sok_reassembly *r = &s->reassembly;
+    sok_map_remove(&r->map, &p->node);
+    *(p->older ? &p->older->newer : &r->oldest) = p->newer;
+    *(p->newer ? &p->newer->older : &r->newest) = p->older;
+    r->count--;
+    r->memory -= p->memory;
+    for (uint32_t i = 0; i < p->count; i++)
+        sok_buf_unref(p->parts[i].buf);
+    sok_mem_free(sok_stack_mem(s), p->parts, p->cap * sizeof(*p->parts));
+    sok_mem_free(sok_stack_mem(s), p, sizeof(*p));
+}
+
+static void evict(struct sok_stack *s)
+{
+    sok_stack_drop(s, SOK_DROP_IP_FRAGMENT_LIMIT);
+    forget(s, s->reassembly.oldest);
+}
+
+static struct sok_partial *begin(struct sok_stack *s, const struct sok_in *in, uint64_t hash)
+{
+    struct sok_reassembly *r = &s->reassembly;
+    if (r->count >= (uint64_t)s->config.frag_datagrams)
+        evict(s);
+    struct sok_partial *p = sok_mem_zalloc(sok_stack_mem(s), sizeof(*p));
+    if (!p)
+        return NULL;
+    p->src = in->ip.src;
+    p->dst = in->ip.dst;
+    p->id = in->ip.id;
+    p->proto = in->ip.proto;
+    p->link = in->link;
+    p->unicast = in->unicast;
+    p->until = in->now + s->config.frag_timeout;
+    p->older = r->newest;
+    *(r->newest ? &r->newest->newer : &r->oldest) = p;
+    r->newest = p;
+    r->count++;
+    sok_map_add(&r->map, &p->node, hash);
+    charge(s, p, sizeof(*p));
+    return p;
+}
+
+// ---- one fragment ----
+
+// What no honest sender makes. A first fragment that leaves out part of the TCP header, or one that would
+// overwrite it, is made to fool filters (RFC 1858).
+static bool is_malformed(const struct sok_in *in, uint32_t start)
+{
+    bool more = in->ip.flags & SOK_IP4_MF;
+    if (in->len == 0 || (more && in->len % 8 != 0))
+        return true;
+    if (in->ip.proto != SOK_IPPROTO_TCP)
+        return false;
+    return start == 0 ? in->len < SOK_TCP_HDR_LEN : start < SOK_TCP_HDR_LEN;
+}
+
+// Index of the first part that ends after `at`.
+static uint32_t part_at(const struct sok_partial *p, uint32_t at)
+{
+    uint32_t lo = 0, hi = p->count;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (p->parts[mid].end > at)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return lo;
+}
+
+// Whether [start, end) is here already, byte for byte. i: the first part that ends after start.
+static bool is_duplicate(
+    const struct sok_partial *p, uint32_t i, uint32_t start, uint32_t end, const uint8_t *data)
+{
+    uint32_t at = start;
+    for (; at < end && i < p->count && p->parts[i].start <= at; i++) {
+        const struct part *part = &p->parts[i];
+        uint32_t stop = part->end < end ? part->end : end;
+        if (memcmp(part->buf->data + (at - part->start), data + (at - start), stop - at) != 0)
+            return false;
+        at = stop;
+    }
+    return at == end;
+}
+
+// Room for one part more, in the array and within the limits; not at the cost of p itself.
+static enum sok_drop make_room(struct sok_stack *s, struct sok_partial *p, uint32_t bytes)
+{
+    struct sok_reassembly *r = &s->reassembly;
+    if (p->count >= (uint64_t)s->config.frag_count)
+        return SOK_DROP_IP_FRAGMENT_LIMIT;
+    uint32_t cap = p->cap ? p->cap * 2 : 4;
+    uint32_t grown = p->count == p->cap ? (cap - p->cap) * (uint32_t)sizeof(*p->parts) : 0;
+    while (r->memory + grown + bytes > (uint64_t)s->config.frag_memory) {
+        if (r->oldest == p)
+            return SOK_DROP_IP_FRAGMENT_LIMIT;
+        evict(s);
+    }
+    if (grown == 0)
+        return SOK_DROP_NONE;
+    struct part *parts = sok_mem_alloc(sok_stack_mem(s), cap * sizeof(*parts));
+    if (!parts)
+        return SOK_DROP_NO_MEMORY;
+    if (p->count > 0)
+        memcpy(parts, p->parts, p->count * sizeof(*parts));
+    sok_mem_free(sok_stack_mem(s), p->parts, p->cap * sizeof(*parts));
+    p->parts = parts;
+    p->cap = cap;
+    charge(s, p, grown);
+    return SOK_DROP_NONE;
+}
+
+static enum sok_drop insert(
+    struct sok_stack *s, struct sok_partial *p, uint32_t i, const struct sok_in *in, uint32_t start)
+{
+    struct part part = {.start = start, .end = start + in->len};
+    enum sok_drop bad = make_room(s, p, part_memory(&part));
+    if (bad != SOK_DROP_NONE)
+        return bad;
+    part.buf = sok_buf_new(sok_stack_mem(s), in->len);
+    if (!part.buf)
+        return SOK_DROP_NO_MEMORY;
+    memcpy(part.buf->data, in->data, in->len);
+    for (uint32_t k = p->count; k > i; k--)
+        p->parts[k] = p->parts[k - 1];
+    p->parts[i] = part;
+    p->count++;
+    p->have += in->len;
+    charge(s, p, part_memory(&part));
+    return SOK_DROP_NONE;
+}
+
+// Whether the datagram, as far as it is known, has this fragment's end inside.
+static bool fits(const struct sok_partial *p, const struct sok_in *in, uint32_t end)
+{
+    uint32_t header = p->header_len ? p->header_len : SOK_IP4_HDR_LEN;
+    uint32_t here = p->count ? p->parts[p->count - 1].end : 0;
+    if (in->header_len > header)
+        header = in->header_len;
+    if (header + end > SOK_IP4_PACKET_MAX)
+        return false; // "ping of death"
+    if (in->ip.flags & SOK_IP4_MF)
+        return p->total == 0 || end <= p->total;
+    return p->total ? end == p->total : end >= here;
+}
+
+// SOK_DROP_NONE: taken, or had already.
+static enum sok_drop add(struct sok_stack *s, struct sok_partial *p, const struct sok_in *in)
+{
+    uint32_t start = in->ip.frag * 8u, end = start + in->len;
+    if (!fits(p, in, end))
+        return SOK_DROP_IP_FRAGMENT_OVERLAP;
+    uint32_t i = part_at(p, start);
+    if (i < p->count && p->parts[i].start < end)
+        return is_duplicate(p, i, start, end, in->data) ? SOK_DROP_NONE
+                                                        : SOK_DROP_IP_FRAGMENT_OVERLAP;
+    enum sok_drop bad = insert(s, p, i, in, start);
+    if (bad != SOK_DROP_NONE)
+        return bad;
+    if (!(in->ip.flags & SOK_IP4_MF))
+        p->total = end;
+    if (start == 0) {
+        memcpy(p->header, in->packet, in->header_len);
+        p->header_len = in->header_len;
+    }
+    return SOK_DROP_NONE;
+}
+
+// The header of the first fragment (RFC 791: its options are the whole packet's), then all the data. NULL:
+// no memory.
+static struct sok_buf *join(struct sok_stack *s, const struct sok_partial *p, uint32_t data_len)
+{
+    struct sok_buf *buf = sok_buf_new(sok_stack_mem(s), p->header_len + data_len);
+    if (!buf)
+        return NULL;
+    memcpy(buf->data, p->header, p->header_len);
+    for (uint32_t i = 0; i < p->count && p->parts[i].start < data_len; i++) {
+        const struct part *part = &p->parts[i];
+        uint32_t end = part->end < data_len ? part->end : data_len;
+        memcpy(buf->data + p->header_len + part->start, part->buf->data, end - part->start);
+    }
+    sok_put16(buf->data + 2, (uint16_t)(p->header_len + data_len));
+    return buf;
+}
+
+struct sok_buf *sok_reassembly_input(struct sok_stack *s, struct sok_in *in)
+{
+    uint64_t hash = hash_of(s, &in->ip);
+    if (is_malformed(in, in->ip.frag * 8u)) {
+        in->out->drop = SOK_DROP_IP_FRAGMENT;
+        return NULL;
+    }
+    struct sok_partial *p = find(s, in, hash);
+    if (!p)
+        p = begin(s, in, hash);
+    in->out->drop = p ? add(s, p, in) : SOK_DROP_NO_MEMORY;
+    if (in->out->drop != SOK_DROP_NONE) {
+        if (p) // nothing is left that others could be joined to
+            forget(s, p);
+        return NULL;
+    }
+    p->unicast = p->unicast && in->unicast;
+    if (p->total == 0 || p->have < p->total) {
+        in->out->effects |= SOK_EFFECT_PART;
+        return NULL;
+    }
+    struct sok_buf *whole = join(s, p, p->total);
+    in->unicast = p->unicast;
+    in->out->effects |= SOK_EFFECT_COMPLETE;
+    in->out->drop = whole ? SOK_DROP_NONE : SOK_DROP_NO_MEMORY;
+    if (whole) {
+        sok_put16(whole->data + 6, 0);
+        sok_ip4_seal(whole->data, p->header_len);
+    }
+    forget(s, p);
+    return whole;
+}
+
+// ---- time ----
+
+// The sender learns which packet it was by the first fragment, as it came.
+static void tell_sender(struct sok_stack *s, const struct sok_partial *p, int64_t now)
+{
+    if (p->header_len == 0)
+        return;
+    struct sok_buf *first = join(s, p, p->parts[0].end);
+    if (!first)
+        return;
+    sok_put16(first->data + 6, SOK_IP4_MF << 13);
+    sok_ip4_seal(first->data, p->header_len);
+    struct sok_in in = {
+        .link = p->link,
+        .now = now,
+        .unicast = p->unicast,
+        .src = sok_addr_v4(p->src),
+        .dst = sok_addr_v4(p->dst),
+        .packet = first->data,
+        .data = first->data + p->header_len,
+        .header_len = p->header_len,
+        .len = p->parts[0].end,
+    };
+    sok_ip4_hdr_get(first->data, &in.ip);
+    sok_icmp_answer(
+        s, &in, SOK_ICMP_TIME_EXCEEDED, SOK_ICMP_REASSEMBLY, SOK_REASON_ICMP_REASSEMBLY);
+    sok_buf_unref(first);
+}
+
+void sok_reassembly_advance(struct sok_stack *s, int64_t now)
+{
+    for (struct sok_partial *p; (p = s->reassembly.oldest) && p->until <= now;) {
+        sok_stack_drop(s, SOK_DROP_IP_FRAGMENT_LATE);
+        tell_sender(s, p, now);
+        forget(s, p);
+    }
+}
+
+int64_t sok_reassembly_deadline(const struct sok_stack *s)
+{
+    return s->reassembly.oldest ? s->reassembly.oldest->until : SOK_TIME_NEVER;
+}
+
+// ---- the end, and invariants ----
+
+void sok_reassembly_free(struct sok_stack *s)
+{
+    while (s->reassembly.oldest)
+        forget(s, s->reassembly.oldest);
+    sok_map_free(&s->reassembly.map);
+}
+
+static const char *partial_check(const struct sok_partial *p, int64_t count_max)
+{
+    uint32_t have = 0, memory = sizeof(*p) + p->cap * (uint32_t)sizeof(*p->parts);
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct part *part = &p->parts[i];
+        if (part->start >= part->end || (i > 0 && p->parts[i - 1].end > part->start))
+            return "reassembly: parts overlap";
+        if (p->total && part->end > p->total)
+            return "reassembly: data behind the end";
+        have += part->end - part->start;
+        memory += part_memory(part);
+    }
+    if (p->count == 0 || p->count > (uint64_t)count_max)
+        return "reassembly: wrong count of parts";
+    if (have != p->have || memory != p->memory)
+        return "reassembly: wrong sums of a datagram";
+    return p->total && have >= p->total ? "reassembly: whole and not delivered" : NULL;
+}
+
+const char *sok_reassembly_check(const struct sok_stack *s)
+{
+    const struct sok_reassembly *r = &s->reassembly;
+    const char *wrong = NULL;
+    uint32_t count = 0;
+    uint64_t memory = 0;
+    for (const struct sok_partial *p = r->oldest; p && !wrong; p = p->newer) {
+        wrong = partial_check(p, s->config.frag_count);
+        count++;
+        memory += p->memory;
+        if ((p->newer ? p->newer->older : r->newest) != p)
+            wrong = "reassembly: list broken";
+    }
+    if (wrong)
+        return wrong;
+    if (count != r->count || count != sok_map_count(&r->map) || memory != r->memory)
+        return "reassembly: wrong sums";
+    if (memory > (uint64_t)s->config.frag_memory || count > (uint64_t)s->config.frag_datagrams)
+        return "reassembly: over its limits";
+    return NULL;
+}
