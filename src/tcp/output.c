@@ -144,6 +144,8 @@ static void build(struct sok_tcp_conn *c, uint32_t seq, uint16_t flags, enum sok
     int64_t now, struct sok_tcp_segment *out)
 {
     struct sok_tcp_opts o = {0};
+    // A probe's number lies before the window: its peer answers it, but takes no ACK and no window from it.
+    bool heard = sok_seq_ge(seq, c->snd_una);
     out->from = c->local;
     out->to = c->remote;
     out->next_hop = c->path.next_hop;
@@ -172,13 +174,14 @@ static void build(struct sok_tcp_conn *c, uint32_t seq, uint16_t flags, enum sok
         .ack = flags & SOK_TCP_ACK ? c->rcv_nxt : 0,
         .dataofs = (uint8_t)((SOK_TCP_HDR_LEN + options) / 4),
         .flags = flags,
-        .window = window_field(c, flags),
+        .window =
+            heard ? window_field(c, flags) : (uint16_t)((c->rcv_adv - c->rcv_nxt) >> c->rcv_wscale),
     };
     sok_tcp_hdr_put(out->head, &h);
     out->head_len = (uint8_t)(SOK_TCP_HDR_LEN + options);
     out->win_shift = flags & SOK_TCP_SYN ? 0 : c->rcv_wscale;
     c->segments_out++;
-    if (flags & SOK_TCP_ACK) {
+    if ((flags & SOK_TCP_ACK) && heard) {
         acked_now(c);
     }
 }
