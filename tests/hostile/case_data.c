@@ -110,6 +110,27 @@ static void fins(struct lab *l, struct flow *good)
     flow_abort(&f);
 }
 
+// A FIN that came early ends the stream where it stands, whatever is claimed to follow it.
+static void early_fin(struct lab *l, struct flow *good)
+{
+    (void)good;
+    struct flow f;
+    char in[32];
+    if (!flow_open(&f, l, NULL))
+        return;
+    struct tcp_fields t = flow_fields(&f, F_ACK | F_FIN);
+    t.seq = f.nxt + 4;
+    flow_send(&f, &t);
+    data_at(&f, 6, "after", 5);
+    data_at(&f, 2, "cd+more", 7);
+    data_at(&f, 0, "abcd+more", 9);
+    int64_t n = flow_read(&f, in, sizeof(in));
+    EXPECT(l, n == 4 && memcmp(in, "abcd", 4) == 0, "%lld bytes: %.9s", (long long)n, in);
+    EXPECT(l, flow_read(&f, in, sizeof(in)) == -1000, "no end of stream");
+    EXPECT(l, flow_state(&f) == SOK_TCP_CLOSE_WAIT, "state %s", sok_tcp_state_text(flow_state(&f)));
+    flow_abort(&f);
+}
+
 static void sack_splits(struct lab *l, struct flow *good)
 {
     static const uint8_t o[8] = {2, 4, 0, 88, 4, 2, 1, 1};
@@ -358,6 +379,7 @@ const struct hostile_case cases_data[] = {
     {"50-small-gaps", small_gaps, NULL},
     {"50-reversed", reversed, NULL},
     {"51-fins", fins, NULL},
+    {"51-early-fin", early_fin, NULL},
     {"52-sack-splits", sack_splits, NULL},
     {"54-windows", windows, NULL},
     {"55-sockstress", sockstress, NULL},

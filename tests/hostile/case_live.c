@@ -241,6 +241,56 @@ static void time_wait(struct lab *l, struct flow *good)
     }
 }
 
+// A FIN again in TIME-WAIT: its sender missed our ACK, and 2 MSL begin anew (3.10.7.4 eighth).
+static void time_wait_fin(struct lab *l, struct flow *good)
+{
+    (void)good;
+    struct flow f;
+    struct sok_tcp_counts counts;
+    if (!open_in(l, &f, SOK_TCP_FIN_WAIT_2))
+        return;
+    peer_fin(&f);
+    sok_tcp_close(f.c, l->now);
+    lab_wait(l, 50 * SOK_S);
+    lab_forget(l);
+    f.nxt--;
+    peer_fin(&f);
+    EXPECT(
+        l, got_flags(l, F_ACK) == 1 && l->got[0].ack == f.nxt, "a FIN again was not acknowledged");
+    lab_wait(l, 50 * SOK_S);
+    sok_stack_counts(l->stack, &counts);
+    EXPECT(l, counts.time_waits == 1, "TIME-WAIT ended 100 s after it began, 50 s after a FIN");
+    lab_wait(l, 15 * SOK_S);
+    sok_stack_counts(l->stack, &counts);
+    EXPECT(l, counts.time_waits == 0, "TIME-WAIT lasts longer than 2 MSL");
+}
+
+// Data that comes alone is acknowledged within half a second (MUST-40), out of order at once (SHLD-31).
+static void acks_in_time(struct lab *l, struct flow *good)
+{
+    for (int i = 0; i < 40; i++) { // the quick ACKs of the start are used up on the way
+        lab_forget(l);
+        flow_data(good, "x", 1);
+        lab_wait(l, 500 * SOK_MS);
+        EXPECT(l, got_flags(l, F_ACK) == 1 && l->got[0].ack == good->nxt, "segment %d: %u ACKs", i,
+            got_flags(l, F_ACK));
+    }
+    lab_forget(l);
+    good->nxt += 10;
+    flow_data(good, "early", 5);
+    good->nxt -= 15;
+    EXPECT(l, got_flags(l, F_ACK) == 1 && l->got[0].ack == good->nxt, "a gap was not told at once");
+    lab_forget(l);
+    flow_data(good, "0123456789", 10);
+    EXPECT(l, got_flags(l, F_ACK) == 1 && l->got[0].ack == good->nxt + 5,
+        "a filled gap was not told at once");
+    good->nxt += 5;
+    char in[64];
+    while (flow_read(good, in, sizeof(in)) > 0)
+        continue;
+    flow_follow(good);
+}
+
 const struct hostile_case cases_live[] = {
     {"44-resets", resets, NULL},
     {"45-syns", syns, NULL},
@@ -248,5 +298,7 @@ const struct hostile_case cases_live[] = {
     {"47-challenge-limit", challenge_limit, NULL},
     {"48-outside-flood", outside_flood, NULL},
     {"49-time-wait", time_wait, NULL},
+    {"49-time-wait-fin", time_wait_fin, NULL},
+    {"acks-in-time", acks_in_time, NULL},
     {NULL, NULL, NULL},
 };

@@ -63,9 +63,24 @@ static void end(struct app *a, int error)
             (unsigned long long)a->received, (unsigned long long)a->other->total);
 }
 
+static void account(struct app *a)
+{
+    struct sok_tcp_info info;
+    sok_tcp_info(a->c, &info);
+    a->w->sent += info.bytes_sent;
+    a->w->again += info.bytes_again;
+    a->w->timeouts += info.timeouts;
+    a->w->fast += info.fast_retransmits;
+    if (a->w->plan.calm && (info.bytes_again || info.timeouts || info.fast_retransmits))
+        APP_FAIL(a, "sent %llu bytes again on a wire that loses none, %u timeouts, %u fast",
+            (unsigned long long)info.bytes_again, info.timeouts, info.fast_retransmits);
+}
+
 static void close_it(struct app *a, int error)
 {
     struct sok_tcp_conn *c = a->c;
+    if (c && !error)
+        account(a);
     a->c = NULL;
     if (c) {
         ((struct sok_sock *)c)->user = NULL;

@@ -20,7 +20,6 @@ static void draw_tcp(struct rng *r, struct sok_tcp_config *t)
     t->syn_retries = 20;
     t->syn_ack_retries = 12;
     t->fin_wait_2 = 3600 * SOK_S;
-    t->r2 = 7200 * SOK_S;
     if (rng_one_in(r, 3))
         return;
     t->rto_initial = PICK(r, 100 * SOK_MS, SOK_S, SOK_S, 3 * SOK_S);
@@ -167,6 +166,28 @@ static void draw_fault(struct rng *r, struct plan *p)
     }
 }
 
+// Nothing is lost or late, and both ends wait long enough: nothing may be sent twice.
+static bool is_calm(const struct plan *p)
+{
+    bool calm = p->fault == FAULT_NONE;
+    for (int i = 0; i < 2; i++) {
+        const struct wire_spec *s = &p->wire[i];
+        const struct sok_tcp_config *t = &p->node[i].config.tcp;
+        calm &= s->loss + s->duplicate + s->reorder + s->corrupt == 0 && !s->jitter && !s->rate;
+        calm &= s->delay <= 50 * SOK_MS && t->rto_initial >= SOK_S && t->rto_min >= 200 * SOK_MS &&
+                t->delayed_ack <= 40 * SOK_MS;
+    }
+    return calm;
+}
+
+// A wire without any fault, for some.
+static void calm_wire(struct wire_spec *s)
+{
+    s->loss = s->duplicate = s->reorder = s->corrupt = 0;
+    s->jitter = 0;
+    s->rate = 0;
+}
+
 void plan_draw(struct plan *p, uint64_t seed)
 {
     struct rng r = {seed * UINT64_C(0xd1342543de82ef95) + 1};
@@ -180,12 +201,17 @@ void plan_draw(struct plan *p, uint64_t seed)
         p->node[i].config.events = p->events;
         draw_wire(&r, &p->wire[i]);
     }
+    if (rng_one_in(&r, 8)) {
+        calm_wire(&p->wire[0]);
+        calm_wire(&p->wire[1]);
+    }
     if (rng_one_in(&r, 2)) // mostly both ends are alike
         p->node[1].link.mtu = p->node[0].link.mtu;
     p->conn_count = rng_one_in(&r, 3) ? 2 + (unsigned)rng_below(&r, CONNS_MAX - 1) : 1;
     for (unsigned i = 0; i < p->conn_count; i++)
         draw_conn(&r, p, &p->conn[i]);
     draw_fault(&r, p);
+    p->calm = is_calm(p);
     if (rng_one_in(&r, 4))
         p->wrap = rng_one_in(&r, 3) ? WRAP_TIMESTAMP : WRAP_SEQUENCE;
     p->wrap_in = (uint32_t)rng_scale(&r, p->wrap == WRAP_TIMESTAMP ? 3000 : 200000);

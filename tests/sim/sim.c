@@ -22,7 +22,7 @@ enum { PASSED, FAILED, DIED };
 // What a worker tells its parent, in shared memory, so that it survives a crash.
 struct job {
     volatile uint64_t seed; // being run
-    uint64_t runs, frames, bytes, lost, delivered, steps;
+    uint64_t runs, frames, bytes, lost, delivered, steps, sent, again, timeouts, fast;
     double virtual_seconds;
     pid_t pid;
 };
@@ -51,6 +51,10 @@ static bool run_seed(uint64_t seed, bool verbose, struct job *job)
         job->runs++;
         job->delivered += world.delivered;
         job->steps += world.steps;
+        job->sent += world.sent;
+        job->again += world.again;
+        job->timeouts += world.timeouts;
+        job->fast += world.fast;
         job->virtual_seconds += (double)(world.now - world.plan.start) / 1e9;
     }
     return good;
@@ -147,6 +151,10 @@ static int run_many(const char *program, uint64_t from, uint64_t count, unsigned
         sum.frames += t->job[i].frames;
         sum.lost += t->job[i].lost;
         sum.delivered += t->job[i].delivered;
+        sum.sent += t->job[i].sent;
+        sum.again += t->job[i].again;
+        sum.timeouts += t->job[i].timeouts;
+        sum.fast += t->job[i].fast;
         sum.virtual_seconds += t->job[i].virtual_seconds;
     }
     for (uint64_t i = 0; i < t->failed && i < SHOWN_MAX; i++)
@@ -158,6 +166,9 @@ static int run_many(const char *program, uint64_t from, uint64_t count, unsigned
            " lost), %.0f s of virtual time in %.1f s, %.1f seeds/s\n",
         t->failed ? "# " : "ok ", t->passed, t->failed, sum.delivered >> 20, sum.frames, sum.lost,
         sum.virtual_seconds, took, (double)(t->passed + t->failed) / took);
+    printf("# %.1f %% of the bytes were sent again, after %" PRIu64
+           " fast retransmissions and %" PRIu64 " timeouts\n",
+        sum.sent ? 100.0 * (double)sum.again / (double)sum.sent : 0.0, sum.fast, sum.timeouts);
     return t->failed != 0;
 }
 

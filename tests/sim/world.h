@@ -67,6 +67,7 @@ struct plan {
     int64_t fault_at, fault_until;
     int fault_node;
     bool events;
+    bool calm;            // nothing may be sent twice
     unsigned check_every; // steps
     struct node_plan node[2];
     struct wire_spec wire[2]; // from this node
@@ -114,8 +115,9 @@ struct world {
     bool verbose, silent, faulted;
     int64_t progress_at;
     uint64_t steps, same_time;
-    uint64_t delivered; // bytes
-    char fail[256];     // empty: all is well
+    uint64_t delivered;                   // bytes
+    uint64_t sent, again, timeouts, fast; // of connections that ended well
+    char fail[256];                       // empty: all is well
 };
 
 // Plays a plan to its end. True: all held; else w->fail says what did not.
