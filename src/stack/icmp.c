@@ -246,6 +246,8 @@ static enum sok_drop message_input(struct sok_stack *s, struct sok_in *in)
         return SOK_DROP_ICMP_SHORT;
     if (!in->frame->meta.csum_valid && !sok_icmp_verify(in->data, in->len))
         return SOK_DROP_ICMP_CHECKSUM;
+    if (h.type == SOK_ICMP_ECHO && s->echo_handed && !sok_addr_is_own(s, in->ip.dst))
+        return sok_echo_hand_over(s, in, &h);
     if (h.type == SOK_ICMP_ECHO)
         return echo_answer(s, in);
     if (h.type == SOK_ICMP_ECHO_REPLY)

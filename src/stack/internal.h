@@ -169,6 +169,11 @@ struct sok_stack {
     struct sok_neighbours neighbours;
     struct sok_reassembly reassembly;
     struct sok_map udp, echo; // by local port; by identifier
+    bool any;                 // every address is ours
+    bool loopback_out;        // 127.0.0.0/8 is not
+    bool echo_handed;         // echo requests are handed over:
+    struct sok_echo_request *echo_first, *echo_last;
+    uint32_t echo_count;
     uint8_t hash_key[16];
     uint64_t random;               // state of sok_stack_random()
     uint64_t id_key;               // spreads destinations over ids
@@ -278,6 +283,12 @@ uint32_t sok_echo_news(struct sok_stack *s, const struct sok_icmp_news *n, int64
 // An echo reply came; 0: nobody asked.
 uint32_t sok_echo_reply_input(
     struct sok_stack *s, const struct sok_in *in, const struct sok_icmp_hdr *h);
+
+// any.c: an echo request to somebody else.
+enum sok_drop sok_echo_hand_over(
+    struct sok_stack *s, const struct sok_in *in, const struct sok_icmp_hdr *h);
+bool sok_addr_is_own(const struct sok_stack *s, uint32_t v4); // one that was given to the stack
+void sok_any_free(struct sok_stack *s);
 
 void sok_udp_room(struct sok_stack *s); // senders that were told to wait may try again
 void sok_udp_free_all(struct sok_stack *s);

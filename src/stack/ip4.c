@@ -33,7 +33,8 @@ static bool is_for_us(const struct sok_stack *s, struct sok_in *in)
     case SOK_DST_MULTICAST:
         return dst == 0xe0000001; // all hosts (RFC 1112 section 4)
     default:
-        return false;
+        in->unicast = s->any;
+        return s->any && in->link_unicast;
     }
 }
 

@@ -52,7 +52,7 @@ static bool is_network_broadcast(const struct sok_stack_addr *a, uint32_t v4)
 enum sok_dst_kind sok_dst_kind(const struct sok_stack *s, uint32_t v4)
 {
     if (v4 >> 24 == 127)
-        return SOK_DST_OURS;
+        return s->loopback_out ? SOK_DST_OTHER : SOK_DST_OURS;
     if (v4 == UINT32_MAX)
         return SOK_DST_BROADCAST;
     if (v4 >> 28 == 14)
@@ -68,7 +68,7 @@ enum sok_dst_kind sok_dst_kind(const struct sok_stack *s, uint32_t v4)
 
 bool sok_addr_is_ours(const struct sok_stack *s, const struct sok_addr *a)
 {
-    return sok_addr_is_v4(*a) && sok_dst_kind(s, sok_addr_to_v4(*a)) == SOK_DST_OURS;
+    return sok_addr_is_v4(*a) && (s->any || sok_dst_kind(s, sok_addr_to_v4(*a)) == SOK_DST_OURS);
 }
 
 bool sok_addr_on_link(const struct sok_stack *s, uint8_t link, const struct sok_addr *a)
@@ -170,7 +170,7 @@ int sok_stack_route(void *ctx, const struct sok_addr *source, const struct sok_e
     enum sok_dst_kind kind = sok_dst_kind(s, sok_addr_to_v4(*dst));
     if (kind == SOK_DST_OURS)
         return local_path(s, source, dst, out);
-    if (sok_addr_is_loopback(*source)) // never on a wire (RFC 1122 section 3.2.1.3 g)
+    if (sok_addr_is_loopback(*source) && !s->any) // never on a wire (RFC 1122 section 3.2.1.3 g)
         return SOK_EADDRNOTAVAIL;
 
     uint8_t link;

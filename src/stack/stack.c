@@ -90,6 +90,7 @@ void sok_stack_free(struct sok_stack *stack)
         return;
     sok_udp_free_all(stack);
     sok_echo_free_all(stack);
+    sok_any_free(stack);
     if (stack->tcp)
         sok_tcp_free(stack->tcp);
     sok_neighbours_free(stack);

@@ -143,6 +143,48 @@ int sok_echo_send(struct sok_echo *e, const struct sok_addr *to, uint16_t seq, c
 int sok_echo_recv(struct sok_echo *e, struct sok_echo_reply *out, int64_t now); // EAGAIN: none
 void sok_echo_close(struct sok_echo *e);
 
+// ---- a gateway: a stack that answers for every address (link/user.c) ----
+
+// Every address is this stack's own, those of 127.0.0.0/8 too. sok_tcp_listen_any() and what follows take
+// what comes for them.
+void sok_stack_any(struct sok_stack *stack, bool on);
+// The other side of it: 127.0.0.0/8 is routed like any other network, instead of being this stack.
+void sok_stack_loopback_out(struct sok_stack *stack, bool on);
+
+// A UDP socket for all datagrams to one host that no other socket wants. EADDRINUSE: there is one.
+int sok_udp_open_any(struct sok_stack *stack, struct sok_udp **out);
+int64_t sok_udp_recv_any(struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from,
+    struct sok_endpoint *to, int64_t now);
+int64_t sok_udp_send_any(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
+    const struct sok_endpoint *from, const struct sok_endpoint *to, int64_t now);
+
+// Echo requests to other addresses than the stack's own are handed over instead of being answered.
+#define SOK_ECHO_REQUESTS_MAX 128 // that wait to be taken; more are dropped
+struct sok_echo_request {
+    struct sok_echo_request *next;
+    struct sok_addr from, to;
+    uint16_t id, seq;
+    uint8_t ttl, tos;
+    uint32_t len;
+    uint8_t data[];
+};
+void sok_stack_echo_hand_over(struct sok_stack *stack, bool on);
+struct sok_echo_request *sok_stack_echo_take(struct sok_stack *stack); // NULL: none
+void sok_stack_echo_done(struct sok_stack *stack, struct sok_echo_request *r);
+// The answer of `to` (of the request) with this identifier and sequence number.
+int sok_stack_echo_answer(struct sok_stack *stack, const struct sok_echo_request *to, uint16_t seq,
+    const void *data, size_t len, uint8_t ttl, int64_t now);
+
+// An ICMP error to asker about what it sent to `about`; from: who says so.
+struct sok_complaint {
+    struct sok_addr from, asker, about;
+    uint8_t proto;   // of the packet complained about,
+    uint8_t head[8]; // the first bytes behind its IP header,
+    uint16_t len;    // and how many there were in all
+    uint8_t type, code;
+};
+int sok_stack_complain(struct sok_stack *stack, const struct sok_complaint *c, int64_t now);
+
 // ---- for tests and views ----
 void sok_stack_counts(
     const struct sok_stack *stack, struct sok_tcp_counts *out); // drops of all layers

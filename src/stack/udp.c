@@ -10,7 +10,7 @@
 
 struct sok_datagram {
     struct sok_datagram *next;
-    struct sok_endpoint from;
+    struct sok_endpoint from, to;
     uint32_t len;
     uint8_t data[];
 };
@@ -18,7 +18,7 @@ struct sok_datagram {
 struct sok_udp {
     struct sok_sock sock;
     struct sok_stack *stack;
-    struct sok_map_node node; // in stack->udp, by local port
+    struct sok_map_node node; // in stack->udp, by local port; 0 is every port
     struct sok_endpoint local, remote;
     bool connected;
     bool blocked; // waits for room in a link's queue
@@ -75,8 +75,8 @@ static struct sok_udp *find(const struct sok_stack *s, const struct sok_addr *ds
 
 // ---- in ----
 
-static enum sok_drop enqueue(
-    struct sok_udp *u, const struct sok_endpoint *from, const uint8_t *data, uint32_t len)
+static enum sok_drop enqueue(struct sok_udp *u, const struct sok_endpoint *from,
+    const struct sok_endpoint *to, const uint8_t *data, uint32_t len)
 {
     struct sok_stack *s = u->stack;
     if (u->queued + sizeof(struct sok_datagram) + len > (uint64_t)s->config.udp_queue)
@@ -84,7 +84,7 @@ static enum sok_drop enqueue(
     struct sok_datagram *d = sok_mem_alloc(sok_stack_mem(s), sizeof(*d) + len);
     if (!d)
         return SOK_DROP_NO_MEMORY;
-    *d = (struct sok_datagram){.from = *from, .len = len};
+    *d = (struct sok_datagram){.from = *from, .to = *to, .len = len};
     memcpy(d->data, data, len);
     if (u->last)
         u->last->next = d;
@@ -110,14 +110,17 @@ static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
     if (h.sport == 0 || h.dport == 0)
         return SOK_DROP_UDP_PORT_ZERO;
     struct sok_endpoint from = {.addr = in->src, .port = h.sport};
+    struct sok_endpoint to = {.addr = in->dst, .port = h.dport};
     struct sok_udp *u = find(s, &in->dst, h.dport, &from);
+    if (!u && in->unicast && !sok_addr_is_own(s, in->ip.dst))
+        u = first_at(s, 0);
     if (!u) {
         sok_icmp_answer(s, in, SOK_ICMP_UNREACHABLE, SOK_ICMP_PORT, SOK_REASON_ICMP_PORT);
         return SOK_DROP_UDP_NO_SOCKET;
     }
     in->out->conn = u->sock.id;
     in->out->data = h.len - SOK_UDP_HDR_LEN;
-    bad = enqueue(u, &from, in->data + SOK_UDP_HDR_LEN, in->out->data);
+    bad = enqueue(u, &from, &to, in->data + SOK_UDP_HDR_LEN, in->out->data);
     if (bad == SOK_DROP_NONE)
         in->out->effects |= SOK_EFFECT_DELIVERED;
     return bad;
@@ -178,14 +181,8 @@ static int choose_local(struct sok_stack *s, struct sok_endpoint *local)
     return is_taken(s, local) ? SOK_EADDRINUSE : 0;
 }
 
-int sok_udp_open(struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out)
+static int open_at(struct sok_stack *stack, struct sok_endpoint at, struct sok_udp **out)
 {
-    struct sok_endpoint at = {.addr = sok_addr_v4(0)};
-    if (local)
-        at = *local;
-    int err = choose_local(stack, &at);
-    if (err < 0)
-        return err;
     struct sok_udp *u = sok_mem_zalloc(sok_stack_mem(stack), sizeof(*u));
     if (!u)
         return SOK_ENOMEM;
@@ -197,6 +194,21 @@ int sok_udp_open(struct sok_stack *stack, const struct sok_endpoint *local, stru
     update_ready(u);
     *out = u;
     return 0;
+}
+
+int sok_udp_open(struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out)
+{
+    struct sok_endpoint at = {.addr = sok_addr_v4(0)};
+    if (local)
+        at = *local;
+    int err = choose_local(stack, &at);
+    return err < 0 ? err : open_at(stack, at, out);
+}
+
+int sok_udp_open_any(struct sok_stack *stack, struct sok_udp **out)
+{
+    struct sok_endpoint every = {.addr = sok_addr_v4(0)};
+    return first_at(stack, 0) ? SOK_EADDRINUSE : open_at(stack, every, out);
 }
 
 static void free_socket(struct sok_udp *u)
@@ -273,7 +285,7 @@ static void build(uint8_t *p, const struct sok_iov *iov, unsigned count, uint16_
 }
 
 static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
-    size_t len, const struct sok_endpoint *to, int64_t now)
+    size_t len, const struct sok_endpoint *local, const struct sok_endpoint *to, int64_t now)
 {
     struct sok_stack *s = u->stack;
     struct sok_tcp_path path;
@@ -281,7 +293,7 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
         return sok_udp_error(u);
     if (to->port == 0)
         return SOK_EINVAL;
-    int err = sok_stack_route(s, &u->local.addr, to, &path);
+    int err = sok_stack_route(s, &local->addr, to, &path);
     if (err < 0)
         return err;
     if (len + SOK_UDP_HDR_LEN + SOK_IP4_HDR_LEN > SOK_IP4_PACKET_MAX)
@@ -290,7 +302,7 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
     struct sok_packet *packet = sok_ip4_new(s, SOK_UDP_HDR_LEN + (uint32_t)len, &p);
     if (!packet)
         return SOK_ENOMEM;
-    struct sok_endpoint from = {.addr = path.source, .port = u->local.port};
+    struct sok_endpoint from = {.addr = path.source, .port = local->port};
     build(p, iov, count, (uint16_t)(SOK_UDP_HDR_LEN + len), &from, to);
     struct sok_ip4_out o = {
         .src = from.addr,
@@ -310,13 +322,19 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
 int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
     const struct sok_endpoint *to, int64_t now)
 {
-    size_t len = total(iov, count);
-    u->stack->now = now;
     if (!to && !u->connected)
         return SOK_ENOTCONN;
     if (!to)
         to = &u->remote;
-    int64_t result = send_datagram(u, iov, count, len, to, now);
+    return sok_udp_send_any(u, iov, count, &u->local, to, now);
+}
+
+int64_t sok_udp_send_any(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
+    const struct sok_endpoint *from, const struct sok_endpoint *to, int64_t now)
+{
+    size_t len = total(iov, count);
+    u->stack->now = now;
+    int64_t result = send_datagram(u, iov, count, len, from, to, now);
     if (result == SOK_EAGAIN)
         return result;
     struct sok_event *e =
@@ -330,6 +348,13 @@ int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned co
 
 int64_t sok_udp_recvfrom(
     struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from, int64_t now)
+{
+    struct sok_endpoint to;
+    return sok_udp_recv_any(u, data, len, from, &to, now);
+}
+
+int64_t sok_udp_recv_any(struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from,
+    struct sok_endpoint *to, int64_t now)
 {
     struct sok_stack *s = u->stack;
     struct sok_datagram *d = u->first;
@@ -349,6 +374,7 @@ int64_t sok_udp_recvfrom(
     }
     if (from)
         *from = d->from;
+    *to = d->to;
     u->first = d->next;
     if (!u->first)
         u->last = NULL;

@@ -189,7 +189,9 @@ static void syn_arrived(struct sok_tcp_listener *l, struct sok_tcp_in *in)
     c->undecided = l->local.port == 0;
     c->half_open = !c->undecided;
     queue_add(c->half_open ? &l->half_open : &l->to_accept, c);
-    sok_tcp_listener_event(l);
+    if (c->undecided) {
+        sok_tcp_listener_event(l);
+    }
     c->state = SOK_TCP_LISTEN; // for the event: LISTEN -> SYN-RECEIVED
     sok_tcp_take_syn(c, in);
     sok_tcp_set_state(c, SOK_TCP_SYN_RECEIVED, in->now);

@@ -1,0 +1,174 @@
+// A stack that answers for every address: the gateway behind the link `user`. What TCP and UDP need for it
+// is in tcp/listen.c and udp.c; here are echo requests, which are handed over, and the ICMP errors a
+// router would send about packets that did not get through.
+#include "stack/internal.h"
+
+#include <string.h>
+#include "wire/csum.h"
+
+void sok_stack_any(struct sok_stack *stack, bool on)
+{
+    stack->any = stack->loopback_out = on;
+}
+
+void sok_stack_loopback_out(struct sok_stack *stack, bool on)
+{
+    stack->loopback_out = on;
+}
+
+bool sok_addr_is_own(const struct sok_stack *s, uint32_t v4)
+{
+    return sok_dst_kind(s, v4) == SOK_DST_OURS;
+}
+
+// ---- echo requests ----
+
+void sok_stack_echo_hand_over(struct sok_stack *stack, bool on)
+{
+    stack->echo_handed = on;
+}
+
+enum sok_drop sok_echo_hand_over(
+    struct sok_stack *s, const struct sok_in *in, const struct sok_icmp_hdr *h)
+{
+    uint32_t len = in->len - SOK_ICMP_HDR_LEN;
+    if (!in->unicast)
+        return SOK_DROP_ICMP_BROADCAST;
+    if (s->echo_count == SOK_ECHO_REQUESTS_MAX)
+        return SOK_DROP_OUT_QUEUE;
+    struct sok_echo_request *r = sok_mem_alloc(sok_stack_mem(s), sizeof(*r) + len);
+    if (!r)
+        return SOK_DROP_NO_MEMORY;
+    *r = (struct sok_echo_request){
+        .from = in->src,
+        .to = in->dst,
+        .id = h->id,
+        .seq = h->seq,
+        .ttl = in->ip.ttl,
+        .tos = in->ip.tos,
+        .len = len,
+    };
+    memcpy(r->data, in->data + SOK_ICMP_HDR_LEN, len);
+    if (s->echo_last)
+        s->echo_last->next = r;
+    else
+        s->echo_first = r;
+    s->echo_last = r;
+    s->echo_count++;
+    in->out->effects |= SOK_EFFECT_DELIVERED;
+    return SOK_DROP_NONE;
+}
+
+struct sok_echo_request *sok_stack_echo_take(struct sok_stack *stack)
+{
+    struct sok_echo_request *r = stack->echo_first;
+    if (!r)
+        return NULL;
+    stack->echo_first = r->next;
+    if (!r->next)
+        stack->echo_last = NULL;
+    stack->echo_count--;
+    return r;
+}
+
+void sok_stack_echo_done(struct sok_stack *stack, struct sok_echo_request *r)
+{
+    sok_mem_free(sok_stack_mem(stack), r, sizeof(*r) + r->len);
+}
+
+void sok_any_free(struct sok_stack *s)
+{
+    for (struct sok_echo_request *r; (r = sok_stack_echo_take(s));)
+        sok_stack_echo_done(s, r);
+}
+
+// ---- ICMP in the name of others ----
+
+// An ICMP message of `len` bytes behind its header, at *data once it is there; *packet stays the caller's.
+static int new_message(struct sok_stack *s, const struct sok_icmp_hdr *h, size_t len,
+    struct sok_packet **packet, uint8_t **data)
+{
+    uint8_t *p;
+    *packet = sok_ip4_new(s, SOK_ICMP_HDR_LEN + (uint32_t)len, &p);
+    if (!*packet)
+        return SOK_ENOMEM;
+    sok_icmp_hdr_put(p, h);
+    *data = p + SOK_ICMP_HDR_LEN;
+    return 0;
+}
+
+static int send_message(struct sok_stack *s, struct sok_packet *packet, uint8_t *data, size_t len,
+    const struct sok_ip4_out *o, int64_t now)
+{
+    uint8_t *message = data - SOK_ICMP_HDR_LEN;
+    struct sok_endpoint to = {.addr = o->dst};
+    struct sok_tcp_path path;
+    struct sok_csum c;
+    int err = sok_stack_route(s, &o->src, &to, &path);
+    if (err < 0) {
+        sok_packet_free(s, packet);
+        return err;
+    }
+    sok_csum_init(&c);
+    sok_csum_add(&c, message, SOK_ICMP_HDR_LEN + len);
+    sok_put16(message + 2, sok_csum_final(&c));
+    return sok_ip4_send(s, packet, o, &path, now);
+}
+
+int sok_stack_echo_answer(struct sok_stack *stack, const struct sok_echo_request *to, uint16_t seq,
+    const void *data, size_t len, uint8_t ttl, int64_t now)
+{
+    struct sok_icmp_hdr h = {.type = SOK_ICMP_ECHO_REPLY, .id = to->id, .seq = seq};
+    struct sok_ip4_out o = {
+        .src = to->to,
+        .dst = to->from,
+        .proto = SOK_IPPROTO_ICMP,
+        .tos = to->tos,
+        .ttl = ttl,
+        .reason = SOK_REASON_ECHO_REPLY,
+    };
+    struct sok_packet *packet;
+    uint8_t *p;
+    stack->now = now;
+    int err = new_message(stack, &h, len, &packet, &p);
+    if (err < 0)
+        return err;
+    if (len > 0)
+        memcpy(p, data, len);
+    return send_message(stack, packet, p, len, &o, now);
+}
+
+static enum sok_reason reason_of(const struct sok_complaint *c)
+{
+    return c->code == SOK_ICMP_PORT ? SOK_REASON_ICMP_PORT : SOK_REASON_ICMP_PROTO;
+}
+
+int sok_stack_complain(struct sok_stack *stack, const struct sok_complaint *c, int64_t now)
+{
+    struct sok_icmp_hdr h = {.type = c->type, .code = c->code};
+    struct sok_ip4_hdr about = {
+        .version = 4,
+        .ihl = SOK_IP4_HDR_LEN / 4,
+        .len = (uint16_t)(SOK_IP4_HDR_LEN + c->len),
+        .ttl = 1,
+        .proto = c->proto,
+        .src = sok_addr_to_v4(c->asker),
+        .dst = sok_addr_to_v4(c->about),
+    };
+    struct sok_ip4_out o = {
+        .src = c->from,
+        .dst = c->asker,
+        .proto = SOK_IPPROTO_ICMP,
+        .reason = (uint8_t)reason_of(c),
+    };
+    struct sok_packet *packet;
+    uint8_t *p;
+    stack->now = now;
+    int err = new_message(stack, &h, SOK_IP4_HDR_LEN + sizeof(c->head), &packet, &p);
+    if (err < 0)
+        return err;
+    sok_ip4_hdr_put(p, &about);
+    sok_ip4_seal(p, SOK_IP4_HDR_LEN);
+    memcpy(p + SOK_IP4_HDR_LEN, c->head, sizeof(c->head));
+    return send_message(stack, packet, p, SOK_IP4_HDR_LEN + sizeof(c->head), &o, now);
+}
