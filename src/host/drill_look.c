@@ -29,6 +29,7 @@ static const struct info_row {
     ROW(snd_unacked, INFO_U32),
     ROW(rcv_queued, INFO_U32),
     ROW(rcv_early, INFO_U32),
+    ROW(rcv_urgent, INFO_U32),
     ROW(bytes_sent, INFO_U64),
     ROW(bytes_again, INFO_U64),
     ROW(bytes_acked, INFO_U64),

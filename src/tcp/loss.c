@@ -176,6 +176,7 @@ static bool window_was_used(const struct sok_tcp_conn *c)
 void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, uint32_t flight,
     bool duplicate, int64_t now)
 {
+    bool after_timeout = c->recovery == SOK_RECOVERY_RTO;
     if (!c->sack_ok) {
         newreno(c, d, duplicate, now);
     } else if (c->sent.sacked > 0 || c->recovery != SOK_RECOVERY_NONE) {
@@ -195,7 +196,7 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
     if (d->acked && c->recovery != SOK_RECOVERY_FAST && window_was_used(c)) {
         // After a timeout an ACK may cover what arrived long ago: one segment each (RFC 3465 2.3).
         uint32_t mss = sok_tcp_send_mss(c);
-        bool cautious = c->recovery == SOK_RECOVERY_RTO && d->acked > mss;
+        bool cautious = after_timeout && d->acked > mss;
         c->cc->acked(c, cautious ? mss : d->acked, now);
     }
 }
