@@ -43,13 +43,16 @@ void sok_host_free(struct sok_host *host);
 
 struct sok_host_link {
     size_t size;              // sizeof(struct sok_host_link)
-    const char *spec;         // "tap", "tap:NAME", "lan:NAME", "packet:IF"
+    const char *spec;         // "tap", "tap:NAME", "tun", "tun:NAME", "lan:NAME", "packet:IF"
     const char *const *addrs; // "192.0.2.1/24", NULL at the end; or NULL: none yet
     const char *gateway;      // "192.0.2.254": the default route; or NULL
     const char *mac;          // "02:00:00:00:00:01"; NULL: a random one
     uint16_t mtu;             // 0: 1500
     bool no_offload;          // no super-frames, no checksums left to the device
     const char *impair;       // "loss=1%,delay=20ms,..."; or NULL
+    uint16_t vlan;            // 802.1Q: the tag put on and expected, 1 to 4094; 0: none
+    const char *const
+        *routes; // "198.51.100.0/24", "198.51.100.0/24,192.0.2.254", NULL at the end; or NULL
 };
 // Its index, 1 and up.
 int sok_host_link_add(struct sok_host *host, const struct sok_host_link *link, char *err);
@@ -59,6 +62,7 @@ int sok_host_link_pair(struct sok_host *a, const struct sok_host_link *la, struc
     const struct sok_host_link *lb, char *err);
 int sok_host_addr_add(struct sok_host *host, int link, const char *cidr, char *err);
 int sok_host_gateway_add(struct sok_host *host, int link, const char *gateway, char *err);
+int sok_host_route_add(struct sok_host *host, int link, const char *route, char *err);
 
 // One turn of the loop: take in what arrived, send what is due; when there was nothing to do, sleep
 // until there is, at most timeout_ns (-1: no limit), and do that. Above 0: something was done;

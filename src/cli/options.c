@@ -14,8 +14,10 @@ enum {
     KEY_LINK = 1000,
     KEY_ADDR,
     KEY_GATEWAY,
+    KEY_ROUTE,
     KEY_MAC,
     KEY_MTU,
+    KEY_VLAN,
     KEY_NO_OFFLOAD,
     KEY_IMPAIR,
     KEY_RECORD,
@@ -25,11 +27,13 @@ enum {
 };
 
 const struct sok_cli_option sok_cli_host_options[] = {
-    {KEY_LINK, "link", "LINK", "tap[:NAME], lan:NAME or packet:IF; again for more"},
+    {KEY_LINK, "link", "LINK", "tap[:NAME], tun[:NAME], lan:NAME or packet:IF; again for more"},
     {KEY_ADDR, "addr", "CIDR", "own address and network, 192.0.2.2/24; again for more"},
     {KEY_GATEWAY, "gateway", "ADDRESS", "where everything else is sent"},
+    {KEY_ROUTE, "route", "ROUTE", "NET/LEN[,GATEWAY], what else is behind this link; again for more"},
     {KEY_MAC, "mac", "MAC", "own MAC address (a random one)"},
     {KEY_MTU, "mtu", "BYTES", "largest IP packet (1500)"},
+    {KEY_VLAN, "vlan", "ID", "the 802.1Q VLAN on this link, 1 to 4094"},
     {KEY_NO_OFFLOAD, "no-offload", NULL, "no super-frames, own checksums"},
     {KEY_IMPAIR, "impair", "WHAT", "loss=1%,delay=20ms,drop-out=3,...: a bad wire"},
     {KEY_RECORD, "record", "FILE", "all packets, with reasons, as pcapng for Wireshark"},
@@ -109,6 +113,13 @@ static int take_link(
     case KEY_GATEWAY:
         l->gateway = arg;
         return 0;
+    case KEY_ROUTE:
+        if (l->route_count == SOK_CLI_ROUTES_MAX)
+            return -sok_cli_usage(
+                       cmd, "too many routes on a link: at most %d", SOK_CLI_ROUTES_MAX) -
+                   1;
+        l->routes[l->route_count++] = arg;
+        return 0;
     case KEY_MAC:
         l->mac = arg;
         return 0;
@@ -116,6 +127,11 @@ static int take_link(
         if (!sok_cli_number(arg, 68, 65535, &number))
             return -sok_cli_usage(cmd, "--mtu %s: a number from 68 to 65535 is needed", arg) - 1;
         l->mtu = (uint16_t)number;
+        return 0;
+    case KEY_VLAN:
+        if (!sok_cli_number(arg, 1, 4094, &number))
+            return -sok_cli_usage(cmd, "--vlan %s: a number from 1 to 4094 is needed", arg) - 1;
+        l->vlan = (uint16_t)number;
         return 0;
     case KEY_NO_OFFLOAD:
         l->no_offload = true;
@@ -200,6 +216,8 @@ static int add_links(const struct sok_cli_host *h, struct sok_host *host)
             .spec = l->spec,
             .addrs = l->addrs,
             .gateway = l->gateway,
+            .routes = l->routes,
+            .vlan = l->vlan,
             .mac = l->mac,
             .mtu = l->mtu,
             .no_offload = l->no_offload,

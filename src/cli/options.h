@@ -7,13 +7,16 @@
 
 #define SOK_CLI_LINKS_MAX    15
 #define SOK_CLI_ADDRS_MAX    16
+#define SOK_CLI_ROUTES_MAX   64
 #define SOK_CLI_SETTINGS_MAX 64
 
 struct sok_cli_link {
     const char *spec, *gateway, *mac, *impair;
     const char *addrs[SOK_CLI_ADDRS_MAX + 1];
     unsigned addr_count;
-    uint16_t mtu;
+    const char *routes[SOK_CLI_ROUTES_MAX + 1];
+    unsigned route_count;
+    uint16_t mtu, vlan;
     bool no_offload;
 };
 
@@ -25,8 +28,8 @@ enum sok_cli_events {
     SOK_CLI_EVENTS_JSON,
 };
 
-// Zero it first. --addr, --gateway, --mac, --mtu, --impair and --no-offload belong to the --link before
-// them (before any: to the first).
+// Zero it first. --addr, --gateway, --route, --mac, --mtu, --vlan, --impair and --no-offload belong to the
+// --link before them (before any: to the first).
 struct sok_cli_host {
     struct sok_cli_link links[SOK_CLI_LINKS_MAX];
     unsigned link_count; // --link given so many times

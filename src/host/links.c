@@ -63,6 +63,31 @@ int sok_host_gateway_add(struct sok_host *host, int link, const char *gateway, c
     return r < 0 ? sok_host_fail(err, r, "gateway %s: %s", gateway, sok_strerror(r)) : 0;
 }
 
+int sok_host_route_add(struct sok_host *host, int link, const char *route, char *err)
+{
+    const char *comma = strchr(route, ',');
+    size_t len = comma ? (size_t)(comma - route) : strlen(route);
+    char text[SOK_ADDR_TEXT_MAX + 4];
+    struct sok_addr net, gateway = sok_addr_v4(0);
+    unsigned prefix_len = 0;
+    bool ok = len < sizeof(text);
+    if (ok) {
+        memcpy(text, route, len);
+        text[len] = '\0';
+        ok = parse_cidr(text, &net, &prefix_len) && sok_addr_is_v4(net);
+    }
+    if (ok && comma)
+        ok = sok_addr_parse(comma + 1, &gateway) && sok_addr_is_v4(gateway) &&
+             !sok_addr_is_any(gateway);
+    if (!ok)
+        return sok_host_fail(err, SOK_EINVAL,
+            "not a route: %s (write 198.51.100.0/24 or 198.51.100.0/24,192.0.2.254)", route);
+    uint32_t mask = prefix_len ? UINT32_MAX << (32 - prefix_len) : 0;
+    net = sok_addr_v4(sok_addr_to_v4(net) & mask);
+    int r = sok_stack_route_add(host->stack, net, prefix_len, gateway, (uint8_t)link);
+    return r < 0 ? sok_host_fail(err, r, "route %s: %s", route, sok_strerror(r)) : 0;
+}
+
 static int read_link(const struct sok_host_link *given, struct sok_host_link *l, uint8_t mac[6],
     struct sok_impair *impair, char *err)
 {
@@ -74,6 +99,8 @@ static int read_link(const struct sok_host_link *given, struct sok_host_link *l,
             err, SOK_EINVAL, "not a MAC address of one host: %s (write 02:00:00:00:00:01)", l->mac);
     if (l->mtu != 0 && l->mtu < 68)
         return sok_host_fail(err, SOK_EINVAL, "mtu %u is too small (68 to 65535)", l->mtu);
+    if (l->vlan > 4094)
+        return sok_host_fail(err, SOK_EINVAL, "no such VLAN: %u (there are 1 to 4094)", l->vlan);
     return l->impair ? sok_impair_parse(l->impair, impair, err) : 0;
 }
 
@@ -91,18 +118,30 @@ static int open_spec(struct sok_host *host, const struct sok_host_link *l, const
         memcpy(o.mac, mac, 6);
         return sok_link_tap(&host->mem, &o, out, err);
     }
+    if (len == 3 && memcmp(spec, "tun", 3) == 0) {
+        struct sok_tap_options o = {.name = name, .mtu = l->mtu, .offload = offload};
+        if (l->vlan)
+            return sok_host_fail(err, SOK_EINVAL, "a TUN has no VLANs (a TAP has: --link tap)");
+        memcpy(o.mac, mac, 6);
+        return sok_link_tun(&host->mem, &o, out, err);
+    }
     if (len == 3 && memcmp(spec, "lan", 3) == 0 && *name) {
         struct sok_lan_options o = {.name = name, .mtu = l->mtu, .offload = offload};
         memcpy(o.mac, mac, 6);
         return sok_link_lan(&host->mem, &o, out, err);
     }
     if (len == 6 && memcmp(spec, "packet", 6) == 0 && *name) {
+        if (l->vlan) // the kernel takes tags off before we see the frames
+            return sok_host_fail(err, SOK_EINVAL,
+                "no VLANs on packet:%s: let the kernel put the tags on (ip link add link %s name "
+                "vlan%u type vlan id %u; --link packet:vlan%u)",
+                name, name, l->vlan, l->vlan, l->vlan);
         struct sok_packet_options o = {.name = name, .mtu = l->mtu, .offload = offload};
         memcpy(o.mac, mac, 6);
         return sok_link_packet(&host->mem, &o, out, err);
     }
     return sok_host_fail(err, SOK_EINVAL,
-        "no such kind of link: %s (there are tap[:NAME], lan:NAME, packet:IF)", spec);
+        "no such kind of link: %s (there are tap[:NAME], tun[:NAME], lan:NAME, packet:IF)", spec);
 }
 
 static int finish_link(struct sok_host *host, struct sok_link *link, const struct sok_host_link *l,
@@ -117,10 +156,13 @@ static int finish_link(struct sok_host *host, struct sok_link *link, const struc
         }
         link = worse;
     }
+    link->info.vlan = l->vlan;
     int index = sok_host_wire_add(host, link, err);
     int r = index;
     for (const char *const *a = l->addrs; r >= 0 && a && *a; a++)
         r = sok_host_addr_add(host, index, *a, err);
+    for (const char *const *route = l->routes; r >= 0 && route && *route; route++)
+        r = sok_host_route_add(host, index, *route, err);
     if (r >= 0 && l->gateway)
         r = sok_host_gateway_add(host, index, l->gateway, err);
     return r < 0 ? r : index;

@@ -11,6 +11,7 @@
 #include "wire/tcp.h"
 #include "wire/tcp_options.h"
 #include "wire/udp.h"
+#include "wire/vlan.h"
 
 const struct sok_icmp_name sok_icmp_names[] = {
     {8, 0, "echo request"},
@@ -436,25 +437,48 @@ static void line_of_ip(
     }
 }
 
+// Behind Ethernet and a VLAN's tag, if the frame has them: the type of what comes. False: too short.
+static bool skip_link_header(const struct sok_event_packet *p, struct bytes *b, uint16_t *type)
+{
+    struct sok_eth_hdr eth;
+    struct sok_vlan_hdr tag;
+    *type = SOK_ETHERTYPE_IP4;
+    if (p->bare)
+        return true;
+    if (b->have < SOK_ETH_HDR_LEN)
+        return false;
+    sok_eth_hdr_get(b->p, &eth);
+    *b = bytes_skip(*b, SOK_ETH_HDR_LEN);
+    *type = eth.type;
+    if (eth.type == SOK_ETHERTYPE_VLAN && b->have >= SOK_VLAN_HDR_LEN &&
+        p->drop != SOK_DROP_ETH_VLAN) {
+        sok_vlan_hdr_get(b->p, &tag);
+        *b = bytes_skip(*b, SOK_VLAN_HDR_LEN);
+        *type = tag.type;
+    }
+    return true;
+}
+
+static bool drop_is_ethernet(uint8_t drop)
+{
+    return drop == SOK_DROP_ETH_TYPE || drop == SOK_DROP_ETH_NOT_US || drop == SOK_DROP_ETH_VLAN;
+}
+
 static void line_of_frame(struct sok_notation *n, const struct sok_event *e, struct sok_line *l)
 {
     const struct sok_event_packet *p = &e->packet;
     struct bytes b = {p->snap, p->snap_len, p->len};
-    struct sok_eth_hdr eth;
-    if (b.have < SOK_ETH_HDR_LEN || drop_is_malformed(p->drop)) {
+    uint16_t type;
+    if (drop_is_malformed(p->drop) || !skip_link_header(p, &b, &type)) {
         line_of_hex(p, l);
-        return;
-    }
-    sok_eth_hdr_get(b.p, &eth);
-    b = bytes_skip(b, SOK_ETH_HDR_LEN);
-    if (eth.type == SOK_ETHERTYPE_ARP && b.have >= SOK_ARP_HDR_LEN) {
+    } else if (type == SOK_ETHERTYPE_ARP && b.have >= SOK_ARP_HDR_LEN) {
         line_of_arp(b, l);
-    } else if (eth.type == SOK_ETHERTYPE_IP4 && b.have >= SOK_IP4_HDR_LEN && b.p[0] >> 4 == 4 &&
+    } else if (type == SOK_ETHERTYPE_IP4 && b.have >= SOK_IP4_HDR_LEN && b.p[0] >> 4 == 4 &&
                (b.p[0] & 15) >= 5 && (b.p[0] & 15) * 4u <= b.have) {
         line_of_ip(n, e, b, l);
-    } else if (p->drop == SOK_DROP_ETH_TYPE || p->drop == SOK_DROP_ETH_NOT_US) {
+    } else if (drop_is_ethernet(p->drop)) {
         l->head = SOK_HEAD_ETH;
-        l->type = eth.type;
+        l->type = type;
         l->len = b.len;
         l->has = SOK_HAS(TYPE) | SOK_HAS(LEN);
     } else {
@@ -496,7 +520,7 @@ static void reason_of_in(const struct sok_event_packet *p, struct sok_line *l)
 static bool reason_is_again(uint8_t r)
 {
     return r == SOK_REASON_RTO || r == SOK_REASON_FAST_RETRANSMIT || r == SOK_REASON_RECOVERY ||
-           r == SOK_REASON_TAIL_LOSS_PROBE || r == SOK_REASON_ARP_AGAIN;
+           r == SOK_REASON_PATH_MTU || r == SOK_REASON_TAIL_LOSS_PROBE || r == SOK_REASON_ARP_AGAIN;
 }
 
 void sok_notation_packet(struct sok_notation *n, const struct sok_event *e, struct sok_line *out)

@@ -74,12 +74,13 @@ static void write_held(struct recorder *r)
 
 static void see_link(struct recorder *r, const struct sok_view_frame *f)
 {
+    bool bare = f->info->caps & SOK_LINK_IP;
     if (!r->known[f->link]) {
         r->known[f->link] = true;
         struct sok_pcapng_interface i = {
             .name = f->info->name,
-            .mac = f->info->mac,
-            .linktype = SOK_PCAPNG_LINKTYPE_ETHERNET,
+            .mac = bare ? NULL : f->info->mac,
+            .linktype = bare ? SOK_PCAPNG_LINKTYPE_RAW : SOK_PCAPNG_LINKTYPE_ETHERNET,
         };
         int64_t id = sok_pcapng_add_interface(&r->writer, &i);
         r->interface[f->link] = id < 0 ? 0 : (uint32_t)id;

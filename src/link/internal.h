@@ -15,6 +15,10 @@ int sok_link_fail(char *err, int code, const char *format, ...)
 // A MAC address of one station, locally administered: the given one, or random when it is all zero.
 void sok_link_mac(uint8_t out[6], const uint8_t given[6]);
 
+// A device of /dev/net/tun, with Ethernet (TAP) or IP alone (TUN). In tap.c.
+int sok_link_tun_device(const struct sok_mem *mem, const struct sok_tap_options *o, bool ip,
+    struct sok_link **out, char *err);
+
 // Waits (not for long) until the kernel has an interface's carrier noticed: until then it drops what it
 // would send there. s: any socket.
 void sok_link_wait_running(int s, const char *name);

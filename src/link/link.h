@@ -44,6 +44,9 @@ struct sok_tap_options {
 };
 int sok_link_tap(
     const struct sok_mem *mem, const struct sok_tap_options *o, struct sok_link **out, char *err);
+// The same without Ethernet (SOK_LINK_IP); mac all zero.
+int sok_link_tun(
+    const struct sok_mem *mem, const struct sok_tap_options *o, struct sok_link **out, char *err);
 
 // Two ends of a wire in memory; each holds at most `frames` frames.
 int sok_link_mem_pair(const struct sok_mem *mem, uint16_t mtu, uint32_t caps, unsigned frames,

@@ -1,6 +1,7 @@
 // A TAP device: the kernel's side is an ordinary Ethernet interface (which can stand in a bridge), ours
 // is this link. Every frame goes with a struct virtio_net_hdr, so that a 64 KB super-frame is one system
-// call in either direction and checksums are never computed between us and the kernel.
+// call in either direction and checksums are never computed between us and the kernel. And a TUN device
+// (tun.c), which is the same without Ethernet.
 //
 // Read first: Documentation/networking/tuntap.rst of the kernel, vnet.h.
 #include <assert.h>
@@ -30,6 +31,7 @@ struct tap_link {
     struct sok_buf *rx; // what the next frame is read into
     uint32_t rx_cap;
     bool offload;
+    bool ip; // a TUN
 };
 
 // Whether the device still is there; writing to one that is merely down also gives EIO.
@@ -140,46 +142,53 @@ static const struct sok_link_ops tap_ops = {tap_send, tap_recv, tap_deadline, ta
 
 // ---- opening ----
 
-static int no_device(char *err)
+static const char *kind(const struct tap_link *tap)
+{
+    return tap->ip ? "TUN" : "TAP";
+}
+
+static int no_device(const struct tap_link *tap, char *err)
 {
     int error = errno;
     if (error == EACCES || error == EPERM)
         return sok_link_fail(err, SOK_EACCES,
-            "no permission for /dev/net/tun: a TAP needs root or CAP_NET_ADMIN (without: --link "
-            "lan:NAME)");
+            "no permission for /dev/net/tun: a %s needs root or CAP_NET_ADMIN (without: --link "
+            "lan:NAME)",
+            kind(tap));
     if (error == ENOENT || error == ENODEV || error == ENXIO)
         return sok_link_fail(err, SOK_ENODEV,
             "no /dev/net/tun here: load the driver (modprobe tun) or make the node");
     return sok_link_fail(err, SOK_EIO, "/dev/net/tun does not open: %s", strerror(error));
 }
 
-static int no_interface(const char *name, bool existed, char *err)
+static int no_interface(const struct tap_link *tap, const char *name, bool existed, char *err)
 {
     int error = errno;
-    const char *shown = *name ? name : "tap";
+    const char *mode = tap->ip ? "tun" : "tap", *shown = *name ? name : mode;
     if (error == EPERM || error == EACCES)
         return sok_link_fail(err, SOK_EACCES,
-            "%s: a TAP needs root or CAP_NET_ADMIN, or one made for you "
-            "(ip tuntap add dev %s mode tap user USER)",
-            shown, *name ? name : "NAME");
+            "%s: a %s needs root or CAP_NET_ADMIN, or one made for you "
+            "(ip tuntap add dev %s mode %s user USER)",
+            shown, kind(tap), *name ? name : "NAME", mode);
     if (error == EBUSY)
         return sok_link_fail(
             err, SOK_EADDRINUSE, "%s is in use by another process: choose another name", shown);
     if (error == EINVAL && existed)
         return sok_link_fail(err, SOK_EADDRINUSE,
-            "%s is an interface already, and not a TAP: choose another name", shown);
+            "%s is an interface already, and not a %s: choose another name", shown, kind(tap));
     if (error == EINVAL)
         return sok_link_fail(err, SOK_EINVAL, "not a name for an interface: %s", shown);
-    return sok_link_fail(err, SOK_EIO, "no TAP %s: %s", shown, strerror(error));
+    return sok_link_fail(err, SOK_EIO, "no %s %s: %s", kind(tap), shown, strerror(error));
 }
 
-static int tap_attach(int fd, const char *name, bool offload, char *got, char *err)
+static int tap_attach(struct tap_link *tap, const char *name, char *got, char *err)
 {
-    struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0))};
+    int fd = tap->link.fd, flags = (tap->ip ? IFF_TUN : IFF_TAP) | IFF_NO_PI;
+    bool offload = tap->offload, existed = *name && if_nametoindex(name) != 0;
+    struct ifreq ifr = {.ifr_flags = (short)(flags | (offload ? IFF_VNET_HDR : 0))};
     memcpy(ifr.ifr_name, name, strlen(name));
-    bool existed = *name && if_nametoindex(name) != 0;
     if (ioctl(fd, TUNSETIFF, &ifr) < 0)
-        return no_interface(name, existed, err);
+        return no_interface(tap, name, existed, err);
     memcpy(got, ifr.ifr_name, IFNAMSIZ);
     int len = VNET_LEN;
     unsigned features = 0;
@@ -271,7 +280,7 @@ static int tap_configure(struct tap_link *tap, const struct sok_tap_options *o, 
             err, SOK_EINVAL, "the name %s is too long: an interface has at most 15 letters", name);
     bool existed = *name && if_nametoindex(name) != 0;
     int s = -1;
-    int r = tap_attach(tap->link.fd, name, o->offload, got, err);
+    int r = tap_attach(tap, name, got, err);
     if (r < 0)
         goto out;
     s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -290,23 +299,26 @@ static int tap_configure(struct tap_link *tap, const struct sok_tap_options *o, 
     if (r == 0)
         tap_wait(s, got);
     snprintf(info->name, sizeof(info->name), "%s", got);
-    info->caps = (o->offload ? SOK_LINK_CSUM | SOK_LINK_TSO : 0) | (existed ? 0 : SOK_LINK_POINT);
+    info->caps = (o->offload ? SOK_LINK_CSUM | SOK_LINK_TSO : 0) | (tap->ip ? SOK_LINK_IP : 0) |
+                 (existed && !tap->ip ? 0 : SOK_LINK_POINT);
 out:
     if (s >= 0)
         close(s);
     return r;
 }
 
-int sok_link_tap(
-    const struct sok_mem *mem, const struct sok_tap_options *o, struct sok_link **out, char *err)
+int sok_link_tun_device(const struct sok_mem *mem, const struct sok_tap_options *o, bool ip,
+    struct sok_link **out, char *err)
 {
     struct tap_link *tap = (struct tap_link *)sok_link_new(mem, sizeof(*tap), &tap_ops);
     if (!tap)
         return sok_link_fail(err, SOK_ENOMEM, "no memory for a link");
     tap->offload = o->offload;
-    sok_link_mac(tap->link.info.mac, o->mac);
+    tap->ip = ip;
+    if (!ip)
+        sok_link_mac(tap->link.info.mac, o->mac);
     tap->link.fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    int r = tap->link.fd < 0 ? no_device(err) : tap_configure(tap, o, err);
+    int r = tap->link.fd < 0 ? no_device(tap, err) : tap_configure(tap, o, err);
     if (r < 0) {
         if (tap->link.fd >= 0)
             close(tap->link.fd);
@@ -316,4 +328,10 @@ int sok_link_tap(
     tap->rx_cap = o->offload ? SUPER_MAX : (uint32_t)tap->link.info.mtu + ETH_HDR_LEN + 4;
     *out = &tap->link;
     return 0;
+}
+
+int sok_link_tap(
+    const struct sok_mem *mem, const struct sok_tap_options *o, struct sok_link **out, char *err)
+{
+    return sok_link_tun_device(mem, o, false, out, err);
 }

@@ -50,7 +50,7 @@ int sok_pcapng_writer_close(struct sok_pcapng_writer *w);
 struct sok_pcapng_interface {
     const char *name, *description; // NULL: none
     const uint8_t *mac;             // NULL: none
-    uint16_t linktype;              // SOK_PCAPNG_LINKTYPE_ETHERNET
+    uint16_t linktype;              // SOK_PCAPNG_LINKTYPE_ETHERNET or _RAW
     uint32_t snaplen;               // 0: SOK_PCAPNG_SNAPLEN_MAX
 };
 int64_t sok_pcapng_add_interface(struct sok_pcapng_writer *w, const struct sok_pcapng_interface *i);
