@@ -144,30 +144,29 @@ enum sok_drop {
 
 // What a received frame did; several may apply. X(name, text). Amounts are in the packet event.
 #define SOK_EFFECTS(X)                                                                             \
-    X(OPENED, "opens")                /* SYN took us to SYN-RECEIVED */                            \
-    X(ESTABLISHED, "handshake done")  /* */                                                        \
-    X(ACKED, "acks %u")               /* acked bytes */                                            \
-    X(DATA, "%u new bytes")           /* data bytes, in order */                                   \
-    X(HELD, "%u bytes early, held")   /* data bytes, out of order */                               \
-    X(DUPLICATE, "nothing new")       /* data already had */                                       \
-    X(DUP_ACK, "duplicate ack")       /* */                                                        \
-    X(SACKED, "sacks %u")             /* newly sacked bytes, in acked */                           \
-    X(WINDOW, "window now %u")        /* window bytes */                                           \
-    X(PEER_CLOSED, "peer closed")     /* in-order FIN */                                           \
-    X(CLOSE_ACKED, "acks close")      /* */                                                        \
-    X(RESET, "reset")                 /* connection ended by RST */                                \
-    X(REFUSED, "refused")             /* RST in SYN-SENT */                                        \
-    X(SOFT_ERROR, "noted")            /* ICMP error remembered */                                  \
-    X(ANSWERED, "answer due")         /* echo request, ARP request */                              \
-    X(LEARNED, "neighbour learned")   /* */                                                        \
-    X(DELIVERED, "delivered")         /* datagram, echo reply */                                   \
-    X(PART, "part, held")             /* a fragment that others must join */                       \
-    X(COMPLETE, "whole now")          /* the last fragment that was missing */                     \
-    X(PATH_MTU, "path mtu lower")     /* ICMP fragmentation needed, believed */                    \
-    X(CONFLICT, "claims our address") /* ARP */                                                    \
-    X(DHCP_OFFER, "dhcp offer")       /* */                                                        \
-    X(DHCP_ACK, "dhcp ack")           /* */                                                        \
-    X(DHCP_NAK, "dhcp nak")           /* */
+    X(OPENED, "opens")               /* SYN took us to SYN-RECEIVED */                             \
+    X(ESTABLISHED, "handshake done") /* */                                                         \
+    X(ACKED, "acks %u")              /* acked bytes */                                             \
+    X(DATA, "%u new bytes")          /* data bytes, in order */                                    \
+    X(HELD, "%u bytes early, held")  /* data bytes, out of order */                                \
+    X(DUPLICATE, "nothing new")      /* data already had */                                        \
+    X(DUP_ACK, "duplicate ack")      /* */                                                         \
+    X(SACKED, "sacks %u")            /* newly sacked bytes, in acked */                            \
+    X(WINDOW, "window now %u")       /* window bytes */                                            \
+    X(PEER_CLOSED, "peer closed")    /* in-order FIN */                                            \
+    X(CLOSE_ACKED, "acks close")     /* */                                                         \
+    X(RESET, "reset")                /* connection ended by RST */                                 \
+    X(REFUSED, "refused")            /* RST in SYN-SENT */                                         \
+    X(SOFT_ERROR, "noted")           /* ICMP error remembered */                                   \
+    X(ANSWERED, "answer due")        /* echo request, ARP request */                               \
+    X(LEARNED, "neighbour learned")  /* */                                                         \
+    X(DELIVERED, "delivered")        /* datagram, echo reply */                                    \
+    X(PART, "part, held")            /* a fragment that others must join */                        \
+    X(COMPLETE, "whole now")         /* the last fragment that was missing */                      \
+    X(PATH_MTU, "path mtu lower")    /* ICMP fragmentation needed, believed */                     \
+    X(DHCP_OFFER, "dhcp offer")      /* */                                                         \
+    X(DHCP_ACK, "dhcp ack")          /* */                                                         \
+    X(DHCP_NAK, "dhcp nak")          /* */
 
 enum sok_effect_bit {
 #define SOK_X(name, text) SOK_EFFECT_BIT_##name,

@@ -43,6 +43,25 @@ void sok_arp_ask(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
     arp_send(s, link, mac ? mac : broadcast_mac, &h, reason);
 }
 
+void sok_arp_probe(struct sok_stack *s, uint8_t link, const struct sok_addr *addr)
+{
+    struct sok_arp_hdr h = sok_arp_hdr_default();
+    h.op = SOK_ARP_REQUEST;
+    memcpy(h.hwsrc, s->links[link]->info.mac, 6);
+    h.pdst = sok_addr_to_v4(*addr);
+    arp_send(s, link, broadcast_mac, &h, SOK_REASON_ARP_PROBE);
+}
+
+void sok_arp_announce(
+    struct sok_stack *s, uint8_t link, const struct sok_addr *addr, enum sok_reason reason)
+{
+    struct sok_arp_hdr h = sok_arp_hdr_default();
+    h.op = SOK_ARP_REQUEST;
+    memcpy(h.hwsrc, s->links[link]->info.mac, 6);
+    h.psrc = h.pdst = sok_addr_to_v4(*addr);
+    arp_send(s, link, broadcast_mac, &h, reason);
+}
+
 static void arp_answer(struct sok_stack *s, struct sok_in *in, const struct sok_arp_hdr *asked)
 {
     struct sok_arp_hdr h = sok_arp_hdr_default();
@@ -76,6 +95,8 @@ static enum sok_drop arp_take(struct sok_stack *s, struct sok_in *in, const stru
 {
     if (!is_station(s, in->link, h->hwsrc))
         return SOK_DROP_ARP_MALFORMED;
+    if (sok_acd_heard(s, in, h))
+        return SOK_DROP_ARP_CONFLICT;
     if (h->psrc != 0 && sok_dst_kind(s, h->psrc) == SOK_DST_OURS)
         return SOK_DROP_ARP_CONFLICT;
     bool to_us = is_ours_here(s, in->link, h->pdst);

@@ -10,6 +10,8 @@
 #include "base/container.h"
 #include "base/map.h"
 #include "base/timers.h"
+#include "stack/acd.h"
+#include "stack/dhcp.h"
 #include "stack/reassembly.h"
 #include "stack/stack.h"
 #include "wire/arp.h"
@@ -167,6 +169,9 @@ struct sok_stack {
     struct sok_stack_addr addrs[SOK_STACK_ADDRS_MAX];
     struct sok_stack_route routes[SOK_STACK_ROUTES_MAX];
     struct sok_neighbours neighbours;
+    struct sok_acd acd[SOK_STACK_ADDRS_MAX];
+    unsigned acd_count;
+    struct sok_dhcp *dhcp[SOK_STACK_LINKS_MAX]; // NULL: no client
     struct sok_reassembly reassembly;
     struct sok_map udp, echo; // by local port; by identifier
     bool any;                 // every address is ours
@@ -211,6 +216,11 @@ int sok_stack_route(void *ctx, const struct sok_addr *source, const struct sok_e
     struct sok_tcp_path *out);
 // An own address for packets on this link towards `to`, any when there is none.
 struct sok_addr sok_source_for(const struct sok_stack *s, uint8_t link, const struct sok_addr *to);
+// Whether it may be added: 0, or why not.
+int sok_addr_check(
+    const struct sok_stack *s, uint8_t link, struct sok_addr addr, unsigned prefix_len);
+// Takes an address and the route to its network out of the tables; SOK_EADDRNOTAVAIL: not there.
+int sok_addr_forget(struct sok_stack *s, uint8_t link, const struct sok_addr *addr);
 bool sok_addr_on_link(const struct sok_stack *s, uint8_t link, const struct sok_addr *a);
 
 // ---- on the way in ----
@@ -240,6 +250,11 @@ void sok_udp_input(struct sok_stack *s, struct sok_in *in);
 // Asks who has addr: everybody, or the one thought to have it.
 void sok_arp_ask(struct sok_stack *s, uint8_t link, const struct sok_addr *addr, const uint8_t *mac,
     enum sok_reason reason);
+
+// RFC 5227: whether somebody has it, and that it is ours.
+void sok_arp_probe(struct sok_stack *s, uint8_t link, const struct sok_addr *addr);
+void sok_arp_announce(
+    struct sok_stack *s, uint8_t link, const struct sok_addr *addr, enum sok_reason reason);
 
 struct sok_ip4_out {
     struct sok_addr src, dst;
@@ -291,6 +306,7 @@ bool sok_addr_is_own(const struct sok_stack *s, uint32_t v4); // one that was gi
 void sok_any_free(struct sok_stack *s);
 
 void sok_udp_room(struct sok_stack *s); // senders that were told to wait may try again
+void sok_udp_addr_gone(struct sok_stack *s, const struct sok_addr *addr, int err);
 void sok_udp_free_all(struct sok_stack *s);
 void sok_echo_free_all(struct sok_stack *s);
 

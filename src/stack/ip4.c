@@ -34,7 +34,7 @@ static bool is_for_us(const struct sok_stack *s, struct sok_in *in)
         return dst == 0xe0000001; // all hosts (RFC 1112 section 4)
     default:
         in->unicast = s->any;
-        return s->any && in->link_unicast;
+        return (s->any && in->link_unicast) || sok_dhcp_expects(s, in, in->ip.len);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "stack/internal.h"
 
 #include <string.h>
+#include "base/bytes.h"
 #include "base/siphash.h"
 
 void sok_neighbours_init(struct sok_stack *s)
@@ -244,8 +245,19 @@ const uint8_t *sok_neighbour_mac(
     return NULL;
 }
 
+// Not from an address that has been taken away while the packet waited here.
+static bool source_is_ours(const struct sok_stack *s, const struct sok_packet *p)
+{
+    uint32_t src = sok_get32(p->frame + SOK_ETH_HDR_LEN + 12);
+    return s->any || src == 0 || sok_dst_kind(s, src) == SOK_DST_OURS;
+}
+
 static void leave(struct sok_stack *s, struct sok_packet *p, const uint8_t mac[6])
 {
+    if (!source_is_ours(s, p)) {
+        sok_packet_free(s, p);
+        return;
+    }
     memcpy(p->frame, mac, 6);
     struct sok_packet_queue *q = &s->links[p->link]->packets;
     if (q->count < (uint64_t)s->config.out_queue_max) {

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-int sok_stack_addr_add(
-    struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len)
+int sok_addr_check(
+    const struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len)
 {
     if (!sok_addr_is_v4(addr))
         return SOK_EAFNOSUPPORT;
@@ -16,11 +16,18 @@ int sok_stack_addr_add(
         return SOK_EADDRINUSE;
     if (prefix_len > 32 || kind != SOK_DST_OTHER || sok_addr_is_any(addr))
         return SOK_EINVAL;
-    if (stack->addr_count == SOK_STACK_ADDRS_MAX)
-        return SOK_ENOBUFS;
+    return stack->addr_count == SOK_STACK_ADDRS_MAX ? SOK_ENOBUFS : 0;
+}
+
+int sok_stack_addr_add(
+    struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len)
+{
+    int err = sok_addr_check(stack, link, addr, prefix_len);
+    if (err < 0)
+        return err;
     uint32_t mask = prefix_len ? UINT32_MAX << (32 - prefix_len) : 0;
     struct sok_addr net = sok_addr_v4(sok_addr_to_v4(addr) & mask);
-    int err = sok_stack_route_add(stack, net, prefix_len, sok_addr_v4(0), link);
+    err = sok_stack_route_add(stack, net, prefix_len, sok_addr_v4(0), link);
     if (err < 0)
         return err;
     stack->addrs[stack->addr_count++] = (struct sok_stack_addr){addr, (uint8_t)prefix_len, link};
@@ -39,6 +46,39 @@ int sok_stack_route_add(struct sok_stack *stack, struct sok_addr net, unsigned p
     stack->routes[stack->route_count++] =
         (struct sok_stack_route){net, gateway, (uint8_t)prefix_len, link};
     return 0;
+}
+
+int sok_stack_route_remove(struct sok_stack *stack, struct sok_addr net, unsigned prefix_len,
+    struct sok_addr gateway, uint8_t link)
+{
+    for (unsigned i = 0; i < stack->route_count; i++) {
+        const struct sok_stack_route *r = &stack->routes[i];
+        if (r->link != link || r->prefix_len != prefix_len || !sok_addr_eq(r->net, net) ||
+            !sok_addr_eq(r->gateway, gateway))
+            continue;
+        stack->route_count--;
+        memmove(&stack->routes[i], &stack->routes[i + 1],
+            (stack->route_count - i) * sizeof(stack->routes[0]));
+        return 0;
+    }
+    return SOK_ENETUNREACH;
+}
+
+int sok_addr_forget(struct sok_stack *stack, uint8_t link, const struct sok_addr *addr)
+{
+    for (unsigned i = 0; i < stack->addr_count; i++) {
+        struct sok_stack_addr a = stack->addrs[i];
+        if (a.link != link || !sok_addr_eq(a.addr, *addr))
+            continue;
+        uint32_t mask = a.prefix_len ? UINT32_MAX << (32 - a.prefix_len) : 0;
+        struct sok_addr net = sok_addr_v4(sok_addr_to_v4(*addr) & mask);
+        sok_stack_route_remove(stack, net, a.prefix_len, sok_addr_v4(0), link);
+        stack->addr_count--;
+        memmove(&stack->addrs[i], &stack->addrs[i + 1],
+            (stack->addr_count - i) * sizeof(stack->addrs[0]));
+        return 0;
+    }
+    return SOK_EADDRNOTAVAIL;
 }
 
 static bool is_network_broadcast(const struct sok_stack_addr *a, uint32_t v4)

@@ -95,6 +95,7 @@ void sok_stack_free(struct sok_stack *stack)
         sok_tcp_free(stack->tcp);
     sok_neighbours_free(stack);
     sok_reassembly_free(stack);
+    sok_dhcp_free_all(stack);
     for (unsigned i = 0; i < stack->link_count; i++)
         sok_link_free(stack, stack->links[i]);
     sok_map_free(&stack->udp);
@@ -131,6 +132,8 @@ void sok_stack_advance(struct sok_stack *stack, int64_t now)
     stack->now = now;
     sok_neighbours_advance(stack, now);
     sok_reassembly_advance(stack, now);
+    sok_acd_advance(stack, now);
+    sok_dhcp_advance(stack, now);
     sok_tcp_advance(stack->tcp, now);
     sok_local_run(stack, now);
 }
@@ -142,7 +145,10 @@ int64_t sok_stack_deadline(const struct sok_stack *stack)
     int64_t least = sok_tcp_deadline(stack->tcp);
     int64_t neighbours = sok_timers_deadline(&stack->neighbours.timers);
     int64_t fragments = sok_reassembly_deadline(stack);
+    int64_t acd = sok_acd_deadline(stack), dhcp = sok_dhcp_deadline(stack);
     least = neighbours < least ? neighbours : least;
+    least = acd < least ? acd : least;
+    least = dhcp < least ? dhcp : least;
     return fragments < least ? fragments : least;
 }
 
@@ -246,6 +252,8 @@ const char *sok_stack_check(const struct sok_stack *stack)
     const char *wrong = sok_neighbours_check(stack);
     if (!wrong)
         wrong = sok_reassembly_check(stack);
+    if (!wrong)
+        wrong = sok_acd_check(stack);
     for (unsigned i = 0; i < stack->link_count && !wrong; i++) {
         wrong = queue_check(&stack->links[i]->arp, stack->config.out_queue_max);
         if (!wrong)

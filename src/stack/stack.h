@@ -45,6 +45,28 @@ struct sok_echo; // first member: struct sok_sock
     X(udp_queue, "bytes", 212992, 2048, 1073741824, "received datagrams that wait in one socket")  \
     X(out_queue_max, "count", 512, 1, 65536, "packets that wait on one link, TCP data aside")
 
+// Address conflict detection (RFC 5227) and DHCP (RFC 2131).
+#define SOK_STACK_ADDR_SETTINGS(X)                                                                 \
+    X(acd, "bool", 1, 0, 1, "ask whether an address is somebody's, on links with others")          \
+    X(acd_early, "ns", 300 * SOK_MS, 0, 60 * SOK_S,                                                \
+        "an address is used this long after its first probe; 0s: after all of them")               \
+    X(acd_wait, "ns", 100 * SOK_MS, 0, 60 * SOK_S, "before the first probe, at most")              \
+    X(acd_probes, "count", 3, 1, 20, "probes for an address")                                      \
+    X(acd_probe_min, "ns", 1 * SOK_S, SOK_MS, 60 * SOK_S, "between probes, at least")              \
+    X(acd_probe_max, "ns", 2 * SOK_S, SOK_MS, 60 * SOK_S, "between probes, at most")               \
+    X(acd_announce_wait, "ns", 2 * SOK_S, SOK_MS, 60 * SOK_S, "after the last probe")              \
+    X(acd_announcements, "count", 2, 1, 20, "announcements of an address")                         \
+    X(acd_announce_interval, "ns", 2 * SOK_S, SOK_MS, 60 * SOK_S, "between announcements")         \
+    X(acd_defend, "ns", 10 * SOK_S, 0, 3600 * SOK_S,                                               \
+        "a second conflict within this time loses the address")                                    \
+    X(dhcp_retry, "ns", 4 * SOK_S, 10 * SOK_MS, 60 * SOK_S, "before the second DHCP message")      \
+    X(dhcp_retry_max, "ns", 64 * SOK_S, 10 * SOK_MS, 3600 * SOK_S,                                 \
+        "between DHCP messages, at most; the time doubles")                                        \
+    X(dhcp_tries, "count", 4, 1, 100, "requests to a DHCP server until another is looked for")     \
+    X(dhcp_decline_wait, "ns", 10 * SOK_S, 0, 3600 * SOK_S,                                        \
+        "after an offered address was somebody's (RFC 2131: 10 s)")                                \
+    X(dhcp_wait, "ns", 30 * SOK_S, 0, 3600 * SOK_S, "a command waits for a lease, at most")
+
 struct sok_stack_config {
     size_t size; // sizeof(struct sok_stack_config)
     struct sok_mem mem;
@@ -54,6 +76,7 @@ struct sok_stack_config {
     struct sok_tcp_config tcp;
 #define SOK_X(name, unit, def, min, max, help) int64_t name;
     SOK_STACK_SETTINGS(SOK_X)
+    SOK_STACK_ADDR_SETTINGS(SOK_X)
 #undef SOK_X
 };
 void sok_stack_config_default(struct sok_stack_config *config);
@@ -78,6 +101,45 @@ int sok_stack_addr_add(
 // gateway :: : on-link.
 int sok_stack_route_add(struct sok_stack *stack, struct sok_addr net, unsigned prefix_len,
     struct sok_addr gateway, uint8_t link);
+int sok_stack_route_remove(struct sok_stack *stack, struct sok_addr net, unsigned prefix_len,
+    struct sok_addr gateway, uint8_t link);
+
+// ---- addresses that may be somebody's ----
+
+// As sok_stack_addr_add, once nobody has been heard who has it already (RFC 5227): at once on a link of our own
+// (SOK_LINK_POINT) or with acd off. From then on it is defended; who loses it hears of it by
+// sok_stack_addr_state and by an event, connections on it end with SOK_EABORTED.
+int sok_stack_addr_claim(
+    struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len, int64_t now);
+// PROBED: not ours yet; USED; TAKEN: mac (may be NULL) has it; REMOVED: none of ours.
+enum sok_addr_news sok_stack_addr_state(
+    const struct sok_stack *stack, uint8_t link, struct sok_addr addr, uint8_t mac[6]);
+int sok_stack_addr_remove(struct sok_stack *stack, uint8_t link, struct sok_addr addr, int64_t now);
+
+// What a DHCP server leases us.
+#define SOK_LEASE_DNS_MAX    4
+#define SOK_LEASE_SEARCH_MAX 6
+#define SOK_LEASE_NAME_MAX   254
+struct sok_dhcp_lease {
+    struct sok_addr addr;           // 0.0.0.0: none (yet, or any more)
+    struct sok_addr server, router; // router 0.0.0.0: none
+    struct sok_addr dns[SOK_LEASE_DNS_MAX];
+    uint8_t prefix_len, dns_count, search_count;
+    uint16_t mtu; // 0: not said
+    char domain[SOK_LEASE_NAME_MAX], search[SOK_LEASE_SEARCH_MAX][SOK_LEASE_NAME_MAX];
+    int64_t renew_at, rebind_at, expires_at; // SOK_TIME_NEVER: for ever
+    uint32_t changes;                        // counts up whenever anything above changes
+    bool taken;                              // the address offered last is somebody's:
+    struct sok_addr taken_addr;
+    uint8_t taken_by[6];
+};
+// Gets an address for a link, with the default route and the MTU that belong to it, and keeps it: renewed,
+// replaced, removed when its time is over. SOK_EOPNOTSUPP: the link has no Ethernet.
+int sok_stack_dhcp_start(struct sok_stack *stack, uint8_t link, int64_t now);
+void sok_stack_dhcp_stop(struct sok_stack *stack, uint8_t link, int64_t now); // and gives it back
+// What it has; in use while sok_stack_addr_state says so. NULL: no client on this link.
+const struct sok_dhcp_lease *sok_stack_dhcp(const struct sok_stack *stack, uint8_t link);
+
 // A neighbour that is known for ever and never asked for.
 int sok_stack_neighbour_add(
     struct sok_stack *stack, uint8_t link, struct sok_addr addr, const uint8_t mac[6]);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "wire/csum.h"
+#include "wire/dhcp.h"
 #include "wire/udp.h"
 
 #define PORT_FIRST 32768 // chosen ports, as Linux has them
@@ -109,6 +110,9 @@ static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
         return SOK_DROP_UDP_CHECKSUM;
     if (h.sport == 0 || h.dport == 0)
         return SOK_DROP_UDP_PORT_ZERO;
+    if (h.dport == SOK_DHCP_CLIENT &&
+        sok_dhcp_input(s, in, in->data + SOK_UDP_HDR_LEN, h.len - SOK_UDP_HDR_LEN))
+        return in->out->drop;
     struct sok_endpoint from = {.addr = in->src, .port = h.sport};
     struct sok_endpoint to = {.addr = in->dst, .port = h.dport};
     struct sok_udp *u = find(s, &in->dst, h.dport, &from);
@@ -227,6 +231,19 @@ void sok_udp_close(struct sok_udp *u)
 {
     sok_stack_call(u->stack, u->sock.id, SOK_CALL_CLOSE, -1, 0, u->stack->now);
     free_socket(u);
+}
+
+// Who is bound to it hears that it is gone.
+void sok_udp_addr_gone(struct sok_stack *s, const struct sok_addr *addr, int err)
+{
+    struct sok_map_iter it;
+    for (struct sok_map_node *n = sok_map_begin(&s->udp, &it); n; n = sok_map_step(&s->udp, &it)) {
+        struct sok_udp *u = SOK_CONTAINER_OF(n, struct sok_udp, node);
+        if (!sok_addr_eq(u->local.addr, *addr))
+            continue;
+        u->error = err;
+        update_ready(u);
+    }
 }
 
 void sok_udp_free_all(struct sok_stack *s)

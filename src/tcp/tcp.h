@@ -225,6 +225,9 @@ struct sok_tcp_info {
 void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out);
 
 // Counts that must be zero or explained when everything is closed: for tests.
+// An address of ours is gone: connections on it end with err, without a packet.
+void sok_tcp_addr_gone(struct sok_tcp *tcp, const struct sok_addr *addr, int err, int64_t now);
+
 struct sok_tcp_counts {
     uint32_t conns, listeners, time_waits;
     uint64_t drops[SOK_DROP_COUNT];

@@ -1,0 +1,277 @@
+#include "stack/acd.h"
+
+#include <string.h>
+#include "stack/internal.h"
+
+#define RANDOM_UP_TO(s, limit)                                                                     \
+    ((limit) > 0 ? (int64_t)(sok_stack_random(s) % (uint64_t)(limit)) : 0)
+
+void sok_addr_tell(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
+    unsigned prefix_len, enum sok_addr_news what, const uint8_t *mac, int64_t now)
+{
+    struct sok_event *e = sok_events_push(&s->events, SOK_EVENT_ADDR, now, 0);
+    if (!e)
+        return;
+    e->addr.what = (uint8_t)what;
+    e->addr.link = link;
+    e->addr.addr = *addr;
+    e->addr.prefix_len = (uint8_t)prefix_len;
+    if (mac)
+        memcpy(e->addr.mac, mac, 6);
+}
+
+static void tell(struct sok_stack *s, const struct sok_acd *a, enum sok_addr_news what, int64_t now)
+{
+    sok_addr_tell(s, a->link, &a->addr, a->prefix_len, what, a->mac, now);
+    sok_dhcp_addr_news(s, a->link, &a->addr, what, now);
+}
+
+static struct sok_acd *find(struct sok_stack *s, uint8_t link, const struct sok_addr *addr)
+{
+    for (unsigned i = 0; i < s->acd_count; i++)
+        if (s->acd[i].link == link && sok_addr_eq(s->acd[i].addr, *addr))
+            return &s->acd[i];
+    return NULL;
+}
+
+void sok_acd_forget(struct sok_stack *s, uint8_t link, const struct sok_addr *addr)
+{
+    struct sok_acd *a = find(s, link, addr);
+    if (a)
+        *a = s->acd[--s->acd_count];
+}
+
+// ---- claiming ----
+
+static bool may_be_taken(const struct sok_stack *s, uint8_t link)
+{
+    const struct sok_stack_link *l = s->links[link];
+    return s->config.acd && sok_link_has_stations(l) && !(l->info.caps & SOK_LINK_POINT);
+}
+
+int sok_stack_addr_claim(
+    struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len, int64_t now)
+{
+    stack->now = now;
+    int err = sok_addr_check(stack, link, addr, prefix_len);
+    if (err < 0)
+        return err;
+    sok_acd_forget(stack, link, &addr);
+    if (!may_be_taken(stack, link)) {
+        err = sok_stack_addr_add(stack, link, addr, prefix_len);
+        if (err == 0)
+            sok_dhcp_addr_news(stack, link, &addr, SOK_ADDR_USED, now);
+        return err;
+    }
+    if (stack->acd_count == SOK_STACK_ADDRS_MAX)
+        return SOK_ENOBUFS;
+    struct sok_acd *a = &stack->acd[stack->acd_count++];
+    *a = (struct sok_acd){
+        .addr = addr,
+        .prefix_len = (uint8_t)prefix_len,
+        .link = link,
+        .due = now + RANDOM_UP_TO(stack, stack->config.acd_wait),
+        .use_at = SOK_TIME_NEVER,
+    };
+    tell(stack, a, SOK_ADDR_PROBED, now);
+    return 0;
+}
+
+enum sok_addr_news sok_stack_addr_state(
+    const struct sok_stack *stack, uint8_t link, struct sok_addr addr, uint8_t mac[6])
+{
+    for (unsigned i = 0; i < stack->acd_count; i++) {
+        const struct sok_acd *a = &stack->acd[i];
+        if (a->link != link || !sok_addr_eq(a->addr, addr))
+            continue;
+        if (a->state == SOK_ACD_TAKEN && mac)
+            memcpy(mac, a->mac, 6);
+        return a->state == SOK_ACD_TAKEN ? SOK_ADDR_TAKEN
+               : a->used                 ? SOK_ADDR_USED
+                                         : SOK_ADDR_PROBED;
+    }
+    return sok_addr_is_ours(stack, &addr) ? SOK_ADDR_USED : SOK_ADDR_REMOVED;
+}
+
+// ---- losing ----
+
+static bool is_from(const struct sok_packet *p, const struct sok_addr *addr)
+{
+    uint32_t v4 = sok_addr_to_v4(*addr);
+    const uint8_t *ip = p->frame + SOK_ETH_HDR_LEN;
+    bool arp = sok_get16(p->frame + 12) == SOK_ETHERTYPE_ARP;
+    return sok_get32(ip + (arp ? 14 : 12)) == v4; // its sender, its source
+}
+
+static void purge(struct sok_stack *s, struct sok_packet_queue *q, const struct sok_addr *addr)
+{
+    struct sok_packet_queue old = *q;
+    *q = (struct sok_packet_queue){0};
+    for (struct sok_packet *p; (p = sok_packet_pop(&old));) {
+        if (is_from(p, addr))
+            sok_packet_free(s, p);
+        else
+            sok_packet_push(q, p);
+    }
+}
+
+void sok_addr_drop(
+    struct sok_stack *s, uint8_t link, const struct sok_addr *addr, int err, int64_t now)
+{
+    if (sok_addr_forget(s, link, addr) < 0)
+        return;
+    for (unsigned i = 1; i < s->link_count; i++) {
+        purge(s, &s->links[i]->arp, addr);
+        purge(s, &s->links[i]->packets, addr);
+    }
+    sok_tcp_addr_gone(s->tcp, addr, err, now);
+    sok_udp_addr_gone(s, addr, err);
+}
+
+int sok_stack_addr_remove(struct sok_stack *stack, uint8_t link, struct sok_addr addr, int64_t now)
+{
+    stack->now = now;
+    struct sok_acd *a = find(stack, link, &addr);
+    bool known = a != NULL;
+    for (unsigned i = 0; i < stack->addr_count; i++)
+        known = known || (stack->addrs[i].link == link && sok_addr_eq(stack->addrs[i].addr, addr));
+    if (!known)
+        return SOK_EADDRNOTAVAIL;
+    sok_addr_drop(stack, link, &addr, SOK_EABORTED, now);
+    sok_acd_forget(stack, link, &addr);
+    sok_addr_tell(stack, link, &addr, 0, SOK_ADDR_REMOVED, NULL, now);
+    return 0;
+}
+
+static void lose(struct sok_stack *s, struct sok_acd *a, const uint8_t mac[6], int64_t now)
+{
+    a->state = SOK_ACD_TAKEN;
+    a->due = a->use_at = SOK_TIME_NEVER;
+    memcpy(a->mac, mac, 6);
+    if (a->used)
+        sok_addr_drop(s, a->link, &a->addr, SOK_EABORTED, now);
+    a->used = false;
+    tell(s, a, SOK_ADDR_TAKEN, now);
+}
+
+// Section 2.4 b: a first conflict is answered, another one soon after is not.
+static void defend(struct sok_stack *s, struct sok_acd *a, const uint8_t mac[6], int64_t now)
+{
+    if (a->defended && now - a->defended_at < s->config.acd_defend) {
+        lose(s, a, mac, now);
+        return;
+    }
+    a->defended = true;
+    a->defended_at = now;
+    memcpy(a->mac, mac, 6);
+    sok_arp_announce(s, a->link, &a->addr, SOK_REASON_ARP_DEFEND);
+    tell(s, a, SOK_ADDR_DEFENDED, now);
+}
+
+bool sok_acd_heard(struct sok_stack *s, const struct sok_in *in, const struct sok_arp_hdr *h)
+{
+    for (unsigned i = 0; i < s->acd_count; i++) {
+        struct sok_acd *a = &s->acd[i];
+        uint32_t v4 = sok_addr_to_v4(a->addr);
+        if (a->link != in->link || a->state == SOK_ACD_TAKEN)
+            continue;
+        bool claims = h->psrc == v4;
+        // Somebody who probes for it too is ahead of us only while we do not use it (section 2.1.1).
+        bool probes = h->psrc == 0 && h->pdst == v4 && h->op == SOK_ARP_REQUEST && !a->used;
+        if (!claims && !probes)
+            continue;
+        if (a->state == SOK_ACD_PROBING)
+            lose(s, a, h->hwsrc, in->now);
+        else
+            defend(s, a, h->hwsrc, in->now);
+        return true;
+    }
+    return false;
+}
+
+// ---- time ----
+
+static void use(struct sok_stack *s, struct sok_acd *a, int64_t now)
+{
+    a->use_at = SOK_TIME_NEVER;
+    if (a->used)
+        return;
+    a->used = sok_stack_addr_add(s, a->link, a->addr, a->prefix_len) == 0;
+    if (a->used)
+        tell(s, a, SOK_ADDR_USED, now);
+}
+
+static void announce(struct sok_stack *s, struct sok_acd *a, int64_t now)
+{
+    a->sent++;
+    sok_arp_announce(s, a->link, &a->addr, SOK_REASON_ARP_ANNOUNCE);
+    if (a->sent < (uint64_t)s->config.acd_announcements) {
+        a->due = now + s->config.acd_announce_interval;
+    } else {
+        a->state = SOK_ACD_KEPT;
+        a->due = SOK_TIME_NEVER;
+    }
+}
+
+static void probe(struct sok_stack *s, struct sok_acd *a, int64_t now)
+{
+    const struct sok_stack_config *c = &s->config;
+    if (a->sent == (uint64_t)c->acd_probes) {
+        use(s, a, now);
+        a->state = a->used ? SOK_ACD_ANNOUNCING : SOK_ACD_TAKEN;
+        a->due = SOK_TIME_NEVER;
+        if (!a->used) // the table has become full
+            return;
+        a->sent = 0;
+        announce(s, a, now);
+        return;
+    }
+    if (a->sent == 0 && c->acd_early > 0 && !a->used)
+        a->use_at = now + c->acd_early;
+    a->sent++;
+    sok_arp_probe(s, a->link, &a->addr);
+    a->due = now + c->acd_announce_wait;
+    if (a->sent < (uint64_t)c->acd_probes)
+        a->due = now + c->acd_probe_min + RANDOM_UP_TO(s, c->acd_probe_max - c->acd_probe_min);
+}
+
+void sok_acd_advance(struct sok_stack *s, int64_t now)
+{
+    for (unsigned i = 0; i < s->acd_count; i++) {
+        struct sok_acd *a = &s->acd[i];
+        if (a->use_at <= now)
+            use(s, a, now);
+        if (a->due > now)
+            continue;
+        if (a->state == SOK_ACD_PROBING)
+            probe(s, a, now);
+        else
+            announce(s, a, now);
+    }
+}
+
+int64_t sok_acd_deadline(const struct sok_stack *s)
+{
+    int64_t least = SOK_TIME_NEVER;
+    for (unsigned i = 0; i < s->acd_count; i++) {
+        const struct sok_acd *a = &s->acd[i];
+        int64_t due = a->due < a->use_at ? a->due : a->use_at;
+        least = due < least ? due : least;
+    }
+    return least;
+}
+
+const char *sok_acd_check(const struct sok_stack *s)
+{
+    for (unsigned i = 0; i < s->acd_count; i++) {
+        const struct sok_acd *a = &s->acd[i];
+        bool waits = a->state == SOK_ACD_PROBING || a->state == SOK_ACD_ANNOUNCING;
+        if (a->used != sok_addr_is_ours(s, &a->addr))
+            return "acd: used and not an address, or the other way round";
+        if (waits != (a->due != SOK_TIME_NEVER))
+            return "acd: timer and state disagree";
+        if (a->state == SOK_ACD_TAKEN && a->used)
+            return "acd: somebody's address is used";
+    }
+    return NULL;
+}

@@ -1,0 +1,50 @@
+// Whether an address is somebody else's already (RFC 5227): asked before it is used, watched while it is.
+//
+// One thing is not as the RFC has it: an address is used `acd_early` after its first probe, while probing goes
+// on, since nobody waits seven seconds for a command. Who has the address and is awake has answered by
+// then; who answers later still gets it, at once and without a defence. --set acd_early=0s: only after all.
+#ifndef SOK_STACK_ACD_H
+#define SOK_STACK_ACD_H
+
+#include "base/addr.h"
+#include "base/event.h"
+
+struct sok_stack;
+struct sok_in;
+struct sok_arp_hdr;
+
+enum sok_acd_state {
+    SOK_ACD_PROBING,    // it may be somebody's
+    SOK_ACD_ANNOUNCING, // it is ours, and others are told
+    SOK_ACD_KEPT,       // it is ours
+    SOK_ACD_TAKEN,      // it is somebody's; kept to be asked about
+};
+
+// An address that was claimed; there are at most as many as addresses.
+struct sok_acd {
+    struct sok_addr addr;
+    uint8_t prefix_len, link;
+    uint8_t state; // enum sok_acd_state
+    bool used;     // among the stack's addresses
+    bool defended;
+    uint8_t mac[6]; // TAKEN: whose it is
+    uint32_t sent;  // probes, then announcements
+    int64_t due;    // the next of them
+    int64_t use_at; // SOK_TIME_NEVER: only after all probes
+    int64_t defended_at;
+};
+
+// An ARP packet came. True: it claims an address of ours, and has no more to tell.
+bool sok_acd_heard(struct sok_stack *s, const struct sok_in *in, const struct sok_arp_hdr *h);
+void sok_acd_forget(struct sok_stack *s, uint8_t link, const struct sok_addr *addr);
+void sok_acd_advance(struct sok_stack *s, int64_t now);
+int64_t sok_acd_deadline(const struct sok_stack *s); // SOK_TIME_NEVER: none
+const char *sok_acd_check(const struct sok_stack *s);
+
+// Takes an address of the stack away: connections on it end with err, what waits to be sent is dropped.
+void sok_addr_drop(
+    struct sok_stack *s, uint8_t link, const struct sok_addr *addr, int err, int64_t now);
+void sok_addr_tell(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
+    unsigned prefix_len, enum sok_addr_news what, const uint8_t *mac, int64_t now);
+
+#endif
