@@ -182,7 +182,7 @@ static void call_option(struct fuzz *z, struct flow *f)
     uint8_t option = byte(&z->in);
     int64_t value = (int16_t)word(&z->in);
     if (option & 0x80)
-        value <<= 16;
+        value *= 65536;
     sok_tcp_setopt(f->c, (enum sok_tcp_sockopt)(option % (SOK_TCP_QUICKACK + 1)), value, z->l->now);
     sok_tcp_getopt(f->c, (enum sok_tcp_sockopt)(option % (SOK_TCP_QUICKACK + 1)), &value);
 }
