@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 
-from net import (SECOND_IP, SECOND_MAC, SERVER_IP, SERVER_MAC, SOCKEYE_IP, SOCKEYE_MAC, Net, Skip, check, read_all, sh,
+from net import (SECOND_IP, SECOND_MAC, SERVER_IP, SERVER_MAC, SOCKEYE_IP, SOCKEYE_MAC, Failed, Net, Skip, check, read_all, sh,
     wait_for_line)
 
 MB = 1 << 20
@@ -190,9 +190,14 @@ def mtus(sockeye):
     for mtu in (576, 1280, 1492, 9000):
         with Net(sockeye, mtu=mtu) as net:
             www = start_nginx(net)
+            capture = net.capture("eth0")
             before = net.counters()
             get_one(net, "f", make_file(www / "f", 3 * MB))
-            trouble(net, before)
+            try:
+                trouble(net, before)
+            except Failed as why:
+                last = "\n#   ".join(line.split("> ", 1)[-1][:150] for line in net.captured(capture, "tcp")[-8:])
+                raise Failed(f"MTU {mtu}: {why}; the last packets:\n#   {last}") from None
 
 
 def bad_wire(sockeye):
