@@ -37,7 +37,8 @@ void sok_tcp_take_window(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
     }
     c->max_snd_wnd = in->wnd > c->max_snd_wnd ? in->wnd : c->max_snd_wnd;
     // A repeated ACK must not stop the wait for a window that is open but too small to be worth using.
-    if (more && c->snd_wnd > c->snd_nxt - c->snd_una &&
+    // For what nobody holds any more it goes on, or a window that comes and goes would put off R2.
+    if (more && c->snd_wnd > c->snd_nxt - c->snd_una && !c->orphan &&
         sok_tcp_timer_armed(c, SOK_TCP_TIMER_PERSIST)) {
         sok_tcp_timer_stop(c, SOK_TCP_TIMER_PERSIST);
         c->backoff = 0;

@@ -377,7 +377,7 @@ static bool writable(const struct sok_tcp_conn *c)
     if (!sending || c->fin_wanted) {
         return false;
     }
-    if (c->room_wanted > 0) {
+    if (c->room_wanted > 0 && c->room_wanted <= c->snd_buf) {
         return room >= c->room_wanted;
     }
     return c->sock.ready & SOK_READY_OUT ? room > 0 : room >= c->snd_buf / 3;

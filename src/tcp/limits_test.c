@@ -212,6 +212,14 @@ static void lending(uint32_t len)
         sok_tcp_recv(b, into, sizeof(into), w.now);
     }
     assert_int_equal(lend(&w, a, len), len);
+    // Less buffer than is waited for: that is told, too.
+    assert_int_equal(lend(&w, a, 30000), SOK_EAGAIN);
+    sok_tcp_setopt(a, SOK_TCP_SNDBUF, 2048, w.now);
+    while (info_of(a).snd_queued > 0) {
+        assert_true(step(&w));
+        sok_tcp_recv(b, into, sizeof(into), w.now);
+    }
+    assert_true(a->sock.ready & SOK_READY_OUT);
     drop_all(&w, l, a, b);
 }
 
@@ -221,6 +229,74 @@ static void lent_buffers_wait_for_room(void **state)
     lending(20000); // kept
     lending(1000);  // copied
     lending(30000);
+}
+
+// ---- what the application has closed ----
+
+static void peer_says(struct world *w, struct sok_tcp_conn *c, uint32_t window)
+{
+    struct sok_tcp_hdr h = {.sport = c->remote.port,
+        .dport = c->local.port,
+        .seq = c->rcv_nxt,
+        .ack = c->snd_una,
+        .dataofs = 5,
+        .flags = SOK_TCP_ACK,
+        .window = (uint16_t)(window >> c->snd_wscale)};
+    struct sok_buf *buf = sok_buf_new(&w->mem, SOK_TCP_HDR_LEN);
+    sok_tcp_hdr_put(buf->data, &h);
+    struct sok_tcp_arrival in = {.from = {.addr = c->remote.addr},
+        .to = {.addr = c->local.addr},
+        .segment = {buf, 0, SOK_TCP_HDR_LEN},
+        .link = 1,
+        .csum_valid = true,
+        .unicast = true};
+    struct sok_tcp_outcome outcome;
+    sok_tcp_input(c->tcp, &in, w->now, &outcome);
+    assert_int_equal(outcome.drop, SOK_DROP_NONE);
+    sok_buf_unref(buf);
+}
+
+// The peer opens and closes its window every 100 ms, and takes nothing.
+static void window_to_and_fro(bool in_flight, uint32_t window)
+{
+    static struct world w;
+    struct sok_tcp_listener *l;
+    struct sok_tcp_conn *a, *b;
+    struct sok_tcp_config config;
+    struct sok_tcp_counts counts;
+    sok_tcp_config_default(&config);
+    config.r2 = 10 * SOK_S;
+    world_new(&w, &config);
+    open_pair(&w, &l, &a, &b);
+    w.loss_percent = 100;
+    peer_says(&w, a, in_flight ? 60000 : 0);
+    sends(&w, a, 3000);
+    pull(&w);
+    sok_tcp_close(a, w.now);
+    int64_t start = w.now;
+    for (unsigned i = 0;; i++) {
+        w.now += 100 * SOK_MS;
+        sok_tcp_advance(w.ends[0].tcp, w.now);
+        sok_tcp_counts(w.ends[0].tcp, &counts);
+        if (counts.conns == 0) {
+            break;
+        }
+        peer_says(&w, a, i % 2 ? window : 0);
+        pull(&w);
+        assert_true(w.now - start < 30 * SOK_S);
+    }
+    sok_tcp_abort(b, w.now);
+    sok_tcp_listener_close(l, w.now);
+    world_free(&w);
+}
+
+static void closed_connection_ends_whatever_the_window_does(void **state)
+{
+    (void)state;
+    window_to_and_fro(true, 0);
+    window_to_and_fro(true, 60000);
+    window_to_and_fro(false, 0);
+    window_to_and_fro(false, 128);
 }
 
 // ---- TIME-WAIT opened again ----
@@ -336,6 +412,7 @@ int main(void)
         cmocka_unit_test(full_windows_and_a_fin),
         cmocka_unit_test(idle_connection_begins_with_the_initial_window),
         cmocka_unit_test(lent_buffers_wait_for_room),
+        cmocka_unit_test(closed_connection_ends_whatever_the_window_does),
         cmocka_unit_test(new_connection_numbers_above_the_old),
         cmocka_unit_test(default_mss_is_of_the_address),
         cmocka_unit_test(parked_resets_do_not_block_others),

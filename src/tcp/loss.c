@@ -211,9 +211,13 @@ void sok_tcp_loss_on_reorder_timer(struct sok_tcp_conn *c, int64_t now)
 }
 
 // A window that had shrunk over what is on its way opens again: the peer threw that away, and what has
-// been waited for until now says nothing about the path.
+// been waited for until now says nothing about the path. Not before a timeout: one comes soon enough then,
+// and a window that comes and goes must not put it off.
 void sok_tcp_loss_on_window_open(struct sok_tcp_conn *c, int64_t now)
 {
+    if (c->backoff == 0) {
+        return;
+    }
     c->backoff = 0;
     if (c->sent.count > 0) {
         struct sok_tcp_sent *r = sok_tcp_sent_at(&c->sent, 0);
