@@ -3,7 +3,7 @@ _sockeye()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "get nc ping drill demo -h --help --version" -- "$word"))
+        COMPREPLY=($(compgen -W "get nc ping drill impair demo -h --help --version" -- "$word"))
         return
     fi
     case $before in
@@ -31,6 +31,9 @@ _sockeye()
         ;;
     drill)
         COMPREPLY=($(compgen -W "-v --verbose -j --json -p --play -h --help" -- "$word"))
+        ;;
+    impair)
+        COMPREPLY=($(compgen -W "-t --time -v --verbose --seed --mtu -h --help" -- "$word"))
         ;;
     demo)
         COMPREPLY=($(compgen -W "-m --memory -h --help" -- "$word"))

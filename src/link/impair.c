@@ -24,17 +24,16 @@ struct way {
     struct held *heap;
     unsigned count, cap;
     uint64_t order;
-    uint64_t frames;      // seen
     uint64_t random[2];   // state
     int64_t line_free;    // when the rate lets the next frame begin
     const uint64_t *drop; // numbers to lose
+    struct sok_impair_way counts;
 };
 
 struct impair_link {
     struct sok_link link;
     struct sok_link *under;
     struct sok_impair what;
-    struct sok_impair_counts counts;
     struct way out, in;
     struct sok_link_queue pieces; // of a super-frame being cut
     bool under_over;              // said SOK_ELINKDOWN
@@ -126,7 +125,7 @@ static struct sok_frame heap_take(struct way *way)
 static bool lost_by_number(const struct way *way)
 {
     for (unsigned i = 0; i < 8 && way->drop[i] != 0; i++) {
-        if (way->drop[i] == way->frames)
+        if (way->drop[i] == way->counts.frames)
             return true;
     }
     return false;
@@ -187,26 +186,26 @@ static void pass(struct impair_link *im, struct way *way, struct sok_frame *fram
 {
     const struct sok_mem *mem = im->link.mem;
     struct fate f = fate_draw(&im->what, way->random);
-    way->frames++;
+    way->counts.frames++;
     if (f.lost || lost_by_number(way)) {
-        im->counts.lost++;
+        way->counts.lost++;
         goto gone;
     }
     if (way->count >= im->what.queue || !heap_reserve(way, mem)) {
-        im->counts.overflowed++;
+        way->counts.overflowed++;
         im->link.lost++;
         goto gone;
     }
     frame->meta.csum_valid = false;
-    im->counts.reordered += f.late;
+    way->counts.reordered += f.late;
     if (f.corrupt && corrupt(mem, frame, f.where))
-        im->counts.corrupted++;
+        way->counts.corrupted++;
     int64_t due = fate_due(&im->what, way, &f, frame->len, now);
     heap_put(way, (struct held){*frame, due, way->order++});
     if (f.twice && way->count < im->what.queue && heap_reserve(way, mem)) {
         sok_buf_ref(frame->buf);
         heap_put(way, (struct held){*frame, due, way->order++});
-        im->counts.duplicated++;
+        way->counts.duplicated++;
     }
     return;
 gone:
@@ -217,8 +216,7 @@ static void pass_pieces(
     struct impair_link *im, struct way *way, const struct sok_frame_out *frame, int64_t now)
 {
     struct sok_frame piece;
-    im->link.lost += 
-        sok_link_cut(im->link.mem, frame, im->link.info.caps, &im->pieces, SPLIT_MAX);
+    im->link.lost += sok_link_cut(im->link.mem, frame, im->link.info.caps, &im->pieces, SPLIT_MAX);
     while (sok_link_queue_take(&im->pieces, &piece))
         pass(im, way, &piece, now);
 }
@@ -237,7 +235,7 @@ static bool push_out(struct impair_link *im, int64_t now)
         }
         if (r == SOK_ELINKDOWN)
             im->under_over = true;
-        im->counts.out += r == 0;
+        way->counts.passed += r == 0;
         sok_buf_unref(heap_take(way).buf);
     }
     return true;
@@ -281,7 +279,7 @@ static int impair_recv(struct sok_link *link, struct sok_frame *frame, int64_t n
         pull_in(im, now);
     if (way->count > 0 && way->heap[0].due <= now) {
         *frame = heap_take(way);
-        im->counts.in++;
+        way->counts.passed++;
         return 0;
     }
     return im->under_over ? SOK_ELINKDOWN : SOK_EAGAIN;
@@ -344,8 +342,25 @@ int sok_link_impair(struct sok_link *under, const struct sok_impair *what, struc
     return 0;
 }
 
-void sok_impair_counts(const struct sok_link *link, struct sok_impair_counts *out)
+void sok_impair_ways(
+    const struct sok_link *link, struct sok_impair_way *out, struct sok_impair_way *in)
 {
     assert(link->ops == &impair_ops);
-    *out = ((const struct impair_link *)link)->counts;
+    *out = ((const struct impair_link *)link)->out.counts;
+    *in = ((const struct impair_link *)link)->in.counts;
+}
+
+void sok_impair_counts(const struct sok_link *link, struct sok_impair_counts *out)
+{
+    struct sok_impair_way a, b;
+    sok_impair_ways(link, &a, &b);
+    *out = (struct sok_impair_counts){
+        .in = b.passed,
+        .out = a.passed,
+        .lost = a.lost + b.lost,
+        .duplicated = a.duplicated + b.duplicated,
+        .reordered = a.reordered + b.reordered,
+        .corrupted = a.corrupted + b.corrupted,
+        .overflowed = a.overflowed + b.overflowed,
+    };
 }

@@ -80,5 +80,11 @@ struct sok_impair_counts {
     uint64_t in, out, lost, duplicated, reordered, corrupted, overflowed;
 };
 void sok_impair_counts(const struct sok_link *link, struct sok_impair_counts *out);
+// The same for each direction. frames: all that came, cut if they were super-frames; passed: went on.
+struct sok_impair_way {
+    uint64_t frames, passed, lost, duplicated, reordered, corrupted, overflowed;
+};
+void sok_impair_ways(
+    const struct sok_link *link, struct sok_impair_way *out, struct sok_impair_way *in);
 
 #endif
