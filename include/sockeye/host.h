@@ -53,6 +53,7 @@ struct sok_host_link {
     uint16_t vlan;            // 802.1Q: the tag put on and expected, 1 to 4094; 0: none
     const char *const
         *routes; // "198.51.100.0/24", "198.51.100.0/24,192.0.2.254", NULL at the end; or NULL
+    bool dhcp;   // address, gateway, DNS and MTU from a DHCP server
 };
 // Its index, 1 and up.
 int sok_host_link_add(struct sok_host *host, const struct sok_host_link *link, char *err);
@@ -63,6 +64,34 @@ int sok_host_link_pair(struct sok_host *a, const struct sok_host_link *la, struc
 int sok_host_addr_add(struct sok_host *host, int link, const char *cidr, char *err);
 int sok_host_gateway_add(struct sok_host *host, int link, const char *gateway, char *err);
 int sok_host_route_add(struct sok_host *host, int link, const char *route, char *err);
+
+// An address on a link where others may have it already is asked about first (RFC 5227), and one from a DHCP
+// server has to come. Steps until all can be used, at most timeout_ns (-1: as long as the setting dhcp_wait
+// says). 0; SOK_EADDRINUSE: err says who has it; SOK_ETIMEDOUT; SOK_ELINKDOWN.
+int sok_host_ready(struct sok_host *host, int64_t timeout_ns, char *err);
+// fn is called from sok_host_step(), once, when an address that was given by hand turns out to be somebody
+// else's after all; line says whose. It is no longer used then, and connections on it have ended.
+void sok_host_on_lost(struct sok_host *host, void (*fn)(void *ctx, const char *line), void *ctx);
+
+// DHCP (RFC 2131): a lease is renewed while the host is stepped.
+#define SOK_HOST_LEASE_DNS_MAX    4
+#define SOK_HOST_LEASE_SEARCH_MAX 6
+#define SOK_HOST_LEASE_NAME_MAX   254
+struct sok_host_lease {
+    struct sok_addr addr, server, router; // router 0.0.0.0: none
+    unsigned prefix_len, mtu;             // mtu 0: not said
+    unsigned dns_count, search_count;
+    struct sok_addr dns[SOK_HOST_LEASE_DNS_MAX];
+    char domain[SOK_HOST_LEASE_NAME_MAX];
+    char search[SOK_HOST_LEASE_SEARCH_MAX][SOK_HOST_LEASE_NAME_MAX];
+    int64_t left_ns;  // -1: for ever
+    unsigned changes; // counts up with every change of the above
+};
+int sok_host_dhcp_start(struct sok_host *host, int link, char *err);
+bool sok_host_lease(
+    const struct sok_host *host, int link, struct sok_host_lease *out); // false: none
+// Gives leased addresses back. Call it when everything is closed, before sok_host_free().
+void sok_host_release(struct sok_host *host);
 
 // One turn of the loop: take in what arrived, send what is due; when there was nothing to do, sleep
 // until there is, at most timeout_ns (-1: no limit), and do that. Above 0: something was done;

@@ -207,6 +207,12 @@ int sok_cli_signals(struct sok_host *host)
     return r;
 }
 
+void sok_cli_stop(void)
+{
+    if (!caught && wake_fd >= 0)
+        on_signal(SIGTERM);
+}
+
 int sok_cli_interrupted(void)
 {
     return caught;

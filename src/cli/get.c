@@ -164,6 +164,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
         return argc == at ? sok_cli_usage(self, "no URL given")
                           : sok_cli_usage(self, "one URL at a time: %s", argv[at + 1]);
     g.url = argv[at];
+    ho.verbose = g.verbose;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     CURLU *u = curl_url();
     int code = u ? check_url(&g, u) : sok_get_fail(&g, CURLE_OUT_OF_MEMORY, "no memory");

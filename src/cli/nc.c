@@ -225,6 +225,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     if (at < 0)
         return sok_cli_exit_code(at);
     int code = take_arguments(&nc, argc - at, argv + at);
+    ho.verbose = nc.verbose;
     if (code == 0)
         code = sok_cli_host_open(&ho, &nc.host);
     if (code != 0)

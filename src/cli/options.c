@@ -13,6 +13,7 @@
 enum {
     KEY_LINK = 1000,
     KEY_ADDR,
+    KEY_DHCP,
     KEY_GATEWAY,
     KEY_ROUTE,
     KEY_MAC,
@@ -29,8 +30,10 @@ enum {
 const struct sok_cli_option sok_cli_host_options[] = {
     {KEY_LINK, "link", "LINK", "tap[:NAME], tun[:NAME], lan:NAME or packet:IF; again for more"},
     {KEY_ADDR, "addr", "CIDR", "own address and network, 192.0.2.2/24; again for more"},
+    {KEY_DHCP, "dhcp", NULL, "address, gateway and name servers from a DHCP server"},
     {KEY_GATEWAY, "gateway", "ADDRESS", "where everything else is sent"},
-    {KEY_ROUTE, "route", "ROUTE", "NET/LEN[,GATEWAY], what else is behind this link; again for more"},
+    {KEY_ROUTE, "route", "ROUTE",
+        "NET/LEN[,GATEWAY], what else is behind this link; again for more"},
     {KEY_MAC, "mac", "MAC", "own MAC address (a random one)"},
     {KEY_MTU, "mtu", "BYTES", "largest IP packet (1500)"},
     {KEY_VLAN, "vlan", "ID", "the 802.1Q VLAN on this link, 1 to 4094"},
@@ -56,7 +59,7 @@ static void list_settings(const struct sok_setting *rows, size_t count)
             snprintf(value, sizeof(value), "%s", s->def ? "on" : "off");
         else
             snprintf(value, sizeof(value), "%lld", (long long)s->def);
-        printf("  %-18s %10s  %s\n", s->name, value, s->help);
+        printf("  %-22s %10s  %s\n", s->name, value, s->help);
     }
 }
 
@@ -109,6 +112,9 @@ static int take_link(
                        cmd, "too many addresses on a link: at most %d", SOK_CLI_ADDRS_MAX) -
                    1;
         l->addrs[l->addr_count++] = arg;
+        return 0;
+    case KEY_DHCP:
+        l->dhcp = true;
         return 0;
     case KEY_GATEWAY:
         l->gateway = arg;
@@ -222,10 +228,48 @@ static int add_links(const struct sok_cli_host *h, struct sok_host *host)
             .mtu = l->mtu,
             .no_offload = l->no_offload,
             .impair = l->impair,
+            .dhcp = l->dhcp,
         };
         if (sok_host_link_add(host, &link, err) < 0)
             return sok_cli_fail(SOK_EXIT_USAGE, "%s", err);
     }
+    return 0;
+}
+
+// The address of a command is gone: it ends in order, and with this line.
+static bool address_lost;
+
+static void on_lost(void *ctx, const char *line)
+{
+    (void)ctx;
+    address_lost = true;
+    sok_cli_fail(0, "%s", line);
+    sok_cli_stop();
+}
+
+static void say_leases(const struct sok_cli_host *h, const struct sok_host *host)
+{
+    struct sok_host_lease l;
+    char addr[SOK_ADDR_TEXT_MAX], server[SOK_ADDR_TEXT_MAX], router[SOK_ADDR_TEXT_MAX];
+    for (unsigned i = 0; i < h->link_count; i++)
+        if (sok_host_lease(host, (int)i + 1, &l))
+            fprintf(stderr, "* %s/%u from the DHCP server %s, gateway %s\n",
+                sok_addr_format(l.addr, addr), l.prefix_len, sok_addr_format(l.server, server),
+                sok_addr_is_any(l.router) ? "none" : sok_addr_format(l.router, router));
+}
+
+static int wait_for_addresses(const struct sok_cli_host *h, struct sok_host *host)
+{
+    char err[SOK_HOST_ERR_MAX];
+    if (sok_host_ready(host, 0, err) < 0) {
+        if (h->verbose)
+            fprintf(stderr, "* waiting for an address of our own\n");
+        if (sok_host_ready(host, -1, err) < 0)
+            return sok_cli_fail(SOK_EXIT_USAGE, "%s", err);
+    }
+    if (h->verbose)
+        say_leases(h, host);
+    sok_host_on_lost(host, on_lost, NULL);
     return 0;
 }
 
@@ -235,9 +279,10 @@ int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
         return sok_cli_fail(SOK_EXIT_USAGE,
             "no link given (--link tap:NAME, or --link lan:NAME between two terminals)");
     for (unsigned i = 0; i < h->link_count; i++)
-        if (h->links[i].addr_count == 0)
+        if (h->links[i].addr_count == 0 && !h->links[i].dhcp)
             return sok_cli_fail(SOK_EXIT_USAGE,
-                "no address given for --link %s (--addr 192.0.2.2/24)", h->links[i].spec);
+                "no address given for --link %s (--addr 192.0.2.2/24, or --dhcp)",
+                h->links[i].spec);
     char err[SOK_HOST_ERR_MAX];
     struct sok_host_config config;
     sok_host_config_default(&config);
@@ -250,6 +295,8 @@ int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
     int code = add_views(h, host);
     if (code == 0)
         code = add_links(h, host);
+    if (code == 0)
+        code = wait_for_addresses(h, host);
     if (code != 0) {
         sok_host_free(host);
         return code;
@@ -260,8 +307,11 @@ int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
 
 int sok_cli_host_close(const struct sok_cli_host *h, struct sok_host *host, int code)
 {
+    sok_host_release(host);
     int err = sok_host_views_close(host);
     sok_host_free(host);
+    if (address_lost)
+        code = SOK_EXIT_USAGE;
     if (err && h->record) {
         sok_cli_fail(0, "%s is not complete: %s", h->record, strerror(err));
         return code ? code : 1;

@@ -17,7 +17,7 @@ struct sok_cli_link {
     const char *routes[SOK_CLI_ROUTES_MAX + 1];
     unsigned route_count;
     uint16_t mtu, vlan;
-    bool no_offload;
+    bool no_offload, dhcp;
 };
 
 enum sok_cli_events {
@@ -28,7 +28,7 @@ enum sok_cli_events {
     SOK_CLI_EVENTS_JSON,
 };
 
-// Zero it first. --addr, --gateway, --route, --mac, --mtu, --vlan, --impair and --no-offload belong to the
+// Zero it first. --addr, --dhcp, --gateway, --route, --mac, --mtu, --vlan, --impair and --no-offload belong to the
 // --link before them (before any: to the first).
 struct sok_cli_host {
     struct sok_cli_link links[SOK_CLI_LINKS_MAX];
@@ -37,6 +37,7 @@ struct sok_cli_host {
     unsigned setting_count;
     const char *record;
     enum sok_cli_events events;
+    bool verbose; // say on stderr which address was got, and how
     bool has_seed;
     uint64_t seed;
 };

@@ -69,6 +69,7 @@ static int make_stack(struct sok_host *host, const struct sok_host_config *confi
     for (const char *const *s = config->settings; r == 0 && s && *s; s++)
         r = apply_setting(&sc, *s, err);
     if (r == 0) {
+        host->dhcp_wait = sc.dhcp_wait;
         r = sok_stack_new(&sc, &host->stack);
         if (r < 0)
             sok_host_fail(err, r, "no stack: %s", sok_strerror(r));

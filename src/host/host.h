@@ -6,6 +6,7 @@
 #include <sockeye/host.h>
 #include <sockeye/socket.h>
 #include "base/frame.h"
+#include "host/address.h"
 #include "host/loop.h"
 #include "host/mem.h"
 #include "host/view.h"
@@ -39,7 +40,9 @@ struct sok_host {
     struct sok_bridge *bridges;        // all
     struct sok_bridge *bridges_active; // have something to move
     struct sok_watch *watches;
-    uint8_t *scratch; // SOK_HOST_SCRATCH bytes for small moves
+    struct sok_host_claims claims;
+    int64_t dhcp_wait; // the setting of that name
+    uint8_t *scratch;  // SOK_HOST_SCRATCH bytes for small moves
 };
 #define SOK_HOST_SCRATCH 65536
 

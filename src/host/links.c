@@ -48,7 +48,7 @@ int sok_host_addr_add(struct sok_host *host, int link, const char *cidr, char *e
         return sok_host_fail(err, SOK_EAFNOSUPPORT, "not an IPv4 address: %s", cidr);
     if (sok_addr_is_any(addr) || sok_addr_is_multicast(addr) || sok_addr_is_loopback(addr))
         return sok_host_fail(err, SOK_EINVAL, "not an address of one host: %s", cidr);
-    int r = sok_stack_addr_add(host->stack, (uint8_t)link, addr, prefix_len);
+    int r = sok_host_claim(host, link, addr, prefix_len);
     return r < 0 ? sok_host_fail(err, r, "%s: %s", cidr, sok_strerror(r)) : 0;
 }
 
@@ -161,6 +161,8 @@ static int finish_link(struct sok_host *host, struct sok_link *link, const struc
     int r = index;
     for (const char *const *a = l->addrs; r >= 0 && a && *a; a++)
         r = sok_host_addr_add(host, index, *a, err);
+    if (r >= 0 && l->dhcp)
+        r = sok_host_dhcp_start(host, index, err);
     for (const char *const *route = l->routes; r >= 0 && route && *route; route++)
         r = sok_host_route_add(host, index, *route, err);
     if (r >= 0 && l->gateway)

@@ -136,6 +136,8 @@ unsigned sok_host_turn(struct sok_host *host, int64_t now)
         done++;
     }
     sok_host_drain(host);
+    if (host->claims.count > 0)
+        sok_host_claims_look(host, now);
     done += sok_bridges_pump(host, now);
     for (unsigned i = 0; i < host->wire_count; i++)
         done += wire_write(host->wires[i], now);
