@@ -187,7 +187,10 @@ static bool delivering(const struct sok_host *host)
 {
     struct sok_tcp_counts counts;
     sok_stack_counts(host->stack, &counts);
-    return host->dirty || host->bridges || counts.conns > counts.time_waits;
+    bool busy = host->dirty || host->bridges || counts.conns > counts.time_waits;
+    for (unsigned i = 0; i < host->wire_count; i++)
+        busy |= host->wires[i]->link->busy;
+    return busy;
 }
 
 int sok_host_linger(struct sok_host *host, int64_t timeout_ns)

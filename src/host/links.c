@@ -3,6 +3,7 @@
 #include <string.h>
 #include "host/host.h"
 #include "link/packet.h"
+#include "link/user.h"
 
 static bool parse_mac(const char *text, uint8_t mac[6])
 {
@@ -140,8 +141,18 @@ static int open_spec(struct sok_host *host, const struct sok_host_link *l, const
         memcpy(o.mac, mac, 6);
         return sok_link_packet(&host->mem, &o, out, err);
     }
+    if (strcmp(spec, "user") == 0) {
+        if (l->vlan)
+            return sok_host_fail(err, SOK_EINVAL, "link user has no VLANs (a TAP has: --link tap)");
+        if (l->gateway)
+            return sok_host_fail(
+                err, SOK_EINVAL, "link user has a gateway of its own: leave --gateway out");
+        struct sok_user_options o = {.mtu = l->mtu, .offload = offload};
+        memcpy(o.mac, mac, 6);
+        return sok_link_user(&host->mem, &o, out, err);
+    }
     return sok_host_fail(err, SOK_EINVAL,
-        "no such kind of link: %s (there are tap[:NAME], tun[:NAME], lan:NAME, packet:IF)", spec);
+        "no such kind of link: %s (there are tap[:NAME], tun[:NAME], lan:NAME, packet:IF, user)", spec);
 }
 
 static int finish_link(struct sok_host *host, struct sok_link *link, const struct sok_host_link *l,
@@ -170,6 +181,16 @@ static int finish_link(struct sok_host *host, struct sok_link *link, const struc
     return r < 0 ? r : index;
 }
 
+// The link `user` brings its own addresses, and this machine's loopback is behind its gateway.
+static void user_defaults(struct sok_host *host, struct sok_host_link *l)
+{
+    static const char *const addrs[] = {SOK_USER_CLIENT_CIDR, NULL};
+    if (!l->addrs || !l->addrs[0])
+        l->addrs = addrs;
+    l->gateway = SOK_USER_GATEWAY;
+    sok_stack_loopback_out(host->stack, true);
+}
+
 int sok_host_link_add(struct sok_host *host, const struct sok_host_link *given, char *err)
 {
     struct sok_host_link l;
@@ -182,6 +203,8 @@ int sok_host_link_add(struct sok_host *host, const struct sok_host_link *given, 
     int r = read_link(given, &l, mac, &impair, err);
     if (r >= 0)
         r = open_spec(host, &l, mac, &link, err);
+    if (r >= 0 && strcmp(l.spec, "user") == 0)
+        user_defaults(host, &l);
     return r < 0 ? r : finish_link(host, link, &l, &impair, err);
 }
 

@@ -29,6 +29,7 @@ struct sok_link {
     struct sok_link_info info;
     const struct sok_mem *mem;
     int fd;         // readable when recv has frames; -1: none (mem)
+    bool busy;      // holds what it took and has yet to deliver
     bool wants_out; // the last send said SOK_EAGAIN: wait for fd to be writable
     uint64_t lost;  // frames it took, or should have, and did not deliver
 };

@@ -1,0 +1,26 @@
+// The link `user`: no privileges at all. On its other side is a gateway inside the process, a stack that
+// answers for every address, ends each connection, and goes on through the kernel's sockets: TCP, UDP and,
+// where the kernel lets this user have them, ping sockets. What becomes of that comes back as what it was:
+// a SYN,ACK when the kernel's connect has succeeded, a reset for a refusal, ICMP for what cannot be
+// reached, silence while nothing is known. 127.0.0.0/8 is this machine's own, if the host sends it here
+// (sok_stack_loopback_out).
+#ifndef SOK_LINK_USER_H
+#define SOK_LINK_USER_H
+
+#include "link/link.h"
+
+#define SOK_USER_GATEWAY     "198.18.0.1" // RFC 2544's block: nobody's on the outside
+#define SOK_USER_CLIENT_CIDR "198.18.0.2/24"
+
+struct sok_user_options {
+    uint16_t mtu;   // 0: 1500
+    uint8_t mac[6]; // all zero: random
+    bool offload;   // super-frames both ways
+};
+int sok_link_user(
+    const struct sok_mem *mem, const struct sok_user_options *o, struct sok_link **out, char *err);
+
+// Whether the kernel gives this user ping sockets (net.ipv4.ping_group_range).
+bool sok_link_user_can_ping(void);
+
+#endif
