@@ -96,7 +96,7 @@ int sok_tcp_connect(struct sok_tcp *t, const struct sok_endpoint *local,
         ev->call.amount = -1;
     }
     sok_tcp_set_state(c, SOK_TCP_SYN_SENT, now);
-    c->syn_due = true;
+    c->syn_why = SOK_REASON_OPEN;
     sok_tcp_want_output(c);
     *out = c;
     return 0;

@@ -105,7 +105,7 @@ static void established(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         c->backoff = 0;
         c->rto = c->rto > 3 * SOK_S ? c->rto : 3 * SOK_S;
     }
-    c->syn_due = false;
+    c->syn_why = SOK_REASON_NONE;
     c->retries = 0;
     if (c->listener) {
         sok_tcp_listener_established(c);
@@ -160,7 +160,7 @@ static void syn_sent_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     if (!ack) { // simultaneous open (MUST-10)
         sok_tcp_set_state(c, SOK_TCP_SYN_RECEIVED, in->now);
         in->out->effects |= SOK_EFFECT_OPENED;
-        c->syn_due = true;
+        c->syn_why = SOK_REASON_OPEN_REPLY;
         sok_tcp_want_output(c);
         return;
     }
@@ -277,7 +277,7 @@ static bool repeated_syn(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     if (c->state != SOK_TCP_SYN_RECEIVED || !c->passive || !bare || in->h.seq != c->irs) {
         return false;
     }
-    c->syn_due = true;
+    c->syn_why = SOK_REASON_OPEN_REPLY;
     in->out->effects |= SOK_EFFECT_DUPLICATE;
     sok_tcp_want_output(c);
     return true;

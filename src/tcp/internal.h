@@ -161,7 +161,7 @@ struct sok_tcp_conn {
     uint16_t peer_mss;  // from the MSS option, or 536 / 1220
     uint8_t snd_wscale; // of the window the peer gives
     bool fin_wanted;    // FIN follows the last byte of sendq
-    bool syn_due;       // SYN or SYN,ACK is to be sent
+    uint8_t syn_why;    // enum sok_reason: SYN or SYN,ACK is to be sent; NONE: not
     bool syn_is_out;    // SYN was sent at least once,
     bool syn_again;     // more than once: no RTT sample (Karn)
     bool wscale_ok;     // both sides offered window scaling

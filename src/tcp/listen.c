@@ -195,7 +195,7 @@ static void syn_arrived(struct sok_tcp_listener *l, struct sok_tcp_in *in)
     c->state = SOK_TCP_LISTEN; // for the event: LISTEN -> SYN-RECEIVED
     sok_tcp_take_syn(c, in);
     sok_tcp_set_state(c, SOK_TCP_SYN_RECEIVED, in->now);
-    c->syn_due = true;
+    c->syn_why = SOK_REASON_OPEN_REPLY;
     sok_tcp_want_output(c);
     in->out->conn = c->sock.id;
     in->out->has_base = true;

@@ -254,11 +254,14 @@ void sok_tcp_loss_on_timeout(struct sok_tcp_conn *c, int64_t now)
         }
         r->why = SOK_REASON_RTO;
     }
+    bool first = c->recovery != SOK_RECOVERY_RTO || c->cwnd != sok_tcp_send_mss(c);
     c->cwnd = sok_tcp_send_mss(c);
     c->recovery = SOK_RECOVERY_RTO;
     c->recover = c->snd_nxt;
     c->dup_acks = 0;
     c->send_one = true;
     sok_tcp_timer_stop(c, SOK_TCP_TIMER_REORDER);
-    tell_cwnd(c, SOK_REASON_RTO, now);
+    if (first) {
+        tell_cwnd(c, SOK_REASON_RTO, now);
+    }
 }

@@ -209,17 +209,13 @@ static uint32_t attach(const struct sok_tcp_conn *c, uint32_t seq, uint32_t len,
 static void send_syn(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
 {
     bool answer = c->state == SOK_TCP_SYN_RECEIVED;
-    enum sok_reason why = answer ? SOK_REASON_OPEN_REPLY : SOK_REASON_OPEN;
     if (!c->syn_is_out) {
         c->stalled_at = now;
     }
-    if (c->syn_is_out && (!answer || c->passive || c->retries > 0)) {
-        why = SOK_REASON_RTO;
-    }
     c->syn_again |= c->syn_is_out;
     c->syn_is_out = true;
-    c->syn_due = false;
-    build(c, c->iss, answer ? SOK_TCP_SYN | SOK_TCP_ACK : SOK_TCP_SYN, why, now, out);
+    build(c, c->iss, answer ? SOK_TCP_SYN | SOK_TCP_ACK : SOK_TCP_SYN, c->syn_why, now, out);
+    c->syn_why = SOK_REASON_NONE;
     c->snd_nxt = c->iss + 1;
     if (!sok_tcp_timer_armed(c, SOK_TCP_TIMER_RETRANSMIT)) { // a repeated SYN buys no more time
         sok_tcp_retransmit_arm(c, now);
@@ -485,7 +481,7 @@ bool sok_tcp_conn_output(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_seg
         return false;
     case SOK_TCP_SYN_SENT:
     case SOK_TCP_SYN_RECEIVED:
-        if (!c->syn_due) {
+        if (c->syn_why == SOK_REASON_NONE) {
             return send_ack(c, now, out);
         }
         send_syn(c, now, out);
@@ -533,11 +529,11 @@ bool sok_tcp_output(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_tcp
         return true;
     }
     struct sok_tcp_conn *c = t->lanes[link].ready_first;
-    sok_tcp_mtu_refresh(c, now);
     if (!c) {
         return false;
     }
     sok_tcp_rest(c);
+    sok_tcp_mtu_refresh(c, now);
     if (!sok_tcp_conn_output(c, now, out)) {
         return false;
     }

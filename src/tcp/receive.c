@@ -49,6 +49,7 @@ bool sok_tcp_trim(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     }
     if (wnd == 0 && in->seq == c->rcv_nxt) { // U10: its ACK counts, its data does not
         cut_right(in, c->rcv_nxt);
+        in->out->drop = SOK_DROP_TCP_OUTSIDE_WINDOW;
         sok_tcp_ack_now(c, SOK_REASON_ACK_PROBE);
         return true;
     }
@@ -233,19 +234,20 @@ static void not_kept(struct sok_tcp_conn *c, struct sok_tcp_in *in, enum sok_dro
     sok_tcp_ack_now(c, SOK_REASON_ACK_GAP);
 }
 
-static void store(struct sok_tcp_conn *c, struct sok_tcp_in *in)
+// False: not kept; then its FIN does not count either, and all of it comes again.
+static bool store(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 {
     bool gap_before = c->stream.early > 0;
     bool in_order = in->seq == c->rcv_nxt;
     if (over_charge(c, in->data.len) && !in_order) {
         not_kept(c, in, SOK_DROP_TCP_RCVBUF);
-        return;
+        return false;
     }
     int64_t moved =
         sok_stream_add(&c->stream, in->seq, in->data, (unsigned)c->tcp->config.reassembly_runs);
     if (moved < 0) {
         not_kept(c, in, moved == SOK_ENOMEM ? SOK_DROP_NO_MEMORY : SOK_DROP_TCP_REASSEMBLY);
-        return;
+        return false;
     }
     note_size(c, in);
     c->data_in_at = in->now;
@@ -254,7 +256,7 @@ static void store(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         c->early_seq = in->seq;
         in->out->effects |= SOK_EFFECT_HELD;
         sok_tcp_ack_now(c, SOK_REASON_ACK_GAP);
-        return;
+        return true;
     }
     c->rcv_nxt += (uint32_t)moved;
     c->bytes_received += (uint64_t)moved;
@@ -266,6 +268,7 @@ static void store(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         acknowledge_later(c, in, (uint32_t)moved);
     }
     sok_tcp_ready_touch(c);
+    return true;
 }
 
 // ---- eighth: check the FIN bit ----
@@ -346,10 +349,7 @@ bool sok_tcp_text_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     }
     urgent_input(c, in);
     cut_behind_fin(c, in);
-    if (in->data.len > 0) {
-        store(c, in);
-    }
-    if (in->out->drop == SOK_DROP_NONE) {
+    if (in->data.len == 0 || store(c, in)) {
         fin_input(c, in);
     }
     return true;

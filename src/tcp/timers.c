@@ -37,12 +37,23 @@ void sok_tcp_timer_stop_all(struct sok_tcp_conn *c)
     rearm(c);
 }
 
+// R2 (RFC 9293 3.8.3).
+static int64_t give_up_after(const struct sok_tcp_conn *c)
+{
+    return c->user_timeout ? c->user_timeout : c->tcp->config.r2;
+}
+
 // RFC 6298 section 5: runs while something is on its way.
 void sok_tcp_retransmit_arm(struct sok_tcp_conn *c, int64_t now)
 {
     bool out = c->snd_una != c->snd_nxt;
     if (out) {
-        sok_tcp_timer_set(c, SOK_TCP_TIMER_RETRANSMIT, now + sok_tcp_rto(c));
+        int64_t due = now + sok_tcp_rto(c);
+        bool stalled = c->retries > 0 && c->state >= SOK_TCP_ESTABLISHED;
+        if (stalled && due > c->stalled_at + give_up_after(c)) {
+            due = c->stalled_at + give_up_after(c);
+        }
+        sok_tcp_timer_set(c, SOK_TCP_TIMER_RETRANSMIT, due > now ? due : now);
     } else {
         sok_tcp_timer_stop(c, SOK_TCP_TIMER_RETRANSMIT);
     }
@@ -64,11 +75,6 @@ void sok_tcp_keepalive_arm(struct sok_tcp_conn *c, int64_t now)
     }
 }
 
-static int64_t give_up_after(const struct sok_tcp_conn *c)
-{
-    return c->user_timeout ? c->user_timeout : c->tcp->config.r2;
-}
-
 // An unanswered SYN or SYN,ACK: again, doubling, until R2 (MUST-22, MUST-23).
 static void syn_timeout(struct sok_tcp_conn *c, int64_t now)
 {
@@ -85,7 +91,7 @@ static void syn_timeout(struct sok_tcp_conn *c, int64_t now)
         sok_tcp_timer_set(c, SOK_TCP_TIMER_RETRANSMIT, c->stalled_at + config->syn_r2);
         return;
     }
-    c->syn_due = true;
+    c->syn_why = SOK_REASON_RTO;
     sok_tcp_want_output(c);
 }
 
