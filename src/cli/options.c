@@ -28,7 +28,7 @@ enum {
 };
 
 const struct sok_cli_option sok_cli_host_options[] = {
-    {KEY_LINK, "link", "LINK", "tap[:NAME], tun[:NAME], lan:NAME or packet:IF; again for more"},
+    {KEY_LINK, "link", "LINK", "user, tap[:NAME], tun[:NAME], lan:NAME, packet:IF; again for more"},
     {KEY_ADDR, "addr", "CIDR", "own address and network, 192.0.2.2/24; again for more"},
     {KEY_DHCP, "dhcp", NULL, "address, gateway and name servers from a DHCP server"},
     {KEY_GATEWAY, "gateway", "ADDRESS", "where everything else is sent"},
@@ -212,14 +212,27 @@ static int add_views(const struct sok_cli_host *h, struct sok_host *host)
     return 0;
 }
 
+static bool is_user(const struct sok_cli_link *l)
+{
+    return !l->spec || strcmp(l->spec, "user") == 0;
+}
+
+bool sok_cli_host_inside(const struct sok_cli_host *h)
+{
+    for (unsigned i = 0; i < h->link_count; i++)
+        if (!is_user(&h->links[i]))
+            return false;
+    return true;
+}
+
 static int add_links(const struct sok_cli_host *h, struct sok_host *host)
 {
     char err[SOK_HOST_ERR_MAX];
-    for (unsigned i = 0; i < h->link_count; i++) {
+    for (unsigned i = 0; i < h->link_count || i == 0; i++) {
         const struct sok_cli_link *l = &h->links[i];
         struct sok_host_link link = {
             .size = sizeof(link),
-            .spec = l->spec,
+            .spec = l->spec ? l->spec : "user", // works everywhere
             .addrs = l->addrs,
             .gateway = l->gateway,
             .routes = l->routes,
@@ -258,9 +271,20 @@ static void say_leases(const struct sok_cli_host *h, const struct sok_host *host
                 sok_addr_is_any(l.router) ? "none" : sok_addr_format(l.router, router));
 }
 
+static void say_roads(const struct sok_cli_host *h)
+{
+    for (unsigned i = 0; i < h->link_count || i == 0; i++)
+        if (is_user(&h->links[i]))
+            fprintf(stderr, "* Link user: a gateway in this process goes on through the kernel's "
+                            "sockets; packets shown "
+                            "are those between it and Sockeye\n");
+}
+
 static int wait_for_addresses(const struct sok_cli_host *h, struct sok_host *host)
 {
     char err[SOK_HOST_ERR_MAX];
+    if (h->verbose)
+        say_roads(h);
     if (sok_host_ready(host, 0, err) < 0) {
         if (h->verbose)
             fprintf(stderr, "* waiting for an address of our own\n");
@@ -275,11 +299,11 @@ static int wait_for_addresses(const struct sok_cli_host *h, struct sok_host *hos
 
 int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
 {
-    if (h->link_count == 0)
-        return sok_cli_fail(SOK_EXIT_USAGE,
-            "no link given (--link tap:NAME, or --link lan:NAME between two terminals)");
+    if (h->link_count == 0 && (h->links[0].addr_count > 0 || h->links[0].dhcp))
+        return sok_cli_fail(SOK_EXIT_USAGE, "no link given for this address (--link tap:NAME, or "
+                                            "--link lan:NAME between two terminals)");
     for (unsigned i = 0; i < h->link_count; i++)
-        if (h->links[i].addr_count == 0 && !h->links[i].dhcp)
+        if (h->links[i].addr_count == 0 && !h->links[i].dhcp && !is_user(&h->links[i]))
             return sok_cli_fail(SOK_EXIT_USAGE,
                 "no address given for --link %s (--addr 192.0.2.2/24, or --dhcp)",
                 h->links[i].spec);

@@ -48,6 +48,9 @@ extern const struct sok_cli_option sok_cli_host_options[]; // key 0 at the end
 int sok_cli_host_option(
     const struct sok_cli_command *cmd, struct sok_cli_host *h, int key, const char *arg);
 
+// Whether all its links (or the one it gets when none is given) are `user`: nobody outside reaches it.
+bool sok_cli_host_inside(const struct sok_cli_host *h);
+
 // The host with its links, addresses and views, as asked for. 0, or an exit code after a message.
 int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out);
 // The host goes, its views are flushed. code, or another when a recording could not be written.

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "cli/options.h"
+#include "link/user.h"
 
 #define SEQS 65536
 
@@ -216,6 +217,10 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     if (code != 0)
         return code;
     sok_cli_signals(p->host);
+    if (sok_cli_host_inside(&ho) && !sok_link_user_can_ping())
+        sok_cli_fail(0,
+            "the kernel lets this user have no ping sockets, so nobody outside is asked "
+            "(see: sysctl net.ipv4.ping_group_range)");
     int r = sok_socket(p->host, SOK_ECHO, &p->s);
     if (r < 0)
         return sok_cli_host_close(&ho, p->host, sok_cli_fail(2, "ping: %s", sok_strerror(r)));

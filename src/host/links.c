@@ -147,12 +147,16 @@ static int open_spec(struct sok_host *host, const struct sok_host_link *l, const
         if (l->gateway)
             return sok_host_fail(
                 err, SOK_EINVAL, "link user has a gateway of its own: leave --gateway out");
+        if (l->dhcp)
+            return sok_host_fail(
+                err, SOK_EINVAL, "link user has addresses of its own: leave --dhcp out");
         struct sok_user_options o = {.mtu = l->mtu, .offload = offload};
         memcpy(o.mac, mac, 6);
         return sok_link_user(&host->mem, &o, out, err);
     }
     return sok_host_fail(err, SOK_EINVAL,
-        "no such kind of link: %s (there are tap[:NAME], tun[:NAME], lan:NAME, packet:IF, user)", spec);
+        "no such kind of link: %s (there are tap[:NAME], tun[:NAME], lan:NAME, packet:IF, user)",
+        spec);
 }
 
 static int finish_link(struct sok_host *host, struct sok_link *link, const struct sok_host_link *l,

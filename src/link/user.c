@@ -12,6 +12,7 @@
 #include "wire/icmp.h"
 
 #define BACKLOG 128
+#define BUFFER  (1 << 20) // of each direction, beside the kernel's own
 
 // ---- what the parts share ----
 
@@ -196,6 +197,7 @@ static int make_gateway(struct sok_user *u)
     struct sok_link_info info = u->link.info;
     sok_stack_config_default(&config);
     config.mem = *u->link.mem;
+    config.tcp.rcv_buf = config.tcp.snd_buf = BUFFER;
     config.icmp_interval = 0; // each connection hears of its own failure
     memcpy(config.seed, u->key, sizeof(config.seed));
     snprintf(info.name, sizeof(info.name), "gateway");
