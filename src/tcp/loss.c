@@ -81,7 +81,10 @@ static void rack_detect(struct sok_tcp_conn *c, int64_t now)
     enum sok_reason why = why_lost(c);
     for (uint32_t i = 0; i < c->sent.count; i++) {
         struct sok_tcp_sent *r = sok_tcp_sent_at(&c->sent, i);
-        if (r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST) ||
+        // Sent again at the very time the newest delivered one was sent: which went first is not known, and
+        // over a way that takes no time (to ourselves) it would be lost and sent again without end.
+        bool tie = (r->flags & SOK_SENT_AGAIN) && r->at == c->rack_at;
+        if (r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST) || tie ||
             !sent_after(c->rack_at, c->rack_end, r->at, r->end)) {
             continue;
         }
