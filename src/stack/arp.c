@@ -36,6 +36,8 @@ void sok_arp_ask(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
 {
     struct sok_arp_hdr h = sok_arp_hdr_default();
     struct sok_addr source = sok_source_for(s, link, addr);
+    if (sok_addr_is_any(source)) // our address is gone: without one this would be a probe
+        return;
     h.op = SOK_ARP_REQUEST;
     memcpy(h.hwsrc, s->links[link]->info.mac, 6);
     h.psrc = sok_addr_to_v4(source);

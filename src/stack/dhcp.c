@@ -110,7 +110,7 @@ static void send(struct sok_stack *s, struct sok_dhcp *d, enum sok_dhcp_message 
         sok_stack_drop(s, SOK_DROP_OUT_QUEUE);
 }
 
-// 4 s, 8 s, ... 64 s, each up to a quarter longer or shorter (section 4.1).
+// 1 s (the RFC: 4 s), 2 s, ... 64 s, each up to a quarter longer or shorter (section 4.1).
 static int64_t backoff(struct sok_stack *s, uint32_t tries)
 {
     int64_t t = s->config.dhcp_retry;
