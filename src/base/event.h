@@ -144,6 +144,8 @@ enum sok_drop {
 
 // What a received frame did; several may apply. X(name, text). Amounts are in the packet event.
 #define SOK_EFFECTS(X)                                                                             \
+    X(PART, "part, held")            /* a fragment that others must join */                        \
+    X(COMPLETE, "whole now")         /* the last fragment that was missing */                      \
     X(OPENED, "opens")               /* SYN took us to SYN-RECEIVED */                             \
     X(ESTABLISHED, "handshake done") /* */                                                         \
     X(ACKED, "acks %u")              /* acked bytes */                                             \
@@ -161,8 +163,6 @@ enum sok_drop {
     X(ANSWERED, "answer due")        /* echo request, ARP request */                               \
     X(LEARNED, "neighbour learned")  /* */                                                         \
     X(DELIVERED, "delivered")        /* datagram, echo reply */                                    \
-    X(PART, "part, held")            /* a fragment that others must join */                        \
-    X(COMPLETE, "whole now")         /* the last fragment that was missing */                      \
     X(PATH_MTU, "path mtu lower")    /* ICMP fragmentation needed, believed */                     \
     X(DHCP_OFFER, "dhcp offer")      /* */                                                         \
     X(DHCP_ACK, "dhcp ack")          /* */                                                         \

@@ -400,6 +400,17 @@ static void line_of_tcp(
     f->side[!from].amid = false;
 }
 
+// A small fragment's bytes: not worth showing, but with them the line can be played again.
+static void line_keep_bytes(struct sok_line *l, struct bytes b)
+{
+    if (b.len == 0 || b.len > SOK_LINE_TEXT_MAX || b.len > b.have)
+        return;
+    memcpy(l->text, b.p, b.len);
+    l->text_len = b.len;
+    l->has |= SOK_HAS(TEXT);
+    l->plain |= SOK_HAS(TEXT);
+}
+
 static void line_of_ip(
     struct sok_notation *n, const struct sok_event *e, struct bytes b, struct sok_line *l)
 {
@@ -434,6 +445,8 @@ static void line_of_ip(
         l->len = b.len;
         l->has |= SOK_HAS(PROTO) | SOK_HAS(LEN) | (whole ? 0 : SOK_HAS(ID) | SOK_HAS(OFF)) |
                   (l->more ? SOK_HAS(MORE) : 0);
+        if (!whole)
+            line_keep_bytes(l, b);
     }
 }
 

@@ -202,8 +202,8 @@ static int parse_packet(struct sok_cursor *c)
         [SOK_HEAD_ICMP] = IP_FIELDS | SOK_HAS(TYPE) | SOK_HAS(CODE) | SOK_HAS(ID) | SOK_HAS(SEQ) |
                           SOK_HAS(LEN) | SOK_HAS(MTU) | SOK_HAS(BADSUM) | SOK_HAS(QUOTE),
         [SOK_HEAD_ARP] = 0,
-        [SOK_HEAD_IP] =
-            IP_FIELDS | SOK_HAS(PROTO) | SOK_HAS(ID) | SOK_HAS(OFF) | SOK_HAS(MORE) | SOK_HAS(LEN),
+        [SOK_HEAD_IP] = IP_FIELDS | SOK_HAS(PROTO) | SOK_HAS(ID) | SOK_HAS(OFF) | SOK_HAS(MORE) |
+                        SOK_HAS(LEN) | SOK_HAS(TEXT),
         [SOK_HEAD_ETH] = SOK_HAS(TYPE) | SOK_HAS(LEN),
         [SOK_HEAD_HEX] = 0,
     };

@@ -205,30 +205,37 @@ static enum sok_drop insert(
     return SOK_DROP_NONE;
 }
 
+// Whether the whole could still be sent as one packet; if not it is the "ping of death".
+static bool is_too_long(const struct sok_partial *p, const struct sok_in *in, uint32_t end)
+{
+    uint32_t header = p->header_len > in->header_len ? p->header_len : in->header_len;
+    uint32_t here = p->count ? p->parts[p->count - 1].end : 0;
+    return header + (end > here ? end : here) > SOK_IP4_PACKET_MAX;
+}
+
 // Whether the datagram, as far as it is known, has this fragment's end inside.
 static bool fits(const struct sok_partial *p, const struct sok_in *in, uint32_t end)
 {
-    uint32_t header = p->header_len ? p->header_len : SOK_IP4_HDR_LEN;
     uint32_t here = p->count ? p->parts[p->count - 1].end : 0;
-    if (in->header_len > header)
-        header = in->header_len;
-    if (header + end > SOK_IP4_PACKET_MAX)
-        return false; // "ping of death"
     if (in->ip.flags & SOK_IP4_MF)
         return p->total == 0 || end <= p->total;
     return p->total ? end == p->total : end >= here;
 }
 
-// SOK_DROP_NONE: taken, or had already.
-static enum sok_drop add(struct sok_stack *s, struct sok_partial *p, const struct sok_in *in)
+static enum sok_drop add(struct sok_stack *s, struct sok_partial *p, struct sok_in *in)
 {
     uint32_t start = in->ip.frag * 8u, end = start + in->len;
+    if (is_too_long(p, in, end))
+        return SOK_DROP_IP_FRAGMENT;
     if (!fits(p, in, end))
         return SOK_DROP_IP_FRAGMENT_OVERLAP;
     uint32_t i = part_at(p, start);
-    if (i < p->count && p->parts[i].start < end)
-        return is_duplicate(p, i, start, end, in->data) ? SOK_DROP_NONE
-                                                        : SOK_DROP_IP_FRAGMENT_OVERLAP;
+    if (i < p->count && p->parts[i].start < end) {
+        if (!is_duplicate(p, i, start, end, in->data))
+            return SOK_DROP_IP_FRAGMENT_OVERLAP;
+        in->out->effects |= SOK_EFFECT_DUPLICATE;
+        return SOK_DROP_NONE;
+    }
     enum sok_drop bad = insert(s, p, i, in, start);
     if (bad != SOK_DROP_NONE)
         return bad;
@@ -276,7 +283,8 @@ struct sok_buf *sok_reassembly_input(struct sok_stack *s, struct sok_in *in)
     }
     p->unicast = p->unicast && in->unicast;
     if (p->total == 0 || p->have < p->total) {
-        in->out->effects |= SOK_EFFECT_PART;
+        if (!(in->out->effects & SOK_EFFECT_DUPLICATE))
+            in->out->effects |= SOK_EFFECT_PART;
         return NULL;
     }
     struct sok_buf *whole = join(s, p, p->total);
