@@ -90,8 +90,12 @@ static int meet_kernel(struct demo *d, char *why)
     if (sok_demo_net(d->link, why) < 0)
         return -1;
     struct sok_host_link link = us;
+    struct sok_host_config config;
     link.spec = d->link;
-    if (sok_host_new(NULL, &d->us, why) < 0 || sok_host_link_add(d->us, &link, why) < 0 ||
+    sok_host_config_default(&config);
+    // Nobody else is on this network who could have the address.
+    config.settings = (const char *const[]){"acd=off", NULL};
+    if (sok_host_new(&config, &d->us, why) < 0 || sok_host_link_add(d->us, &link, why) < 0 ||
         sok_demo_net_address(why) < 0)
         return -1;
     d->child = sok_demo_kernel_server();
