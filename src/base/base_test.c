@@ -1,4 +1,4 @@
-// The small parts of base: errors, memory hook, buffers, sequence numbers, cursors, the sock queue.
+// The small parts of base: errors, memory hook, buffers, sequence numbers, the sock queue.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,6 @@
 #include <string.h>
 #include <cmocka.h>
 #include "base/buf.h"
-#include "base/cursor.h"
 #include "base/err.h"
 #include "base/seq.h"
 #include "base/sock.h"
@@ -70,41 +69,6 @@ static void sequence_numbers_wrap(void **state)
     assert_int_equal(sok_seq_diff(3, 0xfffffffe), 5);
 }
 
-static void cursors(void **state)
-{
-    (void)state;
-    uint8_t bytes[32];
-    struct sok_writer w = sok_writer(bytes, sizeof(bytes));
-    sok_write8(&w, 1);
-    sok_write16(&w, 0x0203);
-    sok_write24(&w, 0x040506);
-    sok_write32(&w, 0x0708090a);
-    sok_write64(&w, UINT64_C(0x0b0c0d0e0f101112));
-    sok_write_bytes(&w, "\x13\x14", 2);
-    assert_true(!w.bad && sok_writer_len(&w) == 20 && sok_writer_left(&w) == 12);
-    for (unsigned i = 0; i < 20; i++)
-        assert_int_equal(bytes[i], i + 1);
-
-    struct sok_reader r = sok_reader(bytes, 20);
-    assert_int_equal(sok_read8(&r), 1);
-    assert_int_equal(sok_read16(&r), 0x0203);
-    assert_int_equal(sok_read24(&r), 0x040506);
-    assert_int_equal(sok_read32(&r), 0x0708090a);
-    assert_true(sok_read64(&r) == UINT64_C(0x0b0c0d0e0f101112));
-    assert_true(sok_read_skip(&r, 1) && sok_reader_left(&r) == 1);
-    assert_int_equal(sok_read16(&r), 0); // over the end
-    assert_true(r.bad);
-    assert_int_equal(sok_read8(&r), 0); // and it stays so
-    uint8_t two[2] = {9, 9};
-    assert_true(!sok_read_bytes(&r, two, 2) && two[0] == 0 && two[1] == 0);
-
-    sok_write_zeros(&w, 12);
-    sok_write8(&w, 1);
-    assert_true(w.bad && sok_writer_len(&w) == 32);
-    r = sok_reader(NULL, 0);
-    assert_true(sok_read_bytes(&r, two, 0) && !r.bad);
-}
-
 static void changed_socks(void **state)
 {
     (void)state;
@@ -135,7 +99,6 @@ int main(void)
         cmocka_unit_test(memory_is_counted),
         cmocka_unit_test(buffers_are_counted),
         cmocka_unit_test(sequence_numbers_wrap),
-        cmocka_unit_test(cursors),
         cmocka_unit_test(changed_socks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

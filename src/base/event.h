@@ -187,7 +187,6 @@ enum sok_effect {
     X(CORK, "cork")                                                                                \
     X(CWND, "congestion window")                                                                   \
     X(WINDOW, "receiver window")                                                                   \
-    X(PACING, "pacing")                                                                            \
     X(NEIGHBOUR, "waiting for neighbour")
 
 enum sok_hold {

@@ -40,18 +40,10 @@ SOK_HEADER(icmp, SOK_ICMP_FIELDS, SOK_ICMP_HDR_LEN)
 
 extern const struct sok_proto sok_proto_icmp;
 
-// Views of the second word.
-static inline uint16_t sok_icmp_nexthopmtu(const struct sok_icmp_hdr *h) // UNREACHABLE, FRAG_NEEDED
+// The second word of UNREACHABLE, FRAG_NEEDED.
+static inline uint16_t sok_icmp_nexthopmtu(const struct sok_icmp_hdr *h)
 {
     return h->seq;
-}
-static inline uint8_t sok_icmp_ptr(const struct sok_icmp_hdr *h) // PARAMETER
-{
-    return (uint8_t)(h->id >> 8);
-}
-static inline uint32_t sok_icmp_gw(const struct sok_icmp_hdr *h) // REDIRECT
-{
-    return (uint32_t)h->id << 16 | h->seq;
 }
 
 // Errors quote the packet they are about; nobody answers them (RFC 1122 section 3.2.2).
