@@ -16,11 +16,6 @@ void sok_stack_loopback_out(struct sok_stack *stack, bool on)
     stack->loopback_out = on;
 }
 
-bool sok_addr_is_own(const struct sok_stack *s, uint32_t v4)
-{
-    return sok_dst_kind(s, v4) == SOK_DST_OURS;
-}
-
 // ---- echo requests ----
 
 void sok_stack_echo_hand_over(struct sok_stack *stack, bool on)

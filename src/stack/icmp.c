@@ -246,7 +246,7 @@ static enum sok_drop message_input(struct sok_stack *s, struct sok_in *in)
         return SOK_DROP_ICMP_SHORT;
     if (!in->frame->meta.csum_valid && !sok_icmp_verify(in->data, in->len))
         return SOK_DROP_ICMP_CHECKSUM;
-    if (h.type == SOK_ICMP_ECHO && s->echo_handed && !sok_addr_is_own(s, in->ip.dst))
+    if (h.type == SOK_ICMP_ECHO && s->echo_handed && sok_dst_kind(s, in->ip.dst) != SOK_DST_OURS)
         return sok_echo_hand_over(s, in, &h);
     if (h.type == SOK_ICMP_ECHO)
         return echo_answer(s, in);

@@ -209,8 +209,10 @@ enum sok_dst_kind {
     SOK_DST_BROADCAST, // of all, or of one of our networks
     SOK_DST_MULTICAST,
 };
+// By the addresses the stack was given, also when it answers for every address.
 enum sok_dst_kind sok_dst_kind(const struct sok_stack *s, uint32_t v4);
-bool sok_addr_is_ours(const struct sok_stack *s, const struct sok_addr *a); // 127/8 too
+// Whether we answer for it: one of the given, 127/8, or any when sok_stack_any() says so.
+bool sok_addr_is_ours(const struct sok_stack *s, const struct sok_addr *a);
 // Looks a path up, as sok_tcp_route_fn says (ctx: the stack); also for broadcast and multicast.
 int sok_stack_route(void *ctx, const struct sok_addr *source, const struct sok_endpoint *to,
     struct sok_tcp_path *out);
@@ -223,7 +225,7 @@ int sok_addr_check(
 int sok_addr_forget(struct sok_stack *s, uint8_t link, const struct sok_addr *addr);
 bool sok_addr_on_link(const struct sok_stack *s, uint8_t link, const struct sok_addr *a);
 
-// ---- on the way in ----
+// ---- on the way in: input.c fills it, the others read it ----
 
 struct sok_in {
     uint8_t link;
@@ -245,7 +247,7 @@ void sok_ip4_input(struct sok_stack *s, struct sok_in *in, const uint8_t *p, uin
 void sok_icmp_input(struct sok_stack *s, struct sok_in *in);
 void sok_udp_input(struct sok_stack *s, struct sok_in *in);
 
-// ---- on the way out ----
+// ---- on the way out: arp.c, ip4.c, icmp.c ----
 
 // Asks who has addr: everybody, or the one thought to have it.
 void sok_arp_ask(struct sok_stack *s, uint8_t link, const struct sok_addr *addr, const uint8_t *mac,
@@ -286,12 +288,6 @@ struct sok_icmp_news {
     const struct sok_icmp_quote *quote;
     struct sok_endpoint local, remote; // of the quoted packet
 };
-// ---- path MTUs: pmtu.c ----
-struct sok_path_mtu sok_pmtu_find(const struct sok_stack *s, const struct sok_addr *to);
-// A router said that something of ours was too large; mtu 0: not what it can take.
-enum sok_tcp_mtu sok_pmtu_said(
-    struct sok_stack *s, const struct sok_icmp_news *n, uint16_t mtu, uint32_t *conn, int64_t now);
-
 // Each gives the number of the socket concerned, or 0.
 uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n);
 uint32_t sok_echo_news(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now);
@@ -302,8 +298,16 @@ uint32_t sok_echo_reply_input(
 // any.c: an echo request to somebody else.
 enum sok_drop sok_echo_hand_over(
     struct sok_stack *s, const struct sok_in *in, const struct sok_icmp_hdr *h);
-bool sok_addr_is_own(const struct sok_stack *s, uint32_t v4); // one that was given to the stack
 void sok_any_free(struct sok_stack *s);
+
+// ---- path MTUs: pmtu.c ----
+
+struct sok_path_mtu sok_pmtu_find(const struct sok_stack *s, const struct sok_addr *to);
+// A router said that something of ours was too large; mtu 0: not what it can take.
+enum sok_tcp_mtu sok_pmtu_said(
+    struct sok_stack *s, const struct sok_icmp_news *n, uint16_t mtu, uint32_t *conn, int64_t now);
+
+// ---- sockets, the link to ourselves: udp.c, echo.c, local.c ----
 
 void sok_udp_room(struct sok_stack *s); // senders that were told to wait may try again
 void sok_udp_addr_gone(struct sok_stack *s, const struct sok_addr *addr, int err);

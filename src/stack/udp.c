@@ -116,7 +116,7 @@ static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
     struct sok_endpoint from = {.addr = in->src, .port = h.sport};
     struct sok_endpoint to = {.addr = in->dst, .port = h.dport};
     struct sok_udp *u = find(s, &in->dst, h.dport, &from);
-    if (!u && in->unicast && !sok_addr_is_own(s, in->ip.dst))
+    if (!u && in->unicast && sok_dst_kind(s, in->ip.dst) != SOK_DST_OURS)
         u = first_at(s, 0);
     if (!u) {
         sok_icmp_answer(s, in, SOK_ICMP_UNREACHABLE, SOK_ICMP_PORT, SOK_REASON_ICMP_PORT);
