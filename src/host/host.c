@@ -1,4 +1,5 @@
-// Making a host, and one turn of it. Read first: stack/stack.h (the order of the calls) and host.h.
+// Making a host, stepping it, its views. One turn is in wire.c. Read first: stack/stack.h (the order of the
+// calls) and host.h.
 #include "host/host.h"
 #include <errno.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 // A link carries frames between a stack and the outside. Opening is a link's own business; from then on
-// every link is this small table of calls. Links know nothing of stacks; the host moves the frames.
+// every link is this small table of calls. Links know nothing of the stack they serve; the host moves the
+// frames. Here are the openers of most; packet.h and user.h have theirs.
 #ifndef SOK_LINK_LINK_H
 #define SOK_LINK_LINK_H
 

@@ -116,7 +116,8 @@ struct sok_tcp_segment {
 bool sok_tcp_ready(struct sok_tcp *tcp, uint8_t link, int64_t now, struct sok_addr *next_hop);
 // Takes the next segment; false: none after all.
 bool sok_tcp_output(struct sok_tcp *tcp, uint8_t link, int64_t now, struct sok_tcp_segment *out);
-// The next hop is being resolved: all who wait for it step aside until one of the two calls after.
+// The next hop that sok_tcp_ready() just gave is being resolved: the one it was given for steps aside until
+// one of the two calls after. Others for the same next hop are parked when their turn comes.
 void sok_tcp_park(struct sok_tcp *tcp, uint8_t link, int64_t now);
 void sok_tcp_unpark(struct sok_tcp *tcp, uint8_t link, const struct sok_addr *next_hop);
 void sok_tcp_unreachable(
@@ -175,8 +176,8 @@ int64_t sok_tcp_send_slice(struct sok_tcp_conn *c, struct sok_slice data, int64_
 uint32_t sok_tcp_send_room(const struct sok_tcp_conn *c);
 // RECEIVE: 0 is the end of the stream.
 int64_t sok_tcp_recv(struct sok_tcp_conn *c, void *data, size_t len, int64_t now);
-// RECEIVE without a copy: the bytes at the front, at most count pieces (pieces counted in the result's
-// *count), valid until consumed. Returns bytes shown; 0 with SOK_READY_IN set is the end of the stream.
+// RECEIVE without a copy: the bytes at the front, in at most *count pieces, valid until consumed; *count
+// becomes how many there are. Returns bytes shown; 0 with SOK_READY_IN set is the end of the stream.
 int64_t sok_tcp_peek(struct sok_tcp_conn *c, struct sok_iov *iov, unsigned *count);
 void sok_tcp_consume(struct sok_tcp_conn *c, size_t bytes, int64_t now);
 
@@ -224,10 +225,10 @@ struct sok_tcp_info {
 };
 void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out);
 
-// Counts that must be zero or explained when everything is closed: for tests.
 // An address of ours is gone: connections on it end with err, without a packet.
 void sok_tcp_addr_gone(struct sok_tcp *tcp, const struct sok_addr *addr, int err, int64_t now);
 
+// Counts that must be zero or explained when everything is closed: for tests.
 struct sok_tcp_counts {
     uint32_t conns, listeners, time_waits;
     uint64_t drops[SOK_DROP_COUNT];
