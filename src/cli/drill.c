@@ -217,7 +217,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
 
 const struct sok_cli_command sok_cmd_drill = {
     .name = "drill",
-    .summary = "play conversations against the stack, under virtual time",
+    .summary = "Play conversations against the stack, under virtual time",
     .usage = "[-v] [--json] FILE...|DIR",
     .about = "A drill is a timeline: its calls and incoming packets are played, the rest must come "
              "out.\n"
@@ -225,7 +225,7 @@ const struct sok_cli_command sok_cmd_drill = {
              "of a drill\n"
              "that passed is printed: it is a drill again. Exit code 1 if a drill failed, 2 if one "
              "could not\n"
-             "be read. The format: sockeye-drill(1).",
+             "be read. The format: sockeye-drill(1).\n",
     .options = options,
     .run = run,
 };
