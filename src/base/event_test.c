@@ -1,3 +1,4 @@
+// The ring of events: nothing without a listener, order, what does not fit is counted; and its texts.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+// Each harm of the bad wire by itself, on a wire in memory under a time that is handed in; and its words.
 #include "link/testing.h"
 
 static const uint8_t mac_a[6] = {2, 0, 0, 0, 0, 1}, mac_b[6] = {2, 0, 0, 0, 0, 2};

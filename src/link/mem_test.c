@@ -1,3 +1,4 @@
+// The wire in memory: order, bounds, super-frames whole and cut, one end closed, no memory.
 #include "link/testing.h"
 
 static const uint8_t mac_a[6] = {2, 0, 0, 0, 0, 1}, mac_b[6] = {2, 0, 0, 0, 0, 2};

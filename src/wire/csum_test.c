@@ -1,3 +1,4 @@
+// Oracle: the sum written the slow and obvious way (testing.h).
 #include "wire/testing.h"
 
 #include "wire/csum.h"

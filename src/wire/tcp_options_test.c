@@ -1,3 +1,4 @@
+// TCP options: the order written, the limit of 40 bytes, back and forth, malformed ones, any bytes.
 #include "wire/testing.h"
 
 #include "wire/tcp_options.h"
