@@ -58,6 +58,24 @@ void sok_link_wait_running(int s, const char *name)
     }
 }
 
+int sok_link_give(
+    const struct sok_mem *mem, struct sok_buf **rx, uint32_t len, struct sok_frame *frame)
+{
+    struct sok_buf *buf = *rx;
+    if (len < buf->cap / 4) {
+        buf = sok_buf_new(mem, len);
+        if (!buf)
+            return SOK_ENOMEM;
+        memcpy(buf->data, (*rx)->data, len);
+    } else {
+        *rx = NULL;
+    }
+    frame->buf = buf;
+    frame->off = 0;
+    frame->len = len;
+    return 0;
+}
+
 int sok_link_gather(
     const struct sok_mem *mem, const struct sok_frame_out *in, struct sok_frame *out)
 {

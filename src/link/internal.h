@@ -23,6 +23,12 @@ int sok_link_tun_device(const struct sok_mem *mem, const struct sok_tap_options 
 // would send there. s: any socket.
 void sok_link_wait_running(int s, const char *name);
 
+// Makes a frame of the first len bytes of *rx, a large buffer that was read into. A small frame gets a buffer
+// of its own size, so that what holds on to it does not hold 64 KB; a large one takes *rx over (NULL then).
+// 0 or SOK_ENOMEM.
+int sok_link_give(
+    const struct sok_mem *mem, struct sok_buf **rx, uint32_t len, struct sok_frame *frame);
+
 // Copies a gathered frame into one new buffer. 0 or SOK_ENOMEM.
 int sok_link_gather(
     const struct sok_mem *mem, const struct sok_frame_out *in, struct sok_frame *out);

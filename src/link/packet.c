@@ -52,24 +52,6 @@ static bool for_us(const struct sok_link *link, const uint8_t *data, uint32_t le
     return len >= ETH_HLEN && ((data[0] & 1) || memcmp(data, link->info.mac, 6) == 0);
 }
 
-// A small frame gets a buffer of its own size, so that what holds on to it does not hold 64 KB.
-static int give(struct packet_link *p, uint32_t len, struct sok_frame *frame)
-{
-    struct sok_buf *buf = p->rx;
-    if (len < SUPER_MAX / 4) {
-        buf = sok_buf_new(p->link.mem, len);
-        if (!buf)
-            return SOK_ENOMEM;
-        memcpy(buf->data, p->rx->data, len);
-    } else {
-        p->rx = NULL;
-    }
-    frame->buf = buf;
-    frame->off = 0;
-    frame->len = len;
-    return 0;
-}
-
 static int packet_recv(struct sok_link *link, struct sok_frame *frame, int64_t now)
 {
     struct packet_link *p = (struct packet_link *)link;
@@ -89,7 +71,8 @@ static int packet_recv(struct sok_link *link, struct sok_frame *frame, int64_t n
         uint32_t len = n > (ssize_t)sizeof(h) ? (uint32_t)n - (uint32_t)sizeof(h) : 0;
         if (!for_us(link, p->rx->data, len))
             continue;
-        if (!sok_vnet_to_meta(&h, p->rx->data, len, &frame->meta) || give(p, len, frame) < 0) {
+        if (!sok_vnet_to_meta(&h, p->rx->data, len, &frame->meta) ||
+            sok_link_give(link->mem, &p->rx, len, frame) < 0) {
             link->lost++;
             continue;
         }

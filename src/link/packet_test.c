@@ -73,23 +73,6 @@ static int far_end(int type, bool vnet)
     return fd;
 }
 
-// Waits up to 5 s for a frame of this Ethernet type; others are thrown away.
-static void next_frame(struct sok_link *link, uint16_t type, struct sok_frame *got)
-{
-    for (int i = 0; i < 100; i++) {
-        struct pollfd p = {.fd = link->fd, .events = POLLIN};
-        int r = link->ops->recv(link, got, 0);
-        if (r == 0 && sok_get16(got->buf->data + got->off + 12) == type)
-            return;
-        if (r == 0)
-            sok_buf_unref(got->buf);
-        else
-            assert_int_equal(r, SOK_EAGAIN);
-        poll(&p, 1, 50);
-    }
-    fail_msg("no such frame came");
-}
-
 static void test_info(void **state)
 {
     (void)state;
@@ -122,14 +105,14 @@ static void test_frames(void **state)
     assert_int_equal(send(fd, bytes, 300, 0), 300);
     test_frame(bytes, 300, ours, all, 3);
     assert_int_equal(send(fd, bytes, 300, 0), 300);
-    next_frame(link, 0x88b5, &got);
+    test_next_frame(link, 0x88b5, &got);
     assert_int_equal(test_number(&got), 3);
     assert_memory_equal(got.buf->data + got.off, bytes, 300);
     assert_true(got.buf->cap <= 300); // 64 KB are not held for it
     sok_buf_unref(got.buf);
     test_frame(bytes, 300, all, other, 4); // for everybody
     assert_int_equal(send(fd, bytes, 300, 0), 300);
-    next_frame(link, 0x88b5, &got);
+    test_next_frame(link, 0x88b5, &got);
     assert_int_equal(test_number(&got), 4);
     sok_buf_unref(got.buf);
     close(fd);
@@ -155,7 +138,7 @@ static void test_super_frames(void **state)
     assert_int_equal(h.gso_size, 1348);
     iov[1].iov_len = f.len;
     assert_int_equal(writev(fd, iov, 2), sizeof(h) + f.len);
-    next_frame(link, 0x0800, &got);
+    test_next_frame(link, 0x0800, &got);
     assert_int_equal(got.len, f.len);
     assert_memory_equal(got.buf->data + got.off, bytes, f.len);
     assert_int_equal(got.meta.gso, SOK_GSO_TCP4);

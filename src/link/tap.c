@@ -75,25 +75,6 @@ static int tap_send(struct sok_link *link, const struct sok_frame_out *frame, in
     return tap_error(link, error);
 }
 
-// A large frame is handed over in the buffer it was read into; a small one in a buffer of its own size,
-// so that what holds on to it does not hold 64 KB.
-static int tap_give(struct tap_link *tap, uint32_t len, struct sok_frame *frame)
-{
-    struct sok_buf *buf = tap->rx;
-    if (len < tap->rx_cap / 4) {
-        buf = sok_buf_new(tap->link.mem, len);
-        if (!buf)
-            return SOK_ENOMEM;
-        memcpy(buf->data, tap->rx->data, len);
-    } else {
-        tap->rx = NULL;
-    }
-    frame->buf = buf;
-    frame->off = 0;
-    frame->len = len;
-    return 0;
-}
-
 static int tap_recv(struct sok_link *link, struct sok_frame *frame, int64_t now)
 {
     struct tap_link *tap = (struct tap_link *)link;
@@ -116,7 +97,7 @@ static int tap_recv(struct sok_link *link, struct sok_frame *frame, int64_t now)
         }
         uint32_t len = n > (ssize_t)extra ? (uint32_t)n - extra : 0;
         if (len > tap->rx_cap || !sok_vnet_to_meta(&h, tap->rx->data, len, &frame->meta) ||
-            tap_give(tap, len, frame) < 0) {
+            sok_link_give(link->mem, &tap->rx, len, frame) < 0) {
             link->lost++;
             continue;
         }

@@ -82,23 +82,6 @@ static void over(struct sok_link *link)
     test_mem_end();
 }
 
-// Waits up to 5 s for a frame of this Ethernet type; others are thrown away.
-static void next_frame(struct sok_link *link, uint16_t type, struct sok_frame *got)
-{
-    for (int i = 0; i < 100; i++) {
-        struct pollfd p = {.fd = link->fd, .events = POLLIN};
-        int r = link->ops->recv(link, got, 0);
-        if (r == 0 && sok_get16(got->buf->data + got->off + 12) == type)
-            return;
-        if (r == 0)
-            sok_buf_unref(got->buf);
-        else
-            assert_int_equal(r, SOK_EAGAIN);
-        poll(&p, 1, 50);
-    }
-    fail_msg("no such frame came");
-}
-
 // A packet socket on the kernel's side.
 static int packet_socket(const char *name, int type, bool vnet)
 {
@@ -254,7 +237,7 @@ static void test_frame_in(void **state)
         struct sok_frame_out f = test_frame(bytes, 1000, ours, all, 5);
         (void)f;
         assert_int_equal(send(fd, bytes, 1000, 0), 1000);
-        next_frame(link, 0x88b5, &got);
+        test_next_frame(link, 0x88b5, &got);
         assert_int_equal(got.len, 1000);
         assert_memory_equal(got.buf->data + got.off, bytes, 1000);
         assert_true(got.buf->cap <= 1600); // 64 KB are not held for it
@@ -296,7 +279,7 @@ static void test_checksum_left_to_us(void **state)
         struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
         inet_pton(AF_INET, "198.51.100.2", &to.sin_addr);
         assert_int_equal(sendto(fd, "hello", 5, 0, (struct sockaddr *)&to, sizeof(to)), 5);
-        next_frame(link, 0x0800, &got);
+        test_next_frame(link, 0x0800, &got);
         const uint8_t *ip = got.buf->data + got.off + 14;
         assert_int_equal(got.meta.csum_partial, offload);
         assert_int_equal(got.meta.csum_valid, offload);
@@ -337,7 +320,7 @@ static void test_super_frames(void **state)
     assert_int_equal(h.csum_start, 34);
     iov[1].iov_len = f.len;
     assert_int_equal(writev(fd, iov, 2), sizeof(h) + f.len);
-    next_frame(link, 0x0800, &got);
+    test_next_frame(link, 0x0800, &got);
     assert_int_equal(got.len, f.len);
     assert_memory_equal(got.buf->data + got.off, bytes, f.len);
     assert_int_equal(got.meta.gso, SOK_GSO_TCP4);
@@ -370,7 +353,7 @@ static void test_super_frames_without_offload(void **state)
     assert_int_equal(writev(fd, iov, 2), sizeof(h) + f.len);
     uint32_t bytes_got = 0;
     while (bytes_got < 10000) {
-        next_frame(link, 0x0800, &got);
+        test_next_frame(link, 0x0800, &got);
         assert_int_equal(got.meta.gso, SOK_GSO_NONE);
         assert_false(got.meta.csum_partial);
         assert_true(test_tcp_sum_ok(&got));

@@ -2,6 +2,7 @@
 #ifndef SOK_LINK_TESTING_H
 #define SOK_LINK_TESTING_H
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +25,23 @@ static inline void test_mem_end(void)
 {
     assert_int_equal(test_counter.blocks, 0);
     assert_int_equal(test_counter.bytes, 0);
+}
+
+// Waits up to 5 s for a frame of this Ethernet type; others are thrown away.
+static inline void test_next_frame(struct sok_link *link, uint16_t type, struct sok_frame *got)
+{
+    for (int i = 0; i < 100; i++) {
+        struct pollfd p = {.fd = link->fd, .events = POLLIN};
+        int r = link->ops->recv(link, got, 0);
+        if (r == 0 && sok_get16(got->buf->data + got->off + 12) == type)
+            return;
+        if (r == 0)
+            sok_buf_unref(got->buf);
+        else
+            assert_int_equal(r, SOK_EAGAIN);
+        poll(&p, 1, 50);
+    }
+    fail_msg("no such frame came");
 }
 
 // An Ethernet frame with a payload that tells its number.
