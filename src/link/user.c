@@ -12,6 +12,7 @@
 #include "wire/icmp.h"
 
 #define BACKLOG 128
+#define ROUNDS  64        // of the pump without a frame, before the host has its turn
 #define BUFFER  (1 << 20) // of each direction, beside the kernel's own
 
 // ---- what the parts share ----
@@ -25,7 +26,7 @@ uint8_t *sok_user_room(struct sok_user *u)
 
 bool sok_user_watch(struct sok_user *u, struct sok_user_fd *f, uint32_t events)
 {
-    struct epoll_event e = {.events = events | EPOLLET, .data.ptr = f};
+    struct epoll_event e = {.events = events, .data.ptr = f};
     return epoll_ctl(u->link.fd, EPOLL_CTL_ADD, f->fd, &e) == 0;
 }
 
@@ -151,17 +152,19 @@ static int user_recv(struct sok_link *link, struct sok_frame *frame, int64_t now
 {
     struct sok_user *u = (struct sok_user *)link;
     struct sok_frame_out out;
-    do {
-        if (!sok_stack_output(u->gateway, SOK_USER_LINK, now, &out))
-            continue;
-        if (sok_link_gather(link->mem, &out, frame) < 0) {
+    for (int i = 0; i < ROUNDS; i++) {
+        if (sok_stack_output(u->gateway, SOK_USER_LINK, now, &out)) {
+            u->again = true;
+            if (sok_link_gather(link->mem, &out, frame) == 0) {
+                frame->meta.csum_valid = true;
+                return 0;
+            }
             link->lost++;
-            continue;
+        } else if (!pump(u, now)) {
+            return SOK_EAGAIN;
         }
-        frame->meta.csum_valid = true;
-        u->again = true;
-        return 0;
-    } while (pump(u, now));
+    }
+    u->again = true; // the host has other work, too
     return SOK_EAGAIN;
 }
 

@@ -22,7 +22,7 @@
 
 struct sok_user;
 
-// A kernel socket in the link's epoll set, edge triggered. ready() frees no other one.
+// A kernel socket in the link's epoll set. ready() frees no other one.
 struct sok_user_fd {
     void (*ready)(struct sok_user *u, struct sok_user_fd *f, uint32_t events, int64_t now);
     int fd;

@@ -141,7 +141,7 @@ static int dial(struct sok_user *u, struct sok_user_stream *st)
     setsockopt(st->io.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (connect(st->io.fd, (const struct sockaddr *)&at, sizeof(at)) < 0 && errno != EINPROGRESS)
         return errno;
-    return sok_user_watch(u, &st->io, EPOLLIN | EPOLLOUT | EPOLLRDHUP) ? 0 : errno;
+    return sok_user_watch(u, &st->io, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) ? 0 : errno;
 }
 
 void sok_user_stream_open(struct sok_user *u, struct sok_tcp_conn *conn, int64_t now)

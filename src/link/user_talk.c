@@ -16,6 +16,7 @@
 #include "wire/ip4.h"
 
 #define ERRORS_AT_ONCE 16
+#define READS_AT_ONCE  32
 
 struct sok_user_talk {
     struct sok_user_fd io;
@@ -166,7 +167,7 @@ static void talk_ready(struct sok_user *u, struct sok_user_fd *f, uint32_t event
     uint8_t *room = sok_user_room(u);
     if (events & EPOLLERR)
         take_errors(u, t, now);
-    while (room) {
+    for (int i = 0; room && i < READS_AT_ONCE; i++) {
         uint8_t control[64];
         struct iovec iov = {room, SOK_USER_READ};
         struct msghdr msg = {

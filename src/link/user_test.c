@@ -37,7 +37,8 @@ static void open_bench(struct bench *b)
     config.mem = test_mem;
     assert_int_equal(sok_stack_new(&config, &b->stack), 0);
     assert_int_equal(sok_stack_link_add(b->stack, &b->link->info), 1);
-    assert_true(sok_addr_parse("198.18.0.2", &us) && sok_addr_parse(SOK_USER_GATEWAY, &gateway));
+    assert_true(sok_addr_parse("198.18.0.2", &us));
+    assert_true(sok_addr_parse(SOK_USER_GATEWAY, &gateway));
     assert_int_equal(sok_stack_addr_add(b->stack, 1, us, 24), 0);
     assert_int_equal(sok_stack_route_add(b->stack, sok_addr_v4(0), 0, gateway, 1), 0);
     sok_stack_loopback_out(b->stack, true);
