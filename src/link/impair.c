@@ -256,6 +256,7 @@ static void pull_in(struct impair_link *im, int64_t now)
     struct sok_frame frame;
     for (unsigned i = 0; i < IN_MAX; i++) {
         int r = im->under->ops->recv(im->under, &frame, now);
+        im->link.busy = im->under->busy;
         if (r == SOK_ELINKDOWN)
             im->under_over = true;
         if (r < 0)

@@ -226,9 +226,9 @@ def pings(sockeye):
         with net.inside(net.server):
             pathlib.Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 2147483647")
         for address in ("127.0.0.1", SERVER_IP, "198.18.0.1"):
-            done = as_user(net, "ping", "-c", "3", "-i", "0.1", "-s", "1000", address, namespace=net.server)
+            done = as_user(net, "ping", "-c", "3", "-i", "0.1", "-s", "5000", address, namespace=net.server)
             check(done.code == 0 and b" 0% packet loss" in done.out and not done.err, f"ping {address}: {done}")
-            check(b"1008 bytes from " + address.encode() in done.out, f"ping {address}: {done.out}")
+            check(b"5008 bytes from " + address.encode() in done.out, f"ping {address}: {done.out}")
         done = as_user(net, "ping", "-c", "1", UNREACHABLE, namespace=net.server)
         check(done.code == 1 and b"Destination Host Unreachable" in done.out, f"{done}: {done.out}")
 
