@@ -115,7 +115,7 @@ static struct sok_tcp_conn *connect_peer(struct lab *lab, uint32_t head, uint32_
     sok_tcp_hdr_get(lab->frame + head + 20, &h);
     assert_int_equal(h.flags, SOK_TCP_SYN);
     *iss = h.seq;
-    size_t len = lab_tcp(frame, 80, h.sport, 1000, h.seq + 1, SOK_TCP_SYN | SOK_TCP_ACK, NULL, 0);
+    size_t len = lab_tcp(frame, 80, h.sport, 1000, h.seq + 1, SOK_TCP_SYN | SOK_TCP_ACK, "", 0);
     if (head == 18)
         len = tag(frame, len, VLAN);
     lab_in(lab, head == 0 ? frame + 14 : frame, head == 0 ? len - 14 : len);
