@@ -137,7 +137,7 @@ int main(int argc, char **argv)
         .addrs = (const char *const[]){argv[2], NULL},
         .no_offload = strcmp(argv[7], "plain") == 0,
     };
-    if (sok_host_link_add(host, &link, err) < 0)
+    if (sok_host_link_add(host, &link, err) < 0 || sok_host_ready(host, -1, err) < 0)
         bench_die("client: %s", err);
     memset(chunk, 'x', sizeof(chunk));
     struct sok_socket *s = dial(host, argv[4], argv[5]);

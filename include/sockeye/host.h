@@ -56,7 +56,7 @@ struct sok_host_link {
         *routes; // "198.51.100.0/24", "198.51.100.0/24,192.0.2.254", NULL at the end; or NULL
     bool dhcp;   // address, gateway, DNS and MTU from a DHCP server
 };
-// Its index, 1 and up.
+// Its index, 1 and up. Addresses on links that others share cannot be used at once: see sok_host_ready.
 int sok_host_link_add(struct sok_host *host, const struct sok_host_link *link, char *err);
 // A wire in memory between two hosts; spec is not looked at. From then on they share one loop and one
 // clock: stepping either steps both. Both must be of the same kind of time.
