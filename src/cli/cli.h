@@ -60,7 +60,7 @@ bool sok_cli_seconds(const char *text, int64_t *ns);
 // Ctrl-C and kill: from now on a first one only makes sok_cli_interrupted() true and wakes the host, so
 // that what is open can be closed in order; a second one ends the program at once.
 int sok_cli_signals(struct sok_host *host);
-void sok_cli_stop(void); // as if a first signal had come
+void sok_cli_stop(void);       // as if a first signal had come
 int sok_cli_interrupted(void); // the signal's number, or 0
 
 #endif
