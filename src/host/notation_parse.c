@@ -386,8 +386,9 @@ int sok_line_parse(const char *text, struct sok_line *out, char *err)
     while (kind < SOK_LINE_KIND_COUNT && !sok_cursor_is(c.p, n, sok_line_kind_word(kind)))
         kind++;
     if (kind == SOK_LINE_KIND_COUNT)
-        return fail(
-            &c, "'%.*s' begins no line (call in out state rtt cwnd loss held error addr dhcp)", (int)n, c.p);
+        return fail(&c,
+            "'%.*s' begins no line (call in out state rtt cwnd loss held error addr dhcp)", (int)n,
+            c.p);
     out->kind = (uint8_t)kind;
     c.p += n;
     if (kind == SOK_LINE_IN || kind == SOK_LINE_OUT)

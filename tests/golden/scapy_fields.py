@@ -18,7 +18,7 @@ try:
     from scapy.config import conf
     conf.route_autoload = conf.route6_autoload = False
     from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_Router_Alert, IPerror, UDPerror
-    from scapy.layers.l2 import ARP, Ether
+    from scapy.layers.l2 import ARP, Dot1Q, Ether
     from scapy.packet import Raw
 except ImportError:
     print("SKIP scapy is not installed (python3-scapy)")
@@ -183,6 +183,8 @@ def whole_packets(rng):
         add(ip / TCP(sport=1, dport=2), "Ether/IP/TCP")
         add(ip / UDP(sport=1, dport=2) / Raw(data), "Ether/IP/UDP/Raw")
         add(ip / ICMP(id=1, seq=2) / Raw(data), "Ether/IP/ICMP/Raw")
+        tagged = Ether(dst=mac(rng), src=mac(rng)) / Dot1Q(vlan=rng.randrange(1, 4095), prio=rng.randrange(8))
+        add(tagged / ip[IP] / UDP(sport=1, dport=2) / Raw(data), "Ether/Dot1Q/IP/UDP/Raw")
         add(ip / ICMP(type=3, code=3) / IPerror(bytes(IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=7, dport=8))),
             "Ether/IP/ICMP")
         lines.append(bytes(Ether() / IP(src="192.0.2.1", dst="192.0.2.2", options=[IPOption_Router_Alert()])
