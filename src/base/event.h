@@ -34,7 +34,6 @@
     X(FAST_RETRANSMIT, "again: fast retransmit")                                                   \
     X(RECOVERY, "again: recovery")                                                                 \
     X(PATH_MTU, "again: path mtu")                                                                 \
-    X(TAIL_LOSS_PROBE, "tail loss probe")                                                          \
     X(WINDOW_PROBE, "window probe")                                                                \
     X(KEEPALIVE, "keep-alive")                                                                     \
     X(RST_CLOSED, "no such port")                                                                  \

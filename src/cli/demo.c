@@ -42,8 +42,7 @@ static void witness_event(struct sok_view *v, const struct sok_event *e)
         w->lost_at = e->now;
     uint8_t r = e->packet.reason;
     if (w->again_at == 0 && w->lost_at != 0 &&
-        (r == SOK_REASON_RTO || r == SOK_REASON_TAIL_LOSS_PROBE ||
-            r == SOK_REASON_FAST_RETRANSMIT || r == SOK_REASON_RECOVERY)) {
+        (r == SOK_REASON_RTO || r == SOK_REASON_FAST_RETRANSMIT || r == SOK_REASON_RECOVERY)) {
         w->again_at = e->now;
         w->again_reason = r;
     }
