@@ -21,13 +21,13 @@ _sockeye()
     [[ $word == -* ]] || { compopt -o default 2>/dev/null; return; }
     case ${COMP_WORDS[1]} in
     get)
-        COMPREPLY=($(compgen -W "-o --output -O --remote-name -f --fail -v --verbose -s --silent --connect-timeout --max-time -h --help --link --addr --dhcp --gateway --route --mac --mtu --vlan --no-offload --impair --record --events --set --seed" -- "$word"))
+        COMPREPLY=($(compgen -W "-o --output -O --remote-name -f --fail -v --verbose -s --silent -L --location -I --head -d --data -X --request -H --header --compressed -k --insecure --cacert --resolve --connect-timeout --max-time -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed" -- "$word"))
         ;;
     nc)
-        COMPREPLY=($(compgen -W "-l --listen -u --udp -p --port -k --keep -z --zero -N --shutdown -w --wait -v --verbose -h --help --link --addr --dhcp --gateway --route --mac --mtu --vlan --no-offload --impair --record --events --set --seed" -- "$word"))
+        COMPREPLY=($(compgen -W "-l --listen -u --udp -p --port -k --keep -z --zero -N --shutdown -w --wait -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed" -- "$word"))
         ;;
     ping)
-        COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -h --help --link --addr --dhcp --gateway --route --mac --mtu --vlan --no-offload --impair --record --events --set --seed" -- "$word"))
+        COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed" -- "$word"))
         ;;
     drill)
         COMPREPLY=($(compgen -W "-v --verbose -j --json -p --play -h --help" -- "$word"))

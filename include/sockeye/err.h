@@ -29,7 +29,8 @@
     X(PROTO, 22, "Protocol error")                                                                 \
     X(IO, 23, "Input/output error")                                                                \
     X(BADF, 24, "Bad file descriptor")                                                             \
-    X(LINKDOWN, 25, "Network is down")
+    X(LINKDOWN, 25, "Network is down")                                                             \
+    X(NONAME, 26, "No such name")
 
 #define SOK_X(name, number, text) SOK_E##name = -(number),
 enum sok_err { SOK_OK = 0, SOK_ERRORS(SOK_X) };

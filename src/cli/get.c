@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "cli/get.h"
 
-enum { KEY_MAX_TIME = 300, KEY_CONNECT_TIMEOUT };
+enum { KEY_MAX_TIME = 300, KEY_CONNECT_TIMEOUT, KEY_RESOLVE, KEY_COMPRESSED, KEY_CACERT };
 
 static const struct sok_cli_option options[] = {
     {'o', "output", "FILE", "write to FILE; `-`: to stdout"},
@@ -16,6 +16,15 @@ static const struct sok_cli_option options[] = {
     {'f', "fail", NULL, "an answer of 400 and above is a failure: exit code 22"},
     {'v', "verbose", NULL, "what is asked and answered, on stderr"},
     {'s', "silent", NULL, "no progress, no messages"},
+    {'L', "location", NULL, "follow redirects, 50 at most"},
+    {'I', "head", NULL, "ask for the headers only"},
+    {'d', "data", "DATA", "send DATA, or what is in @FILE, by POST; again: joined with &"},
+    {'X', "request", "METHOD", "instead of GET, HEAD or POST"},
+    {'H', "header", "LINE", "'Name: value', added to what is asked; again for more"},
+    {KEY_COMPRESSED, "compressed", NULL, "ask for gzip, write what it unpacks to"},
+    {'k', "insecure", NULL, "do not check the certificate"},
+    {KEY_CACERT, "cacert", "FILE", "certificates to trust, instead of the system's"},
+    {KEY_RESOLVE, "resolve", "PIN", "HOST:PORT:ADDRESS, not looked up; again for more"},
     {KEY_CONNECT_TIMEOUT, "connect-timeout", "SECONDS", "give up connecting after so long"},
     {KEY_MAX_TIME, "max-time", "SECONDS", "give up altogether after so long"},
     {0, NULL, NULL, NULL},
@@ -40,6 +49,30 @@ static int take_option(void *ctx, int key, const char *arg)
     case 's':
         g->silent = true;
         return 0;
+    case 'L':
+        g->follow = true;
+        return 0;
+    case 'I':
+        g->head = true;
+        return 0;
+    case 'k':
+        g->insecure = true;
+        return 0;
+    case KEY_COMPRESSED:
+        g->compressed = true;
+        return 0;
+    case 'X':
+        g->method = arg;
+        return 0;
+    case KEY_CACERT:
+        g->cacert = arg;
+        return 0;
+    case 'd':
+        return sok_get_add_body(g, arg);
+    case 'H':
+        return sok_get_add_header(g, arg);
+    case KEY_RESOLVE:
+        return sok_get_add_pin(g, arg);
     default:
         if (sok_cli_seconds(arg, key == KEY_MAX_TIME ? &g->max_time : &g->connect_timeout))
             return 0;
@@ -57,28 +90,22 @@ int sok_get_fail(const struct sok_get *g, int code, const char *format, ...)
     return g->silent ? code : sok_cli_fail(code, "(%d) %s", code, line);
 }
 
-// http://ADDRESS[:PORT]/PATH now; what else there is gets a line that says so.
 static int check_url(const struct sok_get *g, CURLU *u)
 {
     char *scheme = NULL, *host = NULL;
-    struct sok_addr addr;
     int code = 0;
     CURLUcode r =
         curl_url_set(u, CURLUPART_URL, g->url, CURLU_DEFAULT_SCHEME | CURLU_NON_SUPPORT_SCHEME);
     if (r == CURLUE_OK)
         r = curl_url_get(u, CURLUPART_SCHEME, &scheme, 0);
-    bool http = r == CURLUE_OK && strcmp(scheme, "http") == 0;
-    if (http)
+    bool spoken = r == CURLUE_OK && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    if (spoken)
         r = curl_url_get(u, CURLUPART_HOST, &host, 0);
     if (r != CURLUE_OK)
         code = sok_get_fail(g, CURLE_URL_MALFORMAT, "%s: %.200s", curl_url_strerror(r), g->url);
-    else if (!http)
-        code = sok_get_fail(
-            g, CURLE_UNSUPPORTED_PROTOCOL, "%.40s:// is not spoken yet (http:// is)", scheme);
-    else if (!sok_addr_parse(host, &addr) || !sok_addr_is_v4(addr))
-        code = sok_get_fail(g, CURLE_COULDNT_RESOLVE_HOST,
-            "Could not resolve host: %.200s (names are not looked up yet: write the IPv4 address)",
-            host);
+    else if (!spoken)
+        code = sok_get_fail(g, CURLE_UNSUPPORTED_PROTOCOL,
+            "%.40s:// is not spoken (http:// and https:// are)", scheme);
     curl_free(scheme);
     curl_free(host);
     return code;
@@ -153,27 +180,41 @@ static int fetch(struct sok_get *g, const struct sok_cli_host *ho, CURLU *u)
     return sok_cli_host_close(ho, g->host, code);
 }
 
+static int fetch_url(struct sok_get *g, const struct sok_cli_host *ho)
+{
+    if (g->head && g->body)
+        return sok_cli_usage(&sok_cmd_get, "-I asks for headers, -d sends data: only one of them");
+    CURLU *u = curl_url();
+    int code = u ? check_url(g, u) : sok_get_fail(g, CURLE_OUT_OF_MEMORY, "no memory");
+    if (code == 0 && g->cacert && access(g->cacert, R_OK) != 0)
+        code = sok_get_fail(
+            g, CURLE_SSL_CACERT_BADFILE, "--cacert %.300s: %s", g->cacert, strerror(errno));
+    if (code == 0)
+        code = name_output(g, u);
+    if (code == 0)
+        code = fetch(g, ho, u);
+    curl_url_cleanup(u);
+    return code;
+}
+
 static int run(const struct sok_cli_command *self, int argc, char **argv)
 {
     struct sok_get g = {.result = CURLE_OK, .listener = -1, .filler = -1};
     struct sok_cli_host ho = {0};
-    int at = sok_cli_parse(self, argc, argv, take_option, &g, &ho);
-    if (at < 0)
-        return sok_cli_exit_code(at);
-    if (argc - at != 1)
-        return argc == at ? sok_cli_usage(self, "no URL given")
-                          : sok_cli_usage(self, "one URL at a time: %s", argv[at + 1]);
-    g.url = argv[at];
-    ho.verbose = g.verbose;
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    CURLU *u = curl_url();
-    int code = u ? check_url(&g, u) : sok_get_fail(&g, CURLE_OUT_OF_MEMORY, "no memory");
-    if (code == 0)
-        code = name_output(&g, u);
-    if (code == 0)
-        code = fetch(&g, &ho, u);
-    curl_url_cleanup(u);
+    int at = sok_cli_parse(self, argc, argv, take_option, &g, &ho);
+    int code = at < 0 ? sok_cli_exit_code(at) : 0;
+    if (at >= 0 && argc - at != 1) {
+        code = argc == at ? sok_cli_usage(self, "no URL given")
+                          : sok_cli_usage(self, "one URL at a time: %s", argv[at + 1]);
+    } else if (at >= 0) {
+        g.url = argv[at];
+        code = fetch_url(&g, &ho);
+    }
+    curl_slist_free_all(g.headers);
+    curl_slist_free_all(g.pins);
     curl_global_cleanup();
+    free(g.body);
     free(g.output_made);
     return code;
 }
@@ -181,11 +222,17 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
 const struct sok_cli_command sok_cmd_get = {
     .name = "get",
     .summary = "Fetch a page over Sockeye's own TCP",
-    .usage = "[OPTION...] http://ADDRESS[:PORT]/PATH",
+    .usage = "[OPTION...] http[s]://HOST[:PORT]/PATH",
     .about =
         "The page goes to stdout. Exit codes are curl's: 7 refused or unreachable, 28 timed out,\n"
-        "22 with -f an answer of 400 and above, 23 not written, 3 no URL, 6 a name.\n\n"
+        "22 with -f an answer of 400 and above, 23 not written, 3 no URL, 6 no such name, 47 too "
+        "many\n"
+        "redirects, 60 a certificate that is not to be trusted. With SSLKEYLOGFILE=FILE set, TLS "
+        "keys\n"
+        "go into FILE and into the recording, which Wireshark then decrypts.\n\n"
         "  sockeye get --link tap:s0 --addr 192.0.2.2/24 -o page http://192.0.2.1/\n"
+        "  sockeye get --link tap:s0 --addr 192.0.2.2/24 --gateway 192.0.2.1 --dns 192.0.2.53 -L\n"
+        "      https://www.example/\n"
         "  sockeye get --link tap:s0 --addr 192.0.2.2/24 --events http://192.0.2.1/ >/dev/null\n",
     .options = options,
     .talks = true,

@@ -1,5 +1,6 @@
 // What the files of `sockeye get` share: get.c (words, exit codes), get_curl.c (libcurl in the host's
-// loop), get_dial.c (its connections), get_output.c (where the page goes).
+// loop), get_dial.c (its connections), get_words.c, get_keys.c,
+// get_output.c (where the page goes).
 #ifndef SOK_CLI_GET_H
 #define SOK_CLI_GET_H
 
@@ -28,9 +29,18 @@ struct sok_get {
     const char *output; // NULL: stdout
     char *output_made;  // -O: the name, ours to free
     bool remote_name, fail, verbose, silent;
+    bool follow, insecure, head, compressed; // -L -k -I --compressed
+    const char *method, *cacert;             // -X --cacert; or NULL
+    char *body;                              // -d; or NULL
+    size_t body_len;
+    struct curl_slist *headers, *pins; // -H, --resolve
+    off_t keys_from;                   // what SSLKEYLOGFILE holds was there before
     int64_t connect_timeout, max_time; // ns; 0: none
     int64_t started;
     struct sok_get_output out;
+    int no_name; // why the name was not resolved, SOK_E...
+    char no_name_message[SOK_HOST_ERR_MAX];
+    char host_name[256];  // of the URL that is fetched now, after redirects
     int dial_error;       // why the dial failed, SOK_E...
     int listener, filler; // get_dial.c; -1: not made
     CURLM *multi;
@@ -51,6 +61,15 @@ int sok_get_fail(const struct sok_get *g, int code, const char *format, ...)
 int sok_get_curl(struct sok_get *g, CURLU *url);         // the transfer; an exit code
 void sok_get_dial_set_up(struct sok_get *g, CURL *easy); // curl's connections are this host's
 void sok_get_dial_clean_up(struct sok_get *g);
+
+// get_keys.c: TLS keys that curl writes into the file of SSLKEYLOGFILE go into the recording, too.
+void sok_get_keys_begin(struct sok_get *g);
+void sok_get_keys_end(struct sok_get *g);
+// get_words.c: what may be given more than once. An exit code.
+int sok_get_add_body(struct sok_get *g, const char *text); // -d
+int sok_get_add_pin(struct sok_get *g, const char *text);  // --resolve
+int sok_get_add_header(struct sok_get *g, const char *text);
+bool sok_get_pinned(const struct sok_get *g, const char *name, uint16_t port, struct sok_addr *out);
 
 int sok_get_output_open(struct sok_get_output *o, int fd);                 // 0 or errno
 int sok_get_output_start(struct sok_get_output *o, struct sok_host *host); // 0 or a negative error

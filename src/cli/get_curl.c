@@ -77,6 +77,11 @@ static int on_progress(
     return sok_cli_interrupted() != 0;
 }
 
+static bool starts(const char *data, size_t len, const char *with)
+{
+    return len >= strlen(with) && memcmp(data, with, strlen(with)) == 0;
+}
+
 // -v: what is asked (>) and answered (<). Of curl's own remarks those about connecting are left out,
 // since it does not know what carries it.
 static int on_debug(CURL *easy, curl_infotype type, char *data, size_t len, void *ctx)
@@ -89,7 +94,8 @@ static int on_debug(CURL *easy, curl_infotype type, char *data, size_t len, void
     if (type != CURLINFO_HEADER_IN && type != CURLINFO_HEADER_OUT && type != CURLINFO_TEXT)
         return 0;
     if (type == CURLINFO_TEXT &&
-        (memcmp(data, "  Trying", 8) == 0 || memcmp(data, "Connected", 9) == 0))
+        (starts(data, len, "  Trying") || starts(data, len, "Connected to") ||
+            starts(data, len, "Connecting to")))
         return 0;
     for (size_t at = 0; at < len;) {
         const char *newline = memchr(data + at, '\n', len - at);
@@ -99,6 +105,41 @@ static int on_debug(CURL *easy, curl_infotype type, char *data, size_t len, void
         at += line + (newline != NULL);
     }
     return 0;
+}
+
+static void set_request(struct sok_get *g)
+{
+    CURL *easy = g->easy;
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, (long)g->follow);
+    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 50L);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, g->headers);
+    if (g->head) {
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        curl_easy_setopt(easy, CURLOPT_HEADER, 1L);
+    }
+    if (g->body) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, g->body);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)g->body_len);
+    }
+    if (g->method)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, g->method);
+    if (g->compressed)
+        curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+}
+
+static void set_tls(struct sok_get *g)
+{
+    if (g->cacert) {
+        curl_easy_setopt(g->easy, CURLOPT_CAINFO, g->cacert);
+        curl_easy_setopt(g->easy, CURLOPT_CAPATH, NULL);
+    }
+    if (g->insecure) {
+        curl_easy_setopt(g->easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(g->easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
 }
 
 static void set_options(struct sok_get *g, CURLU *url)
@@ -118,6 +159,10 @@ static void set_options(struct sok_get *g, CURLU *url)
     curl_easy_setopt(easy, CURLOPT_FAILONERROR, (long)g->fail);
     curl_easy_setopt(easy, CURLOPT_VERBOSE, (long)g->verbose);
     curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
+    set_request(g);
+    set_tls(g);
+    if (g->connect_timeout > 0)
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(g->connect_timeout / 1000000 + 1));
     if (g->max_time > 0)
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(g->max_time / 1000000 + 1));
     sok_get_dial_set_up(g, easy);
@@ -159,6 +204,11 @@ static int outcome(struct sok_get *g)
 {
     if (sok_cli_interrupted())
         return 128 + sok_cli_interrupted();
+    if (g->no_name == SOK_EINPROGRESS)
+        return sok_get_fail(g, CURLE_OPERATION_TIMEDOUT, "Resolving timed out: %s", g->host_name);
+    if (g->no_name)
+        return sok_get_fail(g, CURLE_COULDNT_RESOLVE_HOST, "Could not resolve host: %s (%s)",
+            g->host_name, g->no_name_message);
     if (g->dial_error)
         return g->dial_error == SOK_ETIMEDOUT ? CURLE_OPERATION_TIMEDOUT : CURLE_COULDNT_CONNECT;
     if (g->out.error)
@@ -179,6 +229,10 @@ int sok_get_curl(struct sok_get *g, CURLU *url)
     curl_multi_setopt(g->multi, CURLMOPT_SOCKETDATA, g);
     curl_multi_setopt(g->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(g->multi, CURLMOPT_TIMERDATA, g);
+    // Whatever the name: get_dial.c knows better. The address is never spoken to.
+    struct curl_slist *everything = curl_slist_append(NULL, "::192.0.2.1:");
+    curl_easy_setopt(g->easy, CURLOPT_CONNECT_TO, everything);
+    sok_get_keys_begin(g);
     set_options(g, url);
     curl_multi_add_handle(g->multi, g->easy);
     transfer(g);
@@ -186,6 +240,8 @@ int sok_get_curl(struct sok_get *g, CURLU *url)
     curl_multi_remove_handle(g->multi, g->easy);
     curl_easy_cleanup(g->easy);
     curl_multi_cleanup(g->multi);
+    curl_slist_free_all(everything);
+    sok_get_keys_end(g);
     sok_get_dial_clean_up(g);
     return outcome(g);
 }

@@ -7,6 +7,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "cli/get.h"
+#include "host/host.h"
+
+#ifdef CURLU_PUNYCODE
+#define NAME_FLAGS CURLU_PUNYCODE
+#else
+#define NAME_FLAGS 0
+#endif
 
 static int64_t dial_limit(const struct sok_get *g)
 {
@@ -20,9 +27,8 @@ static int64_t dial_limit(const struct sok_get *g)
 }
 
 // 0 or a negative error.
-static int wait_connected(struct sok_get *g, struct sok_socket *s)
+static int wait_connected(struct sok_get *g, struct sok_socket *s, int64_t end)
 {
-    int64_t end = dial_limit(g);
     for (;;) {
         unsigned ready = sok_socket_ready(s);
         int64_t err = 0;
@@ -74,13 +80,45 @@ static void tell(const struct sok_get *g, const struct sok_endpoint *remote, int
 {
     char text[SOK_ENDPOINT_TEXT_MAX];
     if (r >= 0 && g->verbose) {
-        fprintf(
-            stderr, "* Connected to %s over Sockeye's TCP\n", sok_endpoint_format(remote, text));
+        fprintf(stderr, "* Connected to %s (%s) over Sockeye's TCP\n", g->host_name,
+            sok_endpoint_format(remote, text));
         return;
     }
     if (r < 0 && !g->silent && !sok_cli_interrupted())
         sok_cli_fail(0, "connect to %s port %u: %s", sok_addr_format(remote->addr, text),
             remote->port, sok_strerror(r));
+}
+
+// curl is told to connect everything to one address (set_options), so that it never resolves; whom it
+// means is in the URL it is at, which after a redirect is the new one. TLS and HTTP keep the name.
+static int find_name(struct sok_get *g)
+{
+    char *url = NULL, *name = NULL;
+    CURLU *u = curl_url();
+    int err = u ? SOK_EINVAL : SOK_ENOMEM;
+    curl_easy_getinfo(g->easy, CURLINFO_EFFECTIVE_URL, &url);
+    if (u && url && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_HOST, &name, NAME_FLAGS) == CURLUE_OK &&
+        strlen(name) < sizeof(g->host_name)) {
+        strcpy(g->host_name, name);
+        err = 0;
+    }
+    curl_free(name);
+    curl_url_cleanup(u);
+    return err;
+}
+
+static int find_address(struct sok_get *g, uint16_t port, int64_t end, struct sok_addr *out)
+{
+    char *message = g->no_name_message;
+    int r = find_name(g);
+    if (r < 0)
+        return sok_host_fail(message, r, "no host in the URL");
+    if (sok_get_pinned(g, g->host_name, port, out))
+        return 0;
+    if (g->host_name[0] == '[')
+        return sok_host_fail(message, SOK_EAFNOSUPPORT, "IPv6 is not spoken yet");
+    return sok_cli_look_up(g->host, g->host_name, end, out, message);
 }
 
 static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *to)
@@ -91,15 +129,18 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
     if (to->family != AF_INET)
         return CURL_SOCKET_BAD;
     const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&to->addr;
-    remote.addr = sok_addr_v4(ntohl(in->sin_addr.s_addr));
     remote.port = ntohs(in->sin_port);
+    int64_t end = dial_limit(g);
+    g->no_name = find_address(g, remote.port, end, &remote.addr);
+    if (g->no_name)
+        return CURL_SOCKET_BAD;
 
     struct sok_socket *s = NULL;
     int r = sok_socket(g->host, SOK_STREAM, &s);
     if (r == 0)
         r = sok_connect(s, &remote);
     if (r == SOK_EINPROGRESS)
-        r = wait_connected(g, s);
+        r = wait_connected(g, s, end);
     if (r == 0)
         r = make_full_listener(g, to);
     if (r == 0)

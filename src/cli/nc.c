@@ -54,14 +54,6 @@ static int take_option(void *ctx, int key, const char *arg)
     }
 }
 
-static int take_address(const char *text, struct sok_endpoint *out)
-{
-    if (sok_addr_parse(text, &out->addr) && sok_addr_is_v4(out->addr))
-        return 0;
-    return sok_cli_fail(SOK_EXIT_USAGE,
-        "not an IPv4 address: %s (names are not looked up yet: write the address)", text);
-}
-
 // HOST PORT; with -l: nothing, PORT, or HOST PORT (the own ones).
 static int take_arguments(struct sok_nc *nc, int count, char **args)
 {
@@ -71,13 +63,13 @@ static int take_arguments(struct sok_nc *nc, int count, char **args)
         return sok_cli_usage(&sok_cmd_nc, "too many arguments: %s", args[2]);
     if (!nc->listen && count < 2)
         return sok_cli_usage(
-            &sok_cmd_nc, count == 0 ? "no address and no port given" : "no port given");
+            &sok_cmd_nc, count == 0 ? "no host and no port given" : "no port given");
     if (nc->listen && nc->zero)
         return sok_cli_usage(&sok_cmd_nc, "-z is for connecting, -l for waiting");
     if (nc->keep && !nc->listen)
         return sok_cli_usage(&sok_cmd_nc, "-k is for -l");
-    if (count == 2 && take_address(args[0], e) != 0)
-        return SOK_EXIT_USAGE;
+    if (count == 2)
+        nc->address = args[0];
     if (count > 0 && !sok_cli_port(args[count - 1], &e->port))
         return sok_cli_usage(&sok_cmd_nc, "not a port: %s (1 to 65535)", args[count - 1]);
     if (nc->listen && nc->local.port == 0)
@@ -217,6 +209,11 @@ static int run_stream(struct sok_nc *nc)
     return code;
 }
 
+static int64_t look_up_until(const struct sok_nc *nc)
+{
+    return nc->wait_ns > 0 ? sok_host_now(nc->host) + nc->wait_ns : INT64_MAX;
+}
+
 static int run(const struct sok_cli_command *self, int argc, char **argv)
 {
     struct sok_nc nc = {0};
@@ -235,7 +232,11 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     if (code != 0)
         return code;
     sok_cli_signals(nc.host);
-    code = sok_nc_out_open(&nc);
+    if (nc.address)
+        code = sok_cli_resolve(
+            nc.host, nc.address, look_up_until(&nc), nc.listen ? &nc.local.addr : &nc.remote.addr);
+    if (code == 0)
+        code = sok_nc_out_open(&nc);
     if (code == 0)
         code = nc.udp ? sok_nc_datagrams(&nc) : run_stream(&nc);
     sok_nc_out_close(&nc);
@@ -249,11 +250,13 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
 const struct sok_cli_command sok_cmd_nc = {
     .name = "nc",
     .summary = "Talk to a port by hand, or wait for somebody on one",
-    .usage = "[OPTION...] ADDRESS PORT | -l [OPTION...] [[ADDRESS] PORT]",
+    .usage = "[OPTION...] HOST PORT | -l [OPTION...] [[HOST] PORT]",
     .about = "Two terminals, no privileges:\n\n"
              "  sockeye nc -l --link lan:a --addr 192.0.2.1/24 -p 7\n"
              "  sockeye nc --link lan:a --addr 192.0.2.2/24 192.0.2.1 7\n\n"
-             "Ctrl-D ends what you say, Ctrl-C closes the connection.\n",
+             "Ctrl-D ends what you say, Ctrl-C closes the connection. HOST is a name or an "
+             "address; exit\n"
+             "code 6: there is no such name.\n",
     .options = options,
     .talks = true,
     .run = run,

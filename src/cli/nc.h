@@ -9,6 +9,7 @@
 struct sok_nc {
     struct sok_host *host;
     struct sok_socket *listener, *s;
+    const char *address; // as typed: the remote one, with -l the own; NULL: none
     struct sok_endpoint local, remote;
     bool listen, udp, keep, zero, leave_at_end, verbose;
     int64_t wait_ns;          // 0: for ever

@@ -5,10 +5,13 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sockeye/names.h>
 #include "host/events_json.h"
 #include "host/host.h"
 #include "host/recorder.h"
 #include "host/timeline.h"
+
+#define KEYS_ROOM 65536 // left in a recording for TLS keys, some 500 bytes a connection
 
 enum {
     KEY_LINK = 1000,
@@ -17,6 +20,7 @@ enum {
     KEY_GATEWAY,
     KEY_ROUTE,
     KEY_MAC,
+    KEY_DNS,
     KEY_MTU,
     KEY_VLAN,
     KEY_NO_OFFLOAD,
@@ -34,6 +38,7 @@ const struct sok_cli_option sok_cli_host_options[] = {
     {KEY_GATEWAY, "gateway", "ADDRESS", "where everything else is sent"},
     {KEY_ROUTE, "route", "ROUTE",
         "NET/LEN[,GATEWAY], what else is behind this link; again for more"},
+    {KEY_DNS, "dns", "ADDRESS", "name server (those of /etc/resolv.conf); again for more"},
     {KEY_MAC, "mac", "MAC", "own MAC address (a random one)"},
     {KEY_MTU, "mtu", "BYTES", "largest IP packet (1500)"},
     {KEY_VLAN, "vlan", "ID", "the 802.1Q VLAN on this link, 1 to 4094"},
@@ -154,6 +159,11 @@ int sok_cli_host_option(
     const struct sok_cli_command *cmd, struct sok_cli_host *h, int key, const char *arg)
 {
     switch (key) {
+    case KEY_DNS:
+        if (h->dns_count == SOK_CLI_DNS_MAX)
+            return -sok_cli_usage(cmd, "too many name servers: at most %d", SOK_CLI_DNS_MAX) - 1;
+        h->dns[h->dns_count++] = arg;
+        return 0;
     case KEY_RECORD:
         h->record = arg;
         return 0;
@@ -188,7 +198,8 @@ static int add_views(const struct sok_cli_host *h, struct sok_host *host)
     if (h->record) {
         struct sok_view *view;
         char err[SOK_RECORDER_ERR_MAX];
-        if (sok_recorder_open(h->record, wall_offset(host), &view, err) != 0)
+        size_t keys_room = getenv("SSLKEYLOGFILE") ? KEYS_ROOM : 0;
+        if (sok_recorder_open(h->record, wall_offset(host), keys_room, &view, err) != 0)
             return sok_cli_fail(1, "%s", err);
         sok_host_view_add(host, view);
     }
@@ -223,6 +234,15 @@ bool sok_cli_host_inside(const struct sok_cli_host *h)
         if (!is_user(&h->links[i]))
             return false;
     return true;
+}
+
+static int add_dns(const struct sok_cli_host *h, struct sok_host *host)
+{
+    char err[SOK_HOST_ERR_MAX];
+    for (unsigned i = 0; i < h->dns_count; i++)
+        if (sok_host_dns_add(host, h->dns[i], err) < 0)
+            return sok_cli_fail(SOK_EXIT_USAGE, "--dns: %s", err);
+    return 0;
 }
 
 static int add_links(const struct sok_cli_host *h, struct sok_host *host)
@@ -316,7 +336,9 @@ int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
     struct sok_host *host;
     if (sok_host_new(&config, &host, err) < 0)
         return sok_cli_fail(SOK_EXIT_USAGE, "%s", err);
-    int code = add_views(h, host);
+    int code = add_dns(h, host);
+    if (code == 0)
+        code = add_views(h, host);
     if (code == 0)
         code = add_links(h, host);
     if (code == 0)

@@ -9,6 +9,7 @@
 #define SOK_CLI_ADDRS_MAX    16
 #define SOK_CLI_ROUTES_MAX   64
 #define SOK_CLI_SETTINGS_MAX 64
+#define SOK_CLI_DNS_MAX      8
 
 struct sok_cli_link {
     const char *spec, *gateway, *mac, *impair;
@@ -35,6 +36,8 @@ struct sok_cli_host {
     unsigned link_count; // --link given so many times
     const char *settings[SOK_CLI_SETTINGS_MAX + 1];
     unsigned setting_count;
+    const char *dns[SOK_CLI_DNS_MAX];
+    unsigned dns_count;
     const char *record;
     enum sok_cli_events events;
     bool verbose; // say on stderr which address was got, and how
@@ -55,6 +58,15 @@ bool sok_cli_host_inside(const struct sok_cli_host *h);
 int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out);
 // The host goes, its views are flushed. code, or another when a recording could not be written.
 int sok_cli_host_close(const struct sok_cli_host *h, struct sok_host *host, int code);
+
+// The IPv4 address of a name, or the one that the text is; not from inside a step. `limit`: on the
+// host's clock, INT64_MAX: none. 0, or an error with its line: SOK_EABORTED after a signal,
+// SOK_EINPROGRESS at the limit.
+int sok_cli_look_up(struct sok_host *host, const char *name, int64_t limit, struct sok_addr *out,
+    char message[SOK_HOST_ERR_MAX]);
+// The same with the message said: 0, or an exit code, curl's 6 or 128 and the signal's number.
+#define SOK_EXIT_NO_NAME 6
+int sok_cli_resolve(struct sok_host *host, const char *name, int64_t limit, struct sok_addr *out);
 
 bool sok_cli_port(const char *text, uint16_t *port);
 

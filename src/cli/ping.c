@@ -21,6 +21,7 @@ struct ping {
     struct sok_socket *s;
     struct sok_addr to;
     char to_text[SOK_ADDR_TEXT_MAX];
+    const char *name;          // as typed
     uint64_t count;            // 0: for ever
     int64_t interval, timeout; // ns
     size_t size;
@@ -179,7 +180,7 @@ static void loop(struct ping *p)
 static void summary(const struct ping *p)
 {
     double lost = p->sent > 0 ? 100.0 * (double)(p->sent - p->received) / (double)p->sent : 0;
-    printf("\n--- %s ping statistics ---\n%llu packets transmitted, %llu received, ", p->to_text,
+    printf("\n--- %s ping statistics ---\n%llu packets transmitted, %llu received, ", p->name,
         (unsigned long long)p->sent, (unsigned long long)p->received);
     if (p->duplicates > 0)
         printf("+%llu duplicates, ", (unsigned long long)p->duplicates);
@@ -206,11 +207,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     if (at < 0)
         return sok_cli_exit_code(at);
     if (argc - at != 1)
-        return sok_cli_usage(self, argc == at ? "no address given" : "one address at a time");
-    if (!sok_addr_parse(argv[at], &p->to) || !sok_addr_is_v4(p->to))
-        return sok_cli_fail(SOK_EXIT_USAGE,
-            "not an IPv4 address: %s (names are not looked up yet: write the address)", argv[at]);
-    sok_addr_format(p->to, p->to_text);
+        return sok_cli_usage(self, argc == at ? "no host given" : "one host at a time");
     for (size_t i = 0; i < p->size; i++)
         p->data[i] = (uint8_t)i;
     int code = sok_cli_host_open(&ho, &p->host);
@@ -221,10 +218,15 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
         sok_cli_fail(0,
             "the kernel lets this user have no ping sockets, so nobody outside is asked "
             "(see: sysctl net.ipv4.ping_group_range)");
+    code = sok_cli_resolve(p->host, argv[at], INT64_MAX, &p->to);
+    if (code != 0)
+        return sok_cli_host_close(&ho, p->host, code);
+    p->name = argv[at];
+    sok_addr_format(p->to, p->to_text);
     int r = sok_socket(p->host, SOK_ECHO, &p->s);
     if (r < 0)
         return sok_cli_host_close(&ho, p->host, sok_cli_fail(2, "ping: %s", sok_strerror(r)));
-    printf("PING %s (%s) %zu(%zu) bytes of data.\n", p->to_text, p->to_text, p->size, p->size + 28);
+    printf("PING %s (%s) %zu(%zu) bytes of data.\n", p->name, p->to_text, p->size, p->size + 28);
     fflush(stdout);
     loop(p);
     summary(p);
@@ -236,8 +238,9 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
 const struct sok_cli_command sok_cmd_ping = {
     .name = "ping",
     .summary = "Ask a host whether it is there",
-    .usage = "[OPTION...] ADDRESS",
-    .about = "Exit code 0: somebody answered; 1: nobody did; 2: another problem.\n\n"
+    .usage = "[OPTION...] HOST",
+    .about = "Exit code 0: somebody answered; 1: nobody did; 6: there is no such name; 2: another "
+             "problem.\n\n"
              "  sockeye ping --link tap:s0 --addr 192.0.2.2/24 -c 3 192.0.2.1\n",
     .options = options,
     .talks = true,

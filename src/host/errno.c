@@ -31,6 +31,7 @@ static const struct {
     {SOK_EIO, EIO},
     {SOK_EBADF, EBADF},
     {SOK_ELINKDOWN, ENETDOWN},
+    {SOK_ENONAME, ENOENT},
 };
 
 int sok_errno(int err)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include "base/siphash.h"
+#include "host/names.h"
 
 void sok_host_config_default(struct sok_host_config *config)
 {
@@ -111,6 +112,7 @@ void sok_host_free(struct sok_host *host)
 {
     if (!host)
         return;
+    sok_names_free(host);
     sok_bridges_free(host);
     sok_sockets_free(host);
     sok_host_watches_free(host);
@@ -139,6 +141,11 @@ void sok_host_view_add(struct sok_host *host, struct sok_view *view)
         last = &(*last)->next;
     *last = view;
     sok_stack_events_on(host->stack, true);
+}
+
+void sok_host_keys(struct sok_host *host, const char *text, size_t len)
+{
+    sok_views_keys(host->views, text, len);
 }
 
 int sok_host_views_close(struct sok_host *host)

@@ -26,6 +26,7 @@ struct sok_host_wire {
 
 struct sok_bridge;
 struct sok_watch;
+struct sok_names;
 
 struct sok_host {
     struct sok_loop *loop;
@@ -40,6 +41,7 @@ struct sok_host {
     struct sok_bridge *bridges;        // all
     struct sok_bridge *bridges_active; // have something to move
     struct sok_watch *watches;
+    struct sok_names *names; // NULL: nothing was looked up
     struct sok_host_claims claims;
     int64_t dhcp_wait; // the setting of that name
     uint8_t *scratch;  // SOK_HOST_SCRATCH bytes for small moves
@@ -53,6 +55,8 @@ int sok_host_fail(char *err, int code, const char *format, ...)
 // The host owns the view from now on; it hears of everything after this.
 void sok_host_view_add(struct sok_host *host, struct sok_view *view);
 int sok_host_views_close(struct sok_host *host); // 0, or the first errno of writing
+// Lines of a TLS key log that belong to the connections of this host: for the recording.
+void sok_host_keys(struct sok_host *host, const char *text, size_t len);
 struct sok_stack *sok_host_stack(struct sok_host *host);
 
 // One pass over everything of this host, without sleeping; how much was done.

@@ -24,6 +24,10 @@ struct recorder {
     int64_t wall_ns;
     struct sok_mem mem;
     struct sok_pcapng_writer writer;
+    int64_t keys_at;  // where in the file there is room for TLS keys
+    size_t keys_room; // so much
+    char *more_keys;  // what does not fit there goes to the end
+    size_t more_len;
     struct sok_notation *notation;
     bool known[LINKS_MAX];
     uint32_t interface[LINKS_MAX];
@@ -136,6 +140,25 @@ static void recorder_event(struct sok_view *v, const struct sok_event *e)
     comment_add(r, "; ", text);
 }
 
+// Readers want keys before the packets, and they are known after them: they go into the room left for
+// them at the front, while the file can be written there.
+static void recorder_keys(struct sok_view *v, const char *text, size_t len)
+{
+    struct recorder *r = (struct recorder *)v;
+    if (r->writer.err == 0 && len <= r->keys_room && sok_pcapng_flush(&r->writer) == 0 &&
+        pwrite(r->fd, text, len, r->keys_at) == (ssize_t)len) {
+        r->keys_at += (int64_t)len;
+        r->keys_room -= len;
+        return;
+    }
+    char *more = realloc(r->more_keys, r->more_len + len);
+    if (!more)
+        return;
+    memcpy(more + r->more_len, text, len);
+    r->more_keys = more;
+    r->more_len += len;
+}
+
 static void recorder_flush(struct sok_view *v)
 {
     struct recorder *r = (struct recorder *)v;
@@ -160,6 +183,9 @@ static int recorder_close(struct sok_view *v)
         };
         sok_pcapng_add_stats(&r->writer, &s);
     }
+    if (r->more_len > 0)
+        sok_pcapng_add_keys(&r->writer, r->more_keys, r->more_len, r->more_len);
+    free(r->more_keys);
     int err = -sok_pcapng_writer_close(&r->writer);
     if (close(r->fd) != 0 && !err)
         err = errno;
@@ -171,11 +197,13 @@ static int recorder_close(struct sok_view *v)
 static const struct sok_view_ops recorder_ops = {
     .event = recorder_event,
     .frame = recorder_frame,
+    .keys = recorder_keys,
     .flush = recorder_flush,
     .close = recorder_close,
 };
 
-int sok_recorder_open(const char *path, int64_t wall_ns, struct sok_view **out, char *err)
+int sok_recorder_open(
+    const char *path, int64_t wall_ns, size_t keys_room, struct sok_view **out, char *err)
 {
     struct recorder *r = calloc(1, sizeof *r);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), rc = errno;
@@ -192,6 +220,8 @@ int sok_recorder_open(const char *path, int64_t wall_ns, struct sok_view **out, 
     if (!r->notation ||
         sok_pcapng_writer_init(&r->writer, &r->mem, sok_pcapng_sink_fd(fd), "sockeye") != 0)
         goto fail;
+    r->keys_at = keys_room > 0 ? sok_pcapng_add_keys(&r->writer, "", 0, keys_room) : 0;
+    r->keys_room = r->keys_at > 0 ? keys_room : 0;
     *out = &r->view;
     return 0;
 fail:

@@ -32,6 +32,8 @@ struct sok_view;
 struct sok_view_ops {
     void (*event)(struct sok_view *v, const struct sok_event *e);
     void (*frame)(struct sok_view *v, const struct sok_view_frame *f); // NULL: does not want frames
+    // Lines of a TLS key log that belong to the packets seen. NULL: of no use here.
+    void (*keys)(struct sok_view *v, const char *text, size_t len);
     void (*flush)(struct sok_view *v); // what is held back goes out now
     // Flushes and frees. 0, or the first error of writing, as errno.
     int (*close)(struct sok_view *v);
@@ -54,6 +56,14 @@ static inline void sok_views_frame(struct sok_view *first, const struct sok_view
     for (struct sok_view *v = first; v; v = v->next) {
         if (v->ops->frame)
             v->ops->frame(v, f);
+    }
+}
+
+static inline void sok_views_keys(struct sok_view *first, const char *text, size_t len)
+{
+    for (struct sok_view *v = first; v; v = v->next) {
+        if (v->ops->keys)
+            v->ops->keys(v, text, len);
     }
 }
 

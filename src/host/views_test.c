@@ -217,7 +217,7 @@ static void test_recorder(void **state)
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     struct sok_view *v;
-    assert_int_equal(sok_recorder_open(path, 0, &v, err), 0);
+    assert_int_equal(sok_recorder_open(path, 0, 0, &v, err), 0);
     // A frame out; a frame in, with what followed from it; then something else; then one without an event.
     struct sok_event out = segment(true, 1, 1, SOK_TCP_ACK, 1000);
     struct sok_event in = segment(false, 1, 1001, SOK_TCP_ACK, 0);
@@ -259,7 +259,7 @@ static void test_recorder(void **state)
     sok_pcapng_reader_free(&r);
     close(fd);
     unlink(path);
-    assert_int_equal(sok_recorder_open("/nowhere/x.pcapng", 0, &v, err), ENOENT);
+    assert_int_equal(sok_recorder_open("/nowhere/x.pcapng", 0, 0, &v, err), ENOENT);
     assert_string_equal(err, "/nowhere/x.pcapng: No such file or directory");
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include "host/host.h"
+#include "host/names.h"
 
 #define IN_MAX  256 // frames taken from one link in a turn; above OUT_MAX: each may be acknowledged
 #define OUT_MAX 128 // frames given to one link in a turn
@@ -139,6 +140,7 @@ unsigned sok_host_turn(struct sok_host *host, int64_t now)
     if (host->claims.count > 0)
         sok_host_claims_look(host, now);
     done += sok_bridges_pump(host, now);
+    done += sok_names_pump(host, now);
     for (unsigned i = 0; i < host->wire_count; i++)
         done += wire_write(host->wires[i], now);
     sok_host_drain(host);
@@ -149,7 +151,9 @@ int64_t sok_host_due(const struct sok_host *host)
 {
     if (host->dirty || host->bridges_active)
         return sok_host_now(host);
-    int64_t due = sok_stack_deadline(host->stack);
+    int64_t due = sok_stack_deadline(host->stack), names = sok_names_due(host);
+    if (names < due)
+        due = names;
     for (unsigned i = 0; i < host->wire_count; i++) {
         const struct sok_link *link = host->wires[i]->link;
         int64_t d = link->ops->deadline ? link->ops->deadline(link) : INT64_MAX;

@@ -7,10 +7,13 @@
 #define SOK_PCAPNG_SIMPLE    3
 #define SOK_PCAPNG_STATS     5
 #define SOK_PCAPNG_PACKET    6
+#define SOK_PCAPNG_SECRETS   10
 #define SOK_PCAPNG_MAGIC     0x1a2b3c4d // of the byte order, in a section header
 
 #define SOK_PCAPNG_LINKTYPE_ETHERNET 1
 #define SOK_PCAPNG_LINKTYPE_RAW      101 // packets begin with the IP header
+
+#define SOK_PCAPNG_TLS_KEYS 0x544c534b // of secrets: a TLS key log
 
 #define SOK_PCAPNG_OPT_END     0
 #define SOK_PCAPNG_OPT_COMMENT 1

@@ -179,6 +179,29 @@ static void there_and_back(void **state)
     check_sample(file.bytes, file.len);
 }
 
+// Block type 10, "TLSK", length, text and line ends, by the draft's figure; the reader passes over it.
+static void keys(void **state)
+{
+    static const uint8_t block[] = {10, 0, 0, 0, 32, 0, 0, 0, 'K', 'S', 'L', 'T', 9, 0, 0, 0, 'C',
+        'L', 'I', ' ', '1', '\n', '\n', '\n', '\n', 0, 0, 0, 32, 0, 0, 0};
+    struct sok_pcapng_writer w;
+    struct sok_pcapng_reader r;
+    struct sok_pcapng_record rec;
+    struct sok_pcapng_interface i = {.name = "tap0", .linktype = 1};
+    (void)state;
+    assert_int_equal(sok_pcapng_writer_init(&w, &mem, sink(100), "sockeye test"), 0);
+    int64_t at = sok_pcapng_add_keys(&w, "CLI 1\n", 6, 9);
+    sok_pcapng_add_interface(&w, &i);
+    assert_int_equal(sok_pcapng_writer_close(&w), 0);
+    assert_true(at > 28 && (uint64_t)at + 16 <= file.len);
+    assert_memory_equal(file.bytes + at - 16, block, sizeof(block));
+    open_bytes(&r, file.bytes, file.len);
+    expect(&r, SOK_PCAPNG_IS_SECTION, &rec);
+    expect(&r, SOK_PCAPNG_IS_INTERFACE, &rec);
+    assert_int_equal(sok_pcapng_next(&r, &rec), 0);
+    sok_pcapng_reader_free(&r);
+}
+
 static void disk_full(void **state)
 {
     struct sok_pcapng_writer w;
@@ -472,6 +495,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(there_and_back),
+        TEST(keys),
         TEST(disk_full),
         TEST(error_stays),
         TEST(no_memory),

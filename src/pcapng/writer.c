@@ -258,3 +258,19 @@ int sok_pcapng_add_stats(struct sok_pcapng_writer *w, const struct sok_pcapng_st
     block_end(w, block);
     return 0;
 }
+
+int64_t sok_pcapng_add_keys(struct sok_pcapng_writer *w, const char *text, size_t len, size_t place)
+{
+    if (place > UINT32_MAX / 2 || !room(w, BLOCK_EDGES + 8 + padded(place)))
+        return w->err ? w->err : -EINVAL;
+    size_t block = block_begin(w, SOK_PCAPNG_SECRETS);
+    put32(w, SOK_PCAPNG_TLS_KEYS);
+    put32(w, (uint32_t)place);
+    size_t at = w->used;
+    memcpy(w->buf + at, text, len);
+    memset(w->buf + at + len, '\n', place - len);
+    w->used += place;
+    pad(w);
+    block_end(w, block);
+    return (int64_t)(w->bytes + at);
+}

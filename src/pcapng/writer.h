@@ -81,4 +81,10 @@ struct sok_pcapng_stats {
 };
 int sok_pcapng_add_stats(struct sok_pcapng_writer *w, const struct sok_pcapng_stats *s);
 
+// A TLS key log (the lines of SSLKEYLOGFILE), which readers want before the packets. `place` (at least
+// len) bytes are taken, line ends after the text: so that keys can be put in later. Where in the file the
+// text is, or an error.
+int64_t sok_pcapng_add_keys(
+    struct sok_pcapng_writer *w, const char *text, size_t len, size_t place);
+
 #endif

@@ -1,0 +1,110 @@
+// The options of `sockeye get` that may be given more than once.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "cli/get.h"
+
+#define BODY_MAX (64 << 20)
+
+static bool append(struct sok_get *g, const char *data, size_t len)
+{
+    char *grown = realloc(g->body, g->body_len + len + 1);
+    if (!grown)
+        return false;
+    g->body = grown;
+    memcpy(grown + g->body_len, data, len);
+    g->body_len += len;
+    grown[g->body_len] = '\0';
+    return true;
+}
+
+// A file's bytes without its line ends, as curl has it.
+static int append_file(struct sok_get *g, const char *path)
+{
+    char block[4096];
+    int code = 0;
+    size_t n;
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (!f)
+        return sok_cli_fail(CURLE_READ_ERROR, "-d @%.300s: %s", path, strerror(errno));
+    while (code == 0 && (n = fread(block, 1, sizeof(block), f)) > 0) {
+        size_t kept = 0;
+        for (size_t i = 0; i < n; i++)
+            if (block[i] != '\r' && block[i] != '\n' && block[i] != '\0')
+                block[kept++] = block[i];
+        if (g->body_len + kept > BODY_MAX)
+            code = sok_cli_fail(CURLE_READ_ERROR, "-d @%.300s: more than 64 MiB", path);
+        else if (!append(g, block, kept))
+            code = sok_cli_fail(CURLE_OUT_OF_MEMORY, "no memory for -d");
+    }
+    if (code == 0 && ferror(f))
+        code = sok_cli_fail(CURLE_READ_ERROR, "-d @%.300s: %s", path, strerror(errno));
+    if (f != stdin)
+        fclose(f);
+    return code;
+}
+
+int sok_get_add_body(struct sok_get *g, const char *text)
+{
+    bool file = text[0] == '@';
+    if (!append(g, "&", g->body ? 1 : 0) || (!file && !append(g, text, strlen(text))))
+        return sok_cli_fail(CURLE_OUT_OF_MEMORY, "no memory for -d");
+    return file ? append_file(g, text + 1) : 0;
+}
+
+static int add(struct curl_slist **list, const char *text)
+{
+    struct curl_slist *longer = curl_slist_append(*list, text);
+    if (!longer)
+        return sok_cli_fail(CURLE_OUT_OF_MEMORY, "no memory for the options");
+    *list = longer;
+    return 0;
+}
+
+int sok_get_add_header(struct sok_get *g, const char *text)
+{
+    if (!strchr(text, ':') && !strchr(text, ';'))
+        return sok_cli_usage(&sok_cmd_get, "not a header: %s (write 'Name: value')", text);
+    if (strpbrk(text, "\r\n"))
+        return sok_cli_usage(&sok_cmd_get, "a header is one line");
+    return add(&g->headers, text);
+}
+
+// HOST:PORT:ADDRESS
+static bool split_pin(const char *text, size_t *name_len, uint16_t *port, struct sok_addr *addr)
+{
+    char number[8];
+    const char *colon = strchr(text, ':'), *second = colon ? strchr(colon + 1, ':') : NULL;
+    size_t len = second ? (size_t)(second - colon) - 1 : 0;
+    if (!second || colon == text || len >= sizeof(number))
+        return false;
+    memcpy(number, colon + 1, len);
+    number[len] = '\0';
+    *name_len = (size_t)(colon - text);
+    return sok_cli_port(number, port) && sok_addr_parse(second + 1, addr) && sok_addr_is_v4(*addr);
+}
+
+int sok_get_add_pin(struct sok_get *g, const char *text)
+{
+    size_t name_len;
+    uint16_t port;
+    struct sok_addr addr;
+    if (!split_pin(text, &name_len, &port, &addr))
+        return sok_cli_usage(
+            &sok_cmd_get, "--resolve %s: write HOST:PORT:ADDRESS, an IPv4 address", text);
+    return add(&g->pins, text);
+}
+
+bool sok_get_pinned(const struct sok_get *g, const char *name, uint16_t port, struct sok_addr *out)
+{
+    for (const struct curl_slist *p = g->pins; p; p = p->next) {
+        size_t name_len;
+        uint16_t its_port;
+        if (split_pin(p->data, &name_len, &its_port, out) && its_port == port &&
+            strlen(name) == name_len && strncasecmp(name, p->data, name_len) == 0)
+            return true;
+    }
+    return false;
+}

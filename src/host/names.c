@@ -1,0 +1,693 @@
+// Looking up names: c-ares makes the questions and judges the answers (ids, compression, truncation,
+// retries, search domains, /etc/hosts); here its sockets become this host's sockets and its questions
+// lookups. c-ares never runs inside a callback of a program: what it reports is kept with the lookup, and
+// told at the end of the pump.
+#include "host/names.h"
+#include <ares.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include "host/host.h"
+
+#define SOCKETS_MAX  64
+#define SERVERS_TEXT 512  // "192.0.2.53,192.0.2.54:5353"
+#define TIMEOUT_MS   1500 // of the first question; doubled for each round
+#define TRIES        3
+// Where systemd-resolved keeps the servers behind its 127.0.0.53.
+#define RESOLVED_CONF "/run/systemd/resolve/resolv.conf"
+
+struct sok_lookup {
+    struct sok_names *names;
+    sok_lookup_fn fn;
+    void *ctx;
+    bool asked;     // c-ares still has it
+    bool done;      // there is a result
+    bool cancelled; // nobody wants it any more
+    int err;
+    char message[SOK_HOST_ERR_MAX];
+    char name[SOK_NAME_MAX];
+    struct sok_addr addrs[SOK_LOOKUP_ADDRS_MAX];
+    unsigned count;
+    struct sok_lookup *next;
+};
+
+// Its place in the table, from 1, is what c-ares takes for a descriptor.
+struct names_socket {
+    struct sok_socket *s; // NULL: free
+    struct sok_endpoint remote;
+    bool stream;
+    bool may_write; // said since the last pump
+};
+
+struct sok_names {
+    struct sok_host *host;
+    ares_channel channel;       // NULL: not made yet
+    char given[SERVERS_TEXT];   // by sok_host_dns_add()
+    char servers[SERVERS_TEXT]; // in use
+    bool stale;                 // `given` has changed since
+    unsigned leases;            // the changes of DHCP leases that are in `servers`
+    int connect_error;          // the last of a socket to a server; 0: none
+    struct names_socket sockets[SOCKETS_MAX];
+    struct sok_lookup *lookups; // all, the oldest first
+    unsigned count;
+    int64_t due;
+};
+
+// ---- c-ares's sockets ----
+
+static struct names_socket *socket_at(struct sok_names *n, ares_socket_t fd)
+{
+    return &n->sockets[fd - 1];
+}
+
+static int refuse(int err)
+{
+    errno = sok_errno(err);
+    return -1;
+}
+
+static void socket_changed(void *ctx, struct sok_socket *s)
+{
+    struct names_socket *ns = ctx;
+    ns->may_write = (sok_socket_ready(s) & SOK_POLL_OUT) != 0;
+}
+
+static ares_socket_t open_socket(int family, int type, int protocol, void *ctx)
+{
+    struct sok_names *n = ctx;
+    (void)protocol;
+    if (family != AF_INET)
+        return refuse(SOK_EAFNOSUPPORT);
+    for (int i = 0; i < SOCKETS_MAX; i++) {
+        struct names_socket *ns = &n->sockets[i];
+        if (ns->s)
+            continue;
+        *ns = (struct names_socket){.stream = type == SOCK_STREAM};
+        int r = sok_socket(n->host, ns->stream ? SOK_STREAM : SOK_DGRAM, &ns->s);
+        if (r < 0)
+            return refuse(r);
+        sok_socket_notify(ns->s, socket_changed, ns);
+        return i + 1;
+    }
+    return refuse(SOK_ENOBUFS);
+}
+
+static int close_socket(ares_socket_t fd, void *ctx)
+{
+    struct names_socket *ns = socket_at(ctx, fd);
+    sok_socket_notify(ns->s, NULL, NULL);
+    sok_close(ns->s);
+    ns->s = NULL;
+    return 0;
+}
+
+static int connect_socket(
+    ares_socket_t fd, const struct sockaddr *to, ares_socklen_t len, void *ctx)
+{
+    struct sok_names *n = ctx;
+    struct names_socket *ns = socket_at(n, fd);
+    struct sockaddr_in in;
+    if (to->sa_family != AF_INET || len < sizeof(in))
+        return refuse(SOK_EAFNOSUPPORT);
+    memcpy(&in, to, sizeof(in));
+    ns->remote.addr = sok_addr_v4(ntohl(in.sin_addr.s_addr));
+    ns->remote.port = ntohs(in.sin_port);
+    int r = n->servers[0] ? sok_connect(ns->s, &ns->remote) : SOK_ENETUNREACH;
+    if (r < 0 && r != SOK_EINPROGRESS)
+        n->connect_error = r;
+    return r < 0 ? refuse(r) : 0;
+}
+
+static void put_sockaddr(const struct sok_endpoint *e, struct sockaddr *to, ares_socklen_t *len)
+{
+    struct sockaddr_in in = {
+        .sin_family = AF_INET,
+        .sin_port = htons(e->port),
+        .sin_addr.s_addr = htonl(sok_addr_to_v4(e->addr)),
+    };
+    if (*len > sizeof(in))
+        *len = sizeof(in);
+    memcpy(to, &in, *len);
+}
+
+// Of datagrams only what comes from the server's own address and port.
+static ares_ssize_t receive(ares_socket_t fd, void *data, size_t size, int flags,
+    struct sockaddr *from, ares_socklen_t *from_len, void *ctx)
+{
+    struct sok_names *n = ctx;
+    struct names_socket *ns = socket_at(n, fd);
+    struct sok_endpoint sender = ns->remote;
+    int64_t r;
+    (void)flags;
+    do
+        r = ns->stream ? sok_recv(ns->s, data, size) : sok_recvfrom(ns->s, data, size, &sender);
+    while (
+        r >= 0 && (sender.port != ns->remote.port || !sok_addr_eq(sender.addr, ns->remote.addr)));
+    if (r < 0 && r != SOK_EAGAIN)
+        n->connect_error = (int)r;
+    if (r < 0)
+        return refuse((int)r);
+    if (from && from_len)
+        put_sockaddr(&sender, from, from_len);
+    return (ares_ssize_t)r;
+}
+
+static ares_ssize_t send_pieces(ares_socket_t fd, const struct iovec *iov, int count, void *ctx)
+{
+    struct sok_names *n = ctx;
+    int64_t r = sok_sendv(socket_at(n, fd)->s, iov, count);
+    n->host->dirty = true;
+    if (r < 0 && r != SOK_EAGAIN)
+        n->connect_error = (int)r;
+    return r < 0 ? refuse((int)r) : (ares_ssize_t)r;
+}
+
+static const struct ares_socket_functions socket_functions = {
+    .asocket = open_socket,
+    .aclose = close_socket,
+    .aconnect = connect_socket,
+    .arecvfrom = receive,
+    .asendv = send_pieces,
+};
+
+// ---- servers ----
+
+static int names_of(struct sok_host *host, struct sok_names **out, char *err)
+{
+    if (!host->names) {
+        struct sok_names *n = calloc(1, sizeof(*n));
+        if (!n)
+            return sok_host_fail(err, SOK_ENOMEM, "no memory to look up names");
+        n->host = host;
+        n->due = INT64_MAX;
+        host->names = n;
+    }
+    *out = host->names;
+    return 0;
+}
+
+int sok_host_dns_add(struct sok_host *host, const char *server, char *err)
+{
+    char text[SOK_ADDR_TEXT_MAX];
+    struct sok_addr addr;
+    struct sok_names *n = NULL;
+    const char *colon = strchr(server, ':');
+    size_t len = colon ? (size_t)(colon - server) : strlen(server);
+    char *end = NULL;
+    unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 53;
+    bool ok = len < sizeof(text) && (!colon || (colon[1] != '\0' && *end == '\0'));
+    if (ok) {
+        memcpy(text, server, len);
+        text[len] = '\0';
+        ok = sok_addr_parse(text, &addr) && sok_addr_is_v4(addr) && !sok_addr_is_any(addr);
+    }
+    if (!ok || port == 0 || port > 65535)
+        return sok_host_fail(
+            err, SOK_EINVAL, "not the address of a name server: %s (write 192.0.2.53)", server);
+    int r = names_of(host, &n, err);
+    if (r < 0)
+        return r;
+    size_t used = strlen(n->given);
+    if (used + strlen(server) + 2 > sizeof(n->given))
+        return sok_host_fail(err, SOK_ENOBUFS, "too many name servers");
+    snprintf(n->given + used, sizeof(n->given) - used, "%s%s", used ? "," : "", server);
+    n->stale = true;
+    return 0;
+}
+
+// The channel's own servers (from resolv.conf) that are no loopback addresses: those are the kernel's.
+static void usable_servers(
+    ares_channel channel, char out[SERVERS_TEXT], char left_out[SERVERS_TEXT])
+{
+    struct ares_addr_port_node *list = NULL;
+    out[0] = left_out[0] = '\0';
+    if (ares_get_servers_ports(channel, &list) != ARES_SUCCESS)
+        return;
+    for (const struct ares_addr_port_node *s = list; s; s = s->next) {
+        char text[INET6_ADDRSTRLEN];
+        const void *addr = s->family == AF_INET ? (const void *)&s->addr.addr4 : &s->addr.addr6;
+        inet_ntop(s->family, addr, text, sizeof(text));
+        struct sok_addr parsed;
+        bool usable = s->family == AF_INET && sok_addr_parse(text, &parsed) &&
+                      !sok_addr_is_loopback(parsed) && !sok_addr_is_any(parsed);
+        char *to = usable ? out : left_out;
+        size_t used = strlen(to);
+        snprintf(to + used, SERVERS_TEXT - used, "%s%s", used ? "," : "", text);
+    }
+    ares_free_data(list);
+}
+
+// What DHCP servers said: name servers and search domains.
+struct leased {
+    char servers[SERVERS_TEXT];
+    struct sok_host_lease leases[SOK_STACK_LINKS_MAX];
+    unsigned count, changes;
+    char *domains[SOK_STACK_LINKS_MAX * SOK_HOST_LEASE_SEARCH_MAX];
+    int domain_count;
+};
+
+static void add_domains(struct leased *out, struct sok_host_lease *lease)
+{
+    for (unsigned i = 0; i < lease->search_count; i++)
+        out->domains[out->domain_count++] = lease->search[i];
+    if (lease->search_count == 0 && lease->domain[0])
+        out->domains[out->domain_count++] = lease->domain;
+}
+
+static void read_leases(const struct sok_host *host, struct leased *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (unsigned i = 0; i < host->wire_count; i++) {
+        struct sok_host_lease *lease = &out->leases[out->count];
+        if (!sok_host_lease(host, host->wires[i]->index, lease))
+            continue;
+        out->count++;
+        out->changes += lease->changes + 1;
+        for (unsigned d = 0; d < lease->dns_count; d++) {
+            char text[SOK_ADDR_TEXT_MAX];
+            size_t used = strlen(out->servers);
+            snprintf(out->servers + used, SERVERS_TEXT - used, "%s%s", used ? "," : "",
+                sok_addr_format(lease->dns[d], text));
+        }
+        add_domains(out, lease);
+    }
+}
+
+static int make_channel(struct sok_names *n, const char *resolv_conf, struct leased *leased)
+{
+    struct ares_options o = {
+        .timeout = TIMEOUT_MS,
+        .tries = TRIES,
+        .domains = leased->domains,
+        .ndomains = leased->domain_count,
+    };
+    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
+    char path[sizeof(RESOLVED_CONF)];
+    if (leased->domain_count > 0)
+        mask |= ARES_OPT_DOMAINS;
+    if (resolv_conf) {
+        snprintf(path, sizeof(path), "%s", resolv_conf);
+        o.resolvconf_path = path;
+        mask |= ARES_OPT_RESOLVCONF;
+    }
+    if (n->channel)
+        ares_destroy(n->channel);
+    n->channel = NULL;
+    if (ares_init_options(&n->channel, &o, mask) != ARES_SUCCESS) {
+        n->channel = NULL;
+        return SOK_ENOMEM;
+    }
+    ares_set_socket_functions(n->channel, &socket_functions, n);
+    return 0;
+}
+
+// Those given, else those leased, else the machine's. left_out: the machine's that cannot be reached.
+static int choose_servers(struct sok_names *n, struct leased *leased, char left_out[SERVERS_TEXT])
+{
+    char ignored[SERVERS_TEXT];
+    int r = make_channel(n, NULL, leased);
+    if (r < 0)
+        return r;
+    if (n->given[0] || leased->servers[0]) {
+        memcpy(n->servers, n->given[0] ? n->given : leased->servers, sizeof(n->servers));
+        return 0;
+    }
+    usable_servers(n->channel, n->servers, left_out);
+    if (n->servers[0] || access(RESOLVED_CONF, R_OK) != 0)
+        return 0;
+    r = make_channel(n, RESOLVED_CONF, leased);
+    if (r == 0)
+        usable_servers(n->channel, n->servers, ignored);
+    return r;
+}
+
+// A channel with servers that can be asked; what was given or leased meanwhile is taken up when nothing
+// is asked. Without any server /etc/hosts still has answers; `why` is for a name that is not there.
+static int channel_ready(struct sok_names *n, char why[SOK_HOST_ERR_MAX])
+{
+    struct leased leased;
+    char left_out[SERVERS_TEXT] = "";
+    read_leases(n->host, &leased);
+    if (n->channel && (n->count > 0 || (!n->stale && n->leases == leased.changes)))
+        return 0;
+    int r = choose_servers(n, &leased, left_out);
+    n->stale = r < 0 || !n->servers[0];
+    n->leases = leased.changes;
+    if (r < 0)
+        return sok_host_fail(why, r, "no memory to look up names");
+    if (n->servers[0] && ares_set_servers_ports_csv(n->channel, n->servers) != ARES_SUCCESS)
+        return sok_host_fail(why, SOK_EINVAL, "bad name servers: %s", n->servers);
+    if (!n->servers[0] && left_out[0])
+        sok_host_fail(why, 0,
+            "the name server %.60s of /etc/resolv.conf is the kernel's own, not reachable over "
+            "this "
+            "link (use --dns ADDRESS)",
+            left_out);
+    else if (!n->servers[0])
+        sok_host_fail(why, 0, "no name server is known (use --dns ADDRESS)");
+    return 0;
+}
+
+// ---- what c-ares reports ----
+
+static void explain(struct sok_lookup *l, int status)
+{
+    const struct sok_names *n = l->names;
+    bool addr = l->name[0] == '\0';
+    int err = SOK_EPROTO;
+    const char *text = ares_strerror(status);
+    switch (status) {
+    case ARES_SUCCESS:
+        l->err = 0;
+        l->message[0] = '\0';
+        return;
+    case ARES_ENOTFOUND:
+    case ARES_ENONAME:
+        err = SOK_ENONAME;
+        text = addr ? "the address has no name" : "no such name";
+        break;
+    case ARES_ENODATA:
+        err = SOK_ENONAME;
+        text = addr ? "the address has no name" : "the name has no IPv4 address";
+        break;
+    case ARES_EBADNAME:
+        err = SOK_EINVAL;
+        text = "not a name";
+        break;
+    case ARES_ENOMEM:
+        err = SOK_ENOMEM;
+        text = sok_strerror(err);
+        break;
+    case ARES_ETIMEOUT:
+        err = SOK_ETIMEDOUT;
+        text = "no answer";
+        break;
+    case ARES_ECONNREFUSED:
+        err = n->connect_error ? n->connect_error : SOK_EREFUSED;
+        text = sok_strerror(err);
+        break;
+    case ARES_EBADRESP:
+        text = "the answer makes no sense";
+        break;
+    case ARES_ESERVFAIL:
+        text = "the server failed";
+        break;
+    case ARES_EREFUSED:
+        text = "the server refuses to answer";
+        break;
+    default:
+        break;
+    }
+    l->err = err;
+    bool servers = err != SOK_ENONAME && err != SOK_EINVAL && err != SOK_ENOMEM;
+    snprintf(l->message, sizeof(l->message), "%s%s%.150s", text,
+        servers ? strchr(n->servers, ',') ? "; name servers " : "; name server " : "",
+        servers ? n->servers : "");
+}
+
+static void lookup_ended(struct sok_lookup *l, int status)
+{
+    if (!l->names->servers[0] && status != ARES_SUCCESS)
+        l->err = SOK_ENETUNREACH; // with the message it began with
+    else
+        explain(l, status);
+    l->asked = false;
+    l->done = true;
+    l->names->host->dirty = true;
+}
+
+static void on_addrs(void *ctx, int status, int timeouts, struct ares_addrinfo *info)
+{
+    struct sok_lookup *l = ctx;
+    (void)timeouts;
+    if (info && info->name)
+        snprintf(l->name, sizeof(l->name), "%s", info->name);
+    for (const struct ares_addrinfo_node *at = info ? info->nodes : NULL; at; at = at->ai_next) {
+        struct sockaddr_in in;
+        if (at->ai_family != AF_INET || l->count == SOK_LOOKUP_ADDRS_MAX)
+            continue;
+        memcpy(&in, at->ai_addr, sizeof(in));
+        l->addrs[l->count++] = sok_addr_v4(ntohl(in.sin_addr.s_addr));
+    }
+    if (info)
+        ares_freeaddrinfo(info);
+    lookup_ended(l, status == ARES_SUCCESS && l->count == 0 ? ARES_ENODATA : status);
+}
+
+static void on_name(void *ctx, int status, int timeouts, struct hostent *host)
+{
+    struct sok_lookup *l = ctx;
+    (void)timeouts;
+    lookup_ended(l, status);
+    if (status == ARES_SUCCESS)
+        snprintf(l->name, sizeof(l->name), "%s", host->h_name);
+}
+
+// ---- lookups ----
+
+static void unlink_lookup(struct sok_names *n, struct sok_lookup *l)
+{
+    struct sok_lookup **at = &n->lookups;
+    while (*at != l)
+        at = &(*at)->next;
+    *at = l->next;
+    n->count--;
+    free(l);
+}
+
+static void set_due(struct sok_names *n, int64_t now)
+{
+    struct timeval tv;
+    n->due = INT64_MAX;
+    if (n->count == 0 || !n->channel)
+        return;
+    for (const struct sok_lookup *l = n->lookups; l; l = l->next)
+        if (l->done)
+            n->due = now;
+    if (n->due != now && ares_timeout(n->channel, NULL, &tv))
+        n->due = now + tv.tv_sec * INT64_C(1000000000) + tv.tv_usec * INT64_C(1000);
+}
+
+static int begin(
+    struct sok_host *host, sok_lookup_fn fn, void *ctx, struct sok_lookup **out, char *err)
+{
+    struct sok_names *n = NULL;
+    char why[SOK_HOST_ERR_MAX] = "";
+    int r = names_of(host, &n, err);
+    if (r < 0)
+        return r;
+    if (n->count == SOK_LOOKUPS_MAX)
+        return sok_host_fail(err, SOK_ENOBUFS, "too many names looked up at once");
+    r = channel_ready(n, why);
+    if (r < 0)
+        return sok_host_fail(err, r, "%s", why);
+    struct sok_lookup *l = calloc(1, sizeof(*l));
+    if (!l)
+        return sok_host_fail(err, SOK_ENOMEM, "no memory to look up names");
+    l->names = n;
+    l->fn = fn;
+    l->ctx = ctx;
+    l->asked = true;
+    memcpy(l->message, why, sizeof(why));
+    struct sok_lookup **last = &n->lookups;
+    while (*last)
+        last = &(*last)->next;
+    *last = l;
+    n->count++;
+    n->connect_error = 0;
+    *out = l;
+    return 0;
+}
+
+int sok_lookup_name(struct sok_host *host, const char *name, sok_lookup_fn fn, void *ctx,
+    struct sok_lookup **out, char *err)
+{
+    static const struct ares_addrinfo_hints hints = {
+        .ai_family = AF_INET,
+        // In the server's order: sorting would ask the kernel's routes.
+        .ai_flags = ARES_AI_NOSORT | ARES_AI_CANONNAME,
+    };
+    struct sok_lookup *l;
+    int r = strlen(name) < SOK_NAME_MAX && *name
+                ? begin(host, fn, ctx, &l, err)
+                : sok_host_fail(err, SOK_EINVAL, "not a name: %.100s", name);
+    if (r < 0)
+        return r;
+    snprintf(l->name, sizeof(l->name), "%s", name);
+    ares_getaddrinfo(l->names->channel, name, NULL, &hints, on_addrs, l);
+    set_due(l->names, sok_host_now(host));
+    host->dirty = true;
+    *out = l;
+    return 0;
+}
+
+int sok_lookup_addr(struct sok_host *host, struct sok_addr addr, sok_lookup_fn fn, void *ctx,
+    struct sok_lookup **out, char *err)
+{
+    struct sok_lookup *l;
+    int r = sok_addr_is_v4(addr) ? begin(host, fn, ctx, &l, err)
+                                 : sok_host_fail(err, SOK_EAFNOSUPPORT, "not an IPv4 address");
+    if (r < 0)
+        return r;
+    uint32_t v4 = htonl(sok_addr_to_v4(addr));
+    ares_gethostbyaddr(l->names->channel, &v4, sizeof(v4), AF_INET, on_name, l);
+    set_due(l->names, sok_host_now(host));
+    host->dirty = true;
+    *out = l;
+    return 0;
+}
+
+// c-ares has no way to take back one question: its answer is ignored.
+void sok_lookup_cancel(struct sok_lookup *l)
+{
+    if (!l)
+        return;
+    l->cancelled = true;
+    if (!l->asked)
+        unlink_lookup(l->names, l);
+}
+
+// ---- in the loop ----
+
+static unsigned pump_sockets(struct sok_names *n)
+{
+    unsigned moves = 0;
+    for (int i = 0; i < SOCKETS_MAX; i++) {
+        struct names_socket *ns = &n->sockets[i];
+        unsigned ready = ns->s ? sok_socket_ready(ns->s) : 0;
+        bool in = ready & (SOK_POLL_IN | SOK_POLL_ERROR | SOK_POLL_HUP);
+        bool out = ns->stream && ns->may_write && (ready & SOK_POLL_OUT);
+        if (!in && !out)
+            continue;
+        ns->may_write = false;
+        ares_process_fd(n->channel, in ? i + 1 : ARES_SOCKET_BAD, out ? i + 1 : ARES_SOCKET_BAD);
+        moves++;
+    }
+    return moves;
+}
+
+// Tells one lookup that is done; fn may start and cancel others.
+static bool tell_one(struct sok_names *n)
+{
+    struct sok_lookup *l = n->lookups;
+    while (l && !l->done)
+        l = l->next;
+    if (!l)
+        return false;
+    struct sok_lookup copy = *l;
+    unlink_lookup(n, l);
+    struct sok_lookup_result result = {
+        .err = copy.err,
+        .message = copy.message,
+        .name = copy.name,
+        .addrs = copy.addrs,
+        .count = copy.err ? 0 : copy.count,
+    };
+    if (!copy.cancelled)
+        copy.fn(copy.ctx, &result);
+    return true;
+}
+
+unsigned sok_names_pump(struct sok_host *host, int64_t now)
+{
+    struct sok_names *n = host->names;
+    if (!n || !n->channel)
+        return 0;
+    unsigned moves = pump_sockets(n);
+    if (n->due <= now) {
+        ares_process_fd(n->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+        moves++;
+    }
+    for (unsigned i = 0; i < SOK_LOOKUPS_MAX && tell_one(n); i++)
+        moves++;
+    set_due(n, now);
+    return moves;
+}
+
+int64_t sok_names_due(const struct sok_host *host)
+{
+    return host->names ? host->names->due : INT64_MAX;
+}
+
+void sok_names_free(struct sok_host *host)
+{
+    struct sok_names *n = host->names;
+    if (!n)
+        return;
+    if (n->channel)
+        ares_destroy(n->channel);
+    while (n->lookups)
+        unlink_lookup(n, n->lookups);
+    free(n);
+    host->names = NULL;
+}
+
+// ---- waiting ----
+
+struct waiting {
+    bool done;
+    int err;
+    char *message;          // SOK_HOST_ERR_MAX bytes, or NULL
+    struct sok_addr *addrs; // or NULL
+    unsigned count;
+    char *name; // SOK_NAME_MAX bytes, or NULL
+};
+
+static void keep_result(void *ctx, const struct sok_lookup_result *result)
+{
+    struct waiting *w = ctx;
+    w->done = true;
+    w->err = result->err;
+    if (result->err && w->message)
+        snprintf(w->message, SOK_HOST_ERR_MAX, "%s", result->message);
+    if (w->count > result->count)
+        w->count = result->count;
+    if (w->addrs && w->count > 0)
+        memcpy(w->addrs, result->addrs, w->count * sizeof(*w->addrs));
+    if (w->name && !result->err)
+        snprintf(w->name, SOK_NAME_MAX, "%s", result->name);
+}
+
+static int wait_for(
+    struct sok_host *host, struct waiting *w, struct sok_lookup *l, int64_t timeout_ns)
+{
+    int64_t now = sok_host_now(host);
+    int64_t end = timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+    while (!w->done) {
+        int r = now < end ? sok_host_step(host, end == INT64_MAX ? -1 : end - now) : SOK_ETIMEDOUT;
+        if (r < 0) {
+            sok_lookup_cancel(l);
+            return sok_host_fail(
+                w->message, r, r == SOK_ETIMEDOUT ? "no answer in time" : "%s", sok_strerror(r));
+        }
+        now = sok_host_now(host);
+    }
+    return w->err;
+}
+
+int sok_resolve(struct sok_host *host, const char *name, struct sok_addr *out, unsigned *count,
+    int64_t timeout_ns, char *err)
+{
+    struct waiting w = {.message = err, .addrs = out, .count = *count};
+    struct sok_lookup *l;
+    int r = sok_lookup_name(host, name, keep_result, &w, &l, err);
+    if (r == 0)
+        r = wait_for(host, &w, l, timeout_ns);
+    *count = r == 0 ? w.count : 0;
+    return r;
+}
+
+int sok_resolve_addr(struct sok_host *host, struct sok_addr addr, char name[SOK_NAME_MAX],
+    int64_t timeout_ns, char *err)
+{
+    struct waiting w = {.message = err, .name = name};
+    struct sok_lookup *l;
+    int r = sok_lookup_addr(host, addr, keep_result, &w, &l, err);
+    return r == 0 ? wait_for(host, &w, l, timeout_ns) : r;
+}
