@@ -179,7 +179,7 @@ def slow_server_holds_back(sockeye):
         fed = [0, 0.0]
 
         def feed():
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 while True:
                     fed[0] += os.write(client.stdin.fileno(), bytes(65536))
                     fed[1] = time.monotonic()
