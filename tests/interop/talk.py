@@ -258,7 +258,7 @@ BAD = [
     (["get"], 2, "URL"),
     (["get", "--nosuch", "http://192.0.2.1/"], 2, "nosuch"),
     (["get", "-o"], 2, "-o|output|argument"),
-    (["get", "http://192.0.2.1/"], 2, "link"),
+    (["get", "http://192.0.2.1/"], 7, "unreachable"),
     (["get", "--link", "tap:s0", "http://192.0.2.1/"], 2, "address"),
     (["get", "--link", "nosuch:x", "--addr", "192.0.2.2/24", "http://192.0.2.1/"], 2, "nosuch"),
     (["get", "--link", "packet:nosuch0", "--addr", "192.0.2.2/24", "http://192.0.2.1/"], 2, "nosuch0"),
