@@ -13,7 +13,7 @@ _sockeye()
         return
         ;;
     --link)
-        COMPREPLY=($(compgen -W "user tap tap: lan: packet:" -- "$word"))
+        COMPREPLY=($(compgen -W "share share: user tap tap: lan: packet:" -- "$word"))
         compopt -o nospace 2>/dev/null
         return
         ;;

@@ -43,8 +43,8 @@ void sok_host_free(struct sok_host *host);
 
 struct sok_host_link {
     size_t size;              // sizeof(struct sok_host_link)
-    const char *spec;         // "tap", "tap:NAME", "tun", "tun:NAME", "lan:NAME", "packet:IF",
-                              // "user" (needs neither addrs nor gateway)
+    const char *spec;         // "share", "tap", "tap:NAME", "tun", "lan:NAME", "packet:IF", "user"
+                              // (share and user need neither addrs nor gateway)
     const char *const *addrs; // "192.0.2.1/24", NULL at the end; or NULL: none yet
     const char *gateway;      // "192.0.2.254": the default route; or NULL
     const char *mac;          // "02:00:00:00:00:01"; NULL: a random one

@@ -204,6 +204,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     int at = sok_cli_parse(self, argc, argv, take_option, &g, &ho);
     int code = at < 0 ? sok_cli_exit_code(at) : 0;
+    ho.verbose = g.verbose;
     if (at >= 0 && argc - at != 1) {
         code = argc == at ? sok_cli_usage(self, "no URL given")
                           : sok_cli_usage(self, "one URL at a time: %s", argv[at + 1]);

@@ -223,14 +223,14 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
         return sok_cli_exit_code(at);
     int code = take_arguments(&nc, argc - at, argv + at);
     ho.verbose = nc.verbose;
-    if (code == 0 && nc.listen && sok_cli_host_inside(&ho))
-        code = sok_cli_fail(SOK_EXIT_USAGE, "nobody outside reaches a listener behind the link "
-                                            "user (--link tap:NAME, or --link lan:NAME "
-                                            "between two terminals)");
     if (code == 0)
         code = sok_cli_host_open(&ho, &nc.host);
     if (code != 0)
         return code;
+    if (nc.listen)
+        code = sok_cli_may_listen(nc.host, nc.local.port);
+    if (code != 0)
+        return sok_cli_host_close(&ho, nc.host, code);
     sok_cli_signals(nc.host);
     if (nc.address)
         code = sok_cli_resolve(

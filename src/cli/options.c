@@ -9,7 +9,9 @@
 #include "host/events_json.h"
 #include "host/host.h"
 #include "host/recorder.h"
+#include "host/share.h"
 #include "host/timeline.h"
+#include "link/user.h"
 
 #define KEYS_ROOM 65536 // left in a recording for TLS keys, some 500 bytes a connection
 
@@ -32,7 +34,8 @@ enum {
 };
 
 const struct sok_cli_option sok_cli_host_options[] = {
-    {KEY_LINK, "link", "LINK", "user, tap[:NAME], tun[:NAME], lan:NAME, packet:IF; again for more"},
+    {KEY_LINK, "link", "LINK",
+        "share[:IF], user, tap[:NAME], tun[:NAME], lan:NAME, packet:IF; again for more"},
     {KEY_ADDR, "addr", "CIDR", "own address and network, 192.0.2.2/24; again for more"},
     {KEY_DHCP, "dhcp", NULL, "address, gateway and name servers from a DHCP server"},
     {KEY_GATEWAY, "gateway", "ADDRESS", "where everything else is sent"},
@@ -223,15 +226,15 @@ static int add_views(const struct sok_cli_host *h, struct sok_host *host)
     return 0;
 }
 
-static bool is_user(const struct sok_cli_link *l)
+static bool is_user(const char *spec)
 {
-    return !l->spec || strcmp(l->spec, "user") == 0;
+    return strcmp(spec, "user") == 0;
 }
 
-bool sok_cli_host_inside(const struct sok_cli_host *h)
+bool sok_cli_host_inside(const struct sok_host *host)
 {
-    for (unsigned i = 0; i < h->link_count; i++)
-        if (!is_user(&h->links[i]))
+    for (unsigned i = 0; i < host->wire_count; i++)
+        if (!is_user(host->wires[i]->link->info.name))
             return false;
     return true;
 }
@@ -245,28 +248,65 @@ static int add_dns(const struct sok_cli_host *h, struct sok_host *host)
     return 0;
 }
 
+int sok_cli_may_listen(const struct sok_host *host, uint16_t port)
+{
+    const struct sok_tcp_config *c = sok_tcp_config(sok_stack_tcp(host->stack));
+    if (sok_cli_host_inside(host))
+        return sok_cli_fail(SOK_EXIT_USAGE,
+            "nobody outside reaches a listener behind the link user (--link tap:NAME, or --link "
+            "lan:NAME between two terminals)");
+    for (unsigned i = 0; i < host->wire_count; i++) {
+        const char *name = host->wires[i]->link->info.name;
+        if (sok_host_is_share(name) &&
+            (port < c->port_first || port - c->port_first >= c->port_count))
+            return sok_cli_fail(SOK_EXIT_USAGE,
+                "port %u is the kernel's: say that it is to be ours (--link %s:%u)", port, name,
+                port);
+    }
+    return 0;
+}
+
+static int add_link(const struct sok_cli_link *l, const char *spec, const char *const *routes,
+    struct sok_host *host, char *err)
+{
+    struct sok_host_link link = {
+        .size = sizeof(link),
+        .spec = spec,
+        .addrs = l->addrs,
+        .gateway = l->gateway,
+        .routes = routes,
+        .vlan = l->vlan,
+        .mac = l->mac,
+        .mtu = l->mtu,
+        .no_offload = l->no_offload,
+        .impair = l->impair,
+        .dhcp = l->dhcp,
+    };
+    return sok_host_link_add(host, &link, err);
+}
+
+// With privileges the machine's own address is shared, and its loopback is reached as by anybody; without
+// them, or where there is nothing to share, user works everywhere.
+static int add_default(const struct sok_cli_host *h, struct sok_host *host, char *err)
+{
+    static const char *const loopback[] = {"127.0.0.0/8," SOK_USER_GATEWAY, NULL};
+    const struct sok_cli_link *l = &h->links[0];
+    if (!l->mac && !l->vlan && sok_host_share_allowed()) {
+        if (add_link(l, "share", l->routes, host, err) >= 0)
+            return add_link(&(struct sok_cli_link){0}, "user", loopback, host, err);
+        if (h->verbose)
+            fprintf(stderr, "* No link share: %s\n", err);
+    }
+    return add_link(l, "user", l->routes, host, err);
+}
+
 static int add_links(const struct sok_cli_host *h, struct sok_host *host)
 {
     char err[SOK_HOST_ERR_MAX];
-    for (unsigned i = 0; i < h->link_count || i == 0; i++) {
-        const struct sok_cli_link *l = &h->links[i];
-        struct sok_host_link link = {
-            .size = sizeof(link),
-            .spec = l->spec ? l->spec : "user", // works everywhere
-            .addrs = l->addrs,
-            .gateway = l->gateway,
-            .routes = l->routes,
-            .vlan = l->vlan,
-            .mac = l->mac,
-            .mtu = l->mtu,
-            .no_offload = l->no_offload,
-            .impair = l->impair,
-            .dhcp = l->dhcp,
-        };
-        if (sok_host_link_add(host, &link, err) < 0)
-            return sok_cli_fail(SOK_EXIT_USAGE, "%s", err);
-    }
-    return 0;
+    int r = h->link_count == 0 ? add_default(h, host, err) : 0;
+    for (unsigned i = 0; i < h->link_count && r >= 0; i++)
+        r = add_link(&h->links[i], h->links[i].spec, h->links[i].routes, host, err);
+    return r < 0 ? sok_cli_fail(SOK_EXIT_USAGE, "%s", err) : 0;
 }
 
 // The address of a command is gone: it ends in order, and with this line.
@@ -291,20 +331,28 @@ static void say_leases(const struct sok_cli_host *h, const struct sok_host *host
                 sok_addr_is_any(l.router) ? "none" : sok_addr_format(l.router, router));
 }
 
-static void say_roads(const struct sok_cli_host *h)
+static void say_roads(const struct sok_host *host)
 {
-    for (unsigned i = 0; i < h->link_count || i == 0; i++)
-        if (is_user(&h->links[i]))
-            fprintf(stderr, "* Link user: a gateway in this process goes on through the kernel's "
-                            "sockets; packets shown "
-                            "are those between it and Sockeye\n");
+    for (unsigned i = 0; i < host->wire_count; i++) {
+        const char *name = host->wires[i]->link->info.name;
+        const struct sok_tcp_config *c = sok_tcp_config(sok_stack_tcp(host->stack));
+        if (is_user(name))
+            fprintf(stderr,
+                "* Link user%s: a gateway in this process goes on through the kernel's "
+                "sockets; packets shown are those between it and Sockeye\n",
+                i > 0 ? ", for 127.0.0.0/8" : "");
+        else if (sok_host_is_share(name))
+            fprintf(stderr,
+                "* Link %s: ports %d to %d of its address, the others stay the kernel's\n", name,
+                (int)c->port_first, (int)(c->port_first + c->port_count - 1));
+    }
 }
 
 static int wait_for_addresses(const struct sok_cli_host *h, struct sok_host *host)
 {
     char err[SOK_HOST_ERR_MAX];
     if (h->verbose)
-        say_roads(h);
+        say_roads(host);
     if (sok_host_ready(host, 0, err) < 0) {
         if (h->verbose)
             fprintf(stderr, "* waiting for an address of our own\n");
@@ -323,7 +371,8 @@ int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
         return sok_cli_fail(SOK_EXIT_USAGE, "no link given for this address (--link tap:NAME, or "
                                             "--link lan:NAME between two terminals)");
     for (unsigned i = 0; i < h->link_count; i++)
-        if (h->links[i].addr_count == 0 && !h->links[i].dhcp && !is_user(&h->links[i]))
+        if (h->links[i].addr_count == 0 && !h->links[i].dhcp && !is_user(h->links[i].spec) &&
+            !sok_host_is_share(h->links[i].spec))
             return sok_cli_fail(SOK_EXIT_USAGE,
                 "no address given for --link %s (--addr 192.0.2.2/24, or --dhcp)",
                 h->links[i].spec);

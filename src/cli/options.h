@@ -51,8 +51,10 @@ extern const struct sok_cli_option sok_cli_host_options[]; // key 0 at the end
 int sok_cli_host_option(
     const struct sok_cli_command *cmd, struct sok_cli_host *h, int key, const char *arg);
 
-// Whether all its links (or the one it gets when none is given) are `user`: nobody outside reaches it.
-bool sok_cli_host_inside(const struct sok_cli_host *h);
+// Whether all its links are `user`: nobody outside reaches it.
+bool sok_cli_host_inside(const struct sok_host *host);
+// Whether somebody can reach us there: 0, or an exit code after a message.
+int sok_cli_may_listen(const struct sok_host *host, uint16_t port);
 
 // The host with its links, addresses and views, as asked for. 0, or an exit code after a message.
 int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out);

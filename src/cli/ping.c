@@ -214,7 +214,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     if (code != 0)
         return code;
     sok_cli_signals(p->host);
-    if (sok_cli_host_inside(&ho) && !sok_link_user_can_ping())
+    if (sok_cli_host_inside(p->host) && !sok_link_user_can_ping())
         sok_cli_fail(0,
             "the kernel lets this user have no ping sockets, so nobody outside is asked "
             "(see: sysctl net.ipv4.ping_group_range)");

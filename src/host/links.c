@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "host/host.h"
+#include "host/share.h"
 #include "link/packet.h"
 #include "link/user.h"
 
@@ -155,7 +156,8 @@ static int open_spec(struct sok_host *host, const struct sok_host_link *l, const
         return sok_link_user(&host->mem, &o, out, err);
     }
     return sok_host_fail(err, SOK_EINVAL,
-        "no such kind of link: %s (there are tap[:NAME], tun[:NAME], lan:NAME, packet:IF, user)",
+        "no such kind of link: %s (there are share[:IF], tap[:NAME], tun[:NAME], lan:NAME, "
+        "packet:IF, user)",
         spec);
 }
 
@@ -191,7 +193,8 @@ static void user_defaults(struct sok_host *host, struct sok_host_link *l)
     static const char *const addrs[] = {SOK_USER_CLIENT_CIDR, NULL};
     if (!l->addrs || !l->addrs[0])
         l->addrs = addrs;
-    l->gateway = SOK_USER_GATEWAY;
+    if (!l->routes || !l->routes[0])
+        l->gateway = SOK_USER_GATEWAY;
     sok_stack_loopback_out(host->stack, true);
 }
 
@@ -199,6 +202,7 @@ int sok_host_link_add(struct sok_host *host, const struct sok_host_link *given, 
 {
     struct sok_host_link l;
     struct sok_impair impair;
+    struct sok_host_share share;
     struct sok_link *link = NULL;
     uint8_t mac[6];
     char ignored[SOK_HOST_ERR_MAX > SOK_LINK_ERR_MAX ? SOK_HOST_ERR_MAX : SOK_LINK_ERR_MAX];
@@ -206,7 +210,8 @@ int sok_host_link_add(struct sok_host *host, const struct sok_host_link *given, 
         err = ignored;
     int r = read_link(given, &l, mac, &impair, err);
     if (r >= 0)
-        r = open_spec(host, &l, mac, &link, err);
+        r = sok_host_is_share(l.spec) ? sok_host_share_open(host, &l, &share, &link, err)
+                                      : open_spec(host, &l, mac, &link, err);
     if (r >= 0 && strcmp(l.spec, "user") == 0)
         user_defaults(host, &l);
     return r < 0 ? r : finish_link(host, link, &l, &impair, err);

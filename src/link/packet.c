@@ -106,18 +106,34 @@ static void socket_buffer(int fd, int option, int force_option)
         setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof(bytes));
 }
 
-// The socket hears nothing until it is bound to its interface.
-static int attach(int fd, int index, const char *name, char *err)
+static int listen_to(int fd, int index, const struct sok_packet_options *o, char *err)
 {
+    struct packet_mreq all = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
+    struct sock_fprog program = {.len = o->filter_len};
+    if (!o->filter) {
+        if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) < 0)
+            return sok_link_fail(err, SOK_EIO, "%s: not promiscuous: %s", o->name, strerror(errno));
+        return 0;
+    }
+    memcpy(&program.filter, &o->filter, sizeof(program.filter)); // it is only read
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+        return sok_link_fail(err, SOK_EIO, "%s: no filter: %s", o->name, strerror(errno));
+    return 0;
+}
+
+// The socket hears nothing until it is bound to its interface.
+static int attach(int fd, int index, const struct sok_packet_options *o, char *err)
+{
+    const char *name = o->name;
     int one = 1;
     if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0)
         return sok_link_fail(err, SOK_EIO, "%s: no super-frames: %s", name, strerror(errno));
     setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
     socket_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE);
     socket_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE);
-    struct packet_mreq all = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
-    if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) < 0)
-        return sok_link_fail(err, SOK_EIO, "%s: not promiscuous: %s", name, strerror(errno));
+    int r = listen_to(fd, index, o, err);
+    if (r < 0)
+        return r;
     struct sockaddr_ll at = {
         .sll_family = AF_PACKET,
         .sll_protocol = htons(ETH_P_ALL),
@@ -172,7 +188,7 @@ int sok_link_packet(
     else
         r = look_at(p->link.fd, o->name, o->mtu, info, err);
     if (r == 0)
-        r = attach(p->link.fd, (int)index, o->name, err);
+        r = attach(p->link.fd, (int)index, o, err);
     if (r < 0) {
         if (p->link.fd >= 0)
             close(p->link.fd);

@@ -186,7 +186,11 @@ struct sok_stack {
     struct sok_icmp_limit icmp_limits[SOK_ICMP_LIMITS];
     struct sok_pmtu pmtus[SOK_PMTUS];
     uint64_t drops[SOK_DROP_COUNT];
+    bool few_ports; // port_first and port_count are all there are
 };
+
+// Whether programs may have this port (sok_stack_ports).
+bool sok_port_is_ours(const struct sok_stack *s, uint16_t port);
 
 static inline const struct sok_mem *sok_stack_mem(const struct sok_stack *s)
 {

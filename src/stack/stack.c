@@ -185,6 +185,21 @@ struct sok_event *sok_stack_call(struct sok_stack *s, uint32_t conn, enum sok_ca
     return e;
 }
 
+void sok_stack_ports(struct sok_stack *stack, uint16_t first, uint16_t count)
+{
+    struct sok_tcp_config *config = sok_tcp_config(stack->tcp);
+    config->port_first = first;
+    config->port_count = count;
+    stack->few_ports = true;
+}
+
+bool sok_port_is_ours(const struct sok_stack *s, uint16_t port)
+{
+    const struct sok_tcp_config *config = sok_tcp_config(s->tcp);
+    return !s->few_ports ||
+           (port >= config->port_first && port - config->port_first < config->port_count);
+}
+
 // ---- TCP calls that need a route ----
 
 struct sok_tcp *sok_stack_tcp(struct sok_stack *stack)
@@ -207,6 +222,8 @@ int sok_stack_connect(struct sok_stack *stack, const struct sok_endpoint *local,
     if (local)
         from = *local;
     int err = sok_stack_route(stack, &from.addr, remote, &path);
+    if (err == 0 && from.port && !sok_port_is_ours(stack, from.port))
+        err = SOK_EADDRNOTAVAIL;
     if (err == 0 && is_group(stack, &remote->addr)) // MUST-46
         err = SOK_ENETUNREACH;
     if (err == 0)
@@ -224,6 +241,8 @@ int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, 
 {
     stack->now = now;
     if (!sok_addr_is_any(local->addr) && !sok_addr_is_ours(stack, &local->addr))
+        return SOK_EADDRNOTAVAIL;
+    if (!sok_port_is_ours(stack, local->port))
         return SOK_EADDRNOTAVAIL;
     return sok_tcp_listen(stack->tcp, local, backlog, now, out);
 }

@@ -6,9 +6,6 @@
 #include "wire/dhcp.h"
 #include "wire/udp.h"
 
-#define PORT_FIRST 32768 // chosen ports, as Linux has them
-#define PORT_LAST  60999
-
 struct sok_datagram {
     struct sok_datagram *next;
     struct sok_endpoint from, to;
@@ -163,10 +160,13 @@ static bool is_taken(const struct sok_stack *s, const struct sok_endpoint *local
 // RFC 6056 section 3.3.1: at random, then upwards from there.
 static int pick_port(struct sok_stack *s, struct sok_endpoint *local)
 {
-    uint32_t count = PORT_LAST - PORT_FIRST + 1;
+    const struct sok_tcp_config *config = sok_tcp_config(s->tcp);
+    uint32_t first = (uint32_t)config->port_first, count = (uint32_t)config->port_count;
+    if (count > 65536 - first)
+        count = 65536 - first;
     uint32_t start = (uint32_t)(sok_stack_random(s) % count);
     for (uint32_t i = 0; i < count; i++) {
-        local->port = (uint16_t)(PORT_FIRST + (start + i) % count);
+        local->port = (uint16_t)(first + (start + i) % count);
         if (!is_taken(s, local))
             return 0;
     }
@@ -182,6 +182,8 @@ static int choose_local(struct sok_stack *s, struct sok_endpoint *local)
         return SOK_EADDRNOTAVAIL;
     if (local->port == 0)
         return pick_port(s, local);
+    if (!sok_port_is_ours(s, local->port))
+        return SOK_EADDRNOTAVAIL;
     return is_taken(s, local) ? SOK_EADDRINUSE : 0;
 }
 

@@ -42,7 +42,9 @@
     X(keepalive_count, "count", 9, 1, 255, "unanswered keep-alives until it is dead")              \
     X(challenge_interval, "ns", 500 * SOK_MS, 0, 60 * SOK_S, "challenge ACKs, per connection")     \
     X(syn_queue_max, "count", 1024, 1, 1048576, "half-open connections per listener, most")        \
-    X(conns_max, "count", 262144, 1, 16777216, "connections, most")
+    X(conns_max, "count", 262144, 1, 16777216, "connections, most")                                \
+    X(port_first, "count", 32768, 1, 65535, "chosen ports begin here, UDP's too (as Linux's)")     \
+    X(port_count, "count", 28232, 1, 65535, "and are so many")
 
 struct sok_tcp_config {
     size_t size; // sizeof(struct sok_tcp_config)
