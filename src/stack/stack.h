@@ -89,7 +89,7 @@ const struct sok_setting *sok_stack_settings(
 int sok_stack_new(const struct sok_stack_config *config, struct sok_stack **out);
 void sok_stack_free(struct sok_stack *stack); // everything goes, without a packet
 
-#define SOK_STACK_LINKS_MAX  16 // link 0 is the stack's own loopback
+#define SOK_STACK_LINKS_MAX  SOK_TCP_LINKS_MAX // link 0 is the stack's own loopback
 #define SOK_STACK_ADDRS_MAX  64
 #define SOK_STACK_ROUTES_MAX 256
 int sok_stack_link_add(
@@ -143,10 +143,6 @@ const struct sok_dhcp_lease *sok_stack_dhcp(const struct sok_stack *stack, uint8
 // A neighbour that is known for ever and never asked for.
 int sok_stack_neighbour_add(
     struct sok_stack *stack, uint8_t link, struct sok_addr addr, const uint8_t mac[6]);
-
-// The addresses are shared with another stack: of the ports of TCP and UDP these alone are ours, to
-// choose, to bind and to listen on. Nothing for other ports may be put in.
-void sok_stack_ports(struct sok_stack *stack, uint16_t first, uint16_t count);
 
 // ---- frames and time ----
 

@@ -261,8 +261,6 @@ struct sok_tcp_reply {
 };
 #define SOK_TCP_REPLIES_MAX 64 // over it resets are dropped and counted
 
-#define SOK_TCP_LANES 16 // links, as SOK_STACK_LINKS_MAX
-
 struct sok_tcp_lane {
     struct sok_tcp_conn *ready_first, *ready_last;
     struct sok_tcp_conn *parked_first, *parked_last;
@@ -275,7 +273,7 @@ struct sok_tcp {
     struct sok_tcp_conn *recent;     // the last one found in conns, or NULL
     struct sok_tcp_conn *all;        // and those, too, that are over but still in somebody's hands
     struct sok_timers timers;
-    struct sok_tcp_lane lanes[SOK_TCP_LANES];
+    struct sok_tcp_lane lanes[SOK_TCP_LINKS_MAX];
     struct sok_tcp_reply replies[SOK_TCP_REPLIES_MAX]; // in order of arrival
     unsigned reply_count;
     uint32_t conn_count, listener_count;

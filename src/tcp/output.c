@@ -377,7 +377,7 @@ static void wait_for(struct sok_tcp_conn *c, enum sok_hold by, int64_t now)
     tell_held(c, by, now);
     c->cwnd_limited |= by == SOK_HOLD_CWND;
     if (by == SOK_HOLD_CORK && !sok_tcp_timer_armed(c, SOK_TCP_TIMER_CORK)) {
-        sok_tcp_timer_set(c, SOK_TCP_TIMER_CORK, now + 200 * SOK_MS);
+        sok_tcp_timer_set(c, SOK_TCP_TIMER_CORK, now + c->tcp->config.cork_max);
     }
     if (by == SOK_HOLD_WINDOW && c->snd_una == c->snd_nxt &&
         !sok_tcp_timer_armed(c, SOK_TCP_TIMER_PERSIST)) {

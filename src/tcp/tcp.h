@@ -21,7 +21,8 @@
 #include "base/sock.h"
 #include "tcp/config.h"
 
-#define SOK_TIME_NEVER INT64_MAX
+#define SOK_TIME_NEVER    INT64_MAX
+#define SOK_TCP_LINKS_MAX 16 // links that connections can be on
 
 struct sok_tcp;
 struct sok_tcp_conn;     // first member: struct sok_sock
@@ -195,7 +196,7 @@ struct sok_endpoint sok_tcp_remote(const struct sok_tcp_conn *c);
 
 enum sok_tcp_sockopt {
     SOK_TCP_NODELAY,     // 0, 1
-    SOK_TCP_CORK,        // 0, 1: only full segments, until uncorked or 200 ms
+    SOK_TCP_CORK,        // 0, 1: only full segments, until uncorked or cork_max
     SOK_TCP_KEEPALIVE,   // 0, 1
     SOK_TCP_LINGER_ZERO, // 1: close resets
     SOK_TCP_RCVBUF,      // bytes
