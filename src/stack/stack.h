@@ -144,6 +144,10 @@ const struct sok_dhcp_lease *sok_stack_dhcp(const struct sok_stack *stack, uint8
 int sok_stack_neighbour_add(
     struct sok_stack *stack, uint8_t link, struct sok_addr addr, const uint8_t mac[6]);
 
+// The addresses are shared with another stack: of the ports of TCP and UDP these alone are ours, to
+// choose, to bind and to listen on. Nothing for other ports may be put in.
+void sok_stack_ports(struct sok_stack *stack, uint16_t first, uint16_t count);
+
 // ---- frames and time ----
 
 void sok_stack_input(

@@ -43,7 +43,9 @@
     X(cork_max, "ns", 200 * SOK_MS, SOK_MS, 60 * SOK_S, "a corked rest waits at most (as Linux)")  \
     X(challenge_interval, "ns", 500 * SOK_MS, 0, 60 * SOK_S, "challenge ACKs, per connection")     \
     X(syn_queue_max, "count", 1024, 1, 1048576, "half-open connections per listener, most")        \
-    X(conns_max, "count", 262144, 1, 16777216, "connections, most")
+    X(conns_max, "count", 262144, 1, 16777216, "connections, most")                                \
+    X(port_first, "count", 32768, 1, 65535, "chosen ports begin here, UDP's too (as Linux's)")     \
+    X(port_count, "count", 28232, 1, 65535, "and are so many")
 
 struct sok_tcp_config {
     size_t size; // sizeof(struct sok_tcp_config)

@@ -32,17 +32,17 @@ uint32_t sok_tcp_ts_offset(
     return (uint32_t)keyed(t, local, remote, PURPOSE_TIMESTAMP);
 }
 
-#define PORT_FIRST 32768 // Linux's ip_local_port_range
-#define PORT_COUNT 28232
-
 int sok_tcp_pick_port(
     struct sok_tcp *t, struct sok_endpoint *local, const struct sok_endpoint *remote)
 {
     struct sok_endpoint tuple = *local;
     tuple.port = 0;
     uint32_t offset = (uint32_t)keyed(t, &tuple, remote, PURPOSE_PORT);
-    for (uint32_t i = 0; i < PORT_COUNT; i++) {
-        tuple.port = (uint16_t)(PORT_FIRST + (offset + t->port_hint++) % PORT_COUNT);
+    uint32_t first = (uint32_t)t->config.port_first, count = (uint32_t)t->config.port_count;
+    if (count > 65536 - first)
+        count = 65536 - first;
+    for (uint32_t i = 0; i < count; i++) {
+        tuple.port = (uint16_t)(first + (offset + t->port_hint++) % count);
         if (!sok_tcp_find(t, &tuple, remote) && !sok_tcp_find_listener(t, &tuple)) {
             local->port = tuple.port;
             return 0;
