@@ -105,6 +105,11 @@ class Net:
             sh("ip", "-n", here, "link", "set", port, "mtu", mtu, "master", "br0", "up")
         sh("ip", "-n", here, "link", "set", "br0", "mtu", mtu, "up")
         sh("ip", "-n", server, "link", "set", "eth0", "up")
+        # A veth pair hands each packet to the CPU that sent it, so a sender that runs on two has its packets
+        # overtake each other, and sends again what was only late. Receive steering keeps a flow on one.
+        for namespace, device in ((server, "eth0"), (here, "v0")):
+            subprocess.run(["ip", "netns", "exec", namespace, "sh", "-c",
+                f"echo 1 > /sys/class/net/{device}/queues/rx-0/rps_cpus"], stderr=subprocess.DEVNULL)
         if not self.offload:
             for namespace, device in ((server, "eth0"), (here, "v0")):
                 sh("ip", "netns", "exec", namespace, "ethtool", "-K", device, "tso", "off", "gso", "off", "gro",

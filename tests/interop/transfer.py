@@ -117,7 +117,7 @@ def get_large(sockeye, **options):
             get_one(net, "large", digest)
             return rate(SIZE, time.monotonic() - start)
 
-        if options:  # frame by frame two CPUs reorder what they send, and the sender is misled
+        if options:  # frame by frame two CPUs are too busy to answer every tail loss probe of the sender in time
             before = net.counters()
             note = work()
             trouble(net, before)
