@@ -219,8 +219,8 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
             "the kernel lets this user have no ping sockets, so nobody outside is asked "
             "(see: sysctl net.ipv4.ping_group_range)");
     code = sok_cli_resolve(p->host, argv[at], INT64_MAX, &p->to);
-    if (code != 0)
-        return sok_cli_host_close(&ho, p->host, code);
+    if (code != 0) // a name nobody knows is 2, as with ping(8)
+        return sok_cli_host_close(&ho, p->host, code == SOK_EXIT_NO_NAME ? 2 : code);
     p->name = argv[at];
     sok_addr_format(p->to, p->to_text);
     int r = sok_socket(p->host, SOK_ECHO, &p->s);

@@ -286,7 +286,7 @@ BAD = [
     (["impair", "x0", "x1", "loss=x"], 2, "loss"),
     (["impair", "x0", "v0"], 2, "v0"),
     (["impair", "--time", "soon", "x0", "x1"], 2, "soon"),
-    (["ping"], 2, "address"),
+    (["ping"], 2, "host"),
     (["ping", "--link", "tap:s0", "--addr", "192.0.2.2/24", "-c", "none", "192.0.2.1"], 2, "none"),
     (["ping", "--link", "tap:s0", "--addr", "192.0.2.2/24", "256.1.1.1"], 2, "256"),
 ]
