@@ -356,64 +356,50 @@ static int channel_ready(struct sok_names *n, char why[SOK_HOST_ERR_MAX])
 
 // ---- what c-ares reports ----
 
+static const struct {
+    int status, err;
+    const char *text; // NULL: the error's own
+} reports[] = {
+    {ARES_ENOTFOUND, SOK_ENONAME, "no such name"},
+    {ARES_ENONAME, SOK_ENONAME, "no such name"},
+    {ARES_ENODATA, SOK_ENONAME, "the name has no IPv4 address"},
+    {ARES_EBADNAME, SOK_EINVAL, "not a name"},
+    {ARES_ENOMEM, SOK_ENOMEM, NULL},
+    {ARES_ETIMEOUT, SOK_ETIMEDOUT, "no answer"},
+    {ARES_ECONNREFUSED, SOK_EREFUSED, NULL},
+    {ARES_EBADRESP, SOK_EPROTO, "the answer makes no sense"},
+    {ARES_ESERVFAIL, SOK_EPROTO, "the server failed"},
+    {ARES_EREFUSED, SOK_EPROTO, "the server refuses to answer"},
+};
+
 static void explain(struct sok_lookup *l, int status)
 {
     const struct sok_names *n = l->names;
-    bool addr = l->name[0] == '\0';
-    int err = SOK_EPROTO;
     const char *text = ares_strerror(status);
-    switch (status) {
-    case ARES_SUCCESS:
-        l->err = 0;
-        l->message[0] = '\0';
-        return;
-    case ARES_ENOTFOUND:
-    case ARES_ENONAME:
-        err = SOK_ENONAME;
-        text = addr ? "the address has no name" : "no such name";
-        break;
-    case ARES_ENODATA:
-        err = SOK_ENONAME;
-        text = addr ? "the address has no name" : "the name has no IPv4 address";
-        break;
-    case ARES_EBADNAME:
-        err = SOK_EINVAL;
-        text = "not a name";
-        break;
-    case ARES_ENOMEM:
-        err = SOK_ENOMEM;
-        text = sok_strerror(err);
-        break;
-    case ARES_ETIMEOUT:
-        err = SOK_ETIMEDOUT;
-        text = "no answer";
-        break;
-    case ARES_ECONNREFUSED:
-        err = n->connect_error ? n->connect_error : SOK_EREFUSED;
-        text = sok_strerror(err);
-        break;
-    case ARES_EBADRESP:
-        text = "the answer makes no sense";
-        break;
-    case ARES_ESERVFAIL:
-        text = "the server failed";
-        break;
-    case ARES_EREFUSED:
-        text = "the server refuses to answer";
-        break;
-    default:
-        break;
+    l->err = SOK_EPROTO;
+    for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {
+        if (reports[i].status != status)
+            continue;
+        l->err = reports[i].err;
+        if (status == ARES_ECONNREFUSED && n->connect_error)
+            l->err = n->connect_error;
+        text = reports[i].text ? reports[i].text : sok_strerror(l->err);
     }
-    l->err = err;
-    bool servers = err != SOK_ENONAME && err != SOK_EINVAL && err != SOK_ENOMEM;
+    if (l->err == SOK_ENONAME && l->name[0] == '\0')
+        text = "the address has no name";
+    bool servers = l->err != SOK_ENONAME && l->err != SOK_EINVAL && l->err != SOK_ENOMEM;
     snprintf(l->message, sizeof(l->message), "%s%s%.150s", text,
-        servers ? strchr(n->servers, ',') ? "; name servers " : "; name server " : "",
+        !servers                  ? ""
+        : strchr(n->servers, ',') ? "; name servers "
+                                  : "; name server ",
         servers ? n->servers : "");
 }
 
 static void lookup_ended(struct sok_lookup *l, int status)
 {
-    if (!l->names->servers[0] && status != ARES_SUCCESS)
+    if (status == ARES_SUCCESS)
+        l->message[0] = '\0';
+    else if (!l->names->servers[0])
         l->err = SOK_ENETUNREACH; // with the message it began with
     else
         explain(l, status);
@@ -626,68 +612,4 @@ void sok_names_free(struct sok_host *host)
         unlink_lookup(n, n->lookups);
     free(n);
     host->names = NULL;
-}
-
-// ---- waiting ----
-
-struct waiting {
-    bool done;
-    int err;
-    char *message;          // SOK_HOST_ERR_MAX bytes, or NULL
-    struct sok_addr *addrs; // or NULL
-    unsigned count;
-    char *name; // SOK_NAME_MAX bytes, or NULL
-};
-
-static void keep_result(void *ctx, const struct sok_lookup_result *result)
-{
-    struct waiting *w = ctx;
-    w->done = true;
-    w->err = result->err;
-    if (result->err && w->message)
-        snprintf(w->message, SOK_HOST_ERR_MAX, "%s", result->message);
-    if (w->count > result->count)
-        w->count = result->count;
-    if (w->addrs && w->count > 0)
-        memcpy(w->addrs, result->addrs, w->count * sizeof(*w->addrs));
-    if (w->name && !result->err)
-        snprintf(w->name, SOK_NAME_MAX, "%s", result->name);
-}
-
-static int wait_for(
-    struct sok_host *host, struct waiting *w, struct sok_lookup *l, int64_t timeout_ns)
-{
-    int64_t now = sok_host_now(host);
-    int64_t end = timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
-    while (!w->done) {
-        int r = now < end ? sok_host_step(host, end == INT64_MAX ? -1 : end - now) : SOK_ETIMEDOUT;
-        if (r < 0) {
-            sok_lookup_cancel(l);
-            return sok_host_fail(
-                w->message, r, r == SOK_ETIMEDOUT ? "no answer in time" : "%s", sok_strerror(r));
-        }
-        now = sok_host_now(host);
-    }
-    return w->err;
-}
-
-int sok_resolve(struct sok_host *host, const char *name, struct sok_addr *out, unsigned *count,
-    int64_t timeout_ns, char *err)
-{
-    struct waiting w = {.message = err, .addrs = out, .count = *count};
-    struct sok_lookup *l;
-    int r = sok_lookup_name(host, name, keep_result, &w, &l, err);
-    if (r == 0)
-        r = wait_for(host, &w, l, timeout_ns);
-    *count = r == 0 ? w.count : 0;
-    return r;
-}
-
-int sok_resolve_addr(struct sok_host *host, struct sok_addr addr, char name[SOK_NAME_MAX],
-    int64_t timeout_ns, char *err)
-{
-    struct waiting w = {.message = err, .name = name};
-    struct sok_lookup *l;
-    int r = sok_lookup_addr(host, addr, keep_result, &w, &l, err);
-    return r == 0 ? wait_for(host, &w, l, timeout_ns) : r;
 }
