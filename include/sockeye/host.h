@@ -59,7 +59,8 @@ struct sok_host_link {
 // Its index, 1 and up. Addresses on links that others share cannot be used at once: see sok_host_ready.
 int sok_host_link_add(struct sok_host *host, const struct sok_host_link *link, char *err);
 // A wire in memory between two hosts; spec is not looked at. From then on they share one loop and one
-// clock: stepping either steps both. Both must be of the same kind of time.
+// clock: stepping either steps both. Both must be of the same kind of time. 0, or a negative enum sok_err, and err
+// says what is wrong.
 int sok_host_link_pair(struct sok_host *a, const struct sok_host_link *la, struct sok_host *b,
     const struct sok_host_link *lb, char *err);
 int sok_host_addr_add(struct sok_host *host, int link, const char *cidr, char *err);
