@@ -15,6 +15,10 @@
 // A server: "192.0.2.53" or "192.0.2.53:5353". The first one given puts those of the machine aside.
 int sok_host_dns_add(struct sok_host *host, const char *server, char *err);
 
+// Reads the machine's files (resolv.conf, nsswitch.conf, hosts) now and for all: for a program that is
+// going to give up opening files. Without it they are read when something is looked up.
+int sok_host_names_read(struct sok_host *host, char *err);
+
 // The IPv4 addresses of a name; an address in figures is its own. Steps the host until there is an
 // answer, at most timeout_ns (-1: until the servers have been asked often enough, some 10 s). count: room
 // in out, then how many there are. 0; SOK_ENONAME: there is no such name, or it has no address;

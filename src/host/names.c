@@ -1,6 +1,6 @@
 // Looking up names: c-ares makes the questions and judges the answers (ids, compression, truncation,
-// retries, search domains, /etc/hosts); here its sockets become this host's sockets and its questions
-// lookups. c-ares never runs inside a callback of a program: what it reports is kept with the lookup, and
+// retries, search domains); here its sockets become this host's sockets and its questions lookups. What
+// the machine's files say comes from names_files.h. c-ares never runs inside a callback of a program: what it reports is kept with the lookup, and
 // told at the end of the pump.
 #include "host/names.h"
 #include <ares.h>
@@ -14,13 +14,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 #include "host/host.h"
+#include "host/names_files.h"
 
-#define SOCKETS_MAX  64
-#define SERVERS_TEXT 512  // "192.0.2.53,192.0.2.54:5353"
-#define TIMEOUT_MS   1500 // of the first question; doubled for each round
-#define TRIES        3
-// Where systemd-resolved keeps the servers behind its 127.0.0.53.
-#define RESOLVED_CONF "/run/systemd/resolve/resolv.conf"
+#define SOCKETS_MAX 64
 
 struct sok_lookup {
     struct sok_names *names;
@@ -47,12 +43,13 @@ struct names_socket {
 
 struct sok_names {
     struct sok_host *host;
-    ares_channel channel;       // NULL: not made yet
-    char given[SERVERS_TEXT];   // by sok_host_dns_add()
-    char servers[SERVERS_TEXT]; // in use
-    bool stale;                 // `given` has changed since
-    unsigned leases;            // the changes of DHCP leases that are in `servers`
-    int connect_error;          // the last of a socket to a server; 0: none
+    struct sok_names_files files;
+    ares_channel channel;                 // NULL: not made yet
+    char given[SOK_NAMES_SERVERS_TEXT];   // by sok_host_dns_add()
+    char servers[SOK_NAMES_SERVERS_TEXT]; // in use
+    bool stale;                           // `given` has changed since
+    unsigned leases;                      // the changes of DHCP leases that are in `servers`
+    int connect_error;                    // the last of a socket to a server; 0: none
     struct names_socket sockets[SOCKETS_MAX];
     struct sok_lookup *lookups; // all, the oldest first
     unsigned count;
@@ -221,31 +218,23 @@ int sok_host_dns_add(struct sok_host *host, const char *server, char *err)
     return 0;
 }
 
-// The channel's own servers (from resolv.conf) that are no loopback addresses: those are the kernel's.
-static void usable_servers(
-    ares_channel channel, char out[SERVERS_TEXT], char left_out[SERVERS_TEXT])
+int sok_host_names_read(struct sok_host *host, char *err)
 {
-    struct ares_addr_port_node *list = NULL;
-    out[0] = left_out[0] = '\0';
-    if (ares_get_servers_ports(channel, &list) != ARES_SUCCESS)
-        return;
-    for (const struct ares_addr_port_node *s = list; s; s = s->next) {
-        char text[INET6_ADDRSTRLEN];
-        const void *addr = s->family == AF_INET ? (const void *)&s->addr.addr4 : &s->addr.addr6;
-        inet_ntop(s->family, addr, text, sizeof(text));
-        struct sok_addr parsed;
-        bool usable = s->family == AF_INET && sok_addr_parse(text, &parsed) &&
-                      !sok_addr_is_loopback(parsed) && !sok_addr_is_any(parsed);
-        char *to = usable ? out : left_out;
-        size_t used = strlen(to);
-        snprintf(to + used, SERVERS_TEXT - used, "%s%s", used ? "," : "", text);
-    }
-    ares_free_data(list);
+    struct sok_names *n = NULL;
+    int r = names_of(host, &n, err);
+    if (r < 0)
+        return r;
+    r = sok_names_files_read(&n->files);
+    if (r < 0)
+        return sok_host_fail(err, r, "no memory to look up names");
+    sok_names_files_hosts(&n->files);
+    n->files.kept = true;
+    return 0;
 }
 
 // What DHCP servers said: name servers and search domains.
 struct leased {
-    char servers[SERVERS_TEXT];
+    char servers[SOK_NAMES_SERVERS_TEXT];
     struct sok_host_lease leases[SOK_STACK_LINKS_MAX];
     unsigned count, changes;
     char *domains[SOK_STACK_LINKS_MAX * SOK_HOST_LEASE_SEARCH_MAX];
@@ -272,29 +261,25 @@ static void read_leases(const struct sok_host *host, struct leased *out)
         for (unsigned d = 0; d < lease->dns_count; d++) {
             char text[SOK_ADDR_TEXT_MAX];
             size_t used = strlen(out->servers);
-            snprintf(out->servers + used, SERVERS_TEXT - used, "%s%s", used ? "," : "",
+            snprintf(out->servers + used, SOK_NAMES_SERVERS_TEXT - used, "%s%s", used ? "," : "",
                 sok_addr_format(lease->dns[d], text));
         }
         add_domains(out, lease);
     }
 }
 
-static int make_channel(struct sok_names *n, const char *resolv_conf, struct leased *leased)
+// ---- the channel ----
+
+static int make_channel(struct sok_names *n, struct leased *leased)
 {
-    struct ares_options o = {
-        .timeout = TIMEOUT_MS,
-        .tries = TRIES,
-        .domains = leased->domains,
-        .ndomains = leased->domain_count,
-    };
-    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
-    char path[sizeof(RESOLVED_CONF)];
-    if (leased->domain_count > 0)
+    char dns_only[] = "b"; // the files were asked before
+    struct ares_options o = n->files.options;
+    int mask = n->files.mask | ARES_OPT_LOOKUPS;
+    o.lookups = dns_only;
+    if (leased->domain_count > 0) {
+        o.domains = leased->domains;
+        o.ndomains = leased->domain_count;
         mask |= ARES_OPT_DOMAINS;
-    if (resolv_conf) {
-        snprintf(path, sizeof(path), "%s", resolv_conf);
-        o.resolvconf_path = path;
-        mask |= ARES_OPT_RESOLVCONF;
     }
     if (n->channel)
         ares_destroy(n->channel);
@@ -307,24 +292,19 @@ static int make_channel(struct sok_names *n, const char *resolv_conf, struct lea
     return 0;
 }
 
-// Those given, else those leased, else the machine's. left_out: the machine's that cannot be reached.
-static int choose_servers(struct sok_names *n, struct leased *leased, char left_out[SERVERS_TEXT])
+// Those given, else those leased, else the machine's.
+static int choose_servers(struct sok_names *n, struct leased *leased)
 {
-    char ignored[SERVERS_TEXT];
-    int r = make_channel(n, NULL, leased);
+    int r = sok_names_files_read(&n->files);
+    if (r == 0)
+        r = make_channel(n, leased);
     if (r < 0)
         return r;
-    if (n->given[0] || leased->servers[0]) {
-        memcpy(n->servers, n->given[0] ? n->given : leased->servers, sizeof(n->servers));
-        return 0;
-    }
-    usable_servers(n->channel, n->servers, left_out);
-    if (n->servers[0] || access(RESOLVED_CONF, R_OK) != 0)
-        return 0;
-    r = make_channel(n, RESOLVED_CONF, leased);
-    if (r == 0)
-        usable_servers(n->channel, n->servers, ignored);
-    return r;
+    const char *best = n->given[0]          ? n->given
+                       : leased->servers[0] ? leased->servers
+                                            : n->files.servers;
+    memcpy(n->servers, best, sizeof(n->servers));
+    return 0;
 }
 
 // A channel with servers that can be asked; what was given or leased meanwhile is taken up when nothing
@@ -332,11 +312,11 @@ static int choose_servers(struct sok_names *n, struct leased *leased, char left_
 static int channel_ready(struct sok_names *n, char why[SOK_HOST_ERR_MAX])
 {
     struct leased leased;
-    char left_out[SERVERS_TEXT] = "";
+    const char *left_out = n->files.left_out;
     read_leases(n->host, &leased);
     if (n->channel && (n->count > 0 || (!n->stale && n->leases == leased.changes)))
         return 0;
-    int r = choose_servers(n, &leased, left_out);
+    int r = choose_servers(n, &leased);
     n->stale = r < 0 || !n->servers[0];
     n->leases = leased.changes;
     if (r < 0)
@@ -505,8 +485,14 @@ int sok_lookup_name(struct sok_host *host, const char *name, sok_lookup_fn fn, v
                 : sok_host_fail(err, SOK_EINVAL, "not a name: %.100s", name);
     if (r < 0)
         return r;
+    struct sok_names_files *f = &l->names->files;
+    sok_names_files_hosts(f);
     snprintf(l->name, sizeof(l->name), "%s", name);
-    ares_getaddrinfo(l->names->channel, name, NULL, &hints, on_addrs, l);
+    l->count = sok_hosts_find(&f->hosts, name, l->addrs, SOK_LOOKUP_ADDRS_MAX, l->name);
+    if (l->count > 0)
+        lookup_ended(l, ARES_SUCCESS);
+    else
+        ares_getaddrinfo(l->names->channel, name, NULL, &hints, on_addrs, l);
     set_due(l->names, sok_host_now(host));
     host->dirty = true;
     *out = l;
@@ -522,7 +508,12 @@ int sok_lookup_addr(struct sok_host *host, struct sok_addr addr, sok_lookup_fn f
     if (r < 0)
         return r;
     uint32_t v4 = htonl(sok_addr_to_v4(addr));
-    ares_gethostbyaddr(l->names->channel, &v4, sizeof(v4), AF_INET, on_name, l);
+    struct sok_names_files *f = &l->names->files;
+    sok_names_files_hosts(f);
+    if (sok_hosts_name(&f->hosts, addr, l->name))
+        lookup_ended(l, ARES_SUCCESS);
+    else
+        ares_gethostbyaddr(l->names->channel, &v4, sizeof(v4), AF_INET, on_name, l);
     set_due(l->names, sok_host_now(host));
     host->dirty = true;
     *out = l;
@@ -610,6 +601,7 @@ void sok_names_free(struct sok_host *host)
         ares_destroy(n->channel);
     while (n->lookups)
         unlink_lookup(n, n->lookups);
+    sok_names_files_free(&n->files);
     free(n);
     host->names = NULL;
 }
