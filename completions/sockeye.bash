@@ -21,19 +21,19 @@ _sockeye()
     [[ $word == -* ]] || { compopt -o default 2>/dev/null; return; }
     case ${COMP_WORDS[1]} in
     get)
-        COMPREPLY=($(compgen -W "-o --output -O --remote-name -f --fail -v --verbose -s --silent -L --location -I --head -d --data -X --request -H --header --compressed -k --insecure --cacert --resolve --connect-timeout --max-time -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed" -- "$word"))
+        COMPREPLY=($(compgen -W "-o --output -O --remote-name -f --fail -v --verbose -s --silent -L --location -I --head -d --data -X --request -H --header --compressed -k --insecure --cacert --resolve --connect-timeout --max-time -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
         ;;
     nc)
-        COMPREPLY=($(compgen -W "-l --listen -u --udp -p --port -k --keep -z --zero -N --shutdown -w --wait -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed" -- "$word"))
+        COMPREPLY=($(compgen -W "-l --listen -u --udp -p --port -k --keep -z --zero -N --shutdown -w --wait -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
         ;;
     ping)
-        COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed" -- "$word"))
+        COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
         ;;
     drill)
         COMPREPLY=($(compgen -W "-v --verbose -j --json -p --play -h --help" -- "$word"))
         ;;
     impair)
-        COMPREPLY=($(compgen -W "-t --time -v --verbose --seed --mtu -h --help" -- "$word"))
+        COMPREPLY=($(compgen -W "-t --time -v --verbose --seed --mtu --no-confine -h --help" -- "$word"))
         ;;
     demo)
         COMPREPLY=($(compgen -W "-m --memory -h --help" -- "$word"))

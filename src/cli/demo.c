@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "cli/confine.h"
 #include "cli/demo.h"
 #include "host/host.h"
 #include "host/timeline.h"
@@ -228,6 +229,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
 {
     struct demo d = {.child = -1, .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
     char why[SOK_HOST_ERR_MAX] = "As asked, no private network is made";
+    char why_not[SOK_HOST_ERR_MAX];
     bool memory = false;
     int at = sok_cli_parse(self, argc, argv, take_option, &memory, NULL);
     if (at < 0)
@@ -241,6 +243,10 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
         if (r < 0)
             code = sok_cli_fail(1, "%s", err[0] ? err : sok_strerror(r));
     }
+    // In a namespace of our own sudo's user is nobody.
+    struct sok_confine c = {.child = d.child, .stay = true};
+    if (code == 0 && sok_confine(&c, why_not) < 0)
+        code = sok_cli_fail(1, "%s", why_not);
     if (code == 0)
         code = play(&d, why);
     sok_host_free(d.us);

@@ -146,11 +146,11 @@ static int open_output(struct sok_get *g)
 }
 
 // An early end is the reader's wish: nothing to say about it.
-static int close_output(struct sok_get *g, int code)
+static int close_output(struct sok_get *g, const struct sok_cli_host *ho, int code)
 {
     int error = sok_get_output_finish(&g->out, code == 0);
     if (g->output && g->out.made && !g->out.begun)
-        unlink(g->output);
+        sok_cli_unmake(ho);
     if (error == 0 || (code != 0 && code != CURLE_WRITE_ERROR))
         return code;
     if (error == EPIPE)
@@ -159,14 +159,26 @@ static int close_output(struct sok_get *g, int code)
         g, CURLE_WRITE_ERROR, "%.300s: %s", g->output ? g->output : "stdout", strerror(error));
 }
 
-// Outputs are opened before devices are made.
-static int fetch(struct sok_get *g, const struct sok_cli_host *ho, CURLU *u)
+// All that is not opened by the host: it can be only now.
+static int open_all(struct sok_get *g)
 {
     int code = open_output(g);
+    if (code == 0 && !sok_get_dial_open(g))
+        code = sok_get_fail(g, CURLE_FAILED_INIT, "no sockets: %s", strerror(errno));
+    sok_get_trust_read(g);
+    sok_get_keys_open(g);
+    return code;
+}
+
+// Outputs are opened before devices are made.
+static int fetch(struct sok_get *g, struct sok_cli_host *ho, CURLU *u)
+{
+    int code = open_all(g);
+    ho->made = g->out.made ? g->output : NULL;
     if (code == 0)
         code = sok_cli_host_open(ho, &g->host);
     if (code != 0)
-        return close_output(g, code);
+        return close_output(g, ho, code);
     g->started = sok_host_now(g->host);
     bool bar = !g->silent && !ho->events && (g->output || !isatty(STDOUT_FILENO));
     sok_progress_begin(&g->progress, bar, g->started);
@@ -175,12 +187,12 @@ static int fetch(struct sok_get *g, const struct sok_cli_host *ho, CURLU *u)
         code = sok_get_fail(g, CURLE_OUT_OF_MEMORY, "no thread to write with");
     else
         code = sok_get_curl(g, u);
-    code = close_output(g, code);
+    code = close_output(g, ho, code);
     sok_host_linger(g->host, INT64_C(1000000000));
     return sok_cli_host_close(ho, g->host, code);
 }
 
-static int fetch_url(struct sok_get *g, const struct sok_cli_host *ho)
+static int fetch_url(struct sok_get *g, struct sok_cli_host *ho)
 {
     if (g->head && g->body)
         return sok_cli_usage(&sok_cmd_get, "-I asks for headers, -d sends data: only one of them");
@@ -199,7 +211,7 @@ static int fetch_url(struct sok_get *g, const struct sok_cli_host *ho)
 
 static int run(const struct sok_cli_command *self, int argc, char **argv)
 {
-    struct sok_get g = {.result = CURLE_OK, .listener = -1, .filler = -1};
+    struct sok_get g = {.result = CURLE_OK, .listener = -1, .filler = -1, .keys_fd = -1};
     struct sok_cli_host ho = {0};
     curl_global_init(CURL_GLOBAL_DEFAULT);
     int at = sok_cli_parse(self, argc, argv, take_option, &g, &ho);
@@ -215,6 +227,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     curl_slist_free_all(g.headers);
     curl_slist_free_all(g.pins);
     curl_global_cleanup();
+    sok_get_trust_free(&g);
     free(g.body);
     free(g.output_made);
     return code;

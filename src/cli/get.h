@@ -1,6 +1,6 @@
 // What the files of `sockeye get` share: get.c (words, exit codes), get_curl.c (libcurl in the host's
-// loop), get_dial.c (its connections), get_words.c, get_keys.c,
-// get_output.c (where the page goes).
+// loop), get_dial.c (its connections), get_words.c,
+// get_keys.c, get_trust.c, get_output.c (where the page goes).
 #ifndef SOK_CLI_GET_H
 #define SOK_CLI_GET_H
 
@@ -31,9 +31,11 @@ struct sok_get {
     bool remote_name, fail, verbose, silent;
     bool follow, insecure, head, compressed; // -L -k -I --compressed
     const char *method, *cacert;             // -X --cacert; or NULL
-    char *body;                              // -d; or NULL
+    struct curl_blob trusted; // what is in the file of certificates; data NULL: not read
+    char *body;               // -d; or NULL
     size_t body_len;
     struct curl_slist *headers, *pins; // -H, --resolve
+    int keys_fd;                       // the file of SSLKEYLOGFILE; -1: none
     off_t keys_from;                   // what SSLKEYLOGFILE holds was there before
     int64_t connect_timeout, max_time; // ns; 0: none
     int64_t started;
@@ -58,12 +60,16 @@ struct sok_get {
 int sok_get_fail(const struct sok_get *g, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-int sok_get_curl(struct sok_get *g, CURLU *url);         // the transfer; an exit code
+int sok_get_curl(struct sok_get *g, CURLU *url); // the transfer; an exit code
+bool sok_get_dial_open(struct sok_get *g);       // what it takes, before the process is confined
 void sok_get_dial_set_up(struct sok_get *g, CURL *easy); // curl's connections are this host's
 void sok_get_dial_clean_up(struct sok_get *g);
 
+// get_trust.c: g->trusted.
+void sok_get_trust_read(struct sok_get *g);
+void sok_get_trust_free(struct sok_get *g);
 // get_keys.c: TLS keys that curl writes into the file of SSLKEYLOGFILE go into the recording, too.
-void sok_get_keys_begin(struct sok_get *g);
+void sok_get_keys_open(struct sok_get *g);
 void sok_get_keys_end(struct sok_get *g);
 // get_words.c: what may be given more than once. An exit code.
 int sok_get_add_body(struct sok_get *g, const char *text); // -d

@@ -132,10 +132,12 @@ static void set_request(struct sok_get *g)
 
 static void set_tls(struct sok_get *g)
 {
-    if (g->cacert) {
-        curl_easy_setopt(g->easy, CURLOPT_CAINFO, g->cacert);
+    if (g->trusted.data)
+        curl_easy_setopt(g->easy, CURLOPT_CAINFO_BLOB, &g->trusted);
+    if (g->cacert || g->trusted.data)
         curl_easy_setopt(g->easy, CURLOPT_CAPATH, NULL);
-    }
+    if (g->cacert && !g->trusted.data)
+        curl_easy_setopt(g->easy, CURLOPT_CAINFO, g->cacert);
     if (g->insecure) {
         curl_easy_setopt(g->easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(g->easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -232,7 +234,6 @@ int sok_get_curl(struct sok_get *g, CURLU *url)
     // Whatever the name: get_dial.c knows better. The address is never spoken to.
     struct curl_slist *everything = curl_slist_append(NULL, "::192.0.2.1:");
     curl_easy_setopt(g->easy, CURLOPT_CONNECT_TO, everything);
-    sok_get_keys_begin(g);
     set_options(g, url);
     curl_multi_add_handle(g->multi, g->easy);
     transfer(g);

@@ -52,23 +52,26 @@ static int wait_connected(struct sok_get *g, struct sok_socket *s, int64_t end)
 // A socket that says "connected already" is connected again all the same by libcurl 7.88 (mended in
 // 8.0). So the address it has for that is one that refuses every connect with EAGAIN, which curl takes for
 // "on its way" and then finds the socket writable: a listener with a full queue.
-static int make_full_listener(struct sok_get *g, struct curl_sockaddr *to)
+bool sok_get_dial_open(struct sok_get *g)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     socklen_t len = sizeof(at);
-    if (g->listener < 0) {
-        g->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        g->filler = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        // An address of the family alone: the kernel gives it an abstract name of its own.
-        if (g->listener < 0 || g->filler < 0 ||
-            bind(g->listener, (struct sockaddr *)&at, sizeof(sa_family_t)) < 0 ||
-            listen(g->listener, 0) < 0 ||
-            getsockname(g->listener, (struct sockaddr *)&at, &len) < 0 ||
-            connect(g->filler, (const struct sockaddr *)&at, len) < 0)
-            return sok_from_errno(errno);
-    } else if (getsockname(g->listener, (struct sockaddr *)&at, &len) < 0) {
+    g->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    g->filler = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    // An address of the family alone: the kernel gives it an abstract name of its own.
+    return g->listener >= 0 && g->filler >= 0 &&
+           bind(g->listener, (struct sockaddr *)&at, sizeof(sa_family_t)) == 0 &&
+           listen(g->listener, 0) == 0 &&
+           getsockname(g->listener, (struct sockaddr *)&at, &len) == 0 &&
+           connect(g->filler, (const struct sockaddr *)&at, len) == 0;
+}
+
+static int lead_to_listener(const struct sok_get *g, struct curl_sockaddr *to)
+{
+    struct sockaddr_un at;
+    socklen_t len = sizeof(at);
+    if (getsockname(g->listener, (struct sockaddr *)&at, &len) < 0)
         return sok_from_errno(errno);
-    }
     to->family = AF_UNIX;
     to->protocol = 0;
     to->addrlen = len;
@@ -142,7 +145,7 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
     if (r == SOK_EINPROGRESS)
         r = wait_connected(g, s, end);
     if (r == 0)
-        r = make_full_listener(g, to);
+        r = lead_to_listener(g, to);
     if (r == 0)
         r = sok_socket_fd(s);
     tell(g, &remote, r);

@@ -9,18 +9,19 @@
 
 #define KEYS_MAX (1 << 20)
 
-void sok_get_keys_begin(struct sok_get *g)
+// libcurl has opened the file, and so made it, when it was initialized.
+void sok_get_keys_open(struct sok_get *g)
 {
     struct stat st;
     const char *path = getenv("SSLKEYLOGFILE");
-    g->keys_from = path && stat(path, &st) == 0 ? st.st_size : 0;
+    g->keys_fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    g->keys_from = g->keys_fd >= 0 && fstat(g->keys_fd, &st) == 0 ? st.st_size : 0;
 }
 
 void sok_get_keys_end(struct sok_get *g)
 {
     struct stat st;
-    const char *path = getenv("SSLKEYLOGFILE");
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    int fd = g->keys_fd;
     if (fd < 0)
         return;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > g->keys_from) {
@@ -32,4 +33,5 @@ void sok_get_keys_end(struct sok_get *g)
         free(text);
     }
     close(fd);
+    g->keys_fd = -1;
 }

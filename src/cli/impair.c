@@ -3,19 +3,21 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "cli/confine.h"
 #include "cli/options.h"
 #include "link/link.h"
 
 #define BATCH   64 // frames from one side before the other has its turn
 #define TICK_NS INT64_C(1000000000)
 
-enum { KEY_SEED = 300, KEY_MTU };
+enum { KEY_SEED = 300, KEY_MTU, KEY_NO_CONFINE };
 
 static const struct sok_cli_option options[] = {
     {'t', "time", "SECONDS", "stop after this time (at Ctrl-C)"},
     {'v', "verbose", NULL, "what passed and what was lost, every second"},
     {KEY_SEED, "seed", "NUMBER", "what chance is drawn from (1): the same again"},
     {KEY_MTU, "mtu", "BYTES", "largest IP packet of both interfaces (1500)"},
+    {KEY_NO_CONFINE, "no-confine", NULL, "keep privileges and system calls, for debuggers"},
     {0, NULL, NULL, NULL},
 };
 
@@ -34,7 +36,7 @@ struct relay {
     int64_t time; // 0: no end
     uint64_t seed;
     uint16_t mtu;
-    bool has_seed, verbose;
+    bool has_seed, verbose, no_confine;
 };
 
 static int take_option(void *ctx, int key, const char *arg)
@@ -56,6 +58,9 @@ static int take_option(void *ctx, int key, const char *arg)
             return sok_cli_usage(
                 &sok_cmd_impair, "--mtu %s: a number from 68 to 65521 is needed", arg);
         r->mtu = (uint16_t)n;
+        return 0;
+    case KEY_NO_CONFINE:
+        r->no_confine = true;
         return 0;
     default:
         r->verbose = true;
@@ -191,6 +196,9 @@ static int open_all(struct relay *r, const struct sok_mem *mem)
     if (sok_link_impair(r->ends[1].link, &r->what, &bad) < 0)
         return sok_cli_fail(1, "no memory for the wire");
     r->ends[1].link = bad;
+    char line[SOK_HOST_ERR_MAX];
+    if (!r->no_confine && sok_confine(&(struct sok_confine){0}, line) < 0)
+        return sok_cli_fail(SOK_EXIT_USAGE, "%s (--no-confine goes on all the same)", line);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "cli/cli.h"
+#include "cli/steward.h"
 
 static const struct sok_cli_command *const commands[] = {
     &sok_cmd_get,
@@ -24,6 +25,13 @@ static void help(void)
            "  --version      the version\n\nNew here? Try: sockeye demo\n");
 }
 
+static int run(const struct sok_cli_command *command, int argc, char **argv)
+{
+    int code = command->run(command, argc, argv);
+    sok_steward_end();
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -42,7 +50,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(word, commands[i]->name) == 0)
-            return commands[i]->run(commands[i], argc - 1, argv + 1);
+            return run(commands[i], argc - 1, argv + 1);
     const char *kind = word[0] == '-' ? "option" : "command";
     fprintf(stderr, "sockeye: unknown %s: %s (see: sockeye -h)\n", kind, word);
     return SOK_EXIT_USAGE;

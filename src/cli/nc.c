@@ -224,6 +224,8 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     int code = take_arguments(&nc, argc - at, argv + at);
     ho.verbose = nc.verbose;
     if (code == 0)
+        code = sok_nc_out_open(&nc);
+    if (code == 0)
         code = sok_cli_host_open(&ho, &nc.host);
     if (code != 0)
         return code;
@@ -236,7 +238,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
         code = sok_cli_resolve(
             nc.host, nc.address, look_up_until(&nc), nc.listen ? &nc.local.addr : &nc.remote.addr);
     if (code == 0)
-        code = sok_nc_out_open(&nc);
+        code = sok_nc_out_start(&nc);
     if (code == 0)
         code = nc.udp ? sok_nc_datagrams(&nc) : run_stream(&nc);
     sok_nc_out_close(&nc);

@@ -12,13 +12,13 @@ struct sok_nc {
     const char *address; // as typed: the remote one, with -l the own; NULL: none
     struct sok_endpoint local, remote;
     bool listen, udp, keep, zero, leave_at_end, verbose;
-    int64_t wait_ns;          // 0: for ever
-    int64_t active_at;        // when something last moved
-    int out;                  // stdout, or a non-blocking description of the same
-    bool out_socket;          // it is a socket
-    struct sok_writer writer; // started when stdout is a file
-    size_t writing;           // bytes of the connection it is at work on
-    bool in_ended;            // stdin has
+    int64_t wait_ns;           // 0: for ever
+    int64_t active_at;         // when something last moved
+    int out;                   // stdout, or a non-blocking description of the same
+    bool out_socket, out_file; // it is a socket, a file
+    struct sok_writer writer;  // started when stdout is a file
+    size_t writing;            // bytes of the connection it is at work on
+    bool in_ended;             // stdin has
     bool in_watched, out_watched;
     bool peer_ended;
     int code; // an exit code that ends the relay at once; -1: none
@@ -29,7 +29,8 @@ enum { SOK_NC_INTERRUPTED = -1, SOK_NC_TIMEOUT = -2, SOK_NC_FAILED = -3 };
 int sok_nc_until(struct sok_nc *nc, int (*cond)(struct sok_nc *nc), bool idle_counts);
 int sok_nc_failed(const struct sok_nc *nc, int err); // "connect to ...: ..."; 1
 
-int sok_nc_out_open(struct sok_nc *nc);
+int sok_nc_out_open(struct sok_nc *nc);  // before the process is confined; an exit code
+int sok_nc_out_start(struct sok_nc *nc); // the thread that writes a file; an exit code
 void sok_nc_out_close(struct sok_nc *nc);
 // Writes what stdout takes now: bytes, SOK_EAGAIN, or another error (SOK_EPIPE: the reader has left).
 int64_t sok_nc_out_write(struct sok_nc *nc, const struct iovec *iov, int count);

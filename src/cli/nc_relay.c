@@ -22,14 +22,20 @@ int sok_nc_out_open(struct sok_nc *nc)
     if (fstat(STDOUT_FILENO, &st) < 0)
         return sok_cli_fail(1, "stdout is closed");
     nc->out_socket = S_ISSOCK(st.st_mode);
-    // A file is written by a thread: a disk may take its time.
-    if (S_ISREG(st.st_mode) && !nc->udp && sok_writer_start(&nc->writer, STDOUT_FILENO) < 0)
-        return sok_cli_fail(1, "no thread to write with");
+    nc->out_file = S_ISREG(st.st_mode);
     if (S_ISFIFO(st.st_mode) || isatty(STDOUT_FILENO)) {
         int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd >= 0)
             nc->out = fd;
     }
+    return 0;
+}
+
+int sok_nc_out_start(struct sok_nc *nc)
+{
+    // A disk may take its time.
+    if (nc->out_file && !nc->udp && sok_writer_start(&nc->writer, STDOUT_FILENO) < 0)
+        return sok_cli_fail(1, "no thread to write with");
     return 0;
 }
 

@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <sockeye/names.h>
+#include "cli/confine.h"
+#include "cli/steward.h"
 #include "host/events_json.h"
 #include "host/host.h"
 #include "host/recorder.h"
@@ -31,6 +33,7 @@ enum {
     KEY_EVENTS,
     KEY_SET,
     KEY_SEED,
+    KEY_NO_CONFINE,
 };
 
 const struct sok_cli_option sok_cli_host_options[] = {
@@ -51,6 +54,7 @@ const struct sok_cli_option sok_cli_host_options[] = {
     {KEY_EVENTS, "events", "[=brief|full|json]", "every call, packet and state, on stderr"},
     {KEY_SET, "set", "NAME=VALUE", "a constant of TCP/IP; `--set help` lists them"},
     {KEY_SEED, "seed", "NUMBER", "makes everything random come out the same again"},
+    {KEY_NO_CONFINE, "no-confine", NULL, "keep privileges and system calls, for debuggers"},
     {0, NULL, NULL, NULL},
 };
 
@@ -183,6 +187,9 @@ int sok_cli_host_option(
         if (!sok_cli_number(arg, 0, UINT64_MAX, &h->seed))
             return -sok_cli_usage(cmd, "--seed %s: a whole number is needed", arg) - 1;
         h->has_seed = true;
+        return 0;
+    case KEY_NO_CONFINE:
+        h->no_confine = true;
         return 0;
     default:
         return take_link(cmd, h, key, arg);
@@ -348,6 +355,53 @@ static void say_roads(const struct sok_host *host)
     }
 }
 
+// Who finds the next hub of our lans, and removes the new file, when we may not any more.
+static int start_steward(const struct sok_cli_host *h, char *err)
+{
+    struct sok_steward s = {.file = h->made};
+    for (unsigned i = 0; i < h->link_count; i++) {
+        int r = strncmp(h->links[i].spec, "lan:", 4) == 0
+                    ? sok_lan_place(h->links[i].spec + 4, &s.lans[s.lan_count++], err)
+                    : 0;
+        if (r < 0)
+            return r;
+    }
+    if (s.lan_count == 0 && !s.file)
+        return 0;
+    int r = sok_steward_start(&s);
+    return r < 0 ? sok_host_fail(err, r, "no process can be started: %s", sok_strerror(r)) : 0;
+}
+
+// Outputs are open and devices are made. What the machine's files say about names is read now.
+static int confine(const struct sok_cli_host *h, struct sok_host *host)
+{
+    char line[SOK_HOST_ERR_MAX];
+    struct sok_confine c = {0};
+    for (unsigned i = 0; i < host->wire_count; i++)
+        c.sockets = c.sockets || is_user(host->wires[i]->link->info.name);
+    if (h->no_confine)
+        return 0;
+    int r = sok_host_names_read(host, line);
+    if (r == 0)
+        r = start_steward(h, line);
+    c.child = sok_steward_pid();
+    if (r == 0)
+        r = sok_confine(&c, line);
+    if (r < 0)
+        return sok_cli_fail(SOK_EXIT_USAGE, "%s (--no-confine goes on all the same)", line);
+    if (h->verbose)
+        fprintf(stderr, "* Confined: %s\n", line);
+    return 0;
+}
+
+void sok_cli_unmake(const struct sok_cli_host *h)
+{
+    if (sok_steward_pid() != 0)
+        sok_steward_remove();
+    else
+        unlink(h->made);
+}
+
 static int wait_for_addresses(const struct sok_cli_host *h, struct sok_host *host)
 {
     char err[SOK_HOST_ERR_MAX];
@@ -390,6 +444,8 @@ int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
         code = add_views(h, host);
     if (code == 0)
         code = add_links(h, host);
+    if (code == 0)
+        code = confine(h, host);
     if (code == 0)
         code = wait_for_addresses(h, host);
     if (code != 0) {

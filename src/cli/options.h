@@ -39,8 +39,10 @@ struct sok_cli_host {
     const char *dns[SOK_CLI_DNS_MAX];
     unsigned dns_count;
     const char *record;
+    const char *made; // a new file, which sok_cli_unmake() may remove later; or NULL
     enum sok_cli_events events;
     bool verbose; // say on stderr which address was got, and how
+    bool no_confine;
     bool has_seed;
     uint64_t seed;
 };
@@ -56,10 +58,15 @@ bool sok_cli_host_inside(const struct sok_host *host);
 // Whether somebody can reach us there: 0, or an exit code after a message.
 int sok_cli_may_listen(const struct sok_host *host, uint16_t port);
 
-// The host with its links, addresses and views, as asked for. 0, or an exit code after a message.
+// The host with its links, addresses and views, as asked for. Before the first packet is looked at the
+// process is confined (confine.h): what else is to be opened must be open, and there is one thread. 0, or an
+// exit code after a message.
 int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out);
 // The host goes, its views are flushed. code, or another when a recording could not be written.
 int sok_cli_host_close(const struct sok_cli_host *h, struct sok_host *host, int code);
+
+// The file h->made goes: nothing came into it.
+void sok_cli_unmake(const struct sok_cli_host *h);
 
 // The IPv4 address of a name, or the one that the text is; not from inside a step. `limit`: on the
 // host's clock, INT64_MAX: none. 0, or an error with its line: SOK_EABORTED after a signal,

@@ -348,7 +348,7 @@ static void accept_all(struct lan_link *lan)
         unsigned number = 0;
         while (number < PEERS_MAX && lan->peers[number].fd >= 0)
             number++;
-        if (number == PEERS_MAX || !sok_lan_same_user(fd))
+        if (number == PEERS_MAX || !sok_lan_same_user(&lan->place, fd))
             close(fd);
         else
             peer_enter(lan, number, fd);

@@ -14,6 +14,13 @@
 
 #define BACKLOG 64
 
+static const struct sok_lan_helper *helper;
+
+void sok_lan_help(const struct sok_lan_helper *by)
+{
+    helper = by;
+}
+
 static bool name_ok(const char *name)
 {
     size_t len = strlen(name);
@@ -59,7 +66,7 @@ int sok_lan_place(const char *name, struct sok_lan_place *out, char *err)
     int r = directory(dir, sizeof(dir), err);
     if (r < 0)
         return r;
-    *out = (struct sok_lan_place){.address = {.sun_family = AF_UNIX}};
+    *out = (struct sok_lan_place){.address = {.sun_family = AF_UNIX}, .owner = geteuid()};
     int n = snprintf(out->address.sun_path, sizeof(out->address.sun_path), "%s/lan-%s", dir, name);
     if (n < 0 || (size_t)n >= sizeof(out->address.sun_path))
         return sok_link_fail(
@@ -68,15 +75,17 @@ int sok_lan_place(const char *name, struct sok_lan_place *out, char *err)
     return 0;
 }
 
-bool sok_lan_same_user(int fd)
+bool sok_lan_same_user(const struct sok_lan_place *place, int fd)
 {
     struct ucred cred;
     socklen_t len = sizeof(cred);
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.uid == geteuid();
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.uid == place->owner;
 }
 
 int sok_lan_connect(const struct sok_lan_place *place)
 {
+    if (helper)
+        return helper->connect(place);
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return SOK_EIO;
@@ -86,7 +95,7 @@ int sok_lan_connect(const struct sok_lan_place *place)
             : errno == EAGAIN || errno == EINTR      ? SOK_EAGAIN
             : errno == EACCES || errno == EPERM      ? SOK_EACCES
                                                      : SOK_EIO;
-    else if (!sok_lan_same_user(fd))
+    else if (!sok_lan_same_user(place, fd))
         r = SOK_EACCES;
     if (r < 0)
         close(fd);
@@ -97,6 +106,9 @@ int sok_lan_listen(const struct sok_lan_place *place, int *lock)
 {
     int fd = -1;
     int r = SOK_EIO;
+    *lock = -1;
+    if (helper)
+        return helper->listen(place);
     *lock = open(place->lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (*lock < 0)
         return errno == EACCES || errno == EPERM ? SOK_EACCES : SOK_EIO;
@@ -121,7 +133,11 @@ fail:
 
 void sok_lan_unlisten(const struct sok_lan_place *place, int fd, int lock)
 {
-    unlink(place->address.sun_path);
+    if (helper)
+        helper->unlisten(place);
+    else
+        unlink(place->address.sun_path);
     close(fd);
-    close(lock);
+    if (lock >= 0)
+        close(lock);
 }

@@ -3,11 +3,13 @@
 #ifndef SOK_LINK_LAN_PLACE_H
 #define SOK_LINK_LAN_PLACE_H
 
+#include <sys/types.h>
 #include <sys/un.h>
 #include "link/link.h"
 
 struct sok_lan_place {
     struct sockaddr_un address;
+    uid_t owner; // this user, then
     char lock[sizeof(((struct sockaddr_un *)0)->sun_path) + 8];
 };
 
@@ -22,7 +24,16 @@ int sok_lan_connect(const struct sok_lan_place *place);
 int sok_lan_listen(const struct sok_lan_place *place, int *lock);
 void sok_lan_unlisten(const struct sok_lan_place *place, int fd, int lock);
 
-// Whether the other end of a connected socket belongs to this user.
-bool sok_lan_same_user(int fd);
+// Whether the other end of a connected socket belongs to the owner.
+bool sok_lan_same_user(const struct sok_lan_place *place, int fd);
+
+// A process that has given up opening things has these three done by another one; they are as above, the
+// lock stays with that one (-1). One for the process, as what it may do is.
+struct sok_lan_helper {
+    int (*connect)(const struct sok_lan_place *place);
+    int (*listen)(const struct sok_lan_place *place);
+    void (*unlisten)(const struct sok_lan_place *place);
+};
+void sok_lan_help(const struct sok_lan_helper *helper);
 
 #endif

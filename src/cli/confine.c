@@ -1,0 +1,363 @@
+// Two fences, one behind the other. Without capabilities and with no-new-privs the kernel gives nothing
+// that needs privileges, whoever asks. And of the system calls only those below are left: what parses
+// packets moves bytes through descriptors that it has, waits, and has memory; there is no open, no exec,
+// no other process, no new kind of socket, not even bind() or a new filter for a socket that is there.
+//
+// What is refused fails with EPERM, as without privileges; it does not end the process: a C library that
+// tries something new goes on without it, and the command's own error line says what could not be done.
+//
+// Read first: seccomp(2), capabilities(7), libcap-ng(7), seccomp_rule_add(3).
+#include "cli/confine.h"
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED true // its leak check, at the end, traces and forks
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+// ---- what is left ----
+
+struct allowed {
+    int call;
+    unsigned count; // of arguments that must be so
+    struct scmp_arg_cmp args[3];
+};
+#define ANY(name)                                                                                  \
+    {                                                                                              \
+        SCMP_SYS(name), 0,                                                                         \
+        {                                                                                          \
+            {                                                                                      \
+                0, SCMP_CMP_EQ, 0, 0                                                               \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define IS(number, value)                                                                          \
+    {                                                                                              \
+        number, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value)                                  \
+    }
+#define HAS(number, mask, value)                                                                   \
+    {                                                                                              \
+        number, SCMP_CMP_MASKED_EQ, mask, value                                                    \
+    }
+#define TYPE(number, type)                                                                         \
+    HAS(number, (uint32_t) ~(SOCK_CLOEXEC | SOCK_NONBLOCK), type) // whatever its flags
+#define IF(name, arg)                                                                              \
+    {                                                                                              \
+        SCMP_SYS(name), 1,                                                                         \
+        {                                                                                          \
+            arg                                                                                    \
+        }                                                                                          \
+    }
+#define IF2(name, a, b)                                                                            \
+    {                                                                                              \
+        SCMP_SYS(name), 2,                                                                         \
+        {                                                                                          \
+            a, b                                                                                   \
+        }                                                                                          \
+    }
+#define IF3(name, a, b, c)                                                                         \
+    {                                                                                              \
+        SCMP_SYS(name), 3,                                                                         \
+        {                                                                                          \
+            a, b, c                                                                                \
+        }                                                                                          \
+    }
+
+static const struct allowed everybody[] = {
+    // Bytes through descriptors that are there.
+    ANY(read),
+    ANY(readv),
+    ANY(pread64),
+    ANY(write),
+    ANY(writev),
+    ANY(pwrite64),
+    ANY(recvfrom),
+    ANY(recvmsg),
+    ANY(recvmmsg),
+    ANY(sendto),
+    ANY(sendmsg),
+    ANY(sendmmsg),
+    ANY(shutdown),
+    ANY(close),
+    ANY(lseek),
+    ANY(ftruncate),
+    ANY(fsync),
+    ANY(fdatasync),
+    ANY(getsockname),
+    ANY(getpeername),
+    ANY(getsockopt),
+    // A member comes to the hub of a lan; libcurl connects what is connected already.
+    ANY(accept4),
+    ANY(connect),
+    // Streams for programs: pairs that lead nowhere else.
+    IF2(socketpair, IS(0, AF_UNIX), TYPE(1, SOCK_STREAM)),
+    // Of sockets that are there: room, how they end, no more. Not a packet socket's filter.
+    IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_SNDBUF)),
+    IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_RCVBUF)),
+    IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_LINGER)),
+    IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)),
+    IF(setsockopt, IS(1, IPPROTO_TCP)),
+    // Is it a terminal, how wide, how much is waiting? Nothing that types into it.
+    IF(ioctl, IS(1, TCGETS)),
+    IF(ioctl, IS(1, TIOCGWINSZ)),
+    IF(ioctl, IS(1, FIONREAD)),
+    IF(ioctl, IS(1, FIONBIO)),
+    IF(newfstatat, IS(3, AT_EMPTY_PATH)),
+    ANY(fstat),
+    IF(fcntl, IS(1, F_GETFD)),
+    IF(fcntl, IS(1, F_SETFD)),
+    IF(fcntl, IS(1, F_GETFL)),
+    IF(fcntl, IS(1, F_SETFL)),
+    IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),
+    ANY(dup),
+    // Waiting, and the time.
+    ANY(epoll_create1),
+    ANY(epoll_ctl),
+    ANY(epoll_wait),
+    ANY(epoll_pwait),
+    ANY(epoll_pwait2),
+    ANY(poll),
+    ANY(ppoll),
+    ANY(select),
+    ANY(pselect6),
+    ANY(eventfd2),
+    ANY(nanosleep),
+    ANY(clock_nanosleep),
+    ANY(clock_gettime),
+    ANY(clock_getres),
+    ANY(gettimeofday),
+    ANY(time),
+    ANY(restart_syscall),
+    // Memory, none of it executable.
+    ANY(brk),
+    IF(mmap, HAS(2, PROT_EXEC, 0)),
+    IF(mprotect, HAS(2, PROT_EXEC, 0)),
+    ANY(munmap),
+    ANY(mremap),
+    ANY(madvise),
+    // Threads of this process (pthread_create falls back from clone3, whose flags nobody can check).
+    IF(clone,
+        HAS(0, CLONE_THREAD | CLONE_VM | CLONE_SIGHAND, CLONE_THREAD | CLONE_VM | CLONE_SIGHAND)),
+    ANY(set_robust_list),
+    ANY(rseq),
+    ANY(futex),
+    ANY(sched_yield),
+    ANY(sched_getaffinity),
+    ANY(exit),
+    // Signals that come to it.
+    ANY(rt_sigaction),
+    ANY(rt_sigprocmask),
+    ANY(rt_sigreturn),
+    ANY(sigaltstack),
+    // Who am I, something random, the end.
+    ANY(getpid),
+    ANY(gettid),
+    ANY(getuid),
+    ANY(geteuid),
+    ANY(getgid),
+    ANY(getegid),
+    ANY(uname),
+    ANY(getrandom),
+    ANY(exit_group),
+};
+
+// The link user: kernel sockets to wherever its stack is asked to go.
+static const struct allowed outward[] = {
+    IF3(socket, IS(0, AF_INET), TYPE(1, SOCK_STREAM), IS(2, 0)),
+    IF3(socket, IS(0, AF_INET), TYPE(1, SOCK_DGRAM), IS(2, 0)),
+    IF3(socket, IS(0, AF_INET), TYPE(1, SOCK_DGRAM), IS(2, IPPROTO_UDP)),
+    IF3(socket, IS(0, AF_INET), TYPE(1, SOCK_DGRAM), IS(2, IPPROTO_ICMP)), // for ping
+    IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_RECVERR)),
+    IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_RECVTTL)),
+    IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_MTU_DISCOVER)),
+    IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_TTL)),
+};
+
+static const struct allowed steward[] = {
+    ANY(recvfrom), ANY(sendmsg), ANY(close), ANY(exit_group), ANY(exit), ANY(rt_sigreturn),
+    IF2(socket, IS(0, AF_UNIX), TYPE(1, SOCK_SEQPACKET)), ANY(connect), ANY(bind), ANY(listen),
+    ANY(getsockopt), ANY(unlink), ANY(unlinkat), ANY(flock),
+    IF(openat, HAS(2, O_CREAT | O_NOFOLLOW, O_CREAT | O_NOFOLLOW)), // the lock of a lan
+};
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static int add(scmp_filter_ctx filter, const struct allowed *rows, size_t count)
+{
+    int r = 0;
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = seccomp_rule_add_array(
+            filter, SCMP_ACT_ALLOW, rows[i].call, rows[i].count, rows[i].args);
+        if (r == -EDOM) // this machine has no such call
+            r = 0;
+    }
+    return r;
+}
+
+static int add_child(scmp_filter_ctx filter, pid_t child)
+{
+    const struct allowed rows[] = {IF(kill, IS(0, child)), IF(wait4, IS(0, child))};
+    return child > 0 ? add(filter, rows, COUNT(rows)) : 0;
+}
+
+// abort() must end it.
+static int add_abort(scmp_filter_ctx filter)
+{
+    const struct allowed rows[] = {IF(tgkill, IS(0, getpid()))};
+    return add(filter, rows, COUNT(rows));
+}
+
+static scmp_filter_ctx new_filter(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (!filter)
+        return NULL;
+    seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); // a tree, not a list
+    seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);      // no slower processor for it
+    seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);    // also threads that are there
+    seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    return filter;
+}
+
+// 0, or an errno: this kernel has no filters.
+static int load(scmp_filter_ctx filter, int r)
+{
+    if (r == 0)
+        r = seccomp_load(filter);
+    seccomp_release(filter);
+    return -r;
+}
+
+static int filter_calls(const struct sok_confine *c)
+{
+    scmp_filter_ctx filter = new_filter();
+    if (!filter)
+        return ENOMEM;
+    int r = add(filter, everybody, COUNT(everybody));
+    if (r == 0 && c->sockets)
+        r = add(filter, outward, COUNT(outward));
+    if (r == 0)
+        r = add_child(filter, c->child);
+    if (r == 0)
+        r = add_abort(filter);
+    return load(filter, r);
+}
+
+// ---- privileges ----
+
+static bool number(const char *text, unsigned long *out)
+{
+    char *end;
+    errno = 0;
+    *out = text ? strtoul(text, &end, 10) : 0;
+    return text && *text >= '0' && *text <= '9' && !*end && !errno && *out < UINT32_MAX;
+}
+
+// Whom sudo made root. Root without it, in a container say, has nobody to become.
+static bool sudo_user(unsigned long *uid, unsigned long *gid)
+{
+    return geteuid() == 0 && number(getenv("SUDO_UID"), uid) && *uid != 0 &&
+           number(getenv("SUDO_GID"), gid);
+}
+
+// Groups go, too: nothing is opened any more that they were for.
+static int become(unsigned long uid, unsigned long gid)
+{
+    if (setgroups(0, NULL) < 0 || setresgid((gid_t)gid, (gid_t)gid, (gid_t)gid) < 0 ||
+        setresuid((uid_t)uid, (uid_t)uid, (uid_t)uid) < 0)
+        return errno;
+    return 0;
+}
+
+// Nothing now, and nothing to be had by exec. CAP_SETPCAP, which the second takes, goes last.
+static int drop_bounds(void)
+{
+    capng_get_caps_process();
+    bool may = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+    capng_clear(CAPNG_SELECT_ALL);
+    return may && capng_apply(CAPNG_SELECT_BOUNDS) < 0 ? EPERM : 0;
+}
+
+static int drop_capabilities(void)
+{
+    capng_clear(CAPNG_SELECT_ALL);
+    if (capng_apply(CAPNG_SELECT_CAPS) < 0 || capng_get_caps_process() < 0 ||
+        capng_have_capabilities(CAPNG_SELECT_CAPS) != CAPNG_NONE)
+        return EPERM;
+    return 0;
+}
+
+int sok_confine(const struct sok_confine *c, char line[SOK_HOST_ERR_MAX])
+{
+    unsigned long uid = 0, gid = 0;
+    char user[64] = "";
+    const char *what = "capabilities cannot be dropped";
+    bool sudo = !c->stay && sudo_user(&uid, &gid);
+    int error = drop_bounds();
+    if (!error && sudo) {
+        what = "sudo's user cannot be gone back to";
+        error = become(uid, gid);
+        snprintf(user, sizeof(user), ", user %lu again", uid);
+    }
+    if (!error)
+        error = drop_capabilities();
+    if (!error) {
+        what = "no-new-privs cannot be set";
+        error = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? errno : 0;
+    }
+    if (error) {
+        snprintf(line, SOK_HOST_ERR_MAX, "%s: %s", what, strerror(error));
+        return SOK_EACCES;
+    }
+    error = SANITIZED ? ENOSYS : filter_calls(c);
+    if (error)
+        snprintf(line, SOK_HOST_ERR_MAX,
+            "no capabilities%s; system calls are not filtered (seccomp: %s)", user,
+            strerror(error));
+    else
+        snprintf(line, SOK_HOST_ERR_MAX, "no capabilities%s; no file%s can be opened any more",
+            user, c->sockets ? "" : " and no socket");
+    return 0;
+}
+
+int sok_confine_steward(void)
+{
+    int error = drop_bounds();
+    capng_get_caps_process();
+    bool root = capng_have_capability(CAPNG_PERMITTED, CAP_DAC_OVERRIDE);
+    capng_clear(CAPNG_SELECT_ALL);
+    if (root) // for what root made in another one's directory
+        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_DAC_OVERRIDE);
+    if (!error && capng_apply(CAPNG_SELECT_CAPS) < 0)
+        error = EPERM;
+    if (!error && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        error = errno;
+    if (error || SANITIZED)
+        return error;
+    scmp_filter_ctx filter = new_filter();
+    if (filter)
+        load(filter, add(filter, steward, COUNT(steward)));
+    return 0;
+}
