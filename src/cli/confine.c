@@ -118,7 +118,6 @@ static const struct allowed everybody[] = {
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_RCVBUF)),
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_LINGER)),
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)),
-    IF(setsockopt, IS(1, IPPROTO_TCP)),
     // Is it a terminal, how wide, how much is waiting? Nothing that types into it.
     IF(ioctl, IS(1, TCGETS)),
     IF(ioctl, IS(1, TIOCGWINSZ)),
@@ -189,6 +188,7 @@ static const struct allowed outward[] = {
     IF3(socket, IS(0, AF_INET), TYPE(1, SOCK_DGRAM), IS(2, 0)),
     IF3(socket, IS(0, AF_INET), TYPE(1, SOCK_DGRAM), IS(2, IPPROTO_UDP)),
     IF3(socket, IS(0, AF_INET), TYPE(1, SOCK_DGRAM), IS(2, IPPROTO_ICMP)), // for ping
+    IF2(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),
     IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_RECVERR)),
     IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_RECVTTL)),
     IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_MTU_DISCOVER)),
@@ -282,10 +282,11 @@ static bool sudo_user(unsigned long *uid, unsigned long *gid)
            number(getenv("SUDO_GID"), gid);
 }
 
-// Groups go, too: nothing is opened any more that they were for.
+// Groups go, too: nothing is opened any more that they were for. EINVAL: in this user namespace there is no
+// such user.
 static int become(unsigned long uid, unsigned long gid)
 {
-    if (setgroups(0, NULL) < 0 || setresgid((gid_t)gid, (gid_t)gid, (gid_t)gid) < 0 ||
+    if (setresgid((gid_t)gid, (gid_t)gid, (gid_t)gid) < 0 || setgroups(0, NULL) < 0 ||
         setresuid((uid_t)uid, (uid_t)uid, (uid_t)uid) < 0)
         return errno;
     return 0;
@@ -319,7 +320,10 @@ int sok_confine(const struct sok_confine *c, char line[SOK_HOST_ERR_MAX])
     if (!error && sudo) {
         what = "sudo's user cannot be gone back to";
         error = become(uid, gid);
-        snprintf(user, sizeof(user), ", user %lu again", uid);
+        if (error == 0)
+            snprintf(user, sizeof(user), ", user %lu again", uid);
+        else if (error == EINVAL)
+            error = 0;
     }
     if (!error)
         error = drop_capabilities();

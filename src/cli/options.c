@@ -381,6 +381,7 @@ static int confine(const struct sok_cli_host *h, struct sok_host *host)
         c.sockets = c.sockets || is_user(host->wires[i]->link->info.name);
     if (h->no_confine)
         return 0;
+    tzset(); // the time zone's file
     int r = sok_host_names_read(host, line);
     if (r == 0)
         r = start_steward(h, line);

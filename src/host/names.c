@@ -10,13 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 #include "host/host.h"
 #include "host/names_files.h"
 
-#define SOCKETS_MAX 64
+#define SOCKETS_MAX  64
+#define QUESTION_MAX 1024
 
 struct sok_lookup {
     struct sok_names *names;
@@ -39,6 +41,7 @@ struct names_socket {
     struct sok_endpoint remote;
     bool stream;
     bool may_write; // said since the last pump
+    uint8_t mask[2];
 };
 
 struct sok_names {
@@ -89,6 +92,8 @@ static ares_socket_t open_socket(int family, int type, int protocol, void *ctx)
         int r = sok_socket(n->host, ns->stream ? SOK_STREAM : SOK_DGRAM, &ns->s);
         if (r < 0)
             return refuse(r);
+        if (getrandom(ns->mask, sizeof(ns->mask), 0) != sizeof(ns->mask))
+            memset(ns->mask, 0, sizeof(ns->mask));
         sok_socket_notify(ns->s, socket_changed, ns);
         return i + 1;
     }
@@ -133,6 +138,15 @@ static void put_sockaddr(const struct sok_endpoint *e, struct sockaddr *to, ares
     memcpy(to, &in, *len);
 }
 
+// The number of a question and of its answer, in a datagram, is another one on the wire: c-ares before 1.19
+// has its numbers from rand(), which everybody can guess, where /dev/urandom does not open, and a process
+// that has given up opening files is such a place.
+static void change_number(const struct names_socket *ns, uint8_t *datagram)
+{
+    datagram[0] ^= ns->mask[0];
+    datagram[1] ^= ns->mask[1];
+}
+
 // Of datagrams only what comes from the server's own address and port.
 static ares_ssize_t receive(ares_socket_t fd, void *data, size_t size, int flags,
     struct sockaddr *from, ares_socklen_t *from_len, void *ctx)
@@ -150,15 +164,33 @@ static ares_ssize_t receive(ares_socket_t fd, void *data, size_t size, int flags
         n->connect_error = (int)r;
     if (r < 0)
         return refuse((int)r);
+    if (!ns->stream && r >= 2)
+        change_number(ns, data);
     if (from && from_len)
         put_sockaddr(&sender, from, from_len);
     return (ares_ssize_t)r;
 }
 
+static int64_t send_question(const struct names_socket *ns, const struct iovec *iov, int count)
+{
+    uint8_t datagram[QUESTION_MAX];
+    size_t len = 0;
+    for (int i = 0; i < count; i++) {
+        if (iov[i].iov_len > sizeof(datagram) - len)
+            return SOK_EMSGSIZE;
+        memcpy(datagram + len, iov[i].iov_base, iov[i].iov_len);
+        len += iov[i].iov_len;
+    }
+    if (len >= 2)
+        change_number(ns, datagram);
+    return sok_send(ns->s, datagram, len);
+}
+
 static ares_ssize_t send_pieces(ares_socket_t fd, const struct iovec *iov, int count, void *ctx)
 {
     struct sok_names *n = ctx;
-    int64_t r = sok_sendv(socket_at(n, fd)->s, iov, count);
+    const struct names_socket *ns = socket_at(n, fd);
+    int64_t r = ns->stream ? sok_sendv(ns->s, iov, count) : send_question(ns, iov, count);
     n->host->dirty = true;
     if (r < 0 && r != SOK_EAGAIN)
         n->connect_error = (int)r;
