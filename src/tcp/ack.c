@@ -33,7 +33,7 @@ void sok_tcp_take_window(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
     c->snd_wl1 = in->h.seq;
     c->snd_wl2 = in->h.ack;
     if (reopened) {
-        sok_tcp_loss_on_window_open(c, in->now);
+        sok_tcp_recovery_on_window_open(c, in->now);
     }
     c->max_snd_wnd = in->wnd > c->max_snd_wnd ? in->wnd : c->max_snd_wnd;
     // A repeated ACK must not stop the wait for a window that is open but too small to be worth using.
@@ -52,7 +52,7 @@ static void deliver(
     if (!(r->flags & SOK_SENT_AGAIN) && d->sample == 0) { // the oldest not sent twice (Karn)
         d->sample = now - r->at;
     }
-    sok_tcp_delivered(c, r, d->fack, now);
+    sok_tcp_rack_delivered(c, r, d->fack, now);
 }
 
 static void take_cumulative(

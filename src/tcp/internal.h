@@ -387,21 +387,34 @@ void sok_tcp_rtt_sample(struct sok_tcp_conn *c, int64_t sample, int64_t now);
 void sok_tcp_rtt_by_timestamp(struct sok_tcp_conn *c, uint32_t echoed, int64_t now);
 int64_t sok_tcp_rto(const struct sok_tcp_conn *c); // with backoff, bounded
 
-// ---- loss.c: RFC 8985, 6582, 5681 ----
+// ---- loss.c: what is lost ----
 struct sok_tcp_delivery {
     uint32_t acked, sacked; // bytes
     uint32_t fack;          // the highest delivered before this ACK
     int64_t sample;         // RTT, 0: none
 };
-void sok_tcp_delivered(
-    struct sok_tcp_conn *c, const struct sok_tcp_sent *r, uint32_t fack, int64_t now);
 void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, uint32_t flight,
     bool duplicate, int64_t now);
-void sok_tcp_loss_on_window_open(struct sok_tcp_conn *c, int64_t now);
-void sok_tcp_loss_on_timeout(struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_loss_on_reorder_timer(struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_mark_lost(
     struct sok_tcp_conn *c, struct sok_tcp_sent *r, enum sok_reason why, int64_t now);
+enum sok_reason sok_tcp_why_lost(const struct sok_tcp_conn *c);
+
+// ---- rack.c: RFC 8985 6 ----
+void sok_tcp_rack_delivered(
+    struct sok_tcp_conn *c, const struct sok_tcp_sent *r, uint32_t fack, int64_t now);
+void sok_tcp_rack_detect(struct sok_tcp_conn *c, int64_t now);
+
+// ---- dupack.c: RFC 6582 ----
+void sok_tcp_dupack(
+    struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, bool duplicate, int64_t now);
+
+// ---- recovery.c: RFC 5681 3.1, 3.2, RFC 6298 5 ----
+void sok_tcp_congestion(struct sok_tcp_conn *c, enum sok_reason why, uint32_t flight, int64_t now);
+void sok_tcp_enter_recovery(struct sok_tcp_conn *c, uint32_t flight, int64_t now);
+void sok_tcp_leave_recovery(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_recovery_on_timeout(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_recovery_on_window_open(struct sok_tcp_conn *c, int64_t now);
 
 // ---- mtu.c: RFC 1191, RFC 5927 ----
 void sok_tcp_mtu_refresh(struct sok_tcp_conn *c, int64_t now); // before something is sent

@@ -112,7 +112,7 @@ static void retransmit_timeout(struct sok_tcp_conn *c, int64_t now)
     }
     c->retries++;
     c->timeouts++;
-    sok_tcp_loss_on_timeout(c, now);
+    sok_tcp_recovery_on_timeout(c, now);
     c->backoff = c->backoff < 31 ? c->backoff + 1 : c->backoff;
     sok_tcp_retransmit_arm(c, now);
     sok_tcp_want_output(c);
