@@ -337,9 +337,8 @@ int sok_confine(const struct sok_confine *c, char line[SOK_HOST_ERR_MAX])
     }
     error = SANITIZED ? ENOSYS : filter_calls(c);
     if (error)
-        snprintf(line, SOK_HOST_ERR_MAX,
-            "no capabilities%s; system calls are not filtered (seccomp: %s)", user,
-            strerror(error));
+        snprintf(line, SOK_HOST_ERR_MAX, "no capabilities%s; system calls are not filtered (%s)",
+            user, SANITIZED ? "a sanitizer's build" : "this kernel has no seccomp");
     else
         snprintf(line, SOK_HOST_ERR_MAX, "no capabilities%s; no file%s can be opened any more",
             user, c->sockets ? "" : " and no socket");

@@ -1,24 +1,19 @@
 // Looking up names: c-ares makes the questions and judges the answers (ids, compression, truncation,
-// retries, search domains); here its sockets become this host's sockets and its questions lookups. What
-// the machine's files say comes from names_files.h. c-ares never runs inside a callback of a program: what it reports is kept with the lookup, and
-// told at the end of the pump.
+// retries, search domains); here its questions become lookups. Its sockets are in names_sockets.c, what the
+// machine's files say in names_files.c. c-ares never runs inside a callback of a program: what it reports
+// is kept with the lookup, and told at the end of the pump.
 #include "host/names.h"
 #include <ares.h>
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
 #include "host/host.h"
 #include "host/names_files.h"
-
-#define SOCKETS_MAX  64
-#define QUESTION_MAX 1024
+#include "host/names_sockets.h"
 
 struct sok_lookup {
     struct sok_names *names;
@@ -35,15 +30,6 @@ struct sok_lookup {
     struct sok_lookup *next;
 };
 
-// Its place in the table, from 1, is what c-ares takes for a descriptor.
-struct names_socket {
-    struct sok_socket *s; // NULL: free
-    struct sok_endpoint remote;
-    bool stream;
-    bool may_write; // said since the last pump
-    uint8_t mask[2];
-};
-
 struct sok_names {
     struct sok_host *host;
     struct sok_names_files files;
@@ -52,157 +38,10 @@ struct sok_names {
     char servers[SOK_NAMES_SERVERS_TEXT]; // in use
     bool stale;                           // `given` has changed since
     unsigned leases;                      // the changes of DHCP leases that are in `servers`
-    int connect_error;                    // the last of a socket to a server; 0: none
-    struct names_socket sockets[SOCKETS_MAX];
+    struct sok_names_sockets sockets;
     struct sok_lookup *lookups; // all, the oldest first
     unsigned count;
     int64_t due;
-};
-
-// ---- c-ares's sockets ----
-
-static struct names_socket *socket_at(struct sok_names *n, ares_socket_t fd)
-{
-    return &n->sockets[fd - 1];
-}
-
-static int refuse(int err)
-{
-    errno = sok_errno(err);
-    return -1;
-}
-
-static void socket_changed(void *ctx, struct sok_socket *s)
-{
-    struct names_socket *ns = ctx;
-    ns->may_write = (sok_socket_ready(s) & SOK_POLL_OUT) != 0;
-}
-
-static ares_socket_t open_socket(int family, int type, int protocol, void *ctx)
-{
-    struct sok_names *n = ctx;
-    (void)protocol;
-    if (family != AF_INET)
-        return refuse(SOK_EAFNOSUPPORT);
-    for (int i = 0; i < SOCKETS_MAX; i++) {
-        struct names_socket *ns = &n->sockets[i];
-        if (ns->s)
-            continue;
-        *ns = (struct names_socket){.stream = type == SOCK_STREAM};
-        int r = sok_socket(n->host, ns->stream ? SOK_STREAM : SOK_DGRAM, &ns->s);
-        if (r < 0)
-            return refuse(r);
-        if (getrandom(ns->mask, sizeof(ns->mask), 0) != sizeof(ns->mask))
-            memset(ns->mask, 0, sizeof(ns->mask));
-        sok_socket_notify(ns->s, socket_changed, ns);
-        return i + 1;
-    }
-    return refuse(SOK_ENOBUFS);
-}
-
-static int close_socket(ares_socket_t fd, void *ctx)
-{
-    struct names_socket *ns = socket_at(ctx, fd);
-    sok_socket_notify(ns->s, NULL, NULL);
-    sok_close(ns->s);
-    ns->s = NULL;
-    return 0;
-}
-
-static int connect_socket(
-    ares_socket_t fd, const struct sockaddr *to, ares_socklen_t len, void *ctx)
-{
-    struct sok_names *n = ctx;
-    struct names_socket *ns = socket_at(n, fd);
-    struct sockaddr_in in;
-    if (to->sa_family != AF_INET || len < sizeof(in))
-        return refuse(SOK_EAFNOSUPPORT);
-    memcpy(&in, to, sizeof(in));
-    ns->remote.addr = sok_addr_v4(ntohl(in.sin_addr.s_addr));
-    ns->remote.port = ntohs(in.sin_port);
-    int r = n->servers[0] ? sok_connect(ns->s, &ns->remote) : SOK_ENETUNREACH;
-    if (r < 0 && r != SOK_EINPROGRESS)
-        n->connect_error = r;
-    return r < 0 ? refuse(r) : 0;
-}
-
-static void put_sockaddr(const struct sok_endpoint *e, struct sockaddr *to, ares_socklen_t *len)
-{
-    struct sockaddr_in in = {
-        .sin_family = AF_INET,
-        .sin_port = htons(e->port),
-        .sin_addr.s_addr = htonl(sok_addr_to_v4(e->addr)),
-    };
-    if (*len > sizeof(in))
-        *len = sizeof(in);
-    memcpy(to, &in, *len);
-}
-
-// The number of a question and of its answer, in a datagram, is another one on the wire: c-ares before 1.19
-// has its numbers from rand(), which everybody can guess, where /dev/urandom does not open, and a process
-// that has given up opening files is such a place.
-static void change_number(const struct names_socket *ns, uint8_t *datagram)
-{
-    datagram[0] ^= ns->mask[0];
-    datagram[1] ^= ns->mask[1];
-}
-
-// Of datagrams only what comes from the server's own address and port.
-static ares_ssize_t receive(ares_socket_t fd, void *data, size_t size, int flags,
-    struct sockaddr *from, ares_socklen_t *from_len, void *ctx)
-{
-    struct sok_names *n = ctx;
-    struct names_socket *ns = socket_at(n, fd);
-    struct sok_endpoint sender = ns->remote;
-    int64_t r;
-    (void)flags;
-    do
-        r = ns->stream ? sok_recv(ns->s, data, size) : sok_recvfrom(ns->s, data, size, &sender);
-    while (
-        r >= 0 && (sender.port != ns->remote.port || !sok_addr_eq(sender.addr, ns->remote.addr)));
-    if (r < 0 && r != SOK_EAGAIN)
-        n->connect_error = (int)r;
-    if (r < 0)
-        return refuse((int)r);
-    if (!ns->stream && r >= 2)
-        change_number(ns, data);
-    if (from && from_len)
-        put_sockaddr(&sender, from, from_len);
-    return (ares_ssize_t)r;
-}
-
-static int64_t send_question(const struct names_socket *ns, const struct iovec *iov, int count)
-{
-    uint8_t datagram[QUESTION_MAX];
-    size_t len = 0;
-    for (int i = 0; i < count; i++) {
-        if (iov[i].iov_len > sizeof(datagram) - len)
-            return SOK_EMSGSIZE;
-        memcpy(datagram + len, iov[i].iov_base, iov[i].iov_len);
-        len += iov[i].iov_len;
-    }
-    if (len >= 2)
-        change_number(ns, datagram);
-    return sok_send(ns->s, datagram, len);
-}
-
-static ares_ssize_t send_pieces(ares_socket_t fd, const struct iovec *iov, int count, void *ctx)
-{
-    struct sok_names *n = ctx;
-    const struct names_socket *ns = socket_at(n, fd);
-    int64_t r = ns->stream ? sok_sendv(ns->s, iov, count) : send_question(ns, iov, count);
-    n->host->dirty = true;
-    if (r < 0 && r != SOK_EAGAIN)
-        n->connect_error = (int)r;
-    return r < 0 ? refuse((int)r) : (ares_ssize_t)r;
-}
-
-static const struct ares_socket_functions socket_functions = {
-    .asocket = open_socket,
-    .aclose = close_socket,
-    .aconnect = connect_socket,
-    .arecvfrom = receive,
-    .asendv = send_pieces,
 };
 
 // ---- servers ----
@@ -213,7 +52,7 @@ static int names_of(struct sok_host *host, struct sok_names **out, char *err)
         struct sok_names *n = calloc(1, sizeof(*n));
         if (!n)
             return sok_host_fail(err, SOK_ENOMEM, "no memory to look up names");
-        n->host = host;
+        n->host = n->sockets.host = host;
         n->due = INT64_MAX;
         host->names = n;
     }
@@ -320,7 +159,7 @@ static int make_channel(struct sok_names *n, struct leased *leased)
         n->channel = NULL;
         return SOK_ENOMEM;
     }
-    ares_set_socket_functions(n->channel, &socket_functions, n);
+    ares_set_socket_functions(n->channel, &sok_names_sockets_functions, &n->sockets);
     return 0;
 }
 
@@ -336,6 +175,7 @@ static int choose_servers(struct sok_names *n, struct leased *leased)
                        : leased->servers[0] ? leased->servers
                                             : n->files.servers;
     memcpy(n->servers, best, sizeof(n->servers));
+    n->sockets.nobody = n->servers[0] == '\0';
     return 0;
 }
 
@@ -393,8 +233,8 @@ static void explain(struct sok_lookup *l, int status)
         if (reports[i].status != status)
             continue;
         l->err = reports[i].err;
-        if (status == ARES_ECONNREFUSED && n->connect_error)
-            l->err = n->connect_error;
+        if (status == ARES_ECONNREFUSED && n->sockets.error)
+            l->err = n->sockets.error;
         text = reports[i].text ? reports[i].text : sok_strerror(l->err);
     }
     if (l->err == SOK_ENONAME && l->name[0] == '\0')
@@ -498,7 +338,7 @@ static int begin(
         last = &(*last)->next;
     *last = l;
     n->count++;
-    n->connect_error = 0;
+    n->sockets.error = 0;
     *out = l;
     return 0;
 }
@@ -564,23 +404,6 @@ void sok_lookup_cancel(struct sok_lookup *l)
 
 // ---- in the loop ----
 
-static unsigned pump_sockets(struct sok_names *n)
-{
-    unsigned moves = 0;
-    for (int i = 0; i < SOCKETS_MAX; i++) {
-        struct names_socket *ns = &n->sockets[i];
-        unsigned ready = ns->s ? sok_socket_ready(ns->s) : 0;
-        bool in = ready & (SOK_POLL_IN | SOK_POLL_ERROR | SOK_POLL_HUP);
-        bool out = ns->stream && ns->may_write && (ready & SOK_POLL_OUT);
-        if (!in && !out)
-            continue;
-        ns->may_write = false;
-        ares_process_fd(n->channel, in ? i + 1 : ARES_SOCKET_BAD, out ? i + 1 : ARES_SOCKET_BAD);
-        moves++;
-    }
-    return moves;
-}
-
 // Tells one lookup that is done; fn may start and cancel others.
 static bool tell_one(struct sok_names *n)
 {
@@ -608,7 +431,7 @@ unsigned sok_names_pump(struct sok_host *host, int64_t now)
     struct sok_names *n = host->names;
     if (!n || !n->channel)
         return 0;
-    unsigned moves = pump_sockets(n);
+    unsigned moves = sok_names_sockets_pump(&n->sockets, n->channel);
     if (n->due <= now) {
         ares_process_fd(n->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
         moves++;
