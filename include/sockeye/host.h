@@ -74,6 +74,9 @@ int sok_host_ready(struct sok_host *host, int64_t timeout_ns, char *err);
 // fn is called from sok_host_step(), once, when an address that was given by hand turns out to be somebody
 // else's after all; line says whose. It is no longer used then, and connections on it have ended.
 void sok_host_on_lost(struct sok_host *host, void (*fn)(void *ctx, const char *line), void *ctx);
+// fn is called from sok_host_step() when the interface of a link goes down, is up again, or is gone for good:
+// then everything over it has ended with SOK_ELINKDOWN.
+void sok_host_on_link(struct sok_host *host, void (*fn)(void *ctx, const char *line), void *ctx);
 
 // DHCP (RFC 2131): a lease is renewed while the host is stepped.
 #define SOK_HOST_LEASE_DNS_MAX    4

@@ -87,6 +87,9 @@ int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
 // gone. Polls writable once connected; a reset by the peer reads as ECONNRESET. A negative error leaves
 // s as it was.
 int sok_socket_fd(struct sok_socket *s);
+// The descriptor reads ECONNRESET for every error; with which the last one on this host ended: SOK_ETIMEDOUT,
+// SOK_ELINKDOWN, ... 0: none did.
+int sok_host_stream_error(const struct sok_host *host);
 
 struct sok_ping_reply {
     struct sok_addr from;

@@ -202,6 +202,14 @@ static void transfer(struct sok_get *g)
     }
 }
 
+// The descriptor curl reads from can only tell of a reset, whatever ended the connection.
+static const char *what_ended_it(const struct sok_get *g)
+{
+    int err = sok_host_stream_error(g->host);
+    bool by_stream = g->result == CURLE_RECV_ERROR || g->result == CURLE_SEND_ERROR;
+    return by_stream && err && err != SOK_ERESET ? sok_strerror(err) : NULL;
+}
+
 static int outcome(struct sok_get *g)
 {
     if (sok_cli_interrupted())
@@ -215,6 +223,10 @@ static int outcome(struct sok_get *g)
         return g->dial_error == SOK_ETIMEDOUT ? CURLE_OPERATION_TIMEDOUT : CURLE_COULDNT_CONNECT;
     if (g->out.error)
         return CURLE_WRITE_ERROR; // said when the output is closed
+    const char *cause = what_ended_it(g);
+    if (cause)
+        return sok_get_fail(g, (int)g->result, "%s failure: %s",
+            g->result == CURLE_SEND_ERROR ? "Send" : "Recv", cause);
     if (g->result != CURLE_OK)
         return sok_get_fail(
             g, (int)g->result, "%s", g->message[0] ? g->message : curl_easy_strerror(g->result));

@@ -327,6 +327,12 @@ static void on_lost(void *ctx, const char *line)
     sok_cli_stop();
 }
 
+static void on_link(void *ctx, const char *line)
+{
+    (void)ctx;
+    sok_cli_fail(0, "%s", line);
+}
+
 static void say_leases(const struct sok_cli_host *h, const struct sok_host *host)
 {
     struct sok_host_lease l;
@@ -417,6 +423,7 @@ static int wait_for_addresses(const struct sok_cli_host *h, struct sok_host *hos
     if (h->verbose)
         say_leases(h, host);
     sok_host_on_lost(host, on_lost, NULL);
+    sok_host_on_link(host, on_link, NULL);
     return 0;
 }
 

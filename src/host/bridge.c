@@ -6,7 +6,7 @@
 //     that raises it, also for edge-triggered epoll.
 //   The peer's FIN reads as the end of the stream (our end is shut down); the program's shutdown becomes
 //     a FIN, its close a CLOSE, its close with bytes unread a reset, as with the kernel's sockets.
-//   A reset reads as ECONNRESET: the kernel says so on a broken pair when bytes of the program are still
+//   A reset (and every other error: sok_host_stream_error has which) reads as ECONNRESET: the kernel says so on a broken pair when bytes of the program are still
 //     unread on our side. So one byte is always left unread (`lag`: at first a filler, then the last byte
 //     forwarded) and taken out only before a clean close.
 // Back-pressure is the pair's and the connection's own: nothing is read that cannot be passed on.
@@ -259,6 +259,20 @@ static bool handle_hang_up(struct sok_bridge *b)
     return true;
 }
 
+// A pair can only tell of a reset.
+static void note_error(struct sok_bridge *b, int error)
+{
+    int64_t pending = 0;
+    if (error == 0)
+        sok_getsockopt(b->s, SOK_OPT_ERROR, &pending);
+    b->s->host->stream_error = error ? error : (int)pending;
+}
+
+int sok_host_stream_error(const struct sok_host *host)
+{
+    return host->stream_error;
+}
+
 static unsigned pump(struct sok_bridge *b, int64_t now)
 {
     unsigned moves = 0;
@@ -274,8 +288,9 @@ static unsigned pump(struct sok_bridge *b, int64_t now)
     }
     if (ready & SOK_READY_ERROR) {
         // What arrived before the error is passed on, as far as there is room.
-        while (!b->connecting && !b->to_program_done && b->can_write && move_in(b, now) > 0)
+        while (!b->connecting && !b->to_program_done && b->can_write && (in = move_in(b, now)) > 0)
             continue;
+        note_error(b, in < 0 ? (int)in : 0);
         bridge_end(b, false, true);
         return 1;
     }
@@ -288,6 +303,7 @@ static unsigned pump(struct sok_bridge *b, int64_t now)
             break;
     }
     if (in < 0 || (out < 0 && out != SOK_EAGAIN)) {
+        note_error(b, (int)(in < 0 ? in : out));
         bridge_end(b, false, true);
         return moves + 1;
     }

@@ -7,6 +7,7 @@
 #include <sockeye/socket.h>
 #include "base/frame.h"
 #include "host/address.h"
+#include "host/interfaces.h"
 #include "host/loop.h"
 #include "host/mem.h"
 #include "host/view.h"
@@ -19,6 +20,7 @@ struct sok_host_wire {
     struct sok_link *link;
     uint8_t index;      // in the stack
     bool down;          // said SOK_ELINKDOWN
+    bool paused;        // its interface is down at present
     bool holding;       // `held` was refused and is offered again first
     uint8_t *held_data; // its bytes, allocated at the first need
     struct sok_frame_out held;
@@ -40,9 +42,11 @@ struct sok_host {
     struct sok_socket *sockets;
     struct sok_bridge *bridges;        // all
     struct sok_bridge *bridges_active; // have something to move
+    int stream_error;                  // with which the last bridge ended that did so with one
     struct sok_watch *watches;
     struct sok_names *names; // NULL: nothing was looked up
     struct sok_host_claims claims;
+    struct sok_host_interfaces interfaces;
     int64_t dhcp_wait; // the setting of that name
     uint8_t *scratch;  // SOK_HOST_SCRATCH bytes for small moves
 };

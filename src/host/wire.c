@@ -31,10 +31,13 @@ static void show_frame(const struct sok_host_wire *w, const struct sok_iov *iov,
 
 static void wire_over(struct sok_host_wire *w)
 {
+    if (w->down)
+        return;
     w->down = true;
     w->holding = false;
     if (w->link->fd >= 0)
         sok_loop_change(w->host->loop, &w->lf, 0);
+    sok_host_interface_gone(w->host, w);
 }
 
 static unsigned wire_read(struct sok_host_wire *w, int64_t now)
@@ -137,6 +140,7 @@ unsigned sok_host_turn(struct sok_host *host, int64_t now)
         done++;
     }
     sok_host_drain(host);
+    sok_host_interfaces_look(host, now);
     if (host->claims.count > 0)
         sok_host_claims_look(host, now);
     done += sok_bridges_pump(host, now);
@@ -181,6 +185,8 @@ int sok_host_wire_add(struct sok_host *host, struct sok_link *link, char *err)
     w->link = link;
     w->index = (uint8_t)index;
     host->wires[host->wire_count++] = w;
+    if (link->interface)
+        sok_host_interfaces_watch(host);
     return index;
 }
 
@@ -195,4 +201,5 @@ void sok_host_wires_free(struct sok_host *host)
         free(w);
     }
     host->wire_count = 0;
+    sok_host_interfaces_free(host);
 }

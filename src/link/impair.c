@@ -329,6 +329,7 @@ int sok_link_impair(struct sok_link *under, const struct sok_impair *what, struc
     if (im->what.queue == 0)
         im->what.queue = QUEUE_DEFAULT;
     im->link.info = under->info;
+    im->link.interface = under->interface;
     // Whole frames with whole sums: what goes by is what a wire would see, and each has its event.
     im->link.info.caps &= ~(uint32_t)(SOK_LINK_CSUM | SOK_LINK_TSO);
     im->link.fd = under->fd;

@@ -14,7 +14,8 @@ struct sok_link;
 struct sok_link_ops {
     // Takes one frame. SOK_EAGAIN: full now (nothing was taken); offer it again when fd is writable, or
     // has been readable: the fd of a lan is an epoll set, which is never writable and becomes readable
-    // instead. Another error: the frame is lost and was counted; SOK_ELINKDOWN: the link is over.
+    // instead. Another error: the frame is lost and was counted (an interface that is down may come
+    // up again); SOK_ELINKDOWN: the link is over.
     int (*send)(struct sok_link *link, const struct sok_frame_out *frame, int64_t now);
     // Gives one frame; frame->buf is a reference that the caller now owns. SOK_EAGAIN: none now.
     // SOK_ELINKDOWN: the link is over. A frame with csum_partial never was on a wire: csum_valid is set too.
@@ -29,6 +30,7 @@ struct sok_link {
     const struct sok_link_ops *ops;
     struct sok_link_info info;
     const struct sok_mem *mem;
+    unsigned interface; // the kernel's number of the interface it stands on; 0: none
     int fd;         // readable when recv has frames; -1: none (mem)
     bool busy;      // holds what it took and has yet to deliver
     bool wants_out; // the last send said SOK_EAGAIN: wait for fd to be writable

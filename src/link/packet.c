@@ -26,6 +26,13 @@ struct packet_link {
     struct sok_buf *rx; // what the next frame is read into
 };
 
+// Removed, not merely down: from that it comes back, and the kernel binds the socket again.
+static bool is_gone(const struct sok_link *link)
+{
+    struct ifreq ifr = {.ifr_ifindex = (int)link->interface};
+    return ioctl(link->fd, SIOCGIFNAME, &ifr) < 0 && (errno == ENODEV || errno == ENXIO);
+}
+
 static int packet_send(struct sok_link *link, const struct sok_frame_out *frame, int64_t now)
 {
     struct virtio_net_hdr h;
@@ -43,7 +50,7 @@ static int packet_send(struct sok_link *link, const struct sok_frame_out *frame,
         return SOK_EAGAIN;
     }
     link->lost++;
-    return errno == ENETDOWN || errno == ENXIO || errno == ENODEV ? SOK_ELINKDOWN : SOK_EIO;
+    return is_gone(link) ? SOK_ELINKDOWN : SOK_EIO;
 }
 
 // The interface is promiscuous, so everything passes; what is for other stations is not shown on.
@@ -67,7 +74,7 @@ static int packet_recv(struct sok_link *link, struct sok_frame *frame, int64_t n
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return SOK_EAGAIN;
         if (n < 0)
-            return SOK_ELINKDOWN;
+            return is_gone(link) ? SOK_ELINKDOWN : SOK_EAGAIN;
         uint32_t len = n > (ssize_t)sizeof(h) ? (uint32_t)n - (uint32_t)sizeof(h) : 0;
         if (!for_us(link, p->rx->data, len))
             continue;
@@ -178,6 +185,7 @@ int sok_link_packet(
     struct sok_link_info *info = &p->link.info;
     sok_link_mac(info->mac, o->mac);
     snprintf(info->name, sizeof(info->name), "packet:%s", o->name);
+    p->link.interface = index;
     info->caps = o->offload ? SOK_LINK_CSUM | SOK_LINK_TSO : 0;
     int r;
     p->link.fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

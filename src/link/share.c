@@ -225,6 +225,7 @@ int sok_link_share(const struct sok_mem *mem, const struct sok_share_options *o,
     sh->link.info = sh->under->info;
     snprintf(sh->link.info.name, sizeof(sh->link.info.name), "share:%s", o->name);
     sh->link.info.caps |= SOK_LINK_POINT; // the address is the kernel's, who has seen to it
+    sh->link.interface = sh->under->interface;
     sh->link.fd = sh->under->fd;
     *out = &sh->link;
     return 0;

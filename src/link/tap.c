@@ -264,6 +264,7 @@ static int tap_configure(struct tap_link *tap, const struct sok_tap_options *o, 
     int r = tap_attach(tap, name, got, err);
     if (r < 0)
         goto out;
+    tap->link.interface = if_nametoindex(got);
     s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (s < 0) {
         r = sok_link_fail(err, SOK_EIO, "%s: no socket to set it up: %s", got, strerror(errno));

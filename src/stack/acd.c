@@ -128,6 +128,16 @@ void sok_addr_drop(
     sok_udp_addr_gone(s, addr, err);
 }
 
+void sok_stack_link_over(struct sok_stack *stack, uint8_t link, int64_t now)
+{
+    stack->now = now;
+    for (unsigned i = stack->addr_count; i-- > 0;) {
+        struct sok_addr addr = stack->addrs[i].addr;
+        if (stack->addrs[i].link == link)
+            sok_addr_drop(stack, link, &addr, SOK_ELINKDOWN, now);
+    }
+}
+
 int sok_stack_addr_remove(struct sok_stack *stack, uint8_t link, struct sok_addr addr, int64_t now)
 {
     stack->now = now;

@@ -114,6 +114,8 @@ int sok_stack_addr_claim(
 // PROBED: not ours yet; USED; TAKEN: mac (may be NULL) has it; REMOVED: none of ours.
 enum sok_addr_news sok_stack_addr_state(
     const struct sok_stack *stack, uint8_t link, struct sok_addr addr, uint8_t mac[6]);
+// A link is gone for good: its addresses with it, what used them ends with SOK_ELINKDOWN.
+void sok_stack_link_over(struct sok_stack *stack, uint8_t link, int64_t now);
 int sok_stack_addr_remove(struct sok_stack *stack, uint8_t link, struct sok_addr addr, int64_t now);
 
 // What a DHCP server leases us.
