@@ -77,6 +77,8 @@ void sok_host_on_lost(struct sok_host *host, void (*fn)(void *ctx, const char *l
 // fn is called from sok_host_step() when the interface of a link goes down, is up again, or is gone for good:
 // then everything over it has ended with SOK_ELINKDOWN.
 void sok_host_on_link(struct sok_host *host, void (*fn)(void *ctx, const char *line), void *ctx);
+// Its last link is gone for good: nothing can come any more.
+bool sok_host_cut_off(const struct sok_host *host);
 
 // DHCP (RFC 2131): a lease is renewed while the host is stepped.
 #define SOK_HOST_LEASE_DNS_MAX    4

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/if_tun.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -123,6 +124,9 @@ static const struct allowed everybody[] = {
     IF(ioctl, IS(1, TIOCGWINSZ)),
     IF(ioctl, IS(1, FIONREAD)),
     IF(ioctl, IS(1, FIONBIO)),
+    // Whether an interface still is there.
+    IF(ioctl, IS(1, SIOCGIFNAME)),
+    IF(ioctl, IS(1, TUNGETIFF)),
     IF(newfstatat, IS(3, AT_EMPTY_PATH)),
     ANY(fstat),
     IF(fcntl, IS(1, F_GETFD)),

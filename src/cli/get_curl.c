@@ -180,9 +180,10 @@ static void act(struct sok_get *g, curl_socket_t fd, int what)
 static void transfer(struct sok_get *g)
 {
     g->timer = sok_host_now(g->host);
-    while (!g->done && !sok_cli_interrupted()) {
+    // An output that failed is the end, whether or not curl hears of it: after a pause it may not.
+    while (!g->done && !g->out.error && !sok_cli_interrupted()) {
         int64_t now = sok_host_now(g->host);
-        if (g->paused && (sok_get_output_room(&g->out) || g->out.error)) {
+        if (g->paused && sok_get_output_room(&g->out)) {
             g->paused = false;
             curl_easy_pause(g->easy, CURLPAUSE_CONT);
             continue;

@@ -92,7 +92,7 @@ int sok_nc_until(struct sok_nc *nc, int (*cond)(struct sok_nc *nc), bool idle_co
             if (left <= 0)
                 return SOK_NC_TIMEOUT;
         }
-        if (sok_host_step(nc->host, left) < 0)
+        if (sok_host_cut_off(nc->host) || sok_host_step(nc->host, left) < 0)
             return SOK_NC_FAILED;
     }
 }

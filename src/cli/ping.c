@@ -172,7 +172,7 @@ static void loop(struct ping *p)
             wake = due < wake ? due : wake;
         }
         now = sok_host_now(p->host);
-        if (sok_host_step(p->host, wake > now ? wake - now : 0) < 0)
+        if (sok_host_cut_off(p->host) || sok_host_step(p->host, wake > now ? wake - now : 0) < 0)
             return;
     }
 }

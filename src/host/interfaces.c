@@ -19,6 +19,14 @@ void sok_host_on_link(struct sok_host *host, void (*fn)(void *ctx, const char *l
     host->interfaces.tell_ctx = ctx;
 }
 
+bool sok_host_cut_off(const struct sok_host *host)
+{
+    for (unsigned i = 0; i < host->wire_count; i++)
+        if (!host->wires[i]->down)
+            return false;
+    return host->wire_count > 0;
+}
+
 // "eth0", of "share:eth0".
 static const char *interface_name(const struct sok_host_wire *w)
 {

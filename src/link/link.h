@@ -31,10 +31,10 @@ struct sok_link {
     struct sok_link_info info;
     const struct sok_mem *mem;
     unsigned interface; // the kernel's number of the interface it stands on; 0: none
-    int fd;         // readable when recv has frames; -1: none (mem)
-    bool busy;      // holds what it took and has yet to deliver
-    bool wants_out; // the last send said SOK_EAGAIN: wait for fd to be writable
-    uint64_t lost;  // frames it took, or should have, and did not deliver
+    int fd;             // readable when recv has frames; -1: none (mem)
+    bool busy;          // holds what it took and has yet to deliver
+    bool wants_out;     // the last send said SOK_EAGAIN: wait for fd to be writable
+    uint64_t lost;      // frames it took, or should have, and did not deliver
 };
 
 // Each opener gives 0 and *out, or a negative error and one line in err (ERR_MAX bytes) that says what to do.
