@@ -45,73 +45,26 @@ struct allowed {
     unsigned count; // of arguments that must be so
     struct scmp_arg_cmp args[3];
 };
-#define ANY(name)                                                                                  \
-    {                                                                                              \
-        SCMP_SYS(name), 0,                                                                         \
-        {                                                                                          \
-            {                                                                                      \
-                0, SCMP_CMP_EQ, 0, 0                                                               \
-            }                                                                                      \
-        }                                                                                          \
-    }
-#define IS(number, value)                                                                          \
-    {                                                                                              \
-        number, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value)                                  \
-    }
-#define HAS(number, mask, value)                                                                   \
-    {                                                                                              \
-        number, SCMP_CMP_MASKED_EQ, mask, value                                                    \
-    }
-#define TYPE(number, type)                                                                         \
-    HAS(number, (uint32_t) ~(SOCK_CLOEXEC | SOCK_NONBLOCK), type) // whatever its flags
-#define IF(name, arg)                                                                              \
-    {                                                                                              \
-        SCMP_SYS(name), 1,                                                                         \
-        {                                                                                          \
-            arg                                                                                    \
-        }                                                                                          \
-    }
-#define IF2(name, a, b)                                                                            \
-    {                                                                                              \
-        SCMP_SYS(name), 2,                                                                         \
-        {                                                                                          \
-            a, b                                                                                   \
-        }                                                                                          \
-    }
-#define IF3(name, a, b, c)                                                                         \
-    {                                                                                              \
-        SCMP_SYS(name), 3,                                                                         \
-        {                                                                                          \
-            a, b, c                                                                                \
-        }                                                                                          \
-    }
+// clang-format off
+#define ANY(name)           {SCMP_SYS(name), 0, {{0, SCMP_CMP_EQ, 0, 0}}}
+#define IF(name, a)         {SCMP_SYS(name), 1, {a}}
+#define IF2(name, a, b)     {SCMP_SYS(name), 2, {a, b}}
+#define IF3(name, a, b, c)  {SCMP_SYS(name), 3, {a, b, c}}
+#define HAS(nr, mask, bits) {nr, SCMP_CMP_MASKED_EQ, mask, bits}
+#define IS(nr, value)       HAS(nr, UINT32_MAX, (uint32_t)(value))
+#define TYPE(nr, type)      HAS(nr, (uint32_t)~(SOCK_CLOEXEC | SOCK_NONBLOCK), type)
+#define THREAD              (CLONE_THREAD | CLONE_VM | CLONE_SIGHAND)
 
 static const struct allowed everybody[] = {
     // Bytes through descriptors that are there.
-    ANY(read),
-    ANY(readv),
-    ANY(pread64),
-    ANY(write),
-    ANY(writev),
-    ANY(pwrite64),
-    ANY(recvfrom),
-    ANY(recvmsg),
-    ANY(recvmmsg),
-    ANY(sendto),
-    ANY(sendmsg),
-    ANY(sendmmsg),
-    ANY(shutdown),
-    ANY(close),
-    ANY(lseek),
-    ANY(ftruncate),
-    ANY(fsync),
-    ANY(fdatasync),
-    ANY(getsockname),
-    ANY(getpeername),
-    ANY(getsockopt),
+    ANY(read), ANY(readv), ANY(pread64), ANY(write), ANY(writev), ANY(pwrite64), ANY(recvfrom),
+    ANY(recvmsg), ANY(recvmmsg), ANY(sendto), ANY(sendmsg), ANY(sendmmsg), ANY(shutdown),
+    ANY(close), ANY(lseek), ANY(ftruncate), ANY(fsync), ANY(fdatasync), ANY(getsockname),
+    ANY(getpeername), ANY(getsockopt), ANY(dup),
+    IF(fcntl, IS(1, F_GETFD)), IF(fcntl, IS(1, F_SETFD)), IF(fcntl, IS(1, F_GETFL)),
+    IF(fcntl, IS(1, F_SETFL)), IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),
     // A member comes to the hub of a lan; libcurl connects what is connected already.
-    ANY(accept4),
-    ANY(connect),
+    ANY(accept4), ANY(connect),
     // Streams for programs: pairs that lead nowhere else.
     IF2(socketpair, IS(0, AF_UNIX), TYPE(1, SOCK_STREAM)),
     // Of sockets that are there: room, how they end, no more. Not a packet socket's filter.
@@ -119,71 +72,27 @@ static const struct allowed everybody[] = {
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_RCVBUF)),
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_LINGER)),
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)),
-    // Is it a terminal, how wide, how much is waiting? Nothing that types into it.
-    IF(ioctl, IS(1, TCGETS)),
-    IF(ioctl, IS(1, TIOCGWINSZ)),
-    IF(ioctl, IS(1, FIONREAD)),
-    IF(ioctl, IS(1, FIONBIO)),
+    // Is it a terminal, how wide, how much is waiting, a file? Nothing that types into a terminal.
+    IF(ioctl, IS(1, TCGETS)), IF(ioctl, IS(1, TIOCGWINSZ)), IF(ioctl, IS(1, FIONREAD)),
+    IF(ioctl, IS(1, FIONBIO)), ANY(fstat), IF(newfstatat, IS(3, AT_EMPTY_PATH)), // = fstat
     // Whether an interface still is there.
-    IF(ioctl, IS(1, SIOCGIFNAME)),
-    IF(ioctl, IS(1, TUNGETIFF)),
-    IF(newfstatat, IS(3, AT_EMPTY_PATH)),
-    ANY(fstat),
-    IF(fcntl, IS(1, F_GETFD)),
-    IF(fcntl, IS(1, F_SETFD)),
-    IF(fcntl, IS(1, F_GETFL)),
-    IF(fcntl, IS(1, F_SETFL)),
-    IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),
-    ANY(dup),
+    IF(ioctl, IS(1, SIOCGIFNAME)), IF(ioctl, IS(1, TUNGETIFF)),
     // Waiting, and the time.
-    ANY(epoll_create1),
-    ANY(epoll_ctl),
-    ANY(epoll_wait),
-    ANY(epoll_pwait),
-    ANY(epoll_pwait2),
-    ANY(poll),
-    ANY(ppoll),
-    ANY(select),
-    ANY(pselect6),
-    ANY(eventfd2),
-    ANY(nanosleep),
-    ANY(clock_nanosleep),
-    ANY(clock_gettime),
-    ANY(clock_getres),
-    ANY(gettimeofday),
-    ANY(time),
+    ANY(epoll_create1), ANY(epoll_ctl), ANY(epoll_wait), ANY(epoll_pwait), ANY(epoll_pwait2),
+    ANY(poll), ANY(ppoll), ANY(select), ANY(pselect6), ANY(eventfd2), ANY(nanosleep),
+    ANY(clock_nanosleep), ANY(clock_gettime), ANY(clock_getres), ANY(gettimeofday), ANY(time),
     ANY(restart_syscall),
     // Memory, none of it executable.
-    ANY(brk),
-    IF(mmap, HAS(2, PROT_EXEC, 0)),
-    IF(mprotect, HAS(2, PROT_EXEC, 0)),
-    ANY(munmap),
-    ANY(mremap),
-    ANY(madvise),
-    // Threads of this process (pthread_create falls back from clone3, whose flags nobody can check).
-    IF(clone,
-        HAS(0, CLONE_THREAD | CLONE_VM | CLONE_SIGHAND, CLONE_THREAD | CLONE_VM | CLONE_SIGHAND)),
-    ANY(set_robust_list),
-    ANY(rseq),
-    ANY(futex),
-    ANY(sched_yield),
-    ANY(sched_getaffinity),
-    ANY(exit),
+    ANY(brk), IF(mmap, HAS(2, PROT_EXEC, 0)), IF(mprotect, HAS(2, PROT_EXEC, 0)), ANY(munmap),
+    ANY(mremap), ANY(madvise),
+    // Threads of this process. (pthread_create falls back from clone3, whose flags nobody can check.)
+    IF(clone, HAS(0, THREAD, THREAD)), ANY(set_robust_list), ANY(rseq), ANY(futex),
+    ANY(sched_yield), ANY(sched_getaffinity), ANY(exit),
     // Signals that come to it.
-    ANY(rt_sigaction),
-    ANY(rt_sigprocmask),
-    ANY(rt_sigreturn),
-    ANY(sigaltstack),
-    // Who am I, something random, the end.
-    ANY(getpid),
-    ANY(gettid),
-    ANY(getuid),
-    ANY(geteuid),
-    ANY(getgid),
-    ANY(getegid),
-    ANY(uname),
-    ANY(getrandom),
-    ANY(exit_group),
+    ANY(rt_sigaction), ANY(rt_sigprocmask), ANY(rt_sigreturn), ANY(sigaltstack),
+    // Who it is, something random, the end.
+    ANY(getpid), ANY(gettid), ANY(getuid), ANY(geteuid), ANY(getgid), ANY(getegid), ANY(uname),
+    ANY(getrandom), ANY(exit_group),
 };
 
 // The link user: kernel sockets to wherever its stack is asked to go.
@@ -201,10 +110,11 @@ static const struct allowed outward[] = {
 
 static const struct allowed steward[] = {
     ANY(recvfrom), ANY(sendmsg), ANY(close), ANY(exit_group), ANY(exit), ANY(rt_sigreturn),
-    IF2(socket, IS(0, AF_UNIX), TYPE(1, SOCK_SEQPACKET)), ANY(connect), ANY(bind), ANY(listen),
-    ANY(getsockopt), ANY(unlink), ANY(unlinkat), ANY(flock),
+    IF2(socket, IS(0, AF_UNIX), TYPE(1, SOCK_SEQPACKET)),
+    ANY(connect), ANY(bind), ANY(listen), ANY(getsockopt), ANY(unlink), ANY(unlinkat), ANY(flock),
     IF(openat, HAS(2, O_CREAT | O_NOFOLLOW, O_CREAT | O_NOFOLLOW)), // the lock of a lan
 };
+// clang-format on
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
