@@ -1,8 +1,10 @@
 // Whether an address is somebody else's already (RFC 5227): asked before it is used, watched while it is.
 //
-// One thing is not as the RFC has it: an address is used `acd_early` after its first probe, while probing goes
-// on, since nobody waits seven seconds for a command. Who has the address and is awake has answered by
-// then; who answers later still gets it, at once and without a defence. --set acd_early=0s: only after all.
+// Two things are not as the RFC has them, since nobody waits seven seconds for a command. An address is used
+// `acd_early` after its first probe, while probing goes on: who has the address, is near and awake has answered by
+// then (a kernel answers within its interrupt); who answers later still gets it, at once and without a defence.
+// --set acd_early=0s: only after all. And the first probe is not put off by chance (`acd_wait`): a person
+// starts a command, not a power failure all of a street's hosts.
 #ifndef SOK_STACK_ACD_H
 #define SOK_STACK_ACD_H
 

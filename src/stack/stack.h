@@ -48,9 +48,9 @@ struct sok_echo; // first member: struct sok_sock
 // Address conflict detection (RFC 5227) and DHCP (RFC 2131).
 #define SOK_STACK_ADDR_SETTINGS(X)                                                                 \
     X(acd, "bool", 1, 0, 1, "ask whether an address is somebody's, on links with others")          \
-    X(acd_early, "ns", 300 * SOK_MS, 0, 60 * SOK_S,                                                \
+    X(acd_early, "ns", 2 * SOK_MS, 0, 60 * SOK_S,                                                  \
         "an address is used this long after its first probe; 0s: after all of them")               \
-    X(acd_wait, "ns", 100 * SOK_MS, 0, 60 * SOK_S, "before the first probe, at most")              \
+    X(acd_wait, "ns", 0, 0, 60 * SOK_S, "before the first probe, at most (RFC: 1s)")               \
     X(acd_probes, "count", 3, 1, 20, "probes for an address")                                      \
     X(acd_probe_min, "ns", 1 * SOK_S, SOK_MS, 60 * SOK_S, "between probes, at least")              \
     X(acd_probe_max, "ns", 2 * SOK_S, SOK_MS, 60 * SOK_S, "between probes, at most")               \
