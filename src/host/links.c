@@ -133,11 +133,6 @@ static int open_spec(struct sok_host *host, const struct sok_host_link *l, const
         return sok_link_lan(&host->mem, &o, out, err);
     }
     if (len == 6 && memcmp(spec, "packet", 6) == 0 && *name) {
-        if (l->vlan) // the kernel takes tags off before we see the frames
-            return sok_host_fail(err, SOK_EINVAL,
-                "no VLANs on packet:%s: let the kernel put the tags on (ip link add link %s name "
-                "vlan%u type vlan id %u; --link packet:vlan%u)",
-                name, name, l->vlan, l->vlan, l->vlan);
         struct sok_packet_options o = {.name = name, .mtu = l->mtu, .offload = offload};
         memcpy(o.mac, mac, 6);
         return sok_link_packet(&host->mem, &o, out, err);

@@ -4,6 +4,8 @@
 
 #include "link/link.h"
 
+#define SOK_LINK_SUPER_MAX (65535 + 14 + 4) // an IP packet, Ethernet, one VLAN tag
+
 // A link object of `size` bytes (struct sok_link first), zeroed, with fd -1 and a name. NULL: no memory.
 struct sok_link *sok_link_new(
     const struct sok_mem *mem, size_t size, const struct sok_link_ops *ops);

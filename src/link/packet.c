@@ -1,6 +1,8 @@
 // A raw socket on an interface. Ours is a MAC address that the interface has not: the kernel there sees
 // our frames' answers as somebody else's and leaves them alone. Every frame goes with a virtio_net_hdr,
-// so that super-frames and unfinished checksums (a veth's) come and go as they are.
+// so that super-frames and unfinished checksums (a veth's) come and go as they are. The filter
+// (packet_filter.h) keeps the interface's other traffic from being copied; all is set before the socket
+// hears anything, and nothing has to be set later.
 //
 // Read first: packet(7); Documentation/networking/packet_mmap.rst of the kernel for PACKET_VNET_HDR.
 #include "link/packet.h"
@@ -15,15 +17,17 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "base/bytes.h"
 #include "link/internal.h"
 #include "link/vnet.h"
 
-#define SUPER_MAX     (65535 + 14 + 4) // an IP packet, Ethernet, one VLAN tag
+#define TAG_LEN       4
 #define SOCKET_BUFFER (8 << 20)
 
 struct packet_link {
     struct sok_link link;
     struct sok_buf *rx; // what the next frame is read into
+    uint32_t overflows; // the kernel's count when it last told
 };
 
 // Removed, not merely down: from that it comes back, and the kernel binds the socket again.
@@ -53,10 +57,67 @@ static int packet_send(struct sok_link *link, const struct sok_frame_out *frame,
     return is_gone(link) ? SOK_ELINKDOWN : SOK_EIO;
 }
 
-// The interface is promiscuous, so everything passes; what is for other stations is not shown on.
-static bool for_us(const struct sok_link *link, const uint8_t *data, uint32_t len)
+// What the kernel says beside a frame: the VLAN's tag, which it has taken off, and how many frames found the
+// socket full so far.
+struct aside {
+    bool tagged;
+    uint16_t tpid, tci;
+};
+
+static void read_aside(struct packet_link *p, struct msghdr *m, struct aside *a)
 {
-    return len >= ETH_HLEN && ((data[0] & 1) || memcmp(data, link->info.mac, 6) == 0);
+    *a = (struct aside){0};
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        struct tpacket_auxdata aux;
+        uint32_t overflows;
+        if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA &&
+            c->cmsg_len >= CMSG_LEN(sizeof(aux))) {
+            memcpy(&aux, CMSG_DATA(c), sizeof(aux));
+            a->tagged = aux.tp_status & TP_STATUS_VLAN_VALID;
+            a->tci = aux.tp_vlan_tci;
+            a->tpid = aux.tp_status & TP_STATUS_VLAN_TPID_VALID ? aux.tp_vlan_tpid : ETH_P_8021Q;
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL &&
+                   c->cmsg_len >= CMSG_LEN(sizeof(overflows))) {
+            memcpy(&overflows, CMSG_DATA(c), sizeof(overflows));
+            p->link.lost += overflows - p->overflows; // it may wrap
+            p->overflows = overflows;
+        }
+    }
+}
+
+static uint32_t put_tag_back(
+    uint8_t *data, uint32_t len, const struct aside *a, struct virtio_net_hdr *h)
+{
+    memmove(data + 12 + TAG_LEN, data + 12, len - 12);
+    sok_put16(data + 12, a->tpid);
+    sok_put16(data + 14, a->tci);
+    if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+        h->csum_start = (uint16_t)(h->csum_start + TAG_LEN);
+    return len + TAG_LEN;
+}
+
+// The bytes of a frame in p->rx and *h; negative as recv. 0: it was no whole frame.
+static int read_frame(struct packet_link *p, struct virtio_net_hdr *h)
+{
+    union { // aligned for a header
+        struct cmsghdr first;
+        char room[CMSG_SPACE(sizeof(struct tpacket_auxdata)) + CMSG_SPACE(sizeof(uint32_t))];
+    } control;
+    uint8_t *data = p->rx->data;
+    struct iovec iov[2] = {{h, sizeof(*h)}, {data, SOK_LINK_SUPER_MAX - TAG_LEN}};
+    struct msghdr m = {.msg_iov = iov,
+        .msg_iovlen = 2,
+        .msg_control = &control,
+        .msg_controllen = sizeof(control)};
+    struct aside a;
+    ssize_t n = recvmsg(p->link.fd, &m, MSG_DONTWAIT);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR || !is_gone(&p->link) ? SOK_EAGAIN : SOK_ELINKDOWN;
+    read_aside(p, &m, &a);
+    if ((m.msg_flags & MSG_TRUNC) || n < (ssize_t)sizeof(*h) + ETH_HLEN)
+        return 0;
+    uint32_t len = (uint32_t)n - (uint32_t)sizeof(*h);
+    return (int)(a.tagged ? put_tag_back(data, len, &a, h) : len);
 }
 
 static int packet_recv(struct sok_link *link, struct sok_frame *frame, int64_t now)
@@ -65,21 +126,15 @@ static int packet_recv(struct sok_link *link, struct sok_frame *frame, int64_t n
     (void)now;
     for (;;) {
         if (!p->rx)
-            p->rx = sok_buf_new(link->mem, SUPER_MAX);
+            p->rx = sok_buf_new(link->mem, SOK_LINK_SUPER_MAX);
         if (!p->rx)
             return SOK_EAGAIN; // it waits in the kernel until there is memory
         struct virtio_net_hdr h;
-        struct iovec iov[2] = {{&h, sizeof(h)}, {p->rx->data, SUPER_MAX}};
-        ssize_t n = readv(link->fd, iov, 2);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return SOK_EAGAIN;
+        int n = read_frame(p, &h);
         if (n < 0)
-            return is_gone(link) ? SOK_ELINKDOWN : SOK_EAGAIN;
-        uint32_t len = n > (ssize_t)sizeof(h) ? (uint32_t)n - (uint32_t)sizeof(h) : 0;
-        if (!for_us(link, p->rx->data, len))
-            continue;
-        if (!sok_vnet_to_meta(&h, p->rx->data, len, &frame->meta) ||
-            sok_link_give(link->mem, &p->rx, len, frame) < 0) {
+            return n;
+        if (n == 0 || !sok_vnet_to_meta(&h, p->rx->data, (uint32_t)n, &frame->meta) ||
+            sok_link_give(link->mem, &p->rx, (uint32_t)n, frame) < 0) {
             link->lost++;
             continue;
         }
@@ -113,32 +168,38 @@ static void socket_buffer(int fd, int option, int force_option)
         setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof(bytes));
 }
 
-static int listen_to(int fd, int index, const struct sok_packet_options *o, char *err)
+static int listen_to(
+    int fd, int index, const struct sok_packet_options *o, const uint8_t mac[6], char *err)
 {
     struct packet_mreq all = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
-    struct sock_fprog program = {.len = o->filter_len};
-    if (!o->filter) {
-        if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) < 0)
-            return sok_link_fail(err, SOK_EIO, "%s: not promiscuous: %s", o->name, strerror(errno));
-        return 0;
-    }
-    memcpy(&program.filter, &o->filter, sizeof(program.filter)); // it is only read
+    struct sok_packet_filter filter;
+    if (o->filter)
+        filter = *o->filter;
+    else
+        sok_packet_filter_mac(&filter, mac);
+    struct sock_fprog program = {.len = filter.len, .filter = filter.code};
     if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
         return sok_link_fail(err, SOK_EIO, "%s: no filter: %s", o->name, strerror(errno));
+    if (!o->filter && setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) < 0)
+        return sok_link_fail(err, SOK_EIO, "%s: not promiscuous: %s", o->name, strerror(errno));
     return 0;
 }
 
 // The socket hears nothing until it is bound to its interface.
-static int attach(int fd, int index, const struct sok_packet_options *o, char *err)
+static int attach(
+    int fd, int index, const struct sok_packet_options *o, const uint8_t mac[6], char *err)
 {
     const char *name = o->name;
     int one = 1;
     if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0)
         return sok_link_fail(err, SOK_EIO, "%s: no super-frames: %s", name, strerror(errno));
+    if (setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) < 0)
+        return sok_link_fail(err, SOK_EIO, "%s: no VLAN tags: %s", name, strerror(errno));
     setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
+    setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof(one));
     socket_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE);
     socket_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE);
-    int r = listen_to(fd, index, o, err);
+    int r = listen_to(fd, index, o, mac, err);
     if (r < 0)
         return r;
     struct sockaddr_ll at = {
@@ -196,7 +257,7 @@ int sok_link_packet(
     else
         r = look_at(p->link.fd, o->name, o->mtu, info, err);
     if (r == 0)
-        r = attach(p->link.fd, (int)index, o, err);
+        r = attach(p->link.fd, (int)index, o, info->mac, err);
     if (r < 0) {
         if (p->link.fd >= 0)
             close(p->link.fd);

@@ -17,33 +17,15 @@
 #include <unistd.h>
 #include "link/packet.h"
 
-static const uint8_t all[6] = {255, 255, 255, 255, 255, 255};
 static const uint8_t ours[6] = {2, 0, 0, 0, 0, 9}, other[6] = {2, 0, 0, 0, 0, 8};
 static const uint8_t ips[8] = {192, 0, 2, 1, 192, 0, 2, 2};
-static char no_veth[128]; // why these tests cannot run; empty: they can
-
 static void find_out(void)
 {
-    if (unshare(CLONE_NEWNET) < 0)
-        snprintf(no_veth, sizeof(no_veth), "no private network namespace: %s", strerror(errno));
-    else if (system("ip link add skp0 type veth peer name skp1 && ip link set skp0 mtu 1400 up && "
-                    "ip link set skp1 up") != 0)
-        snprintf(no_veth, sizeof(no_veth), "no veth pair here");
-}
-
-static int start(void **state)
-{
-    (void)state;
-    test_mem_start();
-    return 0;
-}
-
-static void need_veth(void)
-{
-    if (!no_veth[0])
-        return;
-    print_message("skipped: %s\n", no_veth);
-    skip();
+    test_own_net();
+    if (!test_no_net[0] &&
+        system("ip link add skp0 type veth peer name skp1 && ip link set skp0 mtu 1400 up && "
+               "ip link set skp1 up") != 0)
+        snprintf(test_no_net, sizeof(test_no_net), "no veth pair here");
 }
 
 static struct sok_link *open_packet(bool offload)
@@ -60,23 +42,13 @@ static struct sok_link *open_packet(bool offload)
 
 static int far_end(int type, bool vnet)
 {
-    struct sockaddr_ll a = {.sll_family = AF_PACKET,
-        .sll_protocol = htons((uint16_t)type),
-        .sll_ifindex = (int)if_nametoindex("skp1")};
-    struct timeval t = {.tv_sec = 5};
-    int on = vnet;
-    int fd = socket(AF_PACKET, SOCK_RAW, htons((uint16_t)type));
-    assert_true(fd >= 0);
-    assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)), 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-    return fd;
+    return test_packet_socket("skp1", type, vnet);
 }
 
 static void test_info(void **state)
 {
     (void)state;
-    need_veth();
+    test_need_net();
     struct sok_link *link = open_packet(true);
     assert_string_equal(link->info.name, "packet:skp0");
     assert_memory_equal(link->info.mac, ours, 6);
@@ -92,25 +64,25 @@ static void test_info(void **state)
 static void test_frames(void **state)
 {
     (void)state;
-    need_veth();
+    test_need_net();
     uint8_t bytes[300], seen[400];
     struct sok_frame got;
     struct sok_link *link = open_packet(true);
     int fd = far_end(0x88b5, false);
-    struct sok_frame_out f = test_frame(bytes, 300, all, ours, 1);
+    struct sok_frame_out f = test_frame(bytes, 300, test_all, ours, 1);
     assert_int_equal(link->ops->send(link, &f, 0), 0);
     assert_int_equal(recv(fd, seen, sizeof(seen), 0), 300);
     assert_memory_equal(seen, bytes, 300);
-    test_frame(bytes, 300, other, all, 2); // for another station: not shown
+    test_frame(bytes, 300, other, test_all, 2); // for another station: not shown
     assert_int_equal(send(fd, bytes, 300, 0), 300);
-    test_frame(bytes, 300, ours, all, 3);
+    test_frame(bytes, 300, ours, test_all, 3);
     assert_int_equal(send(fd, bytes, 300, 0), 300);
     test_next_frame(link, 0x88b5, &got);
     assert_int_equal(test_number(&got), 3);
     assert_memory_equal(got.buf->data + got.off, bytes, 300);
     assert_true(got.buf->cap <= 300); // 64 KB are not held for it
     sok_buf_unref(got.buf);
-    test_frame(bytes, 300, all, other, 4); // for everybody
+    test_frame(bytes, 300, test_all, other, 4); // for everybody
     assert_int_equal(send(fd, bytes, 300, 0), 300);
     test_next_frame(link, 0x88b5, &got);
     assert_int_equal(test_number(&got), 4);
@@ -123,7 +95,7 @@ static void test_frames(void **state)
 static void test_super_frames(void **state)
 {
     (void)state;
-    need_veth();
+    test_need_net();
     static uint8_t bytes[70000], seen[70000];
     struct sok_frame got;
     struct sok_link *link = open_packet(true);
@@ -150,6 +122,112 @@ static void test_super_frames(void **state)
     test_mem_end();
 }
 
+// The kernel takes a tag off before packet sockets are served; the stack sees the frame as it was.
+static void test_tags(void **state)
+{
+    (void)state;
+    test_need_net();
+    static uint8_t bytes[70000], tagged[70000], seen[400];
+    struct sok_frame got;
+    struct sok_link *link = open_packet(true);
+    int fd = far_end(ETH_P_ALL, true);
+    struct virtio_net_hdr h = {0};
+    struct iovec iov[2] = {{&h, sizeof(h)}, {bytes, 300}};
+    test_frame(bytes, 300, ours, test_all, 5);
+    memcpy(bytes + 12, (const uint8_t[]){0x81, 0x00, 0x60, 0x07, 0x88, 0xb5}, 6);
+    assert_int_equal(writev(fd, iov, 2), sizeof(h) + 300);
+    test_next_frame(link, 0x8100, &got);
+    assert_int_equal(got.len, 300);
+    assert_memory_equal(got.buf->data + got.off, bytes, 300);
+    sok_buf_unref(got.buf);
+
+    struct sok_frame_out f = test_frame(bytes, 300, test_all, ours, 6); // and on the way out
+    memcpy(bytes + 12, (const uint8_t[]){0x81, 0x00, 0x60, 0x07, 0x88, 0xb5}, 6);
+    assert_int_equal(link->ops->send(link, &f, 0), 0);
+    iov[1] = (struct iovec){seen, sizeof(seen)};
+    assert_int_equal(readv(fd, iov, 2), sizeof(h) + 296);
+    assert_memory_equal(seen + 12, bytes + 16, 284); // as a socket without PACKET_AUXDATA sees it
+
+    f = test_super(bytes, 60000, 1348, ours, ours, ips);
+    memcpy(tagged, bytes, 12);
+    memcpy(tagged + 12, (const uint8_t[]){0x81, 0x00, 0x00, 0x07}, 4);
+    memcpy(tagged + 16, bytes + 12, f.len - 12);
+    h = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+        .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+        .gso_size = 1344,
+        .hdr_len = TEST_SUPER_HDR + 4,
+        .csum_start = 38,
+        .csum_offset = 16};
+    iov[1] = (struct iovec){tagged, f.len + 4};
+    assert_int_equal(writev(fd, iov, 2), sizeof(h) + f.len + 4);
+    test_next_frame(link, 0x8100, &got);
+    assert_int_equal(got.len, f.len + 4);
+    assert_memory_equal(got.buf->data + got.off, tagged, f.len + 4);
+    assert_int_equal(got.meta.gso, SOK_GSO_TCP4);
+    assert_int_equal(got.meta.csum_start, 38);
+    assert_int_equal(got.meta.hdr_len, TEST_SUPER_HDR + 4);
+    sok_buf_unref(got.buf);
+    close(fd);
+    link->ops->close(link);
+    test_mem_end();
+}
+
+// What finds the socket full is counted, with the next frame that comes through.
+static void test_overflow(void **state)
+{
+    (void)state;
+    test_need_net();
+    uint8_t bytes[300];
+    struct sok_frame got;
+    struct sok_link *link = open_packet(true);
+    int fd = far_end(0x88b5, false), small = 4096;
+    assert_int_equal(setsockopt(link->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    test_frame(bytes, 300, ours, test_all, 7);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(send(fd, bytes, 300, 0), 300);
+    unsigned came = 0;
+    while (link->ops->recv(link, &got, 0) == 0) {
+        came++;
+        sok_buf_unref(got.buf);
+    }
+    assert_in_range(came, 1, 199);
+    assert_int_equal(send(fd, bytes, 300, 0), 300);
+    test_next_frame(link, 0x88b5, &got);
+    sok_buf_unref(got.buf);
+    assert_int_equal(link->lost + came, 200);
+    close(fd);
+    link->ops->close(link);
+    test_mem_end();
+}
+
+// What is for others is not copied at all.
+static void test_filter(void **state)
+{
+    (void)state;
+    test_need_net();
+    uint8_t bytes[300];
+    struct sok_link *link = open_packet(true);
+    int fd = far_end(0x88b5, false);
+    static const unsigned numbers[] = {0, 2, 3};
+    const uint8_t *to[] = {ours, other, test_all, (const uint8_t[]){1, 0, 0x5e, 0, 0, 1},
+        (const uint8_t[]){2, 0, 0, 0, 1, 9}, (const uint8_t[]){0, 0, 0, 0, 0, 9}};
+    for (unsigned i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+        test_frame(bytes, 60, to[i], other, i);
+        assert_int_equal(send(fd, bytes, 60, 0), 60);
+    }
+    struct sok_frame got;
+    for (unsigned i = 0; i < 3; i++) {
+        test_next_frame(link, 0x88b5, &got);
+        assert_int_equal(test_number(&got), numbers[i]);
+        sok_buf_unref(got.buf);
+    }
+    while (link->ops->recv(link, &got, 0) == 0)
+        sok_buf_unref(got.buf);
+    close(fd);
+    link->ops->close(link);
+    test_mem_end();
+}
+
 static int fails(const char *name, uint16_t mtu, char err[SOK_LINK_ERR_MAX])
 {
     struct sok_packet_options o = {.name = name, .mtu = mtu};
@@ -164,7 +242,7 @@ static int fails(const char *name, uint16_t mtu, char err[SOK_LINK_ERR_MAX])
 static void test_errors(void **state)
 {
     (void)state;
-    need_veth();
+    test_need_net();
     char err[SOK_LINK_ERR_MAX];
     assert_int_equal(fails("nobody", 0, err), SOK_ENODEV);
     assert_string_equal(err, "no such interface: nobody (see: ip link)");
@@ -188,11 +266,11 @@ static void test_errors(void **state)
 static void test_interface_gone(void **state)
 {
     (void)state;
-    need_veth();
+    test_need_net();
     uint8_t bytes[60];
     struct sok_frame got;
     struct sok_link *link = open_packet(true);
-    struct sok_frame_out f = test_frame(bytes, 60, all, ours, 1);
+    struct sok_frame_out f = test_frame(bytes, 60, test_all, ours, 1);
     assert_int_equal(system("ip link del skp0"), 0);
     int r = SOK_EAGAIN;
     for (int i = 0; i < 1000 && r != SOK_ELINKDOWN; i++) {
@@ -209,10 +287,14 @@ static void test_interface_gone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_info, start), cmocka_unit_test_setup(test_frames, start),
-        cmocka_unit_test_setup(test_super_frames, start),
-        cmocka_unit_test_setup(test_errors, start),
-        cmocka_unit_test_setup(test_interface_gone, start), // the last: it takes the pair away
+        cmocka_unit_test_setup(test_info, test_start),
+        cmocka_unit_test_setup(test_frames, test_start),
+        cmocka_unit_test_setup(test_super_frames, test_start),
+        cmocka_unit_test_setup(test_tags, test_start),
+        cmocka_unit_test_setup(test_overflow, test_start),
+        cmocka_unit_test_setup(test_filter, test_start),
+        cmocka_unit_test_setup(test_errors, test_start),
+        cmocka_unit_test_setup(test_interface_gone, test_start), // the last: it takes the pair away
     };
     find_out();
     return cmocka_run_group_tests_name("link/packet", tests, NULL, NULL);

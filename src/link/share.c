@@ -1,9 +1,5 @@
-// The link: a packet socket with a filter, the ports bound in the kernel, and the table of keep.c.
-//
-// The filter lets pass to us: TCP and UDP to our ports, ICMP that answers or concerns something (the stack
-// knows what is its own), ARP replies (the gateway's reach the kernel and us alike), and fragments behind a
-// first one, which end with the first when that did not pass. So there is nothing that the stack would
-// answer in the kernel's place.
+// The link: a packet socket with a filter (packet_filter.h), the ports bound in the kernel, and the table of
+// keep.c.
 #include "link/share.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -165,38 +161,14 @@ static const struct sok_link_ops share_ops = {share_send, share_recv, share_dead
 static int open_socket(struct share_link *sh, const struct sok_share_options *o,
     const struct sok_share_ports *ports, char *err)
 {
-    uint32_t last = (uint32_t)ports->first + ports->count - 1;
-    // Offsets from the Ethernet header on; a jump counts instructions to leap over.
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x0806, 0, 2), // ARP
-        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 20),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 2, 16, 17),     // a reply
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x0800, 0, 16), // IPv4
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 30),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, o->addr, 0, 14), // to us
-        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 20),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 11, 0), // behind a first fragment
-        BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14),             // X: the length of the IP header
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 23),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 5, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 4, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 0, 7),
-        BPF_STMT(BPF_LD | BPF_B | BPF_IND, 14),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 8, 5, 0),  // an echo request
-        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 12, 4, 3), // timestamps and other requests
-        BPF_STMT(BPF_LD | BPF_H | BPF_IND, 16),        // the destination port
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, ports->first, 0, 2),
-        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, last, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-        BPF_STMT(BPF_RET | BPF_K, 0),
-    };
+    uint16_t last = (uint16_t)(ports->first + ports->count - 1);
+    struct sok_packet_filter filter;
+    sok_packet_filter_ports(&filter, o->addr, ports->first, last);
     struct sok_packet_options p = {
         .name = o->name,
         .mtu = o->mtu,
         .offload = o->offload,
-        .filter = filter,
-        .filter_len = sizeof(filter) / sizeof(filter[0]),
+        .filter = &filter,
     };
     memcpy(p.mac, o->mac, 6);
     return sok_link_packet(sh->link.mem, &p, &sh->under, err);

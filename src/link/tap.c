@@ -20,7 +20,6 @@
 #include "link/vnet.h"
 
 #define ETH_HDR_LEN 14
-#define SUPER_MAX   (65535 + ETH_HDR_LEN + 4) // an IP packet, Ethernet, one VLAN tag
 #define VNET_LEN    ((int)sizeof(struct virtio_net_hdr))
 
 #define TX_QUEUE   5000
@@ -307,7 +306,7 @@ int sok_link_tun_device(const struct sok_mem *mem, const struct sok_tap_options 
         sok_mem_free(mem, tap, sizeof(*tap));
         return r;
     }
-    tap->rx_cap = o->offload ? SUPER_MAX : (uint32_t)tap->link.info.mtu + ETH_HDR_LEN + 4;
+    tap->rx_cap = o->offload ? SOK_LINK_SUPER_MAX : (uint32_t)tap->link.info.mtu + ETH_HDR_LEN + 4;
     *out = &tap->link;
     return 0;
 }

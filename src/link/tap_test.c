@@ -20,36 +20,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const uint8_t all[6] = {255, 255, 255, 255, 255, 255};
 static const uint8_t ours[6] = {2, 0, 0, 0, 0, 9};
-static char no_tap[128]; // why these tests cannot run; empty: they can
-
 static void find_out(void)
 {
-    if (unshare(CLONE_NEWNET) < 0) {
-        snprintf(no_tap, sizeof(no_tap), "no private network namespace: %s", strerror(errno));
-        return;
-    }
+    test_own_net();
     int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
     if (fd < 0)
-        snprintf(no_tap, sizeof(no_tap), "/dev/net/tun: %s", strerror(errno));
+        snprintf(test_no_net, sizeof(test_no_net), "/dev/net/tun: %s", strerror(errno));
     else
         close(fd);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    test_mem_start();
-    return 0;
-}
-
-static void need_tap(void)
-{
-    if (!no_tap[0])
-        return;
-    print_message("skipped: %s\n", no_tap);
-    skip();
 }
 
 static struct sok_link *open_tap(const char *name, uint16_t mtu, bool offload)
@@ -80,22 +59,6 @@ static void over(struct sok_link *link)
 {
     link->ops->close(link);
     test_mem_end();
-}
-
-// A packet socket on the kernel's side.
-static int packet_socket(const char *name, int type, bool vnet)
-{
-    struct sockaddr_ll a = {.sll_family = AF_PACKET,
-        .sll_protocol = htons((uint16_t)type),
-        .sll_ifindex = (int)if_nametoindex(name)};
-    struct timeval t = {.tv_sec = 5};
-    int on = vnet;
-    int fd = socket(AF_PACKET, SOCK_RAW, htons((uint16_t)type));
-    assert_true(fd >= 0);
-    assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)), 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-    return fd;
 }
 
 // The kernel's side gets 198.51.100.1, and we are 198.51.100.2 for it.
@@ -160,7 +123,7 @@ static void kernel_mac(const char *name, uint8_t mac[6])
 static void test_interface_is_up_and_bare(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     struct sok_link *link = open_tap("sktest0", 1400, true);
     struct ifreq ifr = {.ifr_name = "sktest0"};
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -190,7 +153,7 @@ static void test_interface_is_up_and_bare(void **state)
 static void test_name_by_the_kernel_and_mac(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     struct sok_tap_options o = {.offload = true};
     char err[SOK_LINK_ERR_MAX];
     struct sok_link *one, *two;
@@ -207,12 +170,12 @@ static void test_name_by_the_kernel_and_mac(void **state)
 static void test_frame_out(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     for (int offload = 0; offload < 2; offload++) {
         uint8_t bytes[200], seen[300];
         struct sok_link *link = open_tap("sktest0", 0, offload);
-        int fd = packet_socket("sktest0", 0x88b5, false);
-        struct sok_frame_out f = test_frame(bytes, 200, all, ours, 77);
+        int fd = test_packet_socket("sktest0", 0x88b5, false);
+        struct sok_frame_out f = test_frame(bytes, 200, test_all, ours, 77);
         f.iov[0].len = 14;
         f.iov[1] = (struct sok_iov){bytes + 14, 186};
         f.iov_count = 2;
@@ -228,13 +191,13 @@ static void test_frame_out(void **state)
 static void test_frame_in(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     for (int offload = 0; offload < 2; offload++) {
         uint8_t bytes[1000];
         struct sok_frame got;
         struct sok_link *link = open_tap("sktest0", 0, offload);
-        int fd = packet_socket("sktest0", 0x88b5, false);
-        struct sok_frame_out f = test_frame(bytes, 1000, ours, all, 5);
+        int fd = test_packet_socket("sktest0", 0x88b5, false);
+        struct sok_frame_out f = test_frame(bytes, 1000, ours, test_all, 5);
         (void)f;
         assert_int_equal(send(fd, bytes, 1000, 0), 1000);
         test_next_frame(link, 0x88b5, &got);
@@ -253,7 +216,7 @@ static void test_frame_in(void **state)
 static void test_checksum_left_to_the_kernel(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     uint8_t bytes[1500], kernel[6], heard[1500];
     struct sok_link *link = open_tap("sktest0", 0, true);
     int fd = kernel_udp("sktest0");
@@ -271,7 +234,7 @@ static void test_checksum_left_to_the_kernel(void **state)
 static void test_checksum_left_to_us(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     for (int offload = 0; offload < 2; offload++) {
         struct sok_frame got;
         struct sok_link *link = open_tap("sktest0", 0, offload);
@@ -302,13 +265,13 @@ static void test_checksum_left_to_us(void **state)
 static void test_super_frames(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     static const uint8_t ips[8] = {198, 51, 100, 2, 198, 51, 100, 7};
     static uint8_t bytes[70000], seen[70000];
     struct sok_frame got;
     struct sok_link *link = open_tap("sktest0", 0, true);
-    int fd = packet_socket("sktest0", 0x0800, true);
-    struct sok_frame_out f = test_super(bytes, 64000, 1448, all, ours, ips);
+    int fd = test_packet_socket("sktest0", 0x0800, true);
+    struct sok_frame_out f = test_super(bytes, 64000, 1448, test_all, ours, ips);
     f.meta.gso_ecn = true;
     assert_int_equal(link->ops->send(link, &f, 0), 0);
     struct virtio_net_hdr h;
@@ -336,13 +299,13 @@ static void test_super_frames(void **state)
 static void test_super_frames_without_offload(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     static const uint8_t ips[8] = {198, 51, 100, 2, 198, 51, 100, 7};
     static uint8_t bytes[20000];
     struct sok_frame got;
     struct sok_link *link = open_tap("sktest0", 0, false);
-    int fd = packet_socket("sktest0", 0x0800, true);
-    struct sok_frame_out f = test_super(bytes, 10000, 1448, ours, all, ips);
+    int fd = test_packet_socket("sktest0", 0x0800, true);
+    struct sok_frame_out f = test_super(bytes, 10000, 1448, ours, test_all, ips);
     struct virtio_net_hdr h = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
         .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
         .hdr_len = TEST_SUPER_HDR,
@@ -369,11 +332,11 @@ static void test_super_frames_without_offload(void **state)
 static void test_device_down_and_gone(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     uint8_t bytes[60];
     struct sok_frame got;
     struct sok_link *link = open_tap("sktest0", 0, true);
-    struct sok_frame_out f = test_frame(bytes, 60, all, ours, 1);
+    struct sok_frame_out f = test_frame(bytes, 60, test_all, ours, 1);
     if (system("ip link set sktest0 down") != 0)
         skip();
     assert_int_equal(link->ops->send(link, &f, 0), SOK_EIO); // lost, but it may come up again
@@ -391,7 +354,7 @@ static void test_device_down_and_gone(void **state)
 static void test_made_beforehand_in_a_bridge(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     uint8_t bytes[100], seen[200];
     if (system(
             "ip link add skbr0 type bridge && ip link set skbr0 up && "
@@ -400,8 +363,8 @@ static void test_made_beforehand_in_a_bridge(void **state)
     struct sok_link *link = open_tap("sktest1", 0, true);
     assert_int_equal(link->info.mtu, 1280);                // what it has
     assert_int_equal(link->info.caps & SOK_LINK_POINT, 0); // others may be there
-    int fd = packet_socket("skbr0", 0x88b5, false);
-    struct sok_frame_out f = test_frame(bytes, 100, all, ours, 1);
+    int fd = test_packet_socket("skbr0", 0x88b5, false);
+    struct sok_frame_out f = test_frame(bytes, 100, test_all, ours, 1);
     assert_int_equal(link->ops->send(link, &f, 0), 0);
     assert_int_equal(recv(fd, seen, sizeof(seen), 0), 100);
     close(fd);
@@ -413,7 +376,7 @@ static void test_made_beforehand_in_a_bridge(void **state)
 static void test_bad_names(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     char err[SOK_LINK_ERR_MAX];
     assert_int_equal(fails("a-name-of-16-chr", err), SOK_EINVAL);
     assert_non_null(strstr(err, "15"));
@@ -429,7 +392,7 @@ static void test_bad_names(void **state)
 static void test_no_privilege(void **state)
 {
     (void)state;
-    need_tap();
+    test_need_net();
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -449,18 +412,18 @@ static void test_no_privilege(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_interface_is_up_and_bare, start),
-        cmocka_unit_test_setup(test_name_by_the_kernel_and_mac, start),
-        cmocka_unit_test_setup(test_frame_out, start),
-        cmocka_unit_test_setup(test_frame_in, start),
-        cmocka_unit_test_setup(test_checksum_left_to_the_kernel, start),
-        cmocka_unit_test_setup(test_checksum_left_to_us, start),
-        cmocka_unit_test_setup(test_super_frames, start),
-        cmocka_unit_test_setup(test_super_frames_without_offload, start),
-        cmocka_unit_test_setup(test_device_down_and_gone, start),
-        cmocka_unit_test_setup(test_made_beforehand_in_a_bridge, start),
-        cmocka_unit_test_setup(test_bad_names, start),
-        cmocka_unit_test_setup(test_no_privilege, start),
+        cmocka_unit_test_setup(test_interface_is_up_and_bare, test_start),
+        cmocka_unit_test_setup(test_name_by_the_kernel_and_mac, test_start),
+        cmocka_unit_test_setup(test_frame_out, test_start),
+        cmocka_unit_test_setup(test_frame_in, test_start),
+        cmocka_unit_test_setup(test_checksum_left_to_the_kernel, test_start),
+        cmocka_unit_test_setup(test_checksum_left_to_us, test_start),
+        cmocka_unit_test_setup(test_super_frames, test_start),
+        cmocka_unit_test_setup(test_super_frames_without_offload, test_start),
+        cmocka_unit_test_setup(test_device_down_and_gone, test_start),
+        cmocka_unit_test_setup(test_made_beforehand_in_a_bridge, test_start),
+        cmocka_unit_test_setup(test_bad_names, test_start),
+        cmocka_unit_test_setup(test_no_privilege, test_start),
     };
     find_out();
     return cmocka_run_group_tests_name("link/tap", tests, NULL, NULL);

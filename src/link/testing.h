@@ -1,13 +1,21 @@
-// For the tests of links: counted memory, frames made and compared.
+// For the tests of links: counted memory, a network namespace of the process's own and packet sockets in it,
+// frames made and compared.
 #ifndef SOK_LINK_TESTING_H
 #define SOK_LINK_TESTING_H
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <cmocka.h>
 #include "base/bytes.h"
 #include "link/link.h"
@@ -25,6 +33,47 @@ static inline void test_mem_end(void)
 {
     assert_int_equal(test_counter.blocks, 0);
     assert_int_equal(test_counter.bytes, 0);
+}
+
+static inline int test_start(void **state)
+{
+    (void)state;
+    test_mem_start();
+    return 0;
+}
+
+static const uint8_t test_all[6] = {255, 255, 255, 255, 255, 255};
+static char test_no_net[128]; // why tests that need devices cannot run; empty: they can
+
+static inline void test_own_net(void)
+{
+    if (unshare(CLONE_NEWNET) < 0)
+        snprintf(
+            test_no_net, sizeof(test_no_net), "no private network namespace: %s", strerror(errno));
+}
+
+static inline void test_need_net(void)
+{
+    if (!test_no_net[0])
+        return;
+    print_message("skipped: %s\n", test_no_net);
+    skip();
+}
+
+// A packet socket that shows and injects what passes on a device of the kernel's.
+static inline int test_packet_socket(const char *name, int type, bool vnet)
+{
+    struct sockaddr_ll a = {.sll_family = AF_PACKET,
+        .sll_protocol = htons((uint16_t)type),
+        .sll_ifindex = (int)if_nametoindex(name)};
+    struct timeval t = {.tv_sec = 5};
+    int on = vnet;
+    int fd = socket(AF_PACKET, SOCK_RAW, htons((uint16_t)type));
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    return fd;
 }
 
 // Waits up to 5 s for a frame of this Ethernet type; others are thrown away.
