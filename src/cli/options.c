@@ -464,9 +464,22 @@ int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
     return 0;
 }
 
+static void say_lost(const struct sok_host *host)
+{
+    for (unsigned i = 0; i < host->wire_count; i++) {
+        const struct sok_link *l = host->wires[i]->link;
+        if (l->lost > 0)
+            fprintf(stderr,
+                "* Link %s: %llu frames were lost here, for want of room or malformed\n",
+                l->info.name, (unsigned long long)l->lost);
+    }
+}
+
 int sok_cli_host_close(const struct sok_cli_host *h, struct sok_host *host, int code)
 {
     sok_host_release(host);
+    if (h->verbose)
+        say_lost(host);
     int err = sok_host_views_close(host);
     sok_host_free(host);
     if (address_lost)

@@ -49,32 +49,39 @@ static bool may_be_taken(const struct sok_stack *s, uint8_t link)
     return s->config.acd && sok_link_has_stations(l) && !(l->info.caps & SOK_LINK_POINT);
 }
 
-int sok_stack_addr_claim(
-    struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len, int64_t now)
+int sok_acd_claim(struct sok_stack *s, uint8_t link, struct sok_addr addr, unsigned prefix_len,
+    int64_t early, int64_t now)
 {
-    stack->now = now;
-    int err = sok_addr_check(stack, link, addr, prefix_len);
+    s->now = now;
+    int err = sok_addr_check(s, link, addr, prefix_len);
     if (err < 0)
         return err;
-    sok_acd_forget(stack, link, &addr);
-    if (!may_be_taken(stack, link)) {
-        err = sok_stack_addr_add(stack, link, addr, prefix_len);
+    sok_acd_forget(s, link, &addr);
+    if (!may_be_taken(s, link)) {
+        err = sok_stack_addr_add(s, link, addr, prefix_len);
         if (err == 0)
-            sok_dhcp_addr_news(stack, link, &addr, SOK_ADDR_USED, now);
+            sok_dhcp_addr_news(s, link, &addr, SOK_ADDR_USED, now);
         return err;
     }
-    if (stack->acd_count == SOK_STACK_ADDRS_MAX)
+    if (s->acd_count == SOK_STACK_ADDRS_MAX)
         return SOK_ENOBUFS;
-    struct sok_acd *a = &stack->acd[stack->acd_count++];
+    struct sok_acd *a = &s->acd[s->acd_count++];
     *a = (struct sok_acd){
         .addr = addr,
         .prefix_len = (uint8_t)prefix_len,
         .link = link,
-        .due = now + RANDOM_UP_TO(stack, stack->config.acd_wait),
+        .due = now + RANDOM_UP_TO(s, s->config.acd_wait),
+        .early = early,
         .use_at = SOK_TIME_NEVER,
     };
-    tell(stack, a, SOK_ADDR_PROBED, now);
+    tell(s, a, SOK_ADDR_PROBED, now);
     return 0;
+}
+
+int sok_stack_addr_claim(
+    struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len, int64_t now)
+{
+    return sok_acd_claim(stack, link, addr, prefix_len, stack->config.acd_early, now);
 }
 
 enum sok_addr_news sok_stack_addr_state(
@@ -236,8 +243,8 @@ static void probe(struct sok_stack *s, struct sok_acd *a, int64_t now)
         announce(s, a, now);
         return;
     }
-    if (a->sent == 0 && c->acd_early > 0 && !a->used)
-        a->use_at = now + c->acd_early;
+    if (a->sent == 0 && a->early > 0 && !a->used)
+        a->use_at = now + a->early;
     a->sent++;
     sok_arp_probe(s, a->link, &a->addr);
     a->due = now + c->acd_announce_wait;

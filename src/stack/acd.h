@@ -3,7 +3,8 @@
 // Two things are not as the RFC has them, since nobody waits seven seconds for a command. An address is used
 // `acd_early` after its first probe, while probing goes on: who has the address, is near and awake has answered by
 // then (a kernel answers within its interrupt); who answers later still gets it, at once and without a defence.
-// --set acd_early=0s: only after all. And the first probe is not put off by chance (`acd_wait`): a person
+// --set acd_early=0s: only after all. A leased address has `dhcp_early`, which is longer: its server is to be told
+// before anything is begun. And the first probe is not put off by chance (`acd_wait`): a person
 // starts a command, not a power failure all of a street's hosts.
 #ifndef SOK_STACK_ACD_H
 #define SOK_STACK_ACD_H
@@ -32,10 +33,14 @@ struct sok_acd {
     uint8_t mac[6]; // TAKEN: whose it is
     uint32_t sent;  // probes, then announcements
     int64_t due;    // the next of them
-    int64_t use_at; // SOK_TIME_NEVER: only after all probes
+    int64_t early;  // from the first probe to its use; 0: only after all probes
+    int64_t use_at; // SOK_TIME_NEVER: used, or not due
     int64_t defended_at;
 };
 
+// As sok_stack_addr_claim, with an `early` of its own.
+int sok_acd_claim(struct sok_stack *s, uint8_t link, struct sok_addr addr, unsigned prefix_len,
+    int64_t early, int64_t now);
 // An ARP packet came. True: it claims an address of ours, and has no more to tell.
 bool sok_acd_heard(struct sok_stack *s, const struct sok_in *in, const struct sok_arp_hdr *h);
 void sok_acd_forget(struct sok_stack *s, uint8_t link, const struct sok_addr *addr);

@@ -59,6 +59,7 @@ struct sok_echo; // first member: struct sok_sock
     X(acd_announce_interval, "ns", 2 * SOK_S, SOK_MS, 60 * SOK_S, "between announcements")         \
     X(acd_defend, "ns", 10 * SOK_S, 0, 3600 * SOK_S,                                               \
         "a second conflict within this time loses the address")                                    \
+    X(dhcp_early, "ns", 300 * SOK_MS, 0, 60 * SOK_S, "as acd_early, of a leased address")          \
     X(dhcp_retry, "ns", 1 * SOK_S, 10 * SOK_MS, 60 * SOK_S, "before the second DHCP message")      \
     X(dhcp_retry_max, "ns", 64 * SOK_S, 10 * SOK_MS, 3600 * SOK_S,                                 \
         "between DHCP messages, at most; the time doubles")                                        \
