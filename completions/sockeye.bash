@@ -27,7 +27,7 @@ _sockeye()
         COMPREPLY=($(compgen -W "-l --listen -u --udp -p --port -k --keep -z --zero -N --shutdown -w --wait -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
         ;;
     ping)
-        COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
+        COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
         ;;
     drill)
         COMPREPLY=($(compgen -W "-v --verbose -j --json -p --play -h --help" -- "$word"))

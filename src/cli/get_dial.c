@@ -85,6 +85,7 @@ static void tell(const struct sok_get *g, const struct sok_endpoint *remote, int
     if (r >= 0 && g->verbose) {
         fprintf(stderr, "* Connected to %s (%s) over Sockeye's TCP\n", g->host_name,
             sok_endpoint_format(remote, text));
+        sok_cli_say_name(g->host, remote->addr);
         return;
     }
     if (r < 0 && !g->silent && !sok_cli_interrupted())

@@ -139,6 +139,7 @@ static int connect_stream(struct sok_nc *nc)
         char text[SOK_ADDR_TEXT_MAX];
         fprintf(stderr, "Connection to %s %u port [tcp/*] succeeded!\n", shown(&nc->remote, text),
             nc->remote.port);
+        sok_cli_say_name(nc->host, nc->remote.addr);
     }
     return 0;
 }
@@ -168,6 +169,7 @@ static int accept_stream(struct sok_nc *nc)
         char text[SOK_ADDR_TEXT_MAX];
         fprintf(
             stderr, "Connection received on %s %u\n", shown(&nc->remote, text), nc->remote.port);
+        sok_cli_say_name(nc->host, nc->remote.addr);
     }
     return 0;
 }

@@ -26,6 +26,7 @@ static void heard_from(struct udp *u, const struct sok_endpoint *from)
     char text[SOK_ADDR_TEXT_MAX];
     fprintf(
         stderr, "Connection received on %s %u\n", sok_addr_format(from->addr, text), from->port);
+    sok_cli_say_name(nc->host, from->addr);
 }
 
 static bool wanted(const struct udp *u, const struct sok_endpoint *from)

@@ -77,6 +77,10 @@ int sok_cli_look_up(struct sok_host *host, const char *name, int64_t limit, stru
 #define SOK_EXIT_NO_NAME 6
 int sok_cli_resolve(struct sok_host *host, const char *name, int64_t limit, struct sok_addr *out);
 
+// For -v: "* 192.0.2.1 is host.example" on stderr, when a name server says so while the command goes on
+// with its work. Silent else; asked once.
+void sok_cli_say_name(struct sok_host *host, struct sok_addr addr);
+
 bool sok_cli_port(const char *text, uint16_t *port);
 
 #endif

@@ -13,6 +13,7 @@ static const struct sok_cli_option options[] = {
     {'s', "size", "BYTES", "of data in a request (56)"},
     {'W', "timeout", "SECONDS", "wait so long for an answer (4)"},
     {'t', "ttl", "N", "time to live (64)"},
+    {'v', "verbose", NULL, "how the way there was made, and the name of who answers"},
     {0, NULL, NULL, NULL},
 };
 
@@ -26,6 +27,7 @@ struct ping {
     int64_t interval, timeout; // ns
     size_t size;
     uint8_t ttl; // 0: default
+    bool verbose;
     uint64_t sent, received, errors, duplicates;
     int64_t started, last_sent, next_at;
     double min, max, sum, squares; // ms
@@ -43,6 +45,9 @@ static int take_option(void *ctx, int key, const char *arg)
     uint64_t n = 0;
     bool ok;
     switch (key) {
+    case 'v':
+        p->verbose = true;
+        return 0;
     case 'c':
         ok = sok_cli_number(arg, 1, UINT64_MAX, &p->count);
         break;
@@ -210,6 +215,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
         return sok_cli_usage(self, argc == at ? "no host given" : "one host at a time");
     for (size_t i = 0; i < p->size; i++)
         p->data[i] = (uint8_t)i;
+    ho.verbose = p->verbose;
     int code = sok_cli_host_open(&ho, &p->host);
     if (code != 0)
         return code;
@@ -228,6 +234,8 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
         return sok_cli_host_close(&ho, p->host, sok_cli_fail(2, "ping: %s", sok_strerror(r)));
     printf("PING %s (%s) %zu(%zu) bytes of data.\n", p->name, p->to_text, p->size, p->size + 28);
     fflush(stdout);
+    if (p->verbose)
+        sok_cli_say_name(p->host, p->to);
     loop(p);
     summary(p);
     fflush(stdout);
@@ -239,7 +247,7 @@ const struct sok_cli_command sok_cmd_ping = {
     .name = "ping",
     .summary = "Ask a host whether it is there",
     .usage = "[OPTION...] HOST",
-    .about = "Exit code 0: somebody answered; 1: nobody did; 6: there is no such name; 2: another "
+    .about = "Exit code 0: somebody answered; 1: nobody did; 2: there is no such name, or another "
              "problem.\n\n"
              "  sockeye ping --link tap:s0 --addr 192.0.2.2/24 -c 3 192.0.2.1\n",
     .options = options,

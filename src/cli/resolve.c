@@ -1,5 +1,6 @@
 // Names on the command line.
 #include <stdio.h>
+#include <string.h>
 #include <sockeye/names.h>
 #include "cli/options.h"
 
@@ -57,4 +58,31 @@ int sok_cli_resolve(struct sok_host *host, const char *name, int64_t limit, stru
     return r == 0 ? 0
                   : sok_cli_fail(
                         SOK_EXIT_NO_NAME, "Could not resolve host: %.255s (%s)", name, message);
+}
+
+// ---- names of addresses ----
+
+// Each address is asked about once, and only so many at all: a listener may have many peers.
+#define NAMED_MAX 64
+static struct sok_addr named[NAMED_MAX];
+static unsigned named_count;
+
+static void say_name(void *ctx, const struct sok_lookup_result *result)
+{
+    const struct sok_addr *addr = ctx;
+    char text[SOK_ADDR_TEXT_MAX];
+    if (result->err == 0 && strcmp(result->name, sok_addr_format(*addr, text)) != 0)
+        fprintf(stderr, "* %s is %.255s\n", text, result->name);
+}
+
+void sok_cli_say_name(struct sok_host *host, struct sok_addr addr)
+{
+    struct sok_lookup *lookup;
+    for (unsigned i = 0; i < named_count; i++)
+        if (sok_addr_eq(named[i], addr))
+            return;
+    if (named_count == NAMED_MAX)
+        return;
+    named[named_count] = addr;
+    sok_lookup_addr(host, addr, say_name, &named[named_count++], &lookup, NULL);
 }

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from net import SERVER_IP, Net, Skip, check, sh, wait_for_line
+from net import SECOND_IP, SERVER_IP, Net, Skip, check, sh, wait_for_line
 from talk import complaint
 from transfer import make_file, sha256_of
 
@@ -185,6 +185,15 @@ def by_name(sockeye):
         peer.close()
         done = net.finish(client)
         check(done.code == 0 and done.out == b"hello\n", f"nc: {done.out} {done}")
+        # -v: the names of addresses, while the work goes on; nothing when nobody knows one.
+        client = net.sockeye_start("nc", "-v", "--dns", SERVER_IP, SERVER_IP, "7000")
+        wait_for_line(client.stderr, f"* {SERVER_IP} is {WEB}\n".encode())
+        listener.accept()[0].close()
+        check(net.finish(client).code == 0, "nc -v")
+        done = net.sockeye_run("ping", "-v", "--dns", SERVER_IP, "-c", "2", "-i", "0.1", SERVER_IP)
+        check(done.code == 0 and f"* {SERVER_IP} is {WEB}\n".encode() in done.err, f"ping -v: {done}")
+        done = net.sockeye_run("ping", "-v", "--dns", SECOND_IP, "-c", "1", SERVER_IP)
+        check(done.code == 0 and b" is " not in done.err, f"no name server: {done}")
         for code, *words in ((2, "ping", "nobody.test"), (6, "nc", "nobody.test", "80"), (6, "get", "http://nobody.test/")):
             done = net.sockeye_run(words[0], "--dns", SERVER_IP, *words[1:])
             complaint(done, code, r"Could not resolve host: nobody\.test \(no such name\)")
