@@ -5,8 +5,7 @@
 // hears anything, and nothing has to be set later.
 //
 // There is no ring (PACKET_RX_RING): with super-frames over a veth it brought 69 to 76 Gbit/s where plain
-// calls bring 90 to 98. Every slot must have room for 64 KB, so a few megabytes are soon full (ten times as many
-// frames found no room), and what is in a slot has to be copied once more, since slots are few and data may wait.
+// calls bring 90 to 98. Every slot must have room for 64 KB, so a few megabytes are soon full, and what is in a slot has to be copied once more, since slots are few and data may wait.
 //
 // Read first: packet(7); Documentation/networking/packet_mmap.rst of the kernel for PACKET_VNET_HDR.
 #include "link/packet.h"
