@@ -114,8 +114,8 @@ static void take_block(
         r = sok_tcp_sent_at(b, i);
         deliver(c, r, d, now);
         d->sacked += r->end - r->start;
-        sok_tcp_sent_unmark(b, r, SOK_SENT_LOST);
         sok_tcp_sent_mark(b, r, SOK_SENT_SACKED);
+        sok_tcp_sent_unmark(b, r, SOK_SENT_LOST);
     }
 }
 

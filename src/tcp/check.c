@@ -23,6 +23,26 @@ static const char *check_send(const struct sok_tcp_conn *c)
     return NULL;
 }
 
+// Whatever is on its way, and nothing else, is linked by the time it was last sent.
+static const char *check_time_order(const struct sok_tcp_scoreboard *b)
+{
+    uint32_t linked = 0, on_its_way = 0;
+    int64_t at = INT64_MIN;
+    for (uint32_t i = 0; i < b->count; i++) {
+        on_its_way += !(sok_tcp_sent_at(b, i)->flags & (SOK_SENT_SACKED | SOK_SENT_LOST));
+    }
+    for (const struct sok_tcp_sent *r = sok_tcp_sent_oldest(b); r; r = sok_tcp_sent_newer(b, r)) {
+        if (r->at < at || r->first > r->at) {
+            return "records are not in the order of time";
+        }
+        if (r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST) || ++linked > on_its_way) {
+            return "a record that is not on its way is linked by time";
+        }
+        at = r->at;
+    }
+    return linked == on_its_way ? NULL : "a record on its way is not linked by time";
+}
+
 static const char *check_scoreboard(const struct sok_tcp_conn *c)
 {
     const struct sok_tcp_scoreboard *b = &c->sent;
@@ -45,7 +65,7 @@ static const char *check_scoreboard(const struct sok_tcp_conn *c)
     if (sacked != b->sacked || lost != b->lost) {
         return "scoreboard sums are wrong";
     }
-    return NULL;
+    return check_time_order(b);
 }
 
 static const char *check_receive(const struct sok_tcp_conn *c)

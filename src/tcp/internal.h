@@ -64,24 +64,42 @@ enum sok_tcp_sent_flag {
 };
 
 struct sok_tcp_sent {
-    int64_t at;          // when it was last sent
-    uint32_t start, end; // a FIN is the last number of its record
+    int64_t at;            // when it was last sent
+    int64_t first;         // and for the first time
+    uint32_t start, end;   // a FIN is the last number of its record
+    uint16_t older, newer; // neighbours in the order of time, by place in the pool
     uint8_t flags;
     uint8_t why; // enum sok_reason with which it is to go again
 };
 
-#define SOK_TCP_SENT_MAX 16384 // records a connection keeps; over it nothing new is sent
+#define SOK_TCP_SENT_MAX  16384 // records a connection keeps; over it nothing new is sent
+#define SOK_TCP_SENT_NONE UINT16_MAX
 
+// Two orders at once: `order` lists the records by sequence number; those on their way (neither sacked nor
+// lost) are also linked by the time they were last sent, so that RACK looks only at the oldest. A record
+// keeps its place in the pool until it is popped; only sok_tcp_sent_room() and _split() move the pool.
 struct sok_tcp_scoreboard {
-    struct sok_tcp_sent *ring; // in sequence order; cap is a power of two, or 0 with no memory held
+    struct sok_tcp_sent *pool; // cap is a power of two, or 0 with no memory held
+    uint16_t *order;           // a ring of places in the pool, in the same block of memory
     uint32_t cap, head, count;
+    uint16_t free, oldest, newest;
     uint32_t sacked, lost; // bytes with these flags
     uint32_t lost_from;    // no record before this is lost
 };
 
 static inline struct sok_tcp_sent *sok_tcp_sent_at(const struct sok_tcp_scoreboard *b, uint32_t i)
 {
-    return &b->ring[(b->head + i) & (b->cap - 1)];
+    return &b->pool[b->order[(b->head + i) & (b->cap - 1)]];
+}
+// The record on its way that was sent longest ago, and the one sent after r; NULL: none.
+static inline struct sok_tcp_sent *sok_tcp_sent_oldest(const struct sok_tcp_scoreboard *b)
+{
+    return b->count == 0 || b->oldest == SOK_TCP_SENT_NONE ? NULL : &b->pool[b->oldest];
+}
+static inline struct sok_tcp_sent *sok_tcp_sent_newer(
+    const struct sok_tcp_scoreboard *b, const struct sok_tcp_sent *r)
+{
+    return r->newer == SOK_TCP_SENT_NONE ? NULL : &b->pool[r->newer];
 }
 void sok_tcp_sent_free(struct sok_tcp_scoreboard *b, const struct sok_mem *mem);
 bool sok_tcp_sent_room(
@@ -96,6 +114,8 @@ bool sok_tcp_sent_split(
     struct sok_tcp_scoreboard *b, const struct sok_mem *mem, uint32_t i, uint32_t seq);
 void sok_tcp_sent_mark(struct sok_tcp_scoreboard *b, struct sok_tcp_sent *r, uint8_t flag);
 void sok_tcp_sent_unmark(struct sok_tcp_scoreboard *b, struct sok_tcp_sent *r, uint8_t flag);
+// It is sent again: on its way, and the newest.
+void sok_tcp_sent_again(struct sok_tcp_scoreboard *b, struct sok_tcp_sent *r, int64_t now);
 
 // ---- the timers of a connection, named by what they wait for: timers.c ----
 

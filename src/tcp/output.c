@@ -286,9 +286,8 @@ static bool send_lost(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segmen
     }
     bool last = r->start + out->data_len == c->sendq.end;
     set_flags(out, (uint16_t)((fin ? SOK_TCP_FIN : 0) | (last && out->data_len ? SOK_TCP_PSH : 0)));
-    sok_tcp_sent_unmark(&c->sent, r, SOK_SENT_LOST);
-    r->flags |= SOK_SENT_AGAIN;
-    r->at = c->sent_at = now;
+    sok_tcp_sent_again(&c->sent, r, now);
+    c->sent_at = now;
     c->send_one = false;
     c->bytes_again += out->data_len;
     if (r->start == c->snd_una) {

@@ -48,13 +48,15 @@ void sok_tcp_rack_detect(struct sok_tcp_conn *c, int64_t now)
 {
     int64_t window = reordering_window(c), wait_most = 0;
     enum sok_reason why = sok_tcp_why_lost(c);
-    for (uint32_t i = 0; i < c->sent.count; i++) {
-        struct sok_tcp_sent *r = sok_tcp_sent_at(&c->sent, i);
+    struct sok_tcp_sent *next = NULL;
+    for (struct sok_tcp_sent *r = sok_tcp_sent_oldest(&c->sent); r; r = next) {
+        next = sok_tcp_sent_newer(&c->sent, r);
+        if (!sent_after(c->rack_at, c->rack_end, r->at, r->end)) {
+            break;
+        }
         // Sent again at the very time the newest delivered one was sent: which went first is not known, and
         // over a way that takes no time (to ourselves) it would be lost and sent again without end.
-        bool tie = (r->flags & SOK_SENT_AGAIN) && r->at == c->rack_at;
-        if (r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST) || tie ||
-            !sent_after(c->rack_at, c->rack_end, r->at, r->end)) {
+        if ((r->flags & SOK_SENT_AGAIN) && r->at == c->rack_at) {
             continue;
         }
         int64_t wait = r->at + c->rack_rtt + window - now;
