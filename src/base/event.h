@@ -33,6 +33,13 @@
     X(RTO, "again: timeout")                                                                       \
     X(FAST_RETRANSMIT, "again: fast retransmit")                                                   \
     X(RECOVERY, "again: recovery")                                                                 \
+    X(TAIL_PROBE, "again: tail loss probe")                                                        \
+    X(TAIL_PROBE_NEW, "tail loss probe")                                                           \
+    X(TAIL_PROBE_LOST, "mended by a tail loss probe")                                              \
+    X(RECOVERED, "recovery over")                                                                  \
+    X(UNDO_DSACK, "undone: all of it had arrived")                                                 \
+    X(UNDO_EIFEL, "undone: the first copy was answered")                                           \
+    X(UNDO_FRTO, "undone: what was not repeated arrives")                                          \
     X(PATH_MTU, "again: path mtu")                                                                 \
     X(WINDOW_PROBE, "window probe")                                                                \
     X(KEEPALIVE, "keep-alive")                                                                     \
@@ -186,7 +193,8 @@ enum sok_effect {
     X(CORK, "cork")                                                                                \
     X(CWND, "congestion window")                                                                   \
     X(WINDOW, "receiver window")                                                                   \
-    X(NEIGHBOUR, "waiting for neighbour")
+    X(NEIGHBOUR, "waiting for neighbour")                                                          \
+    X(SILENCE, "peer silent")
 
 enum sok_hold {
 #define SOK_X(name, text) SOK_HOLD_##name,

@@ -533,7 +533,7 @@ static void reason_of_in(const struct sok_event_packet *p, struct sok_line *l)
 static bool reason_is_again(uint8_t r)
 {
     return r == SOK_REASON_RTO || r == SOK_REASON_FAST_RETRANSMIT || r == SOK_REASON_RECOVERY ||
-           r == SOK_REASON_PATH_MTU || r == SOK_REASON_ARP_AGAIN;
+           r == SOK_REASON_PATH_MTU || r == SOK_REASON_TAIL_PROBE || r == SOK_REASON_ARP_AGAIN;
 }
 
 void sok_notation_packet(struct sok_notation *n, const struct sok_event *e, struct sok_line *out)

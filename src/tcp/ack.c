@@ -1,5 +1,6 @@
 // The ACK field: RFC 9293 section 3.10.7.4, fifth. Cumulative and selective acknowledgments take records
 // off the scoreboard and give RTT samples; what follows from that for loss and cwnd is in loss.c.
+#include <string.h>
 #include "tcp/internal.h"
 
 // RFC 7323 section 4.3: the timestamp to echo is that of the segment at the left edge of what was acked.
@@ -49,10 +50,12 @@ void sok_tcp_take_window(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
 static void deliver(
     struct sok_tcp_conn *c, const struct sok_tcp_sent *r, struct sok_tcp_delivery *d, int64_t now)
 {
-    if (!(r->flags & SOK_SENT_AGAIN) && d->sample == 0) { // the oldest not sent twice (Karn)
-        d->sample = now - r->at;
+    if (!(r->flags & SOK_SENT_AGAIN)) {
+        d->sample = d->sample ? d->sample : now - r->at; // the oldest not sent twice (Karn)
+        *(sok_seq_gt(r->end, c->recover) ? &d->beyond : &d->original) = true;
     }
-    sok_tcp_rack_delivered(c, r, d->fack, now);
+    d->delivered += r->end - r->start;
+    sok_tcp_rack_delivered(c, r, d, now);
 }
 
 static void take_cumulative(
@@ -67,7 +70,9 @@ static void take_cumulative(
             break;
         }
         again |= (r->flags & SOK_SENT_AGAIN) != 0;
+        d->first = d->first && d->first < r->first ? d->first : r->first;
         if (sok_seq_lt(ack, r->end)) {
+            d->delivered += r->flags & SOK_SENT_SACKED ? 0 : ack - r->start;
             sok_tcp_sent_trim(b, ack);
             break;
         }
@@ -89,27 +94,27 @@ static void take_cumulative(
     sok_tcp_sendq_drop(&c->sendq, c->tcp->env.mem, data_acked);
 }
 
-// One SACK block: records inside are marked, records across its edges are cut first.
-static void take_block(
+// Of one SACK block: records inside are marked, records across its edges are cut first.
+static bool take_range(
     struct sok_tcp_conn *c, uint32_t start, uint32_t end, struct sok_tcp_delivery *d, int64_t now)
 {
     struct sok_tcp_scoreboard *b = &c->sent;
     for (uint32_t i = sok_tcp_sent_find(b, start); i < b->count; i++) {
         struct sok_tcp_sent *r = sok_tcp_sent_at(b, i);
         if (sok_seq_ge(r->start, end)) {
-            return;
+            break;
         }
         if (r->flags & SOK_SENT_SACKED) {
             continue;
         }
         if (sok_seq_lt(r->start, start)) {
             if (!sok_tcp_sent_split(b, c->tcp->env.mem, i, start)) {
-                return;
+                return false;
             }
             continue; // the part inside is the next record
         }
         if (sok_seq_gt(r->end, end) && !sok_tcp_sent_split(b, c->tcp->env.mem, i, end)) {
-            return;
+            return false;
         }
         r = sok_tcp_sent_at(b, i);
         deliver(c, r, d, now);
@@ -117,16 +122,42 @@ static void take_block(
         sok_tcp_sent_mark(b, r, SOK_SENT_SACKED);
         sok_tcp_sent_unmark(b, r, SOK_SENT_LOST);
     }
+    return true;
+}
+
+// A block mostly says again what the last ACK said, and a little more: only that is looked at, so that the
+// work does not grow with the block.
+static void take_block(
+    struct sok_tcp_conn *c, uint32_t start, uint32_t end, struct sok_tcp_delivery *d, int64_t now)
+{
+    struct sok_tcp_sack_seen *seen = NULL;
+    if (c->sent.sacked == 0) {
+        memset(c->sacks_seen, 0, sizeof(c->sacks_seen));
+    }
+    for (unsigned i = 0; i < SOK_TCP_SACKS_SEEN && !seen; i++) {
+        struct sok_tcp_sack_seen *s = &c->sacks_seen[i];
+        bool holds = sok_seq_lt(s->start, s->end) && sok_seq_gt(s->end, c->snd_una) &&
+                     sok_seq_ge(s->start, start) && sok_seq_le(s->end, end);
+        seen = holds ? s : NULL;
+    }
+    bool done =
+        seen ? take_range(c, start, seen->start, d, now) && take_range(c, seen->end, end, d, now)
+             : take_range(c, start, end, d, now);
+    if (done) {
+        seen = seen ? seen : &c->sacks_seen[c->sack_place++ % SOK_TCP_SACKS_SEEN];
+        *seen = (struct sok_tcp_sack_seen){start, end};
+    }
 }
 
 static void take_sacks(
     struct sok_tcp_conn *c, const struct sok_tcp_in *in, struct sok_tcp_delivery *d)
 {
-    for (unsigned i = 0; c->sack_ok && i < in->o.sack_count; i++) {
+    unsigned first = c->sack_ok && in->o.sack_count > 0 && sok_tcp_dsack_take(c, in, d);
+    for (unsigned i = first; c->sack_ok && i < in->o.sack_count; i++) {
         uint32_t start = in->o.sack[i].start, end = in->o.sack[i].end;
         bool sound =
             sok_seq_lt(start, end) && sok_seq_ge(start, c->snd_una) && sok_seq_le(end, c->snd_nxt);
-        if (sound) { // a block below SND.UNA tells of a duplicate (RFC 2883)
+        if (sound) {
             take_block(c, start, end, d, in->now);
         }
     }
@@ -138,7 +169,7 @@ static void take_sample(
     if (d->sample > 0) {
         sok_tcp_rtt_sample(c, d->sample, in->now);
     } else if (d->acked && c->ts_ok && in->o.has_ts && in->o.tsecr != 0) { // RFC 7323 4.1
-        sok_tcp_rtt_by_timestamp(c, in->o.tsecr, in->now);
+        sok_tcp_rtt_by_timestamp(c, in->o.tsecr, d->first, in->now);
     }
 }
 
@@ -186,7 +217,12 @@ static bool acceptable(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 
 bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 {
-    struct sok_tcp_delivery d = {.fack = c->rack_fack};
+    struct sok_tcp_delivery d = {
+        .fack = c->rack_fack,
+        .sacked_before = c->sent.sacked,
+        .has_ts = c->ts_ok && in->o.has_ts,
+        .tsecr = in->o.tsecr,
+    };
     uint32_t flight = c->snd_nxt - c->snd_una; // FlightSize (RFC 5681 section 2), before this ACK
     if (!acceptable(c, in)) {
         return false;
@@ -205,13 +241,19 @@ bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     in->out->acked = d.acked ? d.acked : d.sacked;
     in->out->effects |= d.acked ? SOK_EFFECT_ACKED : d.sacked ? SOK_EFFECT_SACKED : 0;
     in->out->effects |= duplicate && !d.sacked ? SOK_EFFECT_DUP_ACK : 0;
+    bool repeats = !d.acked && in->h.ack == c->snd_una && in->data.len == 0 &&
+                   in->wnd == c->snd_wnd && in->o.sack_count == 0;
     sok_tcp_take_window(c, in);
-    if (d.acked || d.sacked || duplicate) {
+    if (d.acked || d.sacked || duplicate || d.dsack) {
         sok_tcp_loss_on_ack(c, &d, flight, duplicate, in->now);
         sok_tcp_want_output(c);
     }
+    sok_tcp_tlp_on_ack(c, &d, repeats, in->now);
     if (d.acked && c->state != SOK_TCP_TIME_WAIT) {
         sok_tcp_retransmit_arm(c, in->now); // RFC 6298 (5.2), (5.3)
+    }
+    if ((d.acked || d.sacked) && c->state != SOK_TCP_TIME_WAIT) {
+        sok_tcp_tlp_arm(c, in->now);
     }
     return !(d.acked && sok_tcp_fin_acked(c)) || close_acked(c, in);
 }

@@ -27,6 +27,12 @@
     X(initial_window, "count", 10, 1, 64, "initial congestion window in segments (RFC 6928)")      \
     X(idle_restart, "bool", 1, 0, 1, "after an idle RTO begin with the initial window (RFC 5681)") \
     X(dup_threshold, "count", 3, 1, 255, "duplicate ACKs that mean loss (RFC 5681 3.2)")           \
+    X(tlp, "bool", 1, 0, 1, "probe for a lost tail before the RTO (RFC 8985 7)")                   \
+    X(tlp_ack_delay, "ns", 200 * SOK_MS, 0, SOK_S, "a lone segment's ACK may be delayed so long")  \
+    X(frto, "bool", 1, 0, 1, "after a timeout see whether it was needed (RFC 5682)")               \
+    X(undo, "bool", 1, 0, 1, "undo a reduction that was for nothing (RFC 3522, 3708)")             \
+    X(dsack, "bool", 1, 0, 1, "report what arrived twice (RFC 2883)")                              \
+    X(r1, "count", 3, 1, 255, "timeouts until the delivery problem is told (SHLD-10)")             \
     X(rcv_buf, "bytes", 6291456, 2048, 1073741824, "receive buffer, most")                         \
     X(rcv_buf_initial, "bytes", 131072, 2048, 1073741824, "receive buffer, first (window 64240)")  \
     X(snd_buf, "bytes", 4194304, 2048, 1073741824, "send buffer, most")                            \

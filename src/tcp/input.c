@@ -91,6 +91,9 @@ void sok_tcp_take_syn(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
     c->snd_wnd = c->max_snd_wnd = in->h.window; // never scaled in a SYN (RFC 7323 2.2)
     c->rcv_adv = c->rcv_nxt + sok_tcp_first_window(c);
     c->tune_seq = c->rcv_adv;
+    if (c->rcv_mss > sok_tcp_send_mss(c)) { // a first guess; larger ones are seen when they come
+        c->rcv_mss = sok_tcp_send_mss(c);
+    }
     c->cwnd = (uint32_t)c->tcp->config.initial_window * sok_tcp_send_mss(c); // RFC 6928
 }
 
@@ -124,7 +127,7 @@ static void handshake_rtt(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
     if (!c->syn_again) {
         sok_tcp_rtt_sample(c, in->now - c->stalled_at, in->now);
     } else if (c->ts_ok && in->o.tsecr != 0) {
-        sok_tcp_rtt_by_timestamp(c, in->o.tsecr, in->now);
+        sok_tcp_rtt_by_timestamp(c, in->o.tsecr, c->stalled_at, in->now);
     }
 }
 
@@ -202,6 +205,7 @@ static void unacceptable(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         sok_tcp_timer_set(c, SOK_TCP_TIMER_TIME_WAIT, in->now + 2 * c->tcp->config.msl);
     }
     if (old && in->data.len + in->fin > 0) { // data we have: its ACK was lost
+        sok_tcp_dsack_note(c, in->h.seq + in->syn, in->end);
         in->out->effects |= SOK_EFFECT_DUPLICATE;
         sok_tcp_ack_now(c, SOK_REASON_ACK_DUPLICATE);
         return;

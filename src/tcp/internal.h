@@ -119,7 +119,9 @@ void sok_tcp_sent_again(struct sok_tcp_scoreboard *b, struct sok_tcp_sent *r, in
 
 // ---- the timers of a connection, named by what they wait for: timers.c ----
 
+// Of those due at one time the first in the list goes first.
 #define SOK_TCP_TIMERS(X)                                                                          \
+    X(PROBE)       /* an ACK that says whether the tail arrived (RFC 8985 7) */                    \
     X(RETRANSMIT)  /* an acknowledgment of SYN, data or FIN (RFC 6298) */                          \
     X(PERSIST)     /* a window that opens (RFC 9293 3.8.6.1) */                                    \
     X(REORDER)     /* segments that may only be late (RFC 8985 6.3) */                             \
@@ -139,9 +141,32 @@ enum sok_tcp_timer {
 enum sok_tcp_recovery {
     SOK_RECOVERY_NONE,
     SOK_RECOVERY_FAST, // loss seen by acknowledgments (RFC 5681 3.2, 6582, 8985)
+    SOK_RECOVERY_CWR,  // congestion was signalled, nothing is lost (RFC 3168 6.1.2)
     SOK_RECOVERY_RTO,  // loss seen by a timeout: slow start from one segment
     SOK_RECOVERY_MTU,  // what was too large for the way: no sign of congestion
 };
+
+enum sok_tcp_frto {
+    SOK_FRTO_OFF,
+    SOK_FRTO_FIRST,  // waits for the ACK of what the timeout repeated (RFC 5682 step 2)
+    SOK_FRTO_SECOND, // new data is out; the next ACK decides (step 3)
+};
+
+// What was before the last reduction of cwnd, and what may show that it was for nothing.
+struct sok_tcp_undo {
+    bool possible;
+    bool stamped;            // again_ts holds, and no ACK has advanced SND.UNA since
+    uint32_t again_ts;       // timestamp of the first retransmission (RFC 3522)
+    uint32_t una;            // SND.UNA then
+    uint32_t cwnd, ssthresh; // before
+    uint32_t again;          // bytes repeated since and not reported as duplicates
+};
+
+// What SACK blocks said last: what lies in them need not be walked again.
+struct sok_tcp_sack_seen {
+    uint32_t start, end;
+};
+#define SOK_TCP_SACKS_SEEN 4
 
 enum sok_tcp_lane_state { SOK_LANE_NONE, SOK_LANE_READY, SOK_LANE_PARKED };
 
@@ -226,7 +251,7 @@ struct sok_tcp_conn {
     uint16_t retries;                   // timeouts without progress
     int64_t stalled_at;                 // first timeout without progress
 
-    // loss and congestion: loss.c, cc*.c
+    // loss and congestion: loss.c and the files it asks, cc*.c
     const struct sok_tcp_cc *cc;
     uint64_t cc_state[8]; // belongs to cc
     uint32_t cwnd, ssthresh;
@@ -239,7 +264,23 @@ struct sok_tcp_conn {
     bool cwnd_limited;         // and whether cwnd was what stopped us then (RFC 7661 4.1's idea)
     int64_t rack_at, rack_rtt; // RFC 8985 6.2: newest delivered segment
     uint32_t rack_end, rack_fack;
-    bool rack_reordering;
+    bool rack_reordering, rack_in_round; // D-SACK was seen since SND.UNA passed rack_round
+    uint32_t rack_round;
+    uint8_t rack_extra;                          // quarters of min_rtt waited beyond the first,
+    uint8_t rack_persist;                        // for so many recoveries more
+    uint32_t prr_delivered, prr_out, prr_flight; // RFC 9937 6
+    struct sok_tcp_undo undo;
+    uint8_t frto;     // enum sok_tcp_frto
+    bool tlp_due;     // a tail loss probe is to be sent
+    bool tlp_out;     // one is on its way (RFC 8985: TLP.end_seq is known),
+    bool tlp_again;   // and repeats data (TLP.is_retrans)
+    bool tlp_sampled; // an RTT was measured since the last one
+    uint32_t tlp_end; // TLP.end_seq
+    int64_t tlp_from; // what PTO counts from
+    bool dsack_due;   // [dsack_start, dsack_end) arrived twice: the next ACK says so
+    uint32_t dsack_start, dsack_end;
+    struct sok_tcp_sack_seen sacks_seen[SOK_TCP_SACKS_SEEN];
+    uint8_t sack_place; // where the next goes
 
     int64_t idle_at; // last segment from the peer, for keep-alive
     uint8_t keepalives;
@@ -251,8 +292,9 @@ struct sok_tcp_conn {
     int64_t due[SOK_TCP_TIMER_COUNT];
 
     uint64_t bytes_sent, bytes_again, bytes_acked, bytes_received, bytes_read;
+    uint64_t bytes_spurious; // repeated, though the peer had them: D-SACK said so
     uint64_t segments_in, segments_out;
-    uint32_t timeouts, fast_retransmits;
+    uint32_t timeouts, fast_retransmits, probes, undone;
 };
 
 // A queue of connections by their queue_next links.
@@ -404,14 +446,24 @@ void sok_tcp_keepalive_arm(struct sok_tcp_conn *c, int64_t now);
 // ---- rtt.c: RFC 6298 ----
 void sok_tcp_rtt_init(struct sok_tcp_conn *c);
 void sok_tcp_rtt_sample(struct sok_tcp_conn *c, int64_t sample, int64_t now);
-void sok_tcp_rtt_by_timestamp(struct sok_tcp_conn *c, uint32_t echoed, int64_t now);
-int64_t sok_tcp_rto(const struct sok_tcp_conn *c); // with backoff, bounded
+// first: when what is acknowledged was first sent; an older echo is of something else.
+void sok_tcp_rtt_by_timestamp(struct sok_tcp_conn *c, uint32_t echoed, int64_t first, int64_t now);
+void sok_tcp_rtt_was_longer(struct sok_tcp_conn *c, int64_t sample); // RFC 4015 3.2 step 8
+int64_t sok_tcp_rto(const struct sok_tcp_conn *c);                   // with backoff, bounded
 
 // ---- loss.c: what is lost ----
 struct sok_tcp_delivery {
     uint32_t acked, sacked; // bytes
+    uint32_t delivered;     // bytes the peer has now, and was not known to have
+    uint32_t sacked_before; // bytes
     uint32_t fack;          // the highest delivered before this ACK
+    int64_t first;          // when the oldest that is acknowledged was first sent
     int64_t sample;         // RTT, 0: none
+    bool original;          // something sent once, and before `recover`, was delivered,
+    bool beyond;            // something sent after it
+    bool dsack;             // [dsack_start, dsack_end) arrived twice (RFC 2883)
+    bool has_ts;
+    uint32_t dsack_start, dsack_end, tsecr;
 };
 void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, uint32_t flight,
     bool duplicate, int64_t now);
@@ -421,9 +473,19 @@ void sok_tcp_mark_lost(
 enum sok_reason sok_tcp_why_lost(const struct sok_tcp_conn *c);
 
 // ---- rack.c: RFC 8985 6 ----
-void sok_tcp_rack_delivered(
-    struct sok_tcp_conn *c, const struct sok_tcp_sent *r, uint32_t fack, int64_t now);
+void sok_tcp_rack_delivered(struct sok_tcp_conn *c, const struct sok_tcp_sent *r,
+    const struct sok_tcp_delivery *d, int64_t now);
+void sok_tcp_rack_adapt(struct sok_tcp_conn *c, bool dsack);
+void sok_tcp_rack_recovered(struct sok_tcp_conn *c);
 void sok_tcp_rack_detect(struct sok_tcp_conn *c, int64_t now);
+bool sok_tcp_rack_late(const struct sok_tcp_conn *c, const struct sok_tcp_sent *r, int64_t now);
+
+// ---- tlp.c: RFC 8985 7 ----
+void sok_tcp_tlp_arm(struct sok_tcp_conn *c, int64_t now); // or stop
+void sok_tcp_tlp_timeout(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_tlp_sent(struct sok_tcp_conn *c, bool again, int64_t now);
+void sok_tcp_tlp_on_ack(
+    struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, bool repeats, int64_t now);
 
 // ---- dupack.c: RFC 6582 ----
 void sok_tcp_dupack(
@@ -431,10 +493,34 @@ void sok_tcp_dupack(
 
 // ---- recovery.c: RFC 5681 3.1, 3.2, RFC 6298 5 ----
 void sok_tcp_congestion(struct sok_tcp_conn *c, enum sok_reason why, uint32_t flight, int64_t now);
-void sok_tcp_enter_recovery(struct sok_tcp_conn *c, uint32_t flight, int64_t now);
+void sok_tcp_enter_recovery(
+    struct sok_tcp_conn *c, uint32_t flight, uint32_t unsacked, int64_t now);
 void sok_tcp_leave_recovery(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_enter_cwr(struct sok_tcp_conn *c, enum sok_reason why, int64_t now);
+void sok_tcp_tell_cwnd(struct sok_tcp_conn *c, enum sok_reason why, int64_t now);
 void sok_tcp_recovery_on_timeout(struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_recovery_on_window_open(struct sok_tcp_conn *c, int64_t now);
+
+// ---- prr.c: RFC 9937 ----
+void sok_tcp_prr_begin(struct sok_tcp_conn *c, uint32_t flight);
+void sok_tcp_prr_on_ack(struct sok_tcp_conn *c, uint32_t delivered, bool safe);
+
+// ---- undo.c: RFC 3522, 4015, 3708 ----
+void sok_tcp_undo_remember(struct sok_tcp_conn *c, bool possible);
+void sok_tcp_undo_repeated(struct sok_tcp_conn *c, uint32_t bytes, int64_t now);
+void sok_tcp_undo(struct sok_tcp_conn *c, enum sok_reason why, int64_t now);
+void sok_tcp_undo_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, int64_t now);
+
+// ---- frto.c: RFC 5682 ----
+void sok_tcp_frto_on_timeout(struct sok_tcp_conn *c);
+void sok_tcp_frto_on_ack(
+    struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, bool duplicate, int64_t now);
+
+// ---- dsack.c: RFC 2883 ----
+void sok_tcp_dsack_note(struct sok_tcp_conn *c, uint32_t start, uint32_t end);
+void sok_tcp_dsack_note_held(struct sok_tcp_conn *c, const struct sok_tcp_in *in);
+bool sok_tcp_dsack_take(
+    struct sok_tcp_conn *c, const struct sok_tcp_in *in, struct sok_tcp_delivery *d);
 
 // ---- mtu.c: RFC 1191, RFC 5927 ----
 void sok_tcp_mtu_refresh(struct sok_tcp_conn *c, int64_t now); // before something is sent

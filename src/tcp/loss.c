@@ -18,7 +18,8 @@ void sok_tcp_mark_lost(
 
 enum sok_reason sok_tcp_why_lost(const struct sok_tcp_conn *c)
 {
-    return c->recovery == SOK_RECOVERY_NONE ? SOK_REASON_FAST_RETRANSMIT : SOK_REASON_RECOVERY;
+    bool first = c->recovery == SOK_RECOVERY_NONE || c->recovery == SOK_RECOVERY_CWR;
+    return first ? SOK_REASON_FAST_RETRANSMIT : SOK_REASON_RECOVERY;
 }
 
 // Growth is earned only by a window that was used (RFC 7661's concern, by Linux's rule).
@@ -30,10 +31,20 @@ static bool window_was_used(const struct sok_tcp_conn *c)
     return c->cwnd_limited;
 }
 
+// A loss is being dealt with: another one found now costs nothing more.
+static bool recovering(const struct sok_tcp_conn *c)
+{
+    return c->recovery != SOK_RECOVERY_NONE && c->recovery != SOK_RECOVERY_CWR;
+}
+
 void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, uint32_t flight,
     bool duplicate, int64_t now)
 {
     bool after_timeout = c->recovery == SOK_RECOVERY_RTO;
+    sok_tcp_rack_adapt(c, d->dsack && !(c->tlp_out && d->dsack_end == c->tlp_end));
+    sok_tcp_undo_on_ack(c, d, now);
+    sok_tcp_frto_on_ack(c, d, duplicate, now);
+    uint32_t lost = c->sent.lost;
     if (!c->sack_ok) {
         sok_tcp_dupack(c, d, duplicate, now);
     } else if (c->sent.sacked > 0 || c->recovery != SOK_RECOVERY_NONE) {
@@ -44,13 +55,18 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
     if (c->recovery != SOK_RECOVERY_NONE && sok_seq_ge(c->snd_una, c->recover)) {
         sok_tcp_leave_recovery(c, now);
     }
-    if (c->recovery == SOK_RECOVERY_NONE && c->sent.lost > 0) {
-        sok_tcp_enter_recovery(c, flight, now);
+    bool found = c->sent.lost > lost;
+    if (!recovering(c) && c->sent.lost > 0) {
+        sok_tcp_enter_recovery(c, flight, flight - d->sacked_before, now);
+    }
+    if (c->recovery == SOK_RECOVERY_FAST && c->sack_ok && d->delivered > 0) {
+        sok_tcp_prr_on_ack(c, d->delivered, d->acked > 0 && !found);
     }
     if (c->recovery == SOK_RECOVERY_NONE && sok_seq_lt(c->recover, c->snd_una)) {
         c->recover = c->snd_una; // an old mark would seem ahead after 2 GB
     }
-    if (d->acked && c->recovery != SOK_RECOVERY_FAST && window_was_used(c)) {
+    if (d->acked && c->recovery != SOK_RECOVERY_FAST && c->recovery != SOK_RECOVERY_CWR &&
+        window_was_used(c)) {
         // After a timeout an ACK may cover what arrived long ago: one segment each (RFC 3465 2.3).
         uint32_t mss = sok_tcp_send_mss(c);
         bool cautious = after_timeout && d->acked > mss;
@@ -61,8 +77,10 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
 void sok_tcp_loss_on_reorder_timer(struct sok_tcp_conn *c, int64_t now)
 {
     sok_tcp_rack_detect(c, now);
-    if (c->recovery == SOK_RECOVERY_NONE && c->sent.lost > 0) {
-        sok_tcp_enter_recovery(c, c->snd_nxt - c->snd_una, now);
+    if (!recovering(c) && c->sent.lost > 0) {
+        uint32_t flight = c->snd_nxt - c->snd_una;
+        sok_tcp_enter_recovery(c, flight, flight - c->sent.sacked, now);
+        sok_tcp_prr_on_ack(c, 0, false);
     }
     sok_tcp_want_output(c);
 }

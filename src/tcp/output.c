@@ -31,6 +31,7 @@ static unsigned sack_blocks(const struct sok_tcp_conn *c)
 {
     unsigned runs = c->sack_ok ? sok_stream_runs(&c->stream) : 0;
     unsigned most = c->ts_ok ? 3 : 4;
+    runs += c->dsack_due;
     runs = runs < most ? runs : most;
     while (runs > 0 && sok_tcp_send_mss(c) < 4 + 8 * runs + MSS_LEAST) {
         runs--;
@@ -57,7 +58,10 @@ uint32_t sok_tcp_pipe(const struct sok_tcp_conn *c)
 
 static uint32_t cwnd_room(const struct sok_tcp_conn *c)
 {
-    uint32_t pipe = sok_tcp_pipe(c);
+    uint32_t pipe = sok_tcp_pipe(c), mss = sok_tcp_send_mss(c);
+    if (pipe == 0 && c->cwnd < mss) { // segments have grown since: one may always go
+        return mss;
+    }
     return c->cwnd > pipe ? c->cwnd - pipe : 0;
 }
 
@@ -90,12 +94,17 @@ static void add_timestamp(const struct sok_tcp_conn *c, int64_t now, struct sok_
     }
 }
 
-// The run that the latest early segment belongs to comes first (RFC 2018 section 4), then the lowest.
+// A duplicate comes first (RFC 2883 4), then the run that the latest early segment belongs to (RFC 2018 4),
+// then the lowest.
 static void add_sacks(const struct sok_tcp_conn *c, struct sok_tcp_opts *o)
 {
     unsigned blocks = sack_blocks(c);
     uint32_t start = 0, end = 0;
-    bool latest = blocks && sok_stream_find(&c->stream, c->early_seq, &start, &end);
+    if (blocks && c->dsack_due) {
+        o->sack[o->sack_count].start = c->dsack_start;
+        o->sack[o->sack_count++].end = c->dsack_end;
+    }
+    bool latest = o->sack_count < blocks && sok_stream_find(&c->stream, c->early_seq, &start, &end);
     if (latest) {
         o->sack[o->sack_count].start = start;
         o->sack[o->sack_count++].end = end;
@@ -125,6 +134,7 @@ static void add_syn_options(const struct sok_tcp_conn *c, struct sok_tcp_opts *o
 static void acked_now(struct sok_tcp_conn *c)
 {
     c->ack_why = SOK_REASON_NONE;
+    c->dsack_due = false;
     c->unacked = 0;
     c->unacked_segments = 0;
     c->last_ack_sent = c->rcv_nxt;
@@ -290,6 +300,8 @@ static bool send_lost(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segmen
     c->sent_at = now;
     c->send_one = false;
     c->bytes_again += out->data_len;
+    c->prr_out += len;
+    sok_tcp_undo_repeated(c, len, now);
     if (r->start == c->snd_una) {
         sok_tcp_retransmit_arm(c, now);
     }
@@ -321,7 +333,7 @@ static enum sok_hold partial_held(const struct sok_tcp_conn *c)
         return SOK_HOLD_CORK;
     }
     bool small_is_out = sok_seq_gt(c->small_end, c->snd_una);
-    return c->nodelay || !small_is_out ? SOK_HOLD_NOTHING : SOK_HOLD_NAGLE;
+    return c->nodelay || c->tlp_due || !small_is_out ? SOK_HOLD_NOTHING : SOK_HOLD_NAGLE;
 }
 
 // The sender's silly window avoidance (3.8.6.2.1): full segments, or all there is, or half of the largest
@@ -329,7 +341,7 @@ static enum sok_hold partial_held(const struct sok_tcp_conn *c)
 static struct allowance allow(const struct sok_tcp_conn *c, uint32_t mss)
 {
     struct allowance a = {0};
-    uint32_t all = unsent(c), wnd = window_room(c), cwnd = cwnd_room(c);
+    uint32_t all = unsent(c), wnd = window_room(c), cwnd = c->tlp_due ? mss : cwnd_room(c);
     uint32_t most = at_once(c, mss);
     uint32_t room = wnd < cwnd ? wnd : cwnd;
     uint32_t len = all < room ? all : room;
@@ -420,7 +432,8 @@ static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
         return false;
     }
     uint32_t seq = c->snd_nxt;
-    build(c, seq, SOK_TCP_ACK, a.fin ? SOK_REASON_CLOSE : SOK_REASON_DATA, now, out);
+    enum sok_reason why = c->tlp_due ? SOK_REASON_TAIL_PROBE_NEW : SOK_REASON_DATA;
+    build(c, seq, SOK_TCP_ACK, a.fin ? SOK_REASON_CLOSE : why, now, out);
     if (attach(c, seq, a.len, mss, out) < a.len) {
         a.fin = false;
     }
@@ -437,12 +450,79 @@ static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
     c->held = SOK_HOLD_NOTHING;
     c->override_sws = false;
     sok_tcp_timer_stop(c, SOK_TCP_TIMER_CORK);
+    c->prr_out += out->data_len;
     note_flight(c);
     if (!sok_tcp_timer_armed(c, SOK_TCP_TIMER_RETRANSMIT)) {
         sok_tcp_timer_stop(c, SOK_TCP_TIMER_PERSIST);
         sok_tcp_retransmit_arm(c, now);
     }
+    if (c->tlp_due) {
+        sok_tcp_tlp_sent(c, false, now);
+    } else {
+        sok_tcp_tlp_arm(c, now);
+    }
     return true;
+}
+
+// ---- tail loss probe: new data if there is any, else the last segment again (RFC 8985 7.3) ----
+
+static bool send_tail(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
+{
+    struct sok_tcp_scoreboard *b = &c->sent;
+    uint32_t i = b->count - 1, mss = mss_now(c);
+    struct sok_tcp_sent *r = b->count > 0 ? sok_tcp_sent_at(b, i) : NULL;
+    if (!r || r->end - c->snd_una > c->snd_wnd) { // the window has shrunk: it would not be taken
+        return false;
+    }
+    uint32_t data_end = sok_seq_gt(r->end, c->sendq.end) ? c->sendq.end : r->end;
+    uint32_t data = data_end - r->start, last = data > 0 ? (data - 1) % mss + 1 : 0;
+    if (last < data) {
+        if (!sok_tcp_sent_split(b, c->tcp->env.mem, i, data_end - last)) {
+            return false;
+        }
+        r = sok_tcp_sent_at(b, i + 1);
+    }
+    bool fin = r->end != data_end;
+    build(c, r->start, SOK_TCP_ACK, SOK_REASON_TAIL_PROBE, now, out);
+    if (attach(c, r->start, last, mss, out) <
+        last) { // in too many pieces; so small a part is of no use
+        fin = false;
+    }
+    set_flags(out, (uint16_t)((fin ? SOK_TCP_FIN : 0) | (last > 0 ? SOK_TCP_PSH : 0)));
+    sok_tcp_sent_again(b, r, now);
+    c->sent_at = now;
+    c->bytes_again += out->data_len;
+    sok_tcp_tlp_sent(c, true, now);
+    return true;
+}
+
+static bool send_tail_probe(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
+{
+    if (!c->tlp_due) {
+        return false;
+    }
+    if (c->snd_una == c->snd_nxt || c->recovery == SOK_RECOVERY_RTO) {
+        c->tlp_due = false;
+        return false;
+    }
+    bool sent = send_new(c, now, out) || send_tail(c, now, out);
+    c->tlp_due = false;
+    return sent;
+}
+
+// During F-RTO new data goes instead of what was lost; if there is none that may go, F-RTO is over.
+static bool send_data(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
+{
+    if (c->frto == SOK_FRTO_SECOND) {
+        if (send_new(c, now, out)) {
+            return true;
+        }
+        if (c->snd_nxt != c->recover) {
+            return false;
+        }
+        c->frto = SOK_FRTO_OFF;
+    }
+    return send_lost(c, now, out) || send_tail_probe(c, now, out) || send_new(c, now, out);
 }
 
 // ---- probes: a sequence number before the window, which every peer answers with an ACK. RFC 9293
@@ -489,8 +569,7 @@ bool sok_tcp_conn_output(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_seg
     case SOK_TCP_TIME_WAIT:
         return send_probe(c, now, out) || send_ack(c, now, out);
     default:
-        return send_lost(c, now, out) || send_new(c, now, out) || send_probe(c, now, out) ||
-               send_ack(c, now, out);
+        return send_data(c, now, out) || send_probe(c, now, out) || send_ack(c, now, out);
     }
 }
 

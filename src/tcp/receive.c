@@ -60,6 +60,7 @@ bool sok_tcp_trim(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         return false;
     }
     if (sok_seq_lt(in->seq, c->rcv_nxt)) { // U9
+        sok_tcp_dsack_note(c, in->seq + in->syn, c->rcv_nxt);
         cut_left(in, c->rcv_nxt);
     }
     if (sok_seq_gt(in->end, edge)) {
@@ -109,7 +110,7 @@ static void note_size(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
     }
 }
 
-// In-order data was taken in: at once at the start of a flow, at least every second full segment, else
+// In-order data was taken in: at once at the start of a flow, as soon as it is more than a full segment, else
 // after a delay, so that it may travel with an answer (MUST-58, SHLD-18, SHLD-19).
 static void acknowledge_later(struct sok_tcp_conn *c, const struct sok_tcp_in *in, uint32_t bytes)
 {
@@ -117,7 +118,7 @@ static void acknowledge_later(struct sok_tcp_conn *c, const struct sok_tcp_in *i
     uint32_t segments = each ? (in->data.len + each - 1) / each : 0;
     c->unacked += bytes;
     c->unacked_segments = (uint16_t)(c->unacked_segments + (segments < 1000 ? segments : 1000));
-    if (c->unacked >= 2u * c->rcv_mss && c->unacked_segments >= 2) {
+    if (c->unacked > c->rcv_mss && c->unacked_segments >= 2) {
         sok_tcp_ack_now(c, SOK_REASON_ACK_SECOND);
     } else if (c->quick_left > 0 && !c->interactive) {
         c->quick_left--;
@@ -243,6 +244,7 @@ static bool store(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         not_kept(c, in, SOK_DROP_TCP_RCVBUF);
         return false;
     }
+    sok_tcp_dsack_note_held(c, in);
     int64_t moved =
         sok_stream_add(&c->stream, in->seq, in->data, (unsigned)c->tcp->config.reassembly_runs);
     if (moved < 0) {

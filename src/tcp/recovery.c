@@ -2,7 +2,7 @@
 // section 3.2), the retransmission timeout (RFC 6298, RFC 5681 section 3.1).
 #include "tcp/cc.h"
 
-static void tell_cwnd(struct sok_tcp_conn *c, enum sok_reason why, int64_t now)
+void sok_tcp_tell_cwnd(struct sok_tcp_conn *c, enum sok_reason why, int64_t now)
 {
     struct sok_event *ev = sok_events_push(c->tcp->env.events, SOK_EVENT_CWND, now, c->sock.id);
     if (ev) {
@@ -12,38 +12,60 @@ static void tell_cwnd(struct sok_tcp_conn *c, enum sok_reason why, int64_t now)
     }
 }
 
-// The one place where the congestion window is reduced. A timeout of a run of timeouts but the first leaves
-// ssthresh as it is (RFC 5681 section 3.1).
+// The one place where the congestion window is reduced. Of a run of timeouts only the first reduces ssthresh
+// (RFC 5681 section 3.1). During fast recovery prr.c spreads the reduction.
 void sok_tcp_congestion(struct sok_tcp_conn *c, enum sok_reason why, uint32_t flight, int64_t now)
 {
     uint32_t before = c->cwnd;
-    if (why != SOK_REASON_RTO || c->retries == 1) {
+    bool timeout = why == SOK_REASON_RTO;
+    if (!timeout || c->retries == 1) {
+        sok_tcp_undo_remember(c, timeout || why == SOK_REASON_FAST_RETRANSMIT);
         c->ssthresh = c->cc->ssthresh(c, flight, now);
     }
-    c->cwnd = why == SOK_REASON_RTO ? sok_tcp_send_mss(c) : c->ssthresh;
-    if (why != SOK_REASON_RTO || c->cwnd != before || c->recovery != SOK_RECOVERY_RTO) {
-        tell_cwnd(c, why, now);
+    c->cwnd = timeout ? sok_tcp_send_mss(c) : c->ssthresh;
+    if (!timeout || c->cwnd != before || c->recovery != SOK_RECOVERY_RTO) {
+        sok_tcp_tell_cwnd(c, why, now);
     }
 }
 
-void sok_tcp_enter_recovery(struct sok_tcp_conn *c, uint32_t flight, int64_t now)
+// flight: FlightSize (RFC 5681 section 2); unsacked: without what was sacked before.
+void sok_tcp_enter_recovery(struct sok_tcp_conn *c, uint32_t flight, uint32_t unsacked, int64_t now)
 {
+    if (c->recovery != SOK_RECOVERY_CWR) { // else this window has paid already (RFC 3168 6.1.2)
+        sok_tcp_congestion(c, SOK_REASON_FAST_RETRANSMIT, flight, now);
+    }
     c->recovery = SOK_RECOVERY_FAST;
     c->recover = c->snd_nxt;
-    sok_tcp_congestion(c, SOK_REASON_FAST_RETRANSMIT, flight, now);
     c->send_one = true;
+    c->tlp_out = c->tlp_due = false; // RFC 8985 7.1
     c->fast_retransmits++;
+    sok_tcp_prr_begin(c, unsacked);
+}
+
+// The path says that it is congested, and nothing is lost: once for a window of data.
+void sok_tcp_enter_cwr(struct sok_tcp_conn *c, enum sok_reason why, int64_t now)
+{
+    if (c->recovery == SOK_RECOVERY_NONE) {
+        sok_tcp_congestion(c, why, c->snd_nxt - c->snd_una, now);
+        c->recovery = SOK_RECOVERY_CWR;
+        c->recover = c->snd_nxt;
+    }
 }
 
 void sok_tcp_leave_recovery(struct sok_tcp_conn *c, int64_t now)
 {
-    if (c->recovery == SOK_RECOVERY_FAST) {
-        c->cwnd = c->ssthresh;
-        tell_cwnd(c, SOK_REASON_NONE, now);
-    }
+    uint8_t from = c->recovery;
     c->recovery = SOK_RECOVERY_NONE;
     c->send_one = false;
+    c->frto = SOK_FRTO_OFF;
     c->dup_acks = 0;
+    if (from == SOK_RECOVERY_FAST) {
+        c->cwnd = c->ssthresh;
+        sok_tcp_tell_cwnd(c, SOK_REASON_RECOVERED, now);
+    }
+    if (from == SOK_RECOVERY_FAST || from == SOK_RECOVERY_RTO) {
+        sok_tcp_rack_recovered(c);
+    }
 }
 
 // A window that had shrunk over what is on its way opens again: the peer threw that away, and what has
@@ -67,30 +89,40 @@ void sok_tcp_recovery_on_window_open(struct sok_tcp_conn *c, int64_t now)
 }
 
 // A peer that forgot what it had sacked (RFC 2018 section 8) shows by not acknowledging the first record.
-static void forget_sacks_if_reneged(struct sok_tcp_conn *c)
+static bool forget_sacks_if_reneged(struct sok_tcp_conn *c)
 {
     if (c->sent.count == 0 || !(sok_tcp_sent_at(&c->sent, 0)->flags & SOK_SENT_SACKED)) {
-        return;
+        return false;
     }
-    for (uint32_t i = 0; i < c->sent.count; i++) {
+    for (uint32_t i = c->sent.count; i-- > 0;) {
         sok_tcp_sent_unmark(&c->sent, sok_tcp_sent_at(&c->sent, i), SOK_SENT_SACKED);
+    }
+    return true;
+}
+
+static void mark_losses(struct sok_tcp_conn *c, int64_t now)
+{
+    bool all = forget_sacks_if_reneged(c) || !c->sack_ok;
+    for (uint32_t i = 0; i < c->sent.count; i++) {
+        struct sok_tcp_sent *r = sok_tcp_sent_at(&c->sent, i);
+        bool on_its_way = !(r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST));
+        if (on_its_way && (all || i == 0 || sok_tcp_rack_late(c, r, now))) {
+            sok_tcp_mark_lost(c, r, SOK_REASON_RTO, now);
+        }
+        r->why = SOK_REASON_RTO;
     }
 }
 
 void sok_tcp_recovery_on_timeout(struct sok_tcp_conn *c, int64_t now)
 {
-    forget_sacks_if_reneged(c);
-    for (uint32_t i = 0; i < c->sent.count; i++) {
-        struct sok_tcp_sent *r = sok_tcp_sent_at(&c->sent, i);
-        if (!(r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST))) {
-            sok_tcp_mark_lost(c, r, SOK_REASON_RTO, now);
-        }
-        r->why = SOK_REASON_RTO;
-    }
+    sok_tcp_frto_on_timeout(c);
     sok_tcp_congestion(c, SOK_REASON_RTO, c->snd_nxt - c->snd_una, now);
     c->recovery = SOK_RECOVERY_RTO;
     c->recover = c->snd_nxt;
     c->dup_acks = 0;
     c->send_one = true;
+    c->tlp_out = c->tlp_due = false; // RFC 8985 7.1
+    mark_losses(c, now);
     sok_tcp_timer_stop(c, SOK_TCP_TIMER_REORDER);
+    sok_tcp_timer_stop(c, SOK_TCP_TIMER_PROBE);
 }

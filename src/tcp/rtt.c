@@ -10,9 +10,18 @@ void sok_tcp_rtt_init(struct sok_tcp_conn *c)
     c->backoff = 0;
 }
 
-void sok_tcp_rtt_sample(struct sok_tcp_conn *c, int64_t sample, int64_t now)
+static void set_rto(struct sok_tcp_conn *c)
 {
     const struct sok_tcp_config *config = &c->tcp->config;
+    int64_t spread = 4 * c->rttvar;
+    c->rto = c->srtt + (spread > config->rto_min ? spread : config->rto_min);
+    if (c->rto > config->rto_max) {
+        c->rto = config->rto_max;
+    }
+}
+
+void sok_tcp_rtt_sample(struct sok_tcp_conn *c, int64_t sample, int64_t now)
+{
     if (sample <= 0) {
         sample = 1;
     }
@@ -28,11 +37,8 @@ void sok_tcp_rtt_sample(struct sok_tcp_conn *c, int64_t sample, int64_t now)
     if (sample < c->min_rtt) {
         c->min_rtt = sample;
     }
-    int64_t spread = 4 * c->rttvar;
-    c->rto = c->srtt + (spread > config->rto_min ? spread : config->rto_min);
-    if (c->rto > config->rto_max) {
-        c->rto = config->rto_max;
-    }
+    c->tlp_sampled = true;
+    set_rto(c);
     c->backoff = 0; // a fresh sample ends the doubling (section 5, last paragraph)
     struct sok_event *ev = sok_events_push(c->tcp->env.events, SOK_EVENT_RTT, now, c->sock.id);
     if (ev) {
@@ -43,14 +49,22 @@ void sok_tcp_rtt_sample(struct sok_tcp_conn *c, int64_t sample, int64_t now)
     }
 }
 
-// What a timestamp tells, to the tick: less than one counts as one. An echo of what was never sent, or
-// only ten minutes ago, tells nothing.
-void sok_tcp_rtt_by_timestamp(struct sok_tcp_conn *c, uint32_t echoed, int64_t now)
+// What a timestamp tells, to the tick: less than one counts as one. An echo older than the first sending
+// of what is acknowledged is of something else, and would make the RTO far too long.
+void sok_tcp_rtt_by_timestamp(struct sok_tcp_conn *c, uint32_t echoed, int64_t first, int64_t now)
 {
     uint32_t ticks = sok_tcp_ts_now(c, now) - echoed;
-    if (ticks < 600000) {
+    if (ticks <= sok_tcp_ts_now(c, now) - sok_tcp_ts_now(c, first)) {
         sok_tcp_rtt_sample(c, (ticks ? ticks : 1) * SOK_MS, now);
     }
+}
+
+// A timeout came too early: the way takes as long as this sample says (RFC 4015 3.2 step 8).
+void sok_tcp_rtt_was_longer(struct sok_tcp_conn *c, int64_t sample)
+{
+    c->srtt = sample > c->srtt ? sample : c->srtt;
+    c->rttvar = sample / 2 > c->rttvar ? sample / 2 : c->rttvar;
+    set_rto(c);
 }
 
 int64_t sok_tcp_rto(const struct sok_tcp_conn *c)

@@ -61,7 +61,11 @@ void sok_tcp_retransmit_arm(struct sok_tcp_conn *c, int64_t now)
 
 void sok_tcp_persist_arm(struct sok_tcp_conn *c, int64_t now)
 {
-    sok_tcp_timer_set(c, SOK_TCP_TIMER_PERSIST, now + sok_tcp_rto(c)); // SHLD-29
+    int64_t due = now + sok_tcp_rto(c);                                          // SHLD-29
+    if (c->orphan && c->retries > 0 && due > c->stalled_at + give_up_after(c)) { // R2, exactly
+        due = c->stalled_at + give_up_after(c);
+    }
+    sok_tcp_timer_set(c, SOK_TCP_TIMER_PERSIST, due > now ? due : now);
 }
 
 void sok_tcp_keepalive_arm(struct sok_tcp_conn *c, int64_t now)
@@ -170,6 +174,9 @@ static void keepalive_timeout(struct sok_tcp_conn *c, int64_t now)
 static void expired(struct sok_tcp_conn *c, enum sok_tcp_timer which, int64_t now)
 {
     switch (which) {
+    case SOK_TCP_TIMER_PROBE:
+        sok_tcp_tlp_timeout(c, now);
+        break;
     case SOK_TCP_TIMER_RETRANSMIT:
         retransmit_timeout(c, now);
         break;
