@@ -5,7 +5,7 @@
 #include <string.h>
 #include "host/drill_internal.h"
 
-enum info_type { INFO_STATE, INFO_TIME, INFO_U32, INFO_U64, INFO_U8, INFO_BOOL };
+enum info_type { INFO_STATE, INFO_LIMIT, INFO_TIME, INFO_U32, INFO_U64, INFO_U8, INFO_BOOL };
 static const struct info_row {
     const char *name;
     uint8_t type;
@@ -42,7 +42,36 @@ static const struct info_row {
     ROW(rcv_wscale, INFO_U8),
     ROW(sack, INFO_BOOL),
     ROW(timestamps, INFO_BOOL),
+    ROW(min_rtt, INFO_TIME),
+    ROW(snd_unsent, INFO_U32),
+    ROW(sacked, INFO_U32),
+    ROW(lost, INFO_U32),
+    ROW(bytes_spurious, INFO_U64),
+    ROW(tail_probes, INFO_U32),
+    ROW(undone, INFO_U32),
+    ROW(reordering, INFO_BOOL),
+    ROW(delivery_rate, INFO_U64),
+    ROW(delivery_rate_limited, INFO_BOOL),
+    ROW(limit, INFO_LIMIT),
+    ROW(age, INFO_TIME),
 #undef ROW
+// Of `limited`, the time spent with each limit.
+#define SPENT(name, what)                                                                          \
+    {                                                                                              \
+        "time_" #name, INFO_TIME,                                                                  \
+            (uint16_t)(offsetof(struct sok_tcp_info, limited) +                                    \
+                       SOK_TCP_LIMIT_##what * sizeof(int64_t))                                     \
+    }
+    SPENT(handshake, HANDSHAKE),
+    SPENT(application, APPLICATION),
+    SPENT(send_buffer, SEND_BUFFER),
+    SPENT(nagle, NAGLE),
+    SPENT(receiver, RECEIVER),
+    SPENT(cwnd, CWND),
+    SPENT(recovery, RECOVERY),
+    SPENT(pacing, PACING),
+    SPENT(link, LINK),
+#undef SPENT
 };
 
 static int64_t info_value(const struct sok_tcp_info *info, const struct info_row *row)
@@ -54,6 +83,8 @@ static int64_t info_value(const struct sok_tcp_info *info, const struct info_row
     switch (row->type) {
     case INFO_STATE:
         return info->state;
+    case INFO_LIMIT:
+        return info->limit;
     case INFO_TIME:
         memcpy(&time, p, sizeof time);
         return time / 1000 * 1000;
@@ -74,6 +105,15 @@ static bool info_parse(const struct info_row *row, const char *text, int64_t *v)
     if (row->type == INFO_STATE) {
         for (*v = 0; *v < SOK_TCP_STATE_COUNT; (*v)++) {
             if (strcmp(sok_tcp_state_text((enum sok_tcp_state) * v), text) == 0)
+                return true;
+        }
+        return false;
+    }
+    if (row->type == INFO_LIMIT) { // the first word of its text
+        for (*v = 0; *v < SOK_TCP_LIMIT_COUNT; (*v)++) {
+            const char *name = sok_tcp_limit_text((enum sok_tcp_limit) * v);
+            size_t len = strcspn(name, "' ");
+            if (strlen(text) == len && strncmp(name, text, len) == 0)
                 return true;
         }
         return false;
@@ -127,11 +167,14 @@ static int info_one(struct drill *d, const struct drill_step *step, const struct
         if (row->type == INFO_STATE)
             return sok_drill_fail(
                 d, step, "%s is %s", name, sok_tcp_state_text((enum sok_tcp_state)got));
+        if (row->type == INFO_LIMIT)
+            return sok_drill_fail(
+                d, step, "%s is %s", name, sok_tcp_limit_text((enum sok_tcp_limit)got));
         if (row->type == INFO_TIME)
             return sok_drill_fail(d, step, "%s is %s", name, sok_duration_format(got, true, text));
         return sok_drill_fail(d, step, "%s is %" PRId64, name, got);
     }
-    char names[400] = "";
+    char names[1000] = "";
     for (size_t i = 0, used = 0; i < sizeof info_rows / sizeof *info_rows; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, " %s", info_rows[i].name);
     return sok_drill_fail(d, step, "no such info: %s (there is:%s)", name, names);

@@ -55,6 +55,7 @@ static void deliver(
         *(sok_seq_gt(r->end, c->recover) ? &d->beyond : &d->original) = true;
     }
     d->delivered += r->end - r->start;
+    sok_tcp_rate_delivered(c, r, r->end - r->start, d, now);
     sok_tcp_rack_delivered(c, r, d, now);
 }
 
@@ -72,7 +73,10 @@ static void take_cumulative(
         again |= (r->flags & SOK_SENT_AGAIN) != 0;
         d->first = d->first && d->first < r->first ? d->first : r->first;
         if (sok_seq_lt(ack, r->end)) {
-            d->delivered += r->flags & SOK_SENT_SACKED ? 0 : ack - r->start;
+            if (!(r->flags & SOK_SENT_SACKED)) {
+                d->delivered += ack - r->start;
+                sok_tcp_rate_delivered(c, r, ack - r->start, d, now);
+            }
             sok_tcp_sent_trim(b, ack);
             break;
         }
@@ -238,6 +242,7 @@ bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     }
     take_sacks(c, in, &d);
     take_sample(c, in, &d);
+    sok_tcp_rate_sample(c, &d);
     in->out->acked = d.acked ? d.acked : d.sacked;
     in->out->effects |= d.acked ? SOK_EFFECT_ACKED : d.sacked ? SOK_EFFECT_SACKED : 0;
     in->out->effects |= duplicate && !d.sacked ? SOK_EFFECT_DUP_ACK : 0;

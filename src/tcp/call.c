@@ -480,7 +480,16 @@ void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out)
         .rcv_wscale = c->rcv_wscale,
         .sack = c->sack_ok,
         .timestamps = c->ts_ok,
+        .min_rtt = c->min_rtt == SOK_TIME_NEVER ? 0 : c->min_rtt,
+        .snd_unsent = sok_tcp_sendq_len(&c->sendq) > 0 ? sok_tcp_unsent(c) : 0,
+        .sacked = c->sent.sacked,
+        .lost = c->sent.lost,
+        .bytes_spurious = c->bytes_spurious,
+        .tail_probes = c->probes,
+        .undone = c->undone,
+        .reordering = c->rack_reordering,
     };
+    sok_tcp_limited_info(c, out);
 }
 
 void sok_tcp_counts(const struct sok_tcp *t, struct sok_tcp_counts *out)

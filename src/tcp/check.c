@@ -109,12 +109,34 @@ static const char *check_timers(const struct sok_tcp_conn *c)
     return NULL;
 }
 
+// Every moment of its life is accounted, once.
+static const char *check_time(const struct sok_tcp_conn *c)
+{
+    int64_t sum = 0;
+    for (unsigned i = 0; i < SOK_TCP_LIMIT_COUNT; i++) {
+        if (c->limited[i] < 0) {
+            return "a time accounted for is negative";
+        }
+        sum += c->limited[i];
+    }
+    if (sum != c->limit_since - c->born) {
+        return "the times accounted for do not add up to the connection's age";
+    }
+    bool opening = c->state == SOK_TCP_SYN_SENT || c->state == SOK_TCP_SYN_RECEIVED;
+    if (c->state != SOK_TCP_CLOSED && opening != (c->limit == SOK_TCP_LIMIT_HANDSHAKE)) {
+        return "what limits the connection does not fit its state";
+    }
+    return c->limited[SOK_TCP_LIMIT_PACING] == 0 ? NULL
+                                                 : "time accounted to pacing, which there is not";
+}
+
 static const char *check_conn(const struct sok_tcp_conn *c)
 {
+    const char *wrong = check_time(c);
     if (c->state == SOK_TCP_CLOSED) { // over; only unread data is left of it
-        return c->timer.slot == 0 ? NULL : "a closed connection has a timer";
+        return c->timer.slot == 0 ? wrong : "a closed connection has a timer";
     }
-    const char *wrong = check_send(c);
+    wrong = wrong ? wrong : check_send(c);
     wrong = wrong ? wrong : check_scoreboard(c);
     wrong = wrong ? wrong : check_receive(c);
     return wrong ? wrong : check_timers(c);

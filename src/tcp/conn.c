@@ -112,6 +112,7 @@ static void init(struct sok_tcp_conn *c, int64_t now)
         c->due[i] = SOK_TIME_NEVER;
     }
     sok_tcp_rtt_init(c);
+    sok_tcp_limited_init(c, now);
 }
 
 int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
@@ -187,6 +188,7 @@ void sok_tcp_set_state(struct sok_tcp_conn *c, enum sok_tcp_state to, int64_t no
         ev->state.to = (uint8_t)to;
     }
     c->state = (uint8_t)to;
+    sok_tcp_limited_by_state(c, to, now);
 }
 
 void sok_tcp_over(struct sok_tcp_conn *c, int err, int64_t now)
@@ -297,6 +299,7 @@ void sok_tcp_park(struct sok_tcp *t, uint8_t link, int64_t now)
         sok_tcp_rest(c);
         enter(c, SOK_LANE_PARKED);
         hold_for_neighbour(c, now);
+        sok_tcp_limited_by_link(c, now);
     }
 }
 

@@ -371,6 +371,7 @@ void sok_tcp_input(
     struct sok_tcp_arrival arrival = *from;
     struct sok_tcp_in in = {.from = &arrival, .now = now, .out = out};
     *out = (struct sok_tcp_outcome){0};
+    t->now = now;
     out->drop = parse(&in);
     if (out->drop == SOK_DROP_NONE) {
         arrival.from.port = in.h.sport;

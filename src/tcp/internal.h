@@ -61,11 +61,15 @@ enum sok_tcp_sent_flag {
     SOK_SENT_SACKED = 1, // the peer has it (RFC 2018)
     SOK_SENT_LOST = 2,   // declared lost, not sent again since
     SOK_SENT_AGAIN = 4,  // sent more than once: gives no RTT sample (Karn)
+    SOK_SENT_IDLY = 8,   // sent while the application gave less than the network might have carried
 };
 
 struct sok_tcp_sent {
     int64_t at;            // when it was last sent
     int64_t first;         // and for the first time
+    uint64_t delivered;    // bytes that had been delivered when it was last sent: limited.c,
+    int64_t delivered_at;  // when the last of them had been,
+    int64_t rate_from;     // and when what was delivered then had been sent
     uint32_t start, end;   // a FIN is the last number of its record
     uint16_t older, newer; // neighbours in the order of time, by place in the pool
     uint8_t flags;
@@ -160,6 +164,16 @@ struct sok_tcp_undo {
     uint32_t una;            // SND.UNA then
     uint32_t cwnd, ssthresh; // before
     uint32_t again;          // bytes repeated since and not reported as duplicates
+};
+
+// The delivery rate (draft-ietf-ccwg-bbr section 4.1), with its names in brackets.
+struct sok_tcp_rate {
+    uint64_t delivered;   // bytes delivered so far (C.delivered),
+    int64_t delivered_at; // the last of them when (C.delivered_time)
+    int64_t from;         // when the newest of them had been sent (C.first_send_time)
+    uint64_t idle_until; // bubbles in the flow are behind this many bytes delivered (C.app_limited)
+    uint64_t per_second; // bytes, of the last sample worth keeping; 0: none yet
+    bool limited;        // by the application
 };
 
 // What SACK blocks said last: what lies in them need not be walked again.
@@ -295,6 +309,12 @@ struct sok_tcp_conn {
     uint64_t bytes_spurious; // repeated, though the peer had them: D-SACK said so
     uint64_t segments_in, segments_out;
     uint32_t timeouts, fast_retransmits, probes, undone;
+
+    // what limits it, and the delivery rate: limited.c
+    uint8_t limit;                        // enum sok_tcp_limit
+    int64_t born, limit_since;            // when the connection and this limit began
+    int64_t limited[SOK_TCP_LIMIT_COUNT]; // up to limit_since
+    struct sok_tcp_rate rate;
 };
 
 // A queue of connections by their queue_next links.
@@ -342,6 +362,7 @@ struct sok_tcp {
     uint32_t port_hint;
     uint32_t mtu_changes; // how often a path MTU was lowered
     uint64_t drops[SOK_DROP_COUNT];
+    int64_t now; // the last time told
 };
 
 // A segment on its way through input.c, ack.c and receive.c.
@@ -426,6 +447,11 @@ static inline bool sok_tcp_fin_sent(const struct sok_tcp_conn *c)
 {
     return c->fin_wanted && c->snd_nxt == c->sendq.end + 1;
 }
+// Bytes given and not sent yet.
+static inline uint32_t sok_tcp_unsent(const struct sok_tcp_conn *c)
+{
+    return sok_tcp_fin_sent(c) ? 0 : c->sendq.end - c->snd_nxt;
+}
 static inline bool sok_tcp_fin_acked(const struct sok_tcp_conn *c)
 {
     return c->fin_wanted && c->snd_una == c->sendq.end + 1;
@@ -464,6 +490,11 @@ struct sok_tcp_delivery {
     bool dsack;             // [dsack_start, dsack_end) arrived twice (RFC 2883)
     bool has_ts;
     uint32_t dsack_start, dsack_end, tsecr;
+    // Of the newest record delivered, for the delivery rate: when it was sent, its end, and what it noted.
+    int64_t sent_at, delivered_at, rate_from;
+    uint64_t delivered_before;
+    uint32_t sent_end;
+    bool idly;
 };
 void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, uint32_t flight,
     bool duplicate, int64_t now);
@@ -521,6 +552,17 @@ void sok_tcp_dsack_note(struct sok_tcp_conn *c, uint32_t start, uint32_t end);
 void sok_tcp_dsack_note_held(struct sok_tcp_conn *c, const struct sok_tcp_in *in);
 bool sok_tcp_dsack_take(
     struct sok_tcp_conn *c, const struct sok_tcp_in *in, struct sok_tcp_delivery *d);
+
+// ---- limited.c ----
+void sok_tcp_limited_init(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_limited_by_state(struct sok_tcp_conn *c, enum sok_tcp_state to, int64_t now);
+void sok_tcp_limited_by_link(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_limited_judge(struct sok_tcp_conn *c, int64_t now); // it has nothing more to send now
+void sok_tcp_limited_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out);
+void sok_tcp_rate_sent(struct sok_tcp_conn *c, struct sok_tcp_sent *r, uint32_t pipe, int64_t now);
+void sok_tcp_rate_delivered(struct sok_tcp_conn *c, const struct sok_tcp_sent *r, uint32_t bytes,
+    struct sok_tcp_delivery *d, int64_t now);
+void sok_tcp_rate_sample(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d);
 
 // ---- mtu.c: RFC 1191, RFC 5927 ----
 void sok_tcp_mtu_refresh(struct sok_tcp_conn *c, int64_t now); // before something is sent

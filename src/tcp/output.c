@@ -296,6 +296,7 @@ static bool send_lost(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segmen
     }
     bool last = r->start + out->data_len == c->sendq.end;
     set_flags(out, (uint16_t)((fin ? SOK_TCP_FIN : 0) | (last && out->data_len ? SOK_TCP_PSH : 0)));
+    sok_tcp_rate_sent(c, r, sok_tcp_pipe(c), now);
     sok_tcp_sent_again(&c->sent, r, now);
     c->sent_at = now;
     c->send_one = false;
@@ -317,11 +318,6 @@ struct allowance {
     enum sok_hold held;
 };
 
-static uint32_t unsent(const struct sok_tcp_conn *c)
-{
-    return sok_tcp_fin_sent(c) ? 0 : c->sendq.end - c->snd_nxt;
-}
-
 // Nagle (RFC 9293 3.7.4) and cork: may a segment go that is not full, though it is all there is? As in
 // Linux (Minshall's form), it waits only for another small one, so that the end of a large write goes.
 static enum sok_hold partial_held(const struct sok_tcp_conn *c)
@@ -341,7 +337,7 @@ static enum sok_hold partial_held(const struct sok_tcp_conn *c)
 static struct allowance allow(const struct sok_tcp_conn *c, uint32_t mss)
 {
     struct allowance a = {0};
-    uint32_t all = unsent(c), wnd = window_room(c), cwnd = c->tlp_due ? mss : cwnd_room(c);
+    uint32_t all = sok_tcp_unsent(c), wnd = window_room(c), cwnd = c->tlp_due ? mss : cwnd_room(c);
     uint32_t most = at_once(c, mss);
     uint32_t room = wnd < cwnd ? wnd : cwnd;
     uint32_t len = all < room ? all : room;
@@ -378,7 +374,7 @@ static void tell_held(struct sok_tcp_conn *c, enum sok_hold by, int64_t now)
     c->held = (uint8_t)by;
     if (ev) {
         ev->held.by = (uint8_t)by;
-        ev->held.bytes = unsent(c);
+        ev->held.bytes = sok_tcp_unsent(c);
     }
 }
 
@@ -411,7 +407,7 @@ static void restart_after_idle(struct sok_tcp_conn *c, int64_t now)
 {
     uint32_t initial = (uint32_t)c->tcp->config.initial_window * sok_tcp_send_mss(c);
     bool idle = c->snd_una == c->snd_nxt && now - c->sent_at > sok_tcp_rto(c);
-    if (idle && c->cwnd > initial && unsent(c) > 0 && c->tcp->config.idle_restart) {
+    if (idle && c->cwnd > initial && sok_tcp_unsent(c) > 0 && c->tcp->config.idle_restart) {
         c->cwnd = initial;
     }
 }
@@ -443,7 +439,9 @@ static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
     if (out->data_len % mss != 0) {
         c->small_end = end;
     }
+    uint32_t pipe = sok_tcp_pipe(c);
     sok_tcp_sent_push(&c->sent, seq, end + a.fin, now);
+    sok_tcp_rate_sent(c, sok_tcp_sent_at(&c->sent, c->sent.count - 1), pipe, now);
     c->snd_nxt = end + a.fin;
     c->sent_at = now;
     c->bytes_sent += out->data_len;
@@ -489,6 +487,7 @@ static bool send_tail(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segmen
         fin = false;
     }
     set_flags(out, (uint16_t)((fin ? SOK_TCP_FIN : 0) | (last > 0 ? SOK_TCP_PSH : 0)));
+    sok_tcp_rate_sent(c, r, sok_tcp_pipe(c), now);
     sok_tcp_sent_again(b, r, now);
     c->sent_at = now;
     c->bytes_again += out->data_len;
@@ -601,6 +600,7 @@ bool sok_tcp_ready(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_addr
 bool sok_tcp_output(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_tcp_segment *out)
 {
     struct sok_tcp_reply *r = next_reply(t, link);
+    t->now = now;
     if (r) {
         sok_tcp_reply_segment(r, out);
         sok_tcp_reply_remove(t, (unsigned)(r - t->replies));
@@ -613,7 +613,11 @@ bool sok_tcp_output(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_tcp
     sok_tcp_rest(c);
     sok_tcp_mtu_refresh(c, now);
     if (!sok_tcp_conn_output(c, now, out)) {
+        sok_tcp_limited_judge(c, now);
         return false;
+    }
+    if (out->data_len > 0) {
+        sok_tcp_limited_by_link(c, now); // until it is asked again
     }
     sok_tcp_want_output(c); // behind the others
     return true;

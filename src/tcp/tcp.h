@@ -209,6 +209,27 @@ enum sok_tcp_sockopt {
 int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t value, int64_t now);
 int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t *value);
 
+// What keeps a connection from sending more now. At every moment it is one of these, so that the times
+// add up to the connection's age.
+#define SOK_TCP_LIMITS(X)                                                                          \
+    X(HANDSHAKE, "handshake")        /* not open yet */                                            \
+    X(APPLICATION, "application")    /* it gives nothing more to send */                           \
+    X(SEND_BUFFER, "send buffer")    /* all in it is on its way, and there is no room in it */     \
+    X(NAGLE, "Nagle or cork")        /* a small segment waits for more */                          \
+    X(RECEIVER, "receiver's window") /* */                                                         \
+    X(CWND, "congestion window")     /* */                                                         \
+    X(RECOVERY, "loss recovery")     /* what was lost is being mended */                           \
+    X(PACING, "pacing")              /* there is none yet: always 0 */                             \
+    X(LINK, "link")                  /* its turn on the link, the neighbour, or memory */
+
+enum sok_tcp_limit {
+#define SOK_X(name, text) SOK_TCP_LIMIT_##name,
+    SOK_TCP_LIMITS(SOK_X)
+#undef SOK_X
+        SOK_TCP_LIMIT_COUNT
+};
+const char *sok_tcp_limit_text(enum sok_tcp_limit limit);
+
 struct sok_tcp_info {
     enum sok_tcp_state state;
     int64_t srtt, rttvar, rto;        // ns
@@ -223,7 +244,20 @@ struct sok_tcp_info {
     uint32_t timeouts, fast_retransmits;
     uint8_t snd_wscale, rcv_wscale;
     bool sack, timestamps;
+    int64_t min_rtt;            // ns, the least ever seen; 0: no sample yet
+    uint32_t snd_unsent;        // of snd_queued, not sent yet
+    uint32_t sacked, lost;      // of snd_unacked: the peer has it; it is held to be lost
+    uint64_t bytes_spurious;    // of bytes_again, for nothing: the peer reported them (RFC 2883)
+    uint32_t tail_probes;       // RFC 8985 7
+    uint32_t undone;            // reductions of cwnd taken back: nothing had been lost
+    bool reordering;            // the network was seen to reorder (RFC 8985 6.2 step 3)
+    uint64_t delivery_rate;     // bytes a second that arrived of late; 0: not known
+    bool delivery_rate_limited; // and less was sent than the network might have carried
+    enum sok_tcp_limit limit;   // what keeps it from sending more now
+    int64_t age; // ns from its beginning to the last that TCP was told of, or to its end:
+    int64_t limited[SOK_TCP_LIMIT_COUNT]; // the sum of these
 };
+// As of the last time that TCP was told.
 void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out);
 
 // An address of ours is gone: connections on it end with err, without a packet.

@@ -207,6 +207,7 @@ static void expired(struct sok_tcp_conn *c, enum sok_tcp_timer which, int64_t no
 
 void sok_tcp_advance(struct sok_tcp *t, int64_t now)
 {
+    t->now = now;
     for (struct sok_timer *first; (first = sok_timers_first(&t->timers)) && first->due <= now;) {
         struct sok_tcp_conn *c = SOK_CONTAINER_OF(first, struct sok_tcp_conn, timer);
         enum sok_tcp_timer which = 0;
