@@ -138,6 +138,8 @@ const uint8_t *sok_neighbour_mac(
 void sok_neighbour_send(struct sok_stack *s, struct sok_packet *p, int64_t now);
 bool sok_neighbour_learn(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
     const uint8_t mac[6], enum sok_neighbour_how how, int64_t now);
+// TCP hears nothing from behind it: it is asked again when it is used next.
+void sok_neighbour_doubt(void *stack, uint8_t link, const struct sok_addr *addr, int64_t now);
 void sok_neighbours_advance(struct sok_stack *s, int64_t now);
 const char *sok_neighbours_check(const struct sok_stack *s);
 

@@ -245,6 +245,13 @@ const uint8_t *sok_neighbour_mac(
     return NULL;
 }
 
+void sok_neighbour_doubt(void *stack, uint8_t link, const struct sok_addr *addr, int64_t now)
+{
+    struct sok_neighbour *n = find(stack, link, addr);
+    if (n && n->list == SOK_NEIGHBOURS_KNOWN && n->fresh_until > now)
+        n->fresh_until = now;
+}
+
 // Not from an address that has been taken away while the packet waited here.
 static bool source_is_ours(const struct sok_stack *s, const struct sok_packet *p)
 {

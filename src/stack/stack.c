@@ -49,6 +49,7 @@ static int make_tcp(struct sok_stack *s)
         .changed = &s->changed,
         .next_id = &s->next_id,
         .route = sok_stack_route,
+        .doubt = sok_neighbour_doubt,
         .route_ctx = s,
     };
     secret16(&s->config, 16, env.secret);

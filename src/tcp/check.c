@@ -1,6 +1,30 @@
 // The invariants of a connection, walked by simulation and fuzzing after every step.
 #include "tcp/internal.h"
 
+static const char *check_recovery(const struct sok_tcp_conn *c)
+{
+    bool recovering = c->recovery != SOK_RECOVERY_NONE;
+    if (recovering && (sok_seq_ge(c->snd_una, c->recover) || sok_seq_gt(c->recover, c->snd_nxt))) {
+        return "a recovery without an end ahead";
+    }
+    if (c->sent.lost > 0 && (!recovering || c->recovery == SOK_RECOVERY_CWR)) {
+        return "something is lost and nobody recovers it";
+    }
+    if (c->ssthresh < 2u * SOK_TCP_MSS_LEAST) {
+        return "ssthresh is too small";
+    }
+    if (c->frto != SOK_FRTO_OFF && c->recovery != SOK_RECOVERY_RTO) {
+        return "F-RTO outside the recovery of a timeout";
+    }
+    if (c->tlp_out && (c->recovery == SOK_RECOVERY_FAST || c->recovery == SOK_RECOVERY_RTO)) {
+        return "a tail loss probe is on its way in a recovery";
+    }
+    if (c->undo.possible && c->undo.cwnd == 0) {
+        return "an undo to no window";
+    }
+    return NULL;
+}
+
 static const char *check_send(const struct sok_tcp_conn *c)
 {
     uint32_t limit = c->sendq.end + (c->fin_wanted ? 1 : 0);
@@ -20,7 +44,7 @@ static const char *check_send(const struct sok_tcp_conn *c)
     if (!opening && c->cwnd == 0) {
         return "cwnd is zero";
     }
-    return NULL;
+    return opening ? NULL : check_recovery(c);
 }
 
 // Whatever is on its way, and nothing else, is linked by the time it was last sent.

@@ -436,6 +436,7 @@ uint32_t sok_tcp_window_most(const struct sok_tcp_conn *c);
 uint32_t sok_tcp_first_window(const struct sok_tcp_conn *c);
 
 // ---- output.c ----
+#define SOK_TCP_MSS_LEAST 8 // payload that is left beside options, however small the MTU
 uint16_t sok_tcp_own_mss(const struct sok_tcp_conn *c);  // what we can take in: the MSS option
 uint16_t sok_tcp_send_mss(const struct sok_tcp_conn *c); // payload of a full segment without SACK
 uint32_t sok_tcp_pipe(const struct sok_tcp_conn *c);     // bytes thought to be on the way

@@ -6,8 +6,6 @@
 
 // ---- sizes ----
 
-#define MSS_LEAST 8 // payload that is left beside options, however small the MTU
-
 uint16_t sok_tcp_own_mss(const struct sok_tcp_conn *c)
 {
     uint16_t headers = sok_addr_is_v4(c->remote.addr) ? 40 : 60;
@@ -24,7 +22,7 @@ uint16_t sok_tcp_send_mss(const struct sok_tcp_conn *c)
     uint16_t cut = (uint16_t)(c->path.mtu - sok_tcp_path_mtu(&c->path));
     uint16_t own = (uint16_t)(sok_tcp_own_mss(c) - cut);
     uint16_t mss = c->peer_mss < own ? c->peer_mss : own; // MUST-16
-    return (uint16_t)(mss >= ts_len(c) + MSS_LEAST ? mss - ts_len(c) : MSS_LEAST);
+    return (uint16_t)(mss >= ts_len(c) + SOK_TCP_MSS_LEAST ? mss - ts_len(c) : SOK_TCP_MSS_LEAST);
 }
 
 static unsigned sack_blocks(const struct sok_tcp_conn *c)
@@ -33,7 +31,7 @@ static unsigned sack_blocks(const struct sok_tcp_conn *c)
     unsigned most = c->ts_ok ? 3 : 4;
     runs += c->dsack_due;
     runs = runs < most ? runs : most;
-    while (runs > 0 && sok_tcp_send_mss(c) < 4 + 8 * runs + MSS_LEAST) {
+    while (runs > 0 && sok_tcp_send_mss(c) < 4 + 8 * runs + SOK_TCP_MSS_LEAST) {
         runs--;
     }
     return runs;

@@ -79,6 +79,23 @@ void sok_tcp_keepalive_arm(struct sok_tcp_conn *c, int64_t now)
     }
 }
 
+// R1 (RFC 9293 3.8.3): what repeats is told (SHLD-9), and the way to the peer is doubted (MUST-20).
+static void delivery_problem(struct sok_tcp_conn *c, int64_t now)
+{
+    const struct sok_tcp_env *env = &c->tcp->env;
+    if (c->retries != c->tcp->config.r1) {
+        return;
+    }
+    struct sok_event *ev = sok_events_push(env->events, SOK_EVENT_HELD, now, c->sock.id);
+    if (ev) {
+        ev->held.by = SOK_HOLD_SILENCE;
+        ev->held.bytes = c->snd_nxt - c->snd_una;
+    }
+    if (env->doubt) {
+        env->doubt(env->route_ctx, c->path.link, &c->path.next_hop, now);
+    }
+}
+
 // An unanswered SYN or SYN,ACK: again, doubling, until R2 (MUST-22, MUST-23).
 static void syn_timeout(struct sok_tcp_conn *c, int64_t now)
 {
@@ -95,6 +112,7 @@ static void syn_timeout(struct sok_tcp_conn *c, int64_t now)
         sok_tcp_timer_set(c, SOK_TCP_TIMER_RETRANSMIT, c->stalled_at + config->syn_r2);
         return;
     }
+    delivery_problem(c, now);
     c->syn_why = SOK_REASON_RTO;
     sok_tcp_want_output(c);
 }
@@ -116,6 +134,7 @@ static void retransmit_timeout(struct sok_tcp_conn *c, int64_t now)
     }
     c->retries++;
     c->timeouts++;
+    delivery_problem(c, now);
     sok_tcp_recovery_on_timeout(c, now);
     c->backoff = c->backoff < 31 ? c->backoff + 1 : c->backoff;
     sok_tcp_retransmit_arm(c, now);
