@@ -41,6 +41,7 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
     bool duplicate, int64_t now)
 {
     bool after_timeout = c->recovery == SOK_RECOVERY_RTO;
+    bool was_fast = c->recovery == SOK_RECOVERY_FAST;
     sok_tcp_rack_adapt(c, d->dsack && !(c->tlp_out && d->dsack_end == c->tlp_end));
     sok_tcp_undo_on_ack(c, d, now);
     sok_tcp_frto_on_ack(c, d, duplicate, now);
@@ -65,8 +66,8 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
     if (c->recovery == SOK_RECOVERY_NONE && sok_seq_lt(c->recover, c->snd_una)) {
         c->recover = c->snd_una; // an old mark would seem ahead after 2 GB
     }
-    if (d->acked && c->recovery != SOK_RECOVERY_FAST && c->recovery != SOK_RECOVERY_CWR &&
-        window_was_used(c)) {
+    if (d->acked && !was_fast && c->recovery != SOK_RECOVERY_FAST &&
+        c->recovery != SOK_RECOVERY_CWR && window_was_used(c)) {
         // After a timeout an ACK may cover what arrived long ago: one segment each (RFC 3465 2.3).
         uint32_t mss = sok_tcp_send_mss(c);
         bool cautious = after_timeout && d->acked > mss;

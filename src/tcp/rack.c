@@ -101,5 +101,6 @@ void sok_tcp_rack_detect(struct sok_tcp_conn *c, int64_t now)
 // Section 6.3, RACK_mark_losses_on_RTO(): by a timeout, too, what was sent a moment ago is not lost yet.
 bool sok_tcp_rack_late(const struct sok_tcp_conn *c, const struct sok_tcp_sent *r, int64_t now)
 {
-    return r->at + c->rack_rtt + reordering_window(c) <= now;
+    int64_t rtt = c->rack_rtt ? c->rack_rtt : c->srtt;
+    return r->at + rtt + reordering_window(c) <= now;
 }
