@@ -73,9 +73,10 @@ static void take_cumulative(
         again |= (r->flags & SOK_SENT_AGAIN) != 0;
         d->first = d->first && d->first < r->first ? d->first : r->first;
         if (sok_seq_lt(ack, r->end)) {
+            struct sok_tcp_sent part = *r;
+            part.end = ack;
             if (!(r->flags & SOK_SENT_SACKED)) {
-                d->delivered += ack - r->start;
-                sok_tcp_rate_delivered(c, r, ack - r->start, d, now);
+                deliver(c, &part, d, now);
             }
             sok_tcp_sent_trim(b, ack);
             break;

@@ -30,7 +30,7 @@ void sok_tcp_dupack(
         }
         return;
     }
-    if (!duplicate) {
+    if (!duplicate || c->recovery == SOK_RECOVERY_RTO) { // a timeout sends all of it again anyway
         return;
     }
     c->dup_acks++;

@@ -42,6 +42,7 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
 {
     bool after_timeout = c->recovery == SOK_RECOVERY_RTO;
     bool was_fast = c->recovery == SOK_RECOVERY_FAST;
+    uint32_t undone = c->undone;
     sok_tcp_rack_adapt(c, d->dsack && !(c->tlp_out && d->dsack_end == c->tlp_end));
     sok_tcp_undo_on_ack(c, d, now);
     sok_tcp_frto_on_ack(c, d, duplicate, now);
@@ -66,7 +67,7 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
     if (c->recovery == SOK_RECOVERY_NONE && sok_seq_lt(c->recover, c->snd_una)) {
         c->recover = c->snd_una; // an old mark would seem ahead after 2 GB
     }
-    if (d->acked && !was_fast && c->recovery != SOK_RECOVERY_FAST &&
+    if (d->acked && !was_fast && undone == c->undone && c->recovery != SOK_RECOVERY_FAST &&
         c->recovery != SOK_RECOVERY_CWR && window_was_used(c)) {
         // After a timeout an ACK may cover what arrived long ago: one segment each (RFC 3465 2.3).
         uint32_t mss = sok_tcp_send_mss(c);

@@ -50,12 +50,16 @@ void sok_tcp_undo(struct sok_tcp_conn *c, enum sok_reason why, int64_t now)
     sok_tcp_tell_cwnd(c, why, now);
 }
 
-// RFC 3522 3.2 steps 3 to 6: an echo from before the retransmission is an answer to an earlier copy.
+// RFC 3522 3.2: an echo from before the retransmission is an answer to an earlier copy (steps 3 and 4). Step
+// 5: an ACK of all there is may stand for many that were lost, unless the peer would have told of duplicates.
 static void eifel(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, int64_t now)
 {
     bool first = c->undo.stamped && d->acked > 0;
     c->undo.stamped = c->undo.stamped && !first;
     if (!first || !d->has_ts || d->tsecr == 0 || !sok_seq_lt(d->tsecr, c->undo.again_ts)) {
+        return;
+    }
+    if (d->dsack || (c->bytes_spurious == 0 && c->snd_una == c->snd_nxt)) {
         return;
     }
     if (c->recovery == SOK_RECOVERY_RTO) {
