@@ -243,12 +243,8 @@ struct sok_tcp_info {
     uint32_t rcv_urgent; // bytes to be read until the end of urgent data (RFC 9293 3.8.5)
     uint64_t bytes_sent, bytes_again, bytes_acked, bytes_received;
     uint64_t segments_in, segments_out;
-    uint64_t bytes_spurious; // of bytes_again, what the peer said it had (RFC 2883)
     uint32_t timeouts, fast_retransmits;
-    uint32_t
-        retries; // timeouts since the peer last acknowledged something: r1 of them are a delivery problem
-    uint32_t probes; // tail loss probes (RFC 8985)
-    uint32_t undone; // reductions of cwnd that were for nothing (RFC 3522, 3708, 5682)
+    uint32_t retries; // timeouts in a row; r1 of them are a delivery problem (RFC 9293 3.8.3)
     uint8_t snd_wscale, rcv_wscale;
     bool sack, timestamps;
     int64_t min_rtt;            // ns, the least ever seen; 0: no sample yet
