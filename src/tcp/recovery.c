@@ -12,6 +12,14 @@ void sok_tcp_tell_cwnd(struct sok_tcp_conn *c, enum sok_reason why, int64_t now)
     }
 }
 
+// What was on its way of late, as far as cwnd allowed it. FlightSize alone (RFC 5681 section 2) is too small when
+// many ACKs are taken in before the first of what they allow is sent.
+static uint32_t flight_used(const struct sok_tcp_conn *c, uint32_t flight)
+{
+    uint32_t used = c->flight_max < c->cwnd ? c->flight_max : c->cwnd;
+    return used > flight ? used : flight;
+}
+
 // The one place where the congestion window is reduced. Of a run of timeouts only the first reduces ssthresh
 // (RFC 5681 section 3.1). During fast recovery prr.c spreads the reduction.
 void sok_tcp_congestion(struct sok_tcp_conn *c, enum sok_reason why, uint32_t flight, int64_t now)
@@ -20,7 +28,7 @@ void sok_tcp_congestion(struct sok_tcp_conn *c, enum sok_reason why, uint32_t fl
     bool timeout = why == SOK_REASON_RTO;
     if (!timeout || c->retries == 1) {
         sok_tcp_undo_remember(c, timeout || why == SOK_REASON_FAST_RETRANSMIT);
-        c->ssthresh = c->cc->ssthresh(c, flight, now);
+        c->ssthresh = c->cc->ssthresh(c, flight_used(c, flight), now);
     }
     c->cwnd = timeout ? sok_tcp_send_mss(c) : c->ssthresh;
     if (!timeout || c->cwnd != before || c->recovery != SOK_RECOVERY_RTO) {
