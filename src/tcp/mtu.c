@@ -10,12 +10,19 @@ static uint32_t data_len(const struct sok_tcp_conn *c, const struct sok_tcp_sent
     return end - r->start;
 }
 
-static void too_large_again(struct sok_tcp_conn *c, int64_t now)
+static bool holds(const struct sok_tcp_sent *r, uint32_t seq)
+{
+    return sok_seq_le(r->start, seq) && sok_seq_lt(seq, r->end);
+}
+
+// What a router had to refuse but may cut from now on keeps its size: of that only what it quoted is known.
+static void too_large_again(struct sok_tcp_conn *c, const uint32_t *quoted, int64_t now)
 {
     uint32_t mss = sok_tcp_send_mss(c);
     for (uint32_t i = 0; i < c->sent.count; i++) {
         struct sok_tcp_sent *r = sok_tcp_sent_at(&c->sent, i);
-        if (!(r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST)) && data_len(c, r) > mss) {
+        bool refused = data_len(c, r) > mss || (quoted && holds(r, *quoted));
+        if (!(r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST)) && refused) {
             sok_tcp_mark_lost(c, r, SOK_REASON_PATH_MTU, now);
         }
     }
@@ -26,12 +33,15 @@ static void too_large_again(struct sok_tcp_conn *c, int64_t now)
         c->recovery = SOK_RECOVERY_MTU;
         c->recover = c->snd_nxt;
     }
+    c->send_one = true; // what never left needs no leave from what arrived (PRR)
     sok_tcp_want_output(c);
 }
 
 static bool is_lower(const struct sok_tcp_conn *c, const struct sok_path_mtu *said)
 {
-    return said->mtu && said->mtu < sok_tcp_path_mtu(&c->path);
+    const struct sok_path_mtu *known = &c->path.known;
+    bool may_cut_now = said->may_cut && !(known->mtu && known->may_cut);
+    return said->mtu && (said->mtu < sok_tcp_path_mtu(&c->path) || may_cut_now);
 }
 
 enum sok_tcp_mtu sok_tcp_mtu(struct sok_tcp *t, const struct sok_endpoint *local,
@@ -48,7 +58,7 @@ enum sok_tcp_mtu sok_tcp_mtu(struct sok_tcp *t, const struct sok_endpoint *local
     }
     t->mtu_changes++;
     c->path.known = *said;
-    too_large_again(c, now);
+    too_large_again(c, said->may_cut ? &seq : NULL, now);
     return SOK_TCP_MTU_LOWER;
 }
 
@@ -68,5 +78,5 @@ void sok_tcp_mtu_refresh(struct sok_tcp_conn *c, int64_t now)
         return;
     }
     c->path.known = path.known;
-    too_large_again(c, now);
+    too_large_again(c, NULL, now);
 }

@@ -57,6 +57,7 @@ static void end(struct app *a, int error)
     a->done = true;
     a->wake = SOK_TIME_NEVER;
     a->w->progress_at = a->w->now;
+    *(error ? &a->w->failed : &a->w->ended) += 1;
     if (error && a->conn->bystander)
         APP_FAIL(a, "%s after %llu of %llu sent, %llu of %llu received", sok_strerror(error),
             (unsigned long long)a->sent, (unsigned long long)a->plan->total,
@@ -296,10 +297,22 @@ static int64_t recv_by_copy(struct app *a, size_t len)
     return n;
 }
 
+// A reader that has less room from now on. What was offered stays offered.
+static void shrink(struct app *a)
+{
+    if (!a->plan->shrink_to || a->shrunk || a->received < a->plan->shrink_at)
+        return;
+    a->shrunk = true;
+    int err = sok_tcp_setopt(a->c, SOK_TCP_RCVBUF, a->plan->shrink_to, a->w->now);
+    if (err)
+        APP_FAIL(a, "the buffer could not be changed: %d", err);
+}
+
 static bool try_read(struct app *a)
 {
     if (a->eof || a->w->now < a->read_at)
         return false;
+    shrink(a);
     bool ready = ready_bits(a) & SOK_READY_IN;
     if (!ready && !rng_one_in(&a->rng, 64))
         return false;

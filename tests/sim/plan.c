@@ -1,6 +1,5 @@
 // Draws a run from a seed. Later draws may be added at the end of a part only at the price that old
 // seeds mean other runs.
-#include <inttypes.h>
 #include <string.h>
 #include "tests/sim/world.h"
 
@@ -13,10 +12,22 @@ static int64_t pick(struct rng *r, const int64_t *from, size_t count)
 #define PICK(r, ...)                                                                               \
     pick(r, (const int64_t[]){__VA_ARGS__}, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
+// A setting that a build may be without.
+static void may_set(struct sok_tcp_config *t, const char *name, int64_t value)
+{
+    size_t count;
+    const struct sok_setting *row = sok_tcp_settings(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(row[i].name, name) == 0 && value >= row[i].min && value <= row[i].max)
+            memcpy((char *)t + row[i].offset, &value, sizeof(value));
+    }
+}
+
 static void draw_tcp(struct rng *r, struct sok_tcp_config *t)
 {
     sok_tcp_config_default(t);
     // No connection may give up on a wire that is only bad.
+    t->r2 = 20000 * SOK_S;
     t->syn_retries = 20;
     t->syn_ack_retries = 12;
     t->fin_wait_2 = 3600 * SOK_S;
@@ -42,6 +53,13 @@ static void draw_tcp(struct rng *r, struct sok_tcp_config *t)
     t->super_frame_max = PICK(r, 536, 1460, 10000, 65160, 65160);
     t->msl = PICK(r, SOK_S, 30 * SOK_S, 30 * SOK_S, 120 * SOK_S);
     t->challenge_interval = PICK(r, 0, 500 * SOK_MS, 500 * SOK_MS);
+    t->tlp = !rng_one_in(r, 4);
+    t->frto = !rng_one_in(r, 4);
+    t->undo = !rng_one_in(r, 4);
+    t->dsack = !rng_one_in(r, 4);
+    t->idle_restart = !rng_one_in(r, 4);
+    may_set(t, "ecn", PICK(r, 0, 1, 1, 2));
+    may_set(t, "congestion", PICK(r, 0, 1));
 }
 
 static void draw_node(struct rng *r, struct node_plan *n, int index)
@@ -49,7 +67,7 @@ static void draw_node(struct rng *r, struct node_plan *n, int index)
     *n = (struct node_plan){0};
     snprintf(n->link.name, sizeof(n->link.name), "wire%d", index);
     memcpy(n->link.mac, (uint8_t[6]){2, 0, 0, 0, 0, (uint8_t)(index + 1)}, 6);
-    n->link.mtu = (uint16_t)PICK(r, 1500, 1500, 1500, 1500, 1492, 1280, 576, 296, 9000, 65535);
+    n->link.mtu = (uint16_t)PICK(r, 1500, 1500, 1500, 1500, 1492, 1280, 576, 296, 128, 9000, 65535);
     n->link.caps =
         SOK_LINK_POINT | (uint32_t)PICK(r, 0, 0, SOK_LINK_CSUM, SOK_LINK_CSUM | SOK_LINK_TSO);
     sok_stack_config_default(&n->config);
@@ -60,13 +78,35 @@ static void draw_node(struct rng *r, struct node_plan *n, int index)
     n->config.arp_fresh = PICK(r, SOK_S, 30 * SOK_S, 30 * SOK_S);
     n->config.arp_queue_max = PICK(r, 1, 16, 16);
     n->config.out_queue_max = PICK(r, 8, 512, 512);
+    n->config.pmtu_age = PICK(r, 30 * SOK_S, 600 * SOK_S, 600 * SOK_S);
+    n->config.pmtu_min = PICK(r, 552, 552, 552, 68);
+}
+
+// The way's MTU changes once or a few times. It is never so small that an ACK with all its options does
+// not fit. A black hole does not last: nobody could mend it, since no
+// probing for a path MTU (RFC 4821) is done.
+static void draw_path(struct rng *r, struct wire_spec *s)
+{
+    int64_t at = rng_one_in(r, 4) ? 0 : (int64_t)rng_scale(r, 4 * SOK_S);
+    unsigned changes = 1 + (unsigned)rng_below(r, PATH_STEPS_MAX / 2);
+    s->cut = true;
+    for (unsigned i = 0; i < changes; i++) {
+        uint16_t mtu = (uint16_t)PICK(r, 0, 1400, 1280, 1006, 600, 552, 296, 128);
+        if (rng_one_in(r, 4)) {
+            s->path[s->path_count++] = (struct path_step){at, mtu, PATH_SILENT};
+            at += (int64_t)rng_scale(r, 5 * SOK_S);
+        }
+        s->path[s->path_count++] =
+            (struct path_step){at, mtu, rng_one_in(r, 4) ? PATH_OLD : PATH_TELLS};
+        at += (int64_t)rng_scale(r, 8 * SOK_S);
+    }
 }
 
 static void draw_wire(struct rng *r, struct wire_spec *s)
 {
     *s = (struct wire_spec){0};
     if (!rng_one_in(r, 4))
-        s->loss = rng_unit(r) * 0.1;
+        s->loss = rng_unit(r) * (rng_one_in(r, 3) ? 0.2 : 0.1);
     if (rng_one_in(r, 2))
         s->duplicate = rng_unit(r) * 0.05;
     if (rng_one_in(r, 2))
@@ -81,13 +121,19 @@ static void draw_wire(struct rng *r, struct wire_spec *s)
     s->queue = (unsigned)PICK(r, 4, 20, 100, 1000);
     s->backpressure = rng_one_in(r, 2);
     s->cut = !rng_one_in(r, 4);
+    if (rng_one_in(r, 3))
+        s->mark = rng_unit(r) * 0.1;
+    if (rng_one_in(r, 4))
+        draw_path(r, s);
 }
 
 static void draw_side(struct rng *r, struct side_plan *s, uint64_t bytes_max)
 {
     *s = (struct side_plan){.abort_at = UINT64_MAX};
-    s->total =
-        rng_one_in(r, 12) ? rng_below(r, 3000) : 64 * KB + rng_below(r, bytes_max - 64 * KB + 1);
+    s->total = (uint64_t)PICK(
+        r, 0, 1, 536, 1460, 1461, 14600, 65535, 65536, 100000, 262144, 524288, 1048576, 1048576);
+    if (s->total > bytes_max)
+        s->total = bytes_max;
     s->phase = (uint32_t)rng_below(r, 131071);
     uint32_t small = s->total > 128 * KB ? 700 : 40;
     s->write_max = (uint32_t)PICK(r, small, 2000, 20000, 200000);
@@ -104,6 +150,10 @@ static void draw_side(struct rng *r, struct side_plan *s, uint64_t bytes_max)
         s->rcvbuf = PICK(r, 4096, 30000, 1000000);
     if (rng_one_in(r, 8))
         s->sndbuf = PICK(r, 4096, 30000, 1000000);
+    if (rng_one_in(r, 6)) {
+        s->shrink_to = PICK(r, 2048, 4096, 20000, 100000, 1000000);
+        s->shrink_at = rng_below(r, s->total + 1);
+    }
 }
 
 static void draw_conn(struct rng *r, const struct plan *p, struct conn_plan *c)
@@ -141,6 +191,10 @@ static void draw_fault(struct rng *r, struct plan *p)
     for (unsigned i = 0; i < p->conn_count; i++) {
         struct conn_plan *c = &p->conn[i];
         c->bystander = p->fault == FAULT_NONE;
+        if (p->fault == FAULT_RESTART && i > 0 && i + 1 == p->conn_count) {
+            c->late = c->bystander = true;
+            c->start = p->fault_at - p->start + 1 + (int64_t)rng_scale(r, 10 * SOK_S);
+        }
         if (p->fault == FAULT_ABORT) {
             c->bystander = rng_one_in(r, 3);
             struct side_plan *s = &c->side[rng_below(r, 2)];
@@ -153,7 +207,7 @@ static void draw_fault(struct rng *r, struct plan *p)
     for (int i = 0; i < 2; i++) {
         struct node_plan *n = &p->node[i];
         if (p->fault != FAULT_NONE && p->fault != FAULT_ABORT) {
-            n->config.tcp.r2 = 60 * SOK_S;
+            n->config.tcp.r2 = p->fault == FAULT_RESTART ? 600 * SOK_S : 60 * SOK_S;
             n->config.tcp.syn_retries = 6;
         }
         n->config.tcp.keepalive_idle = PICK(r, 5 * SOK_S, 20 * SOK_S);
@@ -174,6 +228,7 @@ static bool is_calm(const struct plan *p)
         const struct wire_spec *s = &p->wire[i];
         const struct sok_tcp_config *t = &p->node[i].config.tcp;
         calm &= s->loss + s->duplicate + s->reorder + s->corrupt == 0 && !s->jitter && !s->rate;
+        calm &= s->mark == 0 && !s->path_count;
         calm &= s->delay <= 50 * SOK_MS && t->rto_initial >= SOK_S && t->rto_min >= 200 * SOK_MS &&
                 t->delayed_ack <= 40 * SOK_MS;
     }
@@ -186,6 +241,8 @@ static void calm_wire(struct wire_spec *s)
     s->loss = s->duplicate = s->reorder = s->corrupt = 0;
     s->jitter = 0;
     s->rate = 0;
+    s->mark = 0;
+    s->path_count = 0;
 }
 
 void plan_draw(struct plan *p, uint64_t seed)
@@ -195,7 +252,7 @@ void plan_draw(struct plan *p, uint64_t seed)
     rng_next(&r);
     p->start = rng_one_in(&r, 2) ? 0 : (int64_t)rng_below(&r, 40 * 86400 * SOK_S);
     p->events = rng_one_in(&r, 4);
-    p->check_every = 16;
+    p->check_every = 1;
     for (int i = 0; i < 2; i++) {
         draw_node(&r, &p->node[i], i);
         p->node[i].config.events = p->events;
@@ -211,64 +268,12 @@ void plan_draw(struct plan *p, uint64_t seed)
     for (unsigned i = 0; i < p->conn_count; i++)
         draw_conn(&r, p, &p->conn[i]);
     draw_fault(&r, p);
+    if (p->fault == FAULT_RESTART) { // what begins afterwards must not fail for another reason
+        p->wire[0].loss *= 0.15;
+        p->wire[1].loss *= 0.15;
+    }
     p->calm = is_calm(p);
     if (rng_one_in(&r, 4))
         p->wrap = rng_one_in(&r, 3) ? WRAP_TIMESTAMP : WRAP_SEQUENCE;
     p->wrap_in = (uint32_t)rng_scale(&r, p->wrap == WRAP_TIMESTAMP ? 3000 : 200000);
-}
-
-static void show_side(FILE *f, const char *who, const struct side_plan *s)
-{
-    static const char *const endings[] = {"half", "after", "early"};
-    fprintf(f,
-        "#   %s: %" PRIu64 " bytes, writes %s<= %u, reads %s<= %u, think %.3f, ends %s%s%s%s", who,
-        s->total, s->by_slice ? "(slice) " : "", s->write_max, s->by_peek ? "(peek) " : "",
-        s->read_max, s->think_chance, endings[s->ending], s->nodelay ? ", nodelay" : "",
-        s->cork ? ", cork" : "", s->keepalive ? ", keepalive" : "");
-    if (s->rcvbuf || s->sndbuf)
-        fprintf(f, ", rcvbuf %" PRId64 " sndbuf %" PRId64, s->rcvbuf, s->sndbuf);
-    if (s->abort_at != UINT64_MAX)
-        fprintf(f, ", aborts at %" PRIu64, s->abort_at);
-    fprintf(f, "\n");
-}
-
-static void show_settings(FILE *f, const struct sok_tcp_config *t)
-{
-    size_t count;
-    const struct sok_setting *row = sok_tcp_settings(&count);
-    for (size_t i = 0; i < count; i++) {
-        int64_t v;
-        memcpy(&v, (const char *)t + row[i].offset, sizeof(v));
-        if (v != row[i].def)
-            fprintf(f, " %s=%" PRId64, row[i].name, v);
-    }
-    fprintf(f, "\n");
-}
-
-void plan_show(const struct plan *p, FILE *f)
-{
-    static const char *const faults[] = {"none", "abort", "restart", "silence", "memory"};
-    static const char *const wraps[] = {"", ", sequence numbers wrap", ", timestamps wrap"};
-    fprintf(f, "# seed %" PRIu64 "%s, fault %s", p->seed, wraps[p->wrap], faults[p->fault]);
-    if (p->fault >= FAULT_RESTART)
-        fprintf(f, " at %.6f", (double)(p->fault_at - p->start) / 1e9);
-    fprintf(f, "\n");
-    for (int i = 0; i < 2; i++) {
-        const struct wire_spec *s = &p->wire[i];
-        fprintf(f, "# node %d: mtu %u, caps %x;", i, p->node[i].link.mtu, p->node[i].link.caps);
-        show_settings(f, &p->node[i].config.tcp);
-        fprintf(f,
-            "#   its wire: loss %.3f dup %.3f reorder %.3f corrupt %.3f delay %.6f jitter %.6f%s "
-            "rate %" PRIu64 " queue %u%s%s\n",
-            s->loss, s->duplicate, s->reorder, s->corrupt, (double)s->delay / 1e9,
-            (double)s->jitter / 1e9, s->jitter_reorders ? " (reorders)" : "", s->rate, s->queue,
-            s->backpressure ? " (back-pressure)" : "", s->cut ? "" : " super-frames whole");
-    }
-    for (unsigned i = 0; i < p->conn_count; i++) {
-        const struct conn_plan *c = &p->conn[i];
-        fprintf(f, "# connection %u: node %d to %d%s, at %.6f%s\n", i, c->client, c->server,
-            c->both ? ", both open" : "", (double)c->start / 1e9, c->bystander ? "" : ", may fail");
-        show_side(f, "client", &c->side[0]);
-        show_side(f, "server", &c->side[1]);
-    }
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "tests/sim/router.h"
 #include "wire/split.h"
 
 #define ETH_LEN     14
@@ -95,10 +96,12 @@ static struct wire_frame *copy_of(const struct wire_frame *f)
     return c;
 }
 
-// ARP has no checksum of its own, and an unfinished sum cannot notice anything.
+// ARP has no checksum of its own, and an unfinished sum cannot notice anything. Nor can one notice flips
+// in two fragments that cancel each other.
 static bool may_corrupt(const struct wire_frame *f)
 {
-    return f->len >= ETH_LEN + 20 && f->data[12] == 8 && f->data[13] == 0 && !f->meta.csum_partial;
+    return f->len >= ETH_LEN + 20 && f->data[12] == 8 && f->data[13] == 0 &&
+           !f->meta.csum_partial && !(f->data[ETH_LEN + 6] & 0x3f) && !f->data[ETH_LEN + 7];
 }
 
 // All flips are in one 16-bit word of the sum, so none cancels another.
@@ -143,25 +146,18 @@ static void put(struct wire *w, struct wire_frame *f, int64_t due)
     heap_push(w, f);
 }
 
-static void carry(struct wire *w, const struct sok_frame_out *out, int64_t now)
+// What a bad wire does to one frame that leaves it at `due`.
+static void travel(struct wire *w, struct wire_frame *f, int64_t due)
 {
-    w->frames++;
-    w->bytes += out->len;
-    release(w, now);
-    if (w->spec.rate && w->waiting >= w->spec.queue) {
-        w->overflowed++;
-        return;
-    }
-    int64_t due = leave_at(w, out->len, now) + w->spec.delay;
     if (rng_chance(&w->rng, w->spec.loss)) {
         w->lost++;
+        free(f);
         return;
     }
     due += (int64_t)rng_below(&w->rng, (uint64_t)w->spec.jitter + 1);
     if (!w->spec.jitter_reorders && due < w->last_due)
         due = w->last_due;
     w->last_due = due;
-    struct wire_frame *f = gather(out);
     if (rng_chance(&w->rng, w->spec.reorder)) {
         due += (int64_t)rng_scale(&w->rng, REORDER_MAX);
         w->reordered++;
@@ -173,6 +169,44 @@ static void carry(struct wire *w, const struct sok_frame_out *out, int64_t now)
     if (may_corrupt(f) && rng_chance(&w->rng, w->spec.corrupt))
         corrupt(w, f);
     put(w, f, due);
+}
+
+// A frame the way does not take: cut, or refused with or without a word.
+static void too_large(
+    struct wire *w, struct wire_frame *f, uint16_t mtu, enum path_says says, int64_t due)
+{
+    w->too_large++;
+    if (router_may_cut(f)) {
+        struct wire_frame *part;
+        uint32_t at = 0;
+        while ((part = router_cut(f, mtu, &at)))
+            travel(w, part, due);
+    } else {
+        struct wire_frame *answer = router_says(f, mtu, says);
+        if (answer)
+            travel(w->back, answer, due + w->back->spec.delay);
+    }
+    free(f);
+}
+
+static void carry(struct wire *w, const struct sok_frame_out *out, int64_t now)
+{
+    w->frames++;
+    w->bytes += out->len;
+    release(w, now);
+    if (w->spec.rate && w->waiting >= w->spec.queue) {
+        w->overflowed++;
+        return;
+    }
+    int64_t due = leave_at(w, out->len, now) + w->spec.delay;
+    enum path_says says = PATH_TELLS;
+    uint16_t mtu = router_mtu(w, now, &says);
+    struct wire_frame *f = gather(out);
+    router_mark(w, f);
+    if (mtu && f->len > (uint32_t)mtu + ETH_LEN)
+        too_large(w, f, mtu, says, due);
+    else
+        travel(w, f, due);
 }
 
 void wire_send(struct wire *w, const struct sok_frame_out *out, int64_t now)

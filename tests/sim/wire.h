@@ -6,14 +6,31 @@
 #include "base/frame.h"
 #include "tests/sim/rng.h"
 
+enum path_says {
+    PATH_TELLS,  // "fragmentation needed", with the MTU
+    PATH_OLD,    // without it, as before RFC 1191
+    PATH_SILENT, // a black hole
+};
+
+// What the way takes, from a time on.
+struct path_step {
+    int64_t at;   // since the start of the run
+    uint16_t mtu; // 0: any size
+    enum path_says says;
+};
+#define PATH_STEPS_MAX 6
+
 struct wire_spec {
     double loss, duplicate, reorder, corrupt; // probabilities
+    double mark;                              // of CE, on what is ECN-capable
     int64_t delay, jitter;                    // ns; jitter is added, 0 to jitter
     bool jitter_reorders;
     uint64_t rate;     // bits per second; 0: no limit
     unsigned queue;    // frames that may wait for a wire with a rate
     bool backpressure; // a full queue stops the sender; else the frame is lost
     bool cut;          // super-frames are cut before the wire
+    unsigned path_count;
+    struct path_step path[PATH_STEPS_MAX]; // of a wire that cuts
 };
 
 struct wire_frame {
@@ -27,6 +44,8 @@ struct wire_frame {
 struct wire {
     struct wire_spec spec;
     struct rng rng;
+    struct wire *back; // where a router's answers travel
+    int64_t start;     // of the run
     struct wire_frame **heap;
     size_t count, cap;
     uint64_t orders;
@@ -35,7 +54,7 @@ struct wire {
     unsigned waiting; // frames that have not left the sender
     int64_t *leaving; // ring of their times
     unsigned leave_head;
-    uint64_t frames, bytes, lost, duplicated, reordered, corrupted, overflowed;
+    uint64_t frames, bytes, lost, duplicated, reordered, corrupted, overflowed, marked, too_large;
 };
 
 void wire_init(struct wire *w, const struct wire_spec *spec, struct rng rng);

@@ -8,6 +8,7 @@
 
 #define STANDSTILL   (2400 * SOK_S)  // nothing moved for so long: nothing will
 #define DRAIN        (14400 * SOK_S) // for what is left after the applications have ended
+#define FRAGMENTS    (31 * SOK_S)    // longer than they wait for each other
 #define STEPS_MAX    UINT64_C(4000000)
 #define SAME_MAX     20000  // steps without time moving
 #define FRAMES_MAX   100000 // pulled from one stack at one instant
@@ -310,6 +311,14 @@ static bool all_quiet(struct world *w)
     return true;
 }
 
+// Fragments may wait for others that were lost.
+static void forget_fragments(struct world *w)
+{
+    int64_t end = w->now + FRAGMENTS;
+    while (!w->fail[0] && next_time(w) < end)
+        step(w);
+}
+
 static void describe_stuck(struct world *w)
 {
     for (unsigned i = 0; i < 2 * w->plan.conn_count; i++) {
@@ -348,6 +357,7 @@ static void finish(struct world *w)
         }
         step(w);
     }
+    forget_fragments(w);
     for (int i = 0; i < 2 && !w->fail[0]; i++) {
         struct node *n = &w->node[i];
         check_node(w, i);
@@ -378,11 +388,13 @@ bool world_run(struct world *w, const struct plan *plan, bool verbose)
         w->node[i].memory.rng = rng_fork(&w->rng);
         w->node[i].mem = checkmem_hook(&w->node[i].memory);
         wire_init(&w->node[i].out, &plan->wire[i], rng_fork(&w->rng));
+        w->node[i].out.back = &w->node[1 - i].out;
     }
     for (int i = 0; i < 2 && !w->fail[0]; i++)
         node_boot(w, i);
     if (plan->wrap && !w->fail[0])
         approach_wrap(w);
+    w->node[0].out.start = w->node[1].out.start = w->plan.start;
     for (unsigned i = 0; i < 2 * plan->conn_count; i++)
         app_init(w, i);
     while (!w->fail[0] && !apps_done(w)) {

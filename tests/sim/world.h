@@ -28,6 +28,8 @@ struct side_plan {
     enum ending ending;
     bool nodelay, cork, keepalive;
     int64_t rcvbuf, sndbuf; // 0: not set
+    uint64_t shrink_at;     // when it has received this much its buffer becomes
+    int64_t shrink_to;      // so large; 0: never
     uint64_t abort_at;      // aborts when it has received this much; UINT64_MAX: never
 };
 
@@ -36,6 +38,7 @@ struct conn_plan {
     int server;     // the same node: over its own loopback
     bool both;      // both open at once
     bool bystander; // unhurt by the fault of this run: must end well
+    bool late;      // begins after a restart, on the machines as they are then
     int64_t start;
     struct side_plan side[2]; // 0: of the client
 };
@@ -87,7 +90,7 @@ struct app {
     int node;
     struct sok_tcp_conn *c;
     uint64_t sent, received;
-    bool started, opened, shut, eof, done;
+    bool started, opened, shut, eof, shrunk, done;
     int error; // that ended it
     int64_t wake, write_at, read_at;
     bool kicked;
@@ -117,6 +120,7 @@ struct world {
     uint64_t steps, same_time;
     uint64_t delivered;                   // bytes
     uint64_t sent, again, timeouts, fast; // of connections that ended well
+    uint64_t ended, failed;               // applications: well, or with an error they may have
     char fail[256];                       // empty: all is well
 };
 
