@@ -59,7 +59,7 @@ help:
 	@echo 'make           build ./sockeye'
 	@echo 'make demo      a page fetched through its own TCP, every step shown'
 	@echo 'make check     all tests: gcc, clang, sanitizers; under five minutes'
-	@echo 'make full      the long tests (10,000 simulated connections, 1 GiB transfers)'
+	@echo 'make full      the long tests (20,000 simulated connections, 1 GiB transfers)'
 	@echo 'make soak      the long tests again and again with new seeds, SOAK_SECONDS=$(SOAK_SECONDS)'
 	@echo 'make bench     speed beside the kernel'"'"'s'
 	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'

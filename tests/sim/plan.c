@@ -92,6 +92,8 @@ static void draw_path(struct rng *r, struct wire_spec *s)
     s->cut = true;
     for (unsigned i = 0; i < changes; i++) {
         uint16_t mtu = (uint16_t)PICK(r, 0, 1400, 1280, 1006, 600, 552, 296, 128);
+        if (mtu > 0 && mtu < 552 && s->loss > 0.03) // of fragments all must arrive
+            s->loss = 0.03;
         if (rng_one_in(r, 4)) {
             s->path[s->path_count++] = (struct path_step){at, mtu, PATH_SILENT};
             at += (int64_t)rng_scale(r, 5 * SOK_S);

@@ -189,7 +189,7 @@ static uint64_t seeds_by_tier(void)
     const char *tier = getenv("SOK_TIER");
     if (tier && strcmp(tier, "quick") == 0)
         return 100;
-    return tier && strcmp(tier, "full") == 0 ? 10000 : 500;
+    return tier && strcmp(tier, "full") == 0 ? 20000 : 500;
 }
 
 int main(int argc, char **argv)
