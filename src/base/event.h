@@ -32,6 +32,7 @@
     X(WINDOW_UPDATE, "window update")                                                              \
     X(RTO, "again: timeout")                                                                       \
     X(FAST_RETRANSMIT, "again: fast retransmit")                                                   \
+    X(HYSTART, "round trips grow: slow start ends")                                                \
     X(RECOVERY, "again: recovery")                                                                 \
     X(TAIL_PROBE, "again: tail loss probe")                                                        \
     X(TAIL_PROBE_NEW, "tail loss probe")                                                           \

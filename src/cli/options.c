@@ -69,6 +69,8 @@ static void list_settings(const struct sok_setting *rows, size_t count)
             snprintf(value, sizeof(value), "%lldms", (long long)(s->def / SOK_MS));
         else if (strcmp(s->unit, "bool") == 0)
             snprintf(value, sizeof(value), "%s", s->def ? "on" : "off");
+        else if (strchr(s->unit, '|')) // its first word
+            snprintf(value, sizeof(value), "%.*s", (int)strcspn(s->unit, "|"), s->unit);
         else
             snprintf(value, sizeof(value), "%lld", (long long)s->def);
         printf("  %-22s %10s  %s\n", s->name, value, s->help);

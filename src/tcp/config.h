@@ -11,7 +11,8 @@
 #define SOK_S  INT64_C(1000000000)
 
 // X(name, unit, default, min, max, help): every value is an int64_t. Units: "ns" is given and shown as
-// a duration ("200ms", "3m"), "bool" as on/off, others as a plain number.
+// a duration ("200ms", "3m"), "bool" as on/off, "cubic|newreno" as one of these words (the value is its
+// number), others as a plain number.
 #define SOK_TCP_SETTINGS(X)                                                                        \
     X(rto_initial, "ns", 1 * SOK_S, SOK_MS, 60 * SOK_S, "RTO before a sample (RFC 6298 2.1)")      \
     X(rto_min, "ns", 200 * SOK_MS, SOK_MS, 60 * SOK_S, "least RTO; Linux's, RFC 6298 2.4 says 1s") \
@@ -25,6 +26,8 @@
     X(delayed_ack, "ns", 40 * SOK_MS, 0, 500 * SOK_MS, "delayed ACK (MUST-40: under 500 ms)")      \
     X(quick_acks, "count", 16, 0, 65535, "segments acknowledged at once at the start")             \
     X(initial_window, "count", 10, 1, 64, "initial congestion window in segments (RFC 6928)")      \
+    X(congestion, "cubic|newreno", 0, 0, 1, "cubic (RFC 9438) or newreno (RFC 5681)")              \
+    X(hystart, "bool", 1, 0, 1, "leave slow start when round trips grow (RFC 9406)")               \
     X(idle_restart, "bool", 1, 0, 1, "after an idle RTO begin with the initial window (RFC 5681)") \
     X(dup_threshold, "count", 3, 1, 255, "duplicate ACKs that mean loss (RFC 5681 3.2)")           \
     X(tlp, "bool", 1, 0, 1, "probe for a lost tail before the RTO (RFC 8985 7)")                   \

@@ -103,7 +103,7 @@ static void init(struct sok_tcp_conn *c, int64_t now)
     c->rcv_mss = 536;
     c->peer_mss = sok_addr_is_v4(c->remote.addr) ? 536 : 1220; // until told (MUST-15)
     c->quick_left = (uint16_t)config->quick_acks;
-    c->cc = &sok_tcp_cc_newreno;
+    c->cc = sok_tcp_cc_number(config->congestion);
     c->ssthresh = UINT32_MAX;
     c->challenge_at = INT64_MIN / 2;
     c->idle_at = now;

@@ -182,6 +182,36 @@ struct sok_tcp_sack_seen {
 };
 #define SOK_TCP_SACKS_SEEN 4
 
+// ---- what congestion control remembers: cc_newreno.c, cc_cubic.c, hystart.c ----
+
+struct sok_tcp_newreno {
+    uint64_t counted; // bytes acknowledged since cwnd last grew by a segment
+};
+
+// One stay in congestion avoidance (RFC 9438 4.1.2).
+struct sok_tcp_cubic_epoch {
+    int64_t epoch; // when it began
+    uint32_t w_max, cwnd_prior, w_est, k_ms;
+    bool running;
+};
+
+struct sok_tcp_cubic {
+    int64_t epoch;
+    uint32_t w_max, cwnd_prior, w_est, k_ms;
+    bool running, after_timeout;
+    int64_t paused_at;                 // the window is not used since; 0: it is
+    uint64_t est_rest, rest;           // what of w_est and cwnd is less than a byte yet
+    struct sok_tcp_cubic_epoch before; // the last reduction
+};
+
+// RFC 9406 4.2.
+struct sok_tcp_hystart {
+    bool running, css;
+    uint8_t samples, css_rounds;
+    uint32_t round_end;
+    int64_t last_min, current_min, css_baseline; // round-trip times
+};
+
 enum sok_tcp_lane_state { SOK_LANE_NONE, SOK_LANE_READY, SOK_LANE_PARKED };
 
 struct sok_tcp_conn {
@@ -267,7 +297,11 @@ struct sok_tcp_conn {
 
     // loss and congestion: loss.c and the files it asks, cc*.c
     const struct sok_tcp_cc *cc;
-    uint64_t cc_state[8]; // belongs to cc
+    union {
+        struct sok_tcp_cubic cubic;
+        struct sok_tcp_newreno newreno;
+    } cc_state; // belongs to cc; all zero at the start
+    struct sok_tcp_hystart hystart;
     uint32_t cwnd, ssthresh;
     uint8_t recovery; // enum sok_tcp_recovery
     bool send_one;    // the first retransmission of a recovery waits for no window

@@ -72,7 +72,10 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
         // After a timeout an ACK may cover what arrived long ago: one segment each (RFC 3465 2.3).
         uint32_t mss = sok_tcp_send_mss(c);
         bool cautious = after_timeout && d->acked > mss;
-        c->cc->acked(c, cautious ? mss : d->acked, now);
+        struct sok_tcp_cc_ack a = {cautious ? mss : d->acked, d->sample, now};
+        c->cc->acked(c, &a);
+    } else if (d->acked && c->recovery == SOK_RECOVERY_NONE) {
+        c->cc->paused(c, now);
     }
 }
 

@@ -71,10 +71,29 @@ static bool parse_scaled(const char *text, const struct suffix *list, size_t cou
     return false;
 }
 
+// "one|two|three": the number of the word.
+static bool parse_choice(const char *words, const char *text, int64_t *out)
+{
+    size_t len = strlen(text);
+    for (int64_t number = 0; words; number++) {
+        const char *end = strchr(words, '|');
+        size_t word = end ? (size_t)(end - words) : strlen(words);
+        if (len == word && memcmp(words, text, len) == 0) {
+            *out = number;
+            return true;
+        }
+        words = end ? end + 1 : NULL;
+    }
+    return false;
+}
+
 static bool parse_value(const char *unit, const char *text, int64_t *out)
 {
     if (same_text(unit, "ns")) {
         return parse_scaled(text, durations, sizeof(durations) / sizeof(durations[0]), out);
+    }
+    if (strchr(unit, '|')) {
+        return parse_choice(unit, text, out);
     }
     if (!same_text(unit, "bool")) {
         return parse_scaled(text, plain, sizeof(plain) / sizeof(plain[0]), out);
@@ -100,6 +119,7 @@ const char *sok_setting_set(
         if (!parse_value(row->unit, value, &v)) {
             return same_text(row->unit, "ns")     ? "takes a duration, such as 200ms, 1.5s or 3m"
                    : same_text(row->unit, "bool") ? "takes on or off"
+                   : strchr(row->unit, '|')       ? "takes one of the words of --set help"
                                                   : "takes a number";
         }
         if (v < row->min || v > row->max) {

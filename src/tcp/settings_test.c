@@ -37,6 +37,10 @@ static void text_becomes_value(void **state)
     assert_int_equal(c.rcv_buf, 65536);
     assert_null(sok_tcp_config_set(&c, "sack", "off"));
     assert_int_equal(c.sack, 0);
+    assert_null(sok_tcp_config_set(&c, "congestion", "newreno"));
+    assert_int_equal(c.congestion, 1);
+    assert_null(sok_tcp_config_set(&c, "congestion", "cubic"));
+    assert_int_equal(c.congestion, 0);
 }
 
 static void bad_text_changes_nothing(void **state)
@@ -54,6 +58,10 @@ static void bad_text_changes_nothing(void **state)
     assert_non_null(sok_tcp_config_set(&c, "rcv_buf", "-5"));
     assert_non_null(sok_tcp_config_set(&c, "rcv_buf", ""));
     assert_non_null(sok_tcp_config_set(&c, "sack", "maybe"));
+    assert_non_null(sok_tcp_config_set(&c, "congestion", "cub"));
+    assert_non_null(sok_tcp_config_set(&c, "congestion", "cubic|newreno"));
+    assert_non_null(sok_tcp_config_set(&c, "congestion", ""));
+    assert_non_null(sok_tcp_config_set(&c, "congestion", "1"));
     assert_memory_equal(&c, &before, sizeof(c));
 }
 

@@ -1,7 +1,7 @@
 // Taking back a reduction of cwnd that was for nothing. Two witnesses: the peer's timestamp echo, when the
 // first ACK after a retransmission answers an earlier copy (Eifel, RFC 3522, with the response of RFC 4015),
 // and D-SACK, when all that was repeated had arrived (RFC 3708). A third is in frto.c.
-#include "tcp/internal.h"
+#include "tcp/cc.h"
 
 // Before cwnd is reduced. Not for a signal that says what it means (ECN).
 void sok_tcp_undo_remember(struct sok_tcp_conn *c, bool possible)
@@ -40,6 +40,7 @@ void sok_tcp_undo(struct sok_tcp_conn *c, enum sok_reason why, int64_t now)
     forget_losses(c);
     c->cwnd = c->undo.cwnd > c->cwnd ? c->undo.cwnd : c->cwnd;
     c->ssthresh = c->undo.ssthresh > c->ssthresh ? c->undo.ssthresh : c->ssthresh;
+    c->cc->undo(c);
     c->undo.possible = c->undo.stamped = false;
     c->recovery = c->sent.lost > 0 ? SOK_RECOVERY_MTU : SOK_RECOVERY_NONE;
     c->recover = c->sent.lost > 0 ? c->snd_nxt : c->snd_una;
