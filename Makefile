@@ -30,6 +30,7 @@ soak: setup-check
 bench: setup-check build
 	@ninja -C build/gcc
 	@bench/run
+	@bench/lossy
 
 fuzz: setup-check
 	@tools/fuzz $(FUZZ_SECONDS)
