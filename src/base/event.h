@@ -16,6 +16,7 @@
     X(NONE, "")                                                                                    \
     X(OPEN, "open")                                                                                \
     X(OPEN_REPLY, "open reply")                                                                    \
+    X(OPEN_COOKIE, "open reply, syn cookie")                                                       \
     X(HANDSHAKE, "handshake done")                                                                 \
     X(DATA, "data")                                                                                \
     X(CLOSE, "close")                                                                              \
@@ -27,6 +28,8 @@
     X(ACK_FILL, "ack, gap filled")                                                                 \
     X(ACK_DUPLICATE, "ack, old data")                                                              \
     X(ACK_OUTSIDE, "ack, outside window")                                                          \
+    X(ACK_MARK, "ack, congestion mark")                                                            \
+    X(ECN, "congestion mark")                                                                      \
     X(ACK_CHALLENGE, "challenge ack")                                                              \
     X(ACK_PROBE, "answer to probe")                                                                \
     X(WINDOW_UPDATE, "window update")                                                              \
@@ -154,6 +157,7 @@ enum sok_drop {
     X(PART, "part, held")            /* a fragment that others must join */                        \
     X(COMPLETE, "whole now")         /* the last fragment that was missing */                      \
     X(OPENED, "opens")               /* SYN took us to SYN-RECEIVED */                             \
+    X(COOKIE, "syn cookie")          /* a SYN was answered with one, an ACK brought it back */     \
     X(ESTABLISHED, "handshake done") /* */                                                         \
     X(ACKED, "acks %u")              /* acked bytes */                                             \
     X(DATA, "%u new bytes")          /* data bytes, in order */                                    \

@@ -382,6 +382,9 @@ static void line_of_tcp(
     l->win = (uint32_t)h.window << p->win_shift;
     l->len = b.len > head ? b.len - head : 0;
     l->urg = h.urgptr;
+    // A congestion mark is news (RFC 3168), and so is what a SYN came with.
+    if ((l->tos & 3) == 3 || ((h.flags & SOK_TCP_SYN) && l->tos))
+        l->plain &= ~SOK_HAS(TOS);
     l->has |= SOK_HAS(SEQ) | SOK_HAS(LEN) | SOK_HAS(WIN) |
               (h.flags & SOK_TCP_ACK ? SOK_HAS(ACK) : 0) |
               (h.flags & SOK_TCP_URG ? SOK_HAS(URG) : 0);

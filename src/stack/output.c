@@ -198,6 +198,7 @@ static void segment_frame(struct sok_stack *s, struct sok_stack_link *l,
     if (seg->gso_size && seg->data_len > seg->gso_size) {
         out->meta.gso = SOK_GSO_TCP4;
         out->meta.gso_size = seg->gso_size;
+        out->meta.gso_ecn = seg->head[13] & SOK_TCP_CWR; // the flags of the first 8
     }
 }
 

@@ -233,6 +233,7 @@ bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         return false;
     }
     take_timestamp(c, in);
+    sok_tcp_ecn_ack(c, in);
     bool duplicate = is_duplicate(c, in);
     if (sok_seq_gt(in->h.ack, c->snd_una)) {
         take_cumulative(c, in->h.ack, &d, in->now);

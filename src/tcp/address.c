@@ -5,9 +5,11 @@
 static void drop_replies_from(struct sok_tcp *t, const struct sok_addr *addr)
 {
     unsigned kept = 0;
-    for (unsigned i = 0; i < t->reply_count; i++)
-        if (!sok_addr_eq(t->replies[i].from.addr, *addr))
-            t->replies[kept++] = t->replies[i];
+    for (unsigned i = 0; i < t->reply_count; i++) {
+        const struct sok_tcp_reply *r = sok_tcp_reply_at(t, i);
+        if (!sok_addr_eq(r->from.addr, *addr))
+            *sok_tcp_reply_at(t, kept++) = *r;
+    }
     t->reply_count = kept;
 }
 

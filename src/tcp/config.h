@@ -51,10 +51,16 @@
     X(keepalive_count, "count", 9, 1, 255, "unanswered keep-alives until it is dead")              \
     X(cork_max, "ns", 200 * SOK_MS, SOK_MS, 60 * SOK_S, "a corked rest waits at most (as Linux)")  \
     X(challenge_interval, "ns", 500 * SOK_MS, 0, 60 * SOK_S, "challenge ACKs, per connection")     \
+    X(challenge_max, "count", 1000, 1, 1000000, "and per second, all together; half or more of it") \
+    X(syn_cookies, "on|off|always", 0, 0, 2, "on: when the backlog is full (RFC 4987)")            \
+    X(ecn, "answer|on|off", 0, 0, 2, "congestion marks (RFC 3168); on: also ask for them")         \
     X(syn_queue_max, "count", 1024, 1, 1048576, "half-open connections per listener, most")        \
     X(conns_max, "count", 262144, 1, 16777216, "connections, most")                                \
     X(port_first, "count", 32768, 1, 65535, "chosen ports begin here, UDP's too (as Linux's)")     \
     X(port_count, "count", 28232, 1, 65535, "and are so many")
+
+enum sok_cookies { SOK_COOKIES_ON, SOK_COOKIES_OFF, SOK_COOKIES_ALWAYS };
+enum sok_ecn { SOK_ECN_ANSWER, SOK_ECN_ON, SOK_ECN_OFF };
 
 struct sok_tcp_config {
     size_t size; // sizeof(struct sok_tcp_config)

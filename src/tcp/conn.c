@@ -66,7 +66,7 @@ struct sok_tcp_listener *sok_tcp_find_listener(
 
 // ---- birth and death ----
 
-static uint8_t scale_for(const struct sok_tcp_config *config)
+uint8_t sok_tcp_scale_for(const struct sok_tcp_config *config)
 {
     uint8_t shift = 0;
     while (shift < 14 && (INT64_C(65535) << shift) < config->rcv_buf) {
@@ -79,7 +79,7 @@ static uint8_t scale_for(const struct sok_tcp_config *config)
 void sok_tcp_start_at(struct sok_tcp_conn *c, uint32_t iss)
 {
     c->iss = c->snd_una = c->snd_nxt = iss;
-    c->recover = c->rack_end = c->rack_fack = c->small_end = iss;
+    c->ecn_cwr_seq = c->recover = c->rack_end = c->rack_fack = c->small_end = iss;
     sok_tcp_sendq_init(&c->sendq, iss + 1);
 }
 
@@ -95,7 +95,7 @@ static void init(struct sok_tcp_conn *c, int64_t now)
     c->snd_buf = (uint32_t)config->snd_buf;
     c->rcv_buf = (uint32_t)config->rcv_buf;
     c->rcv_window = (uint32_t)config->rcv_buf_initial / 2;
-    c->rcv_wscale = scale_for(config);
+    c->rcv_wscale = sok_tcp_scale_for(config);
     c->sack_ok = config->sack;
     c->ts_ok = config->timestamps;
     c->ts_offset = sok_tcp_ts_offset(t, &c->local, &c->remote);
@@ -289,7 +289,8 @@ static void hold_for_neighbour(struct sok_tcp_conn *c, int64_t now)
 void sok_tcp_park(struct sok_tcp *t, uint8_t link, int64_t now)
 {
     for (unsigned i = 0; i < t->reply_count; i++) {
-        if (t->replies[i].path.link == link && !t->replies[i].parked) {
+        const struct sok_tcp_reply *r = sok_tcp_reply_at(t, i);
+        if (r->path.link == link && !r->parked) {
             sok_tcp_reply_park(t, i);
             return;
         }
@@ -307,7 +308,7 @@ void sok_tcp_unpark(struct sok_tcp *t, uint8_t link, const struct sok_addr *next
 {
     struct sok_tcp_conn *next;
     for (unsigned i = 0; i < t->reply_count; i++) {
-        struct sok_tcp_reply *r = &t->replies[i];
+        struct sok_tcp_reply *r = sok_tcp_reply_at(t, i);
         if (r->path.link == link && sok_addr_eq(r->path.next_hop, *next_hop)) {
             r->parked = false;
         }
@@ -325,9 +326,9 @@ static void drop_replies_to(struct sok_tcp *t, uint8_t link, const struct sok_ad
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < t->reply_count; i++) {
-        const struct sok_tcp_reply *r = &t->replies[i];
+        const struct sok_tcp_reply *r = sok_tcp_reply_at(t, i);
         if (r->path.link != link || !sok_addr_eq(r->path.next_hop, *next_hop)) {
-            t->replies[kept++] = *r;
+            *sok_tcp_reply_at(t, kept++) = *r;
         }
     }
     t->reply_count = kept;

@@ -86,6 +86,7 @@ void sok_tcp_take_syn(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
     if (c->rcv_window > sok_tcp_window_most(c)) {
         c->rcv_window = sok_tcp_window_most(c);
     }
+    sok_tcp_ecn_take_syn(c, in);
     c->snd_wl1 = in->h.seq;
     c->snd_wl2 = in->h.ack;
     c->snd_wnd = c->max_snd_wnd = in->h.window; // never scaled in a SYN (RFC 7323 2.2)
@@ -124,6 +125,9 @@ static void established(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 // The handshake's round trip, unless a SYN was sent twice (Karn); timestamps tell even then.
 static void handshake_rtt(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
 {
+    if (c->by_cookie) {
+        return;
+    }
     if (!c->syn_again) {
         sok_tcp_rtt_sample(c, in->now - c->stalled_at, in->now);
     } else if (c->ts_ok && in->o.tsecr != 0) {
@@ -321,19 +325,31 @@ static void synchronized_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     if (c->state == SOK_TCP_SYN_RECEIVED && !syn_received_ack(c, in)) {
         return;
     }
-    if (sok_tcp_ack_input(c, in) && sok_tcp_text_input(c, in)) {
+    if (!sok_tcp_ack_input(c, in)) {
+        return;
+    }
+    sok_tcp_ecn_data(c, in);
+    if (sok_tcp_text_input(c, in)) {
         sok_tcp_ready_update(c);
     }
 }
 
-// A SYN that reopens a connection in TIME-WAIT: a larger sequence number (MAY-2) or a newer timestamp
-// (RFC 6191).
+// A SYN that may reopen a connection in TIME-WAIT: a larger sequence number (MAY-2), or by timestamps
+// (RFC 6191 section 2): a newer one, the same and a larger sequence number, or the first there are.
 static bool reopens(const struct sok_tcp_conn *c, const struct sok_tcp_in *in)
 {
-    bool fresh = c->ts_ok && in->o.has_ts ? sok_seq_gt(in->o.tsval, c->ts_recent)
-                                          : sok_seq_gt(in->h.seq, c->rcv_nxt);
     uint16_t bits = SOK_TCP_SYN | SOK_TCP_ACK | SOK_TCP_RST | SOK_TCP_FIN;
-    return c->state == SOK_TCP_TIME_WAIT && (in->h.flags & bits) == SOK_TCP_SYN && fresh;
+    if (c->state != SOK_TCP_TIME_WAIT || (in->h.flags & bits) != SOK_TCP_SYN) {
+        return false;
+    }
+    bool ts = in->o.has_ts && c->tcp->config.timestamps;
+    if (ts && !c->ts_ok) {
+        return true;
+    }
+    if (ts && in->o.tsval != c->ts_recent) {
+        return sok_seq_gt(in->o.tsval, c->ts_recent);
+    }
+    return sok_seq_gt(in->h.seq, c->rcv_nxt);
 }
 
 static void conn_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
@@ -381,16 +397,19 @@ void sok_tcp_input(
         if (!c || reopens(c, &in)) {
             l = sok_tcp_find_listener(t, &arrival.to);
         }
-        if (c && l) {
+        if (c && l && sok_tcp_listener_full(l)) { // there is no room: TIME-WAIT goes on
+            out->drop = SOK_DROP_TCP_BACKLOG;
+        } else if (c && l) {
             in.iss_above = c->snd_nxt;
             in.reopens = true;
             sok_tcp_over(c, 0, now);
         }
-        if (l) {
-            sok_tcp_listen_input(l, &in);
-        } else if (c) {
+        if (l && out->drop == SOK_DROP_NONE) {
+            c = sok_tcp_listen_input(l, &in);
+        }
+        if (c && out->drop == SOK_DROP_NONE) {
             conn_input(c, &in);
-        } else {
+        } else if (!l) {
             closed_input(t, &in);
         }
     }

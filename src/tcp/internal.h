@@ -253,6 +253,7 @@ struct sok_tcp_conn {
     uint8_t syn_why;    // enum sok_reason: SYN or SYN,ACK is to be sent; NONE: not
     bool syn_is_out;    // SYN was sent at least once,
     bool syn_again;     // more than once: no RTT sample (Karn)
+    bool by_cookie;     // its SYN,ACK was a cookie: cookie.c
     bool wscale_ok;     // both sides offered window scaling
     uint8_t held;       // enum sok_hold last told
     uint32_t small_end; // one past the last segment sent that was not full
@@ -278,6 +279,13 @@ struct sok_tcp_conn {
     bool sack_ok, ts_ok;
     uint32_t ts_offset, ts_recent, last_ack_sent;
     int64_t ts_recent_at;
+
+    // ecn.c
+    bool ecn_asked, ecn_ok; // our SYN asked for it; both sides want it
+    bool ecn_echo;          // the peer's data was marked, and it has not said yet that it slowed down
+    bool ecn_cwr;           // the next new data says that we did
+    uint32_t ecn_cwr_seq;   // where that was; what is told before the peer can know of it is the same news
+    uint32_t ecn_marks;     // segments that came marked
 
     // acknowledging (RFC 9293 3.8.6.3, RFC 5681 4.2)
     uint8_t ack_why; // enum sok_reason: an ACK is due at once; NONE: not
@@ -363,19 +371,22 @@ struct sok_tcp_listener {
     struct sok_map_node node; // in tcp->listeners, by port; port 0 is every port
     struct sok_endpoint local;
     uint32_t backlog;
+    int64_t cookie_at; // when a cookie was last sent
     struct sok_tcp_queue half_open, to_accept;
 };
 
-// A segment without a connection, nearly always a reset: reply.c.
+// A segment without a connection, a reset or the SYN,ACK of a cookie: reply.c.
 struct sok_tcp_reply {
     struct sok_endpoint from, to;
     struct sok_tcp_path path;
     uint32_t seq, ack, seq_base, ack_base, conn;
-    uint16_t flags;
+    uint16_t flags, window;
     uint8_t reason;
+    uint8_t options_len;
+    uint8_t options[SOK_TCP_OPTIONS_MAX];
     bool has_base, parked;
 };
-#define SOK_TCP_REPLIES_MAX 64 // over it resets are dropped and counted
+#define SOK_TCP_REPLIES_MAX 256 // a power of two; what is over it is dropped and counted
 
 struct sok_tcp_lane {
     struct sok_tcp_conn *ready_first, *ready_last;
@@ -390,8 +401,8 @@ struct sok_tcp {
     struct sok_tcp_conn *all;        // and those, too, that are over but still in somebody's hands
     struct sok_timers timers;
     struct sok_tcp_lane lanes[SOK_TCP_LINKS_MAX];
-    struct sok_tcp_reply replies[SOK_TCP_REPLIES_MAX]; // in order of arrival
-    unsigned reply_count;
+    struct sok_tcp_reply replies[SOK_TCP_REPLIES_MAX]; // a ring, in order of arrival
+    unsigned reply_head, reply_count;
     uint32_t conn_count, listener_count;
     uint32_t port_hint;
     uint32_t mtu_changes; // how often a path MTU was lowered
@@ -427,6 +438,7 @@ int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, const struct sok_tcp_path *path, int64_t now,
     struct sok_tcp_conn **out);
 void sok_tcp_start_at(struct sok_tcp_conn *c, uint32_t iss);
+uint8_t sok_tcp_scale_for(const struct sok_tcp_config *config); // of the windows we give
 void sok_tcp_conn_free(struct sok_tcp_conn *c);
 void sok_tcp_want_output(struct sok_tcp_conn *c);
 void sok_tcp_rest(struct sok_tcp_conn *c); // leaves its lane
@@ -439,12 +451,28 @@ void sok_tcp_time_wait(struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_bases(const struct sok_tcp_conn *c, uint32_t *seq_base, uint32_t *ack_base);
 
 // ---- listen.c ----
-void sok_tcp_listen_input(struct sok_tcp_listener *l, struct sok_tcp_in *in);
+// The connection that in goes on with: it brought back a cookie. NULL: done.
+struct sok_tcp_conn *sok_tcp_listen_input(struct sok_tcp_listener *l, struct sok_tcp_in *in);
+struct sok_tcp_conn *sok_tcp_listen_open(struct sok_tcp_listener *l, struct sok_tcp_in *syn);
 bool sok_tcp_listener_full(const struct sok_tcp_listener *l);
 void sok_tcp_listener_established(struct sok_tcp_conn *c);
 void sok_tcp_listener_forget(struct sok_tcp_conn *c);
 void sok_tcp_listener_event(struct sok_tcp_listener *l);
 void sok_tcp_undecided_input(struct sok_tcp_conn *c, struct sok_tcp_in *in);
+
+// ---- cookie.c: RFC 4987 3.6 ----
+void sok_tcp_cookie_send(struct sok_tcp_listener *l, struct sok_tcp_in *in);
+struct sok_tcp_conn *sok_tcp_cookie_take(struct sok_tcp_listener *l, struct sok_tcp_in *in);
+bool sok_tcp_cookies_recent(const struct sok_tcp_listener *l, int64_t now);
+
+// ---- ecn.c: RFC 3168 6.1 ----
+bool sok_tcp_ecn_asked(const struct sok_tcp *t, const struct sok_tcp_in *in);
+void sok_tcp_ecn_take_syn(struct sok_tcp_conn *c, const struct sok_tcp_in *in);
+uint16_t sok_tcp_ecn_syn_flags(struct sok_tcp_conn *c);
+void sok_tcp_ecn_data(struct sok_tcp_conn *c, const struct sok_tcp_in *in);
+void sok_tcp_ecn_ack(struct sok_tcp_conn *c, const struct sok_tcp_in *in);
+void sok_tcp_ecn_reduced(struct sok_tcp_conn *c);
+uint16_t sok_tcp_ecn_new_data(struct sok_tcp_conn *c, struct sok_tcp_segment *out);
 
 // ---- input.c ----
 bool sok_tcp_ts_stale(const struct sok_tcp_conn *c, int64_t now);
@@ -468,9 +496,11 @@ void sok_tcp_challenge(
 uint32_t sok_tcp_urgent_left(const struct sok_tcp_conn *c);
 uint32_t sok_tcp_window_most(const struct sok_tcp_conn *c);
 uint32_t sok_tcp_first_window(const struct sok_tcp_conn *c);
+uint32_t sok_tcp_whole_segments(uint32_t window, uint32_t mss); // what a SYN's window field says of it
 
 // ---- output.c ----
 #define SOK_TCP_MSS_LEAST 8 // payload that is left beside options, however small the MTU
+uint16_t sok_tcp_path_mss(const struct sok_tcp_path *path, const struct sok_addr *peer);
 uint16_t sok_tcp_own_mss(const struct sok_tcp_conn *c);  // what we can take in: the MSS option
 uint16_t sok_tcp_send_mss(const struct sok_tcp_conn *c); // payload of a full segment without SACK
 uint32_t sok_tcp_pipe(const struct sok_tcp_conn *c);     // bytes thought to be on the way
@@ -611,6 +641,10 @@ int sok_tcp_pick_port(
     struct sok_tcp *t, struct sok_endpoint *local, const struct sok_endpoint *remote);
 
 // ---- reply.c ----
+static inline struct sok_tcp_reply *sok_tcp_reply_at(struct sok_tcp *t, unsigned i)
+{
+    return &t->replies[(t->reply_head + i) & (SOK_TCP_REPLIES_MAX - 1)];
+}
 void sok_tcp_reply_park(struct sok_tcp *t, unsigned i);
 void sok_tcp_reply_remove(struct sok_tcp *t, unsigned i);
 void sok_tcp_reply_push(struct sok_tcp *t, const struct sok_tcp_reply *r);

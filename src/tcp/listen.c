@@ -31,6 +31,7 @@ static int listener_new(struct sok_tcp *t, const struct sok_endpoint *local, int
     l->sock.id = ++*t->env.next_id;
     l->local = *local;
     l->backlog = backlog > 0 ? (uint32_t)backlog : 1;
+    l->cookie_at = INT64_MIN / 2;
     sok_map_add(&t->listeners, &l->node, local->port);
     t->listener_count++;
     struct sok_event *ev = sok_events_push(t->env.events, SOK_EVENT_CALL, now, l->sock.id);
@@ -160,29 +161,17 @@ static void drop(struct sok_tcp_in *in, enum sok_drop why)
     in->out->drop = why;
 }
 
-// RFC 9293 3.10.7.2, third: a SYN makes a connection in SYN-RECEIVED.
-static void syn_arrived(struct sok_tcp_listener *l, struct sok_tcp_in *in)
+// RFC 9293 3.10.7.2, third: a SYN makes a connection in SYN-RECEIVED. NULL: it could not.
+struct sok_tcp_conn *sok_tcp_listen_open(struct sok_tcp_listener *l, struct sok_tcp_in *syn)
 {
     struct sok_tcp *t = l->tcp;
-    const struct sok_tcp_arrival *from = in->from;
+    const struct sok_tcp_arrival *from = syn->from;
     struct sok_tcp_path path;
     struct sok_tcp_conn *c;
-    if (sok_tcp_listener_full(l)) {
-        drop(in, SOK_DROP_TCP_BACKLOG);
-        return;
-    }
-    if (l->half_open.count >=
-        t->config.syn_queue_max) { // the oldest has had the most time to answer
-        sok_tcp_conn_free(l->half_open.first);
-        t->drops[SOK_DROP_TCP_BACKLOG]++;
-    }
     if (t->env.route(t->env.route_ctx, &from->to.addr, &from->from, &path) != 0 ||
-        sok_tcp_conn_new(t, &from->to, &from->from, &path, in->now, &c) != 0) {
-        drop(in, SOK_DROP_NO_MEMORY);
-        return;
-    }
-    if (in->reopens && !sok_seq_gt(c->iss, in->iss_above)) { // MAY-2; Linux's distance
-        sok_tcp_start_at(c, in->iss_above + 65537);
+        sok_tcp_conn_new(t, &from->to, &from->from, &path, syn->now, &c) != 0) {
+        drop(syn, SOK_DROP_NO_MEMORY);
+        return NULL;
     }
     c->passive = true;
     c->listener = l;
@@ -193,8 +182,53 @@ static void syn_arrived(struct sok_tcp_listener *l, struct sok_tcp_in *in)
         sok_tcp_listener_event(l);
     }
     c->state = SOK_TCP_LISTEN; // for the event: LISTEN -> SYN-RECEIVED
-    sok_tcp_take_syn(c, in);
-    sok_tcp_set_state(c, SOK_TCP_SYN_RECEIVED, in->now);
+    sok_tcp_take_syn(c, syn);
+    sok_tcp_set_state(c, SOK_TCP_SYN_RECEIVED, syn->now);
+    return c;
+}
+
+// Half-open connections that a listener keeps. With cookies as many as it would accept, as in Linux, since
+// they keep nobody out; without, it is better to have room for those who mean it.
+#define HALF_OPEN_LEAST 8
+static bool half_open_full(const struct sok_tcp_listener *l)
+{
+    const struct sok_tcp_config *config = &l->tcp->config;
+    uint32_t most = (uint32_t)config->syn_queue_max;
+    if (config->syn_cookies != SOK_COOKIES_OFF && l->backlog < most && l->local.port != 0) {
+        most = l->backlog < HALF_OPEN_LEAST ? HALF_OPEN_LEAST : l->backlog;
+    }
+    return l->half_open.count >= most;
+}
+
+// A connection that is opened again out of TIME-WAIT needs a number above its last: no cookie has that.
+static bool wants_cookie(const struct sok_tcp_listener *l, const struct sok_tcp_in *in)
+{
+    int64_t cookies = l->tcp->config.syn_cookies;
+    return l->local.port != 0 && !in->reopens &&
+           (cookies == SOK_COOKIES_ALWAYS || (cookies == SOK_COOKIES_ON && half_open_full(l)));
+}
+
+static void syn_arrived(struct sok_tcp_listener *l, struct sok_tcp_in *in)
+{
+    if (sok_tcp_listener_full(l)) {
+        drop(in, SOK_DROP_TCP_BACKLOG);
+        return;
+    }
+    if (wants_cookie(l, in)) {
+        sok_tcp_cookie_send(l, in);
+        return;
+    }
+    if (l->half_open.first && half_open_full(l)) { // the oldest has had the most time to answer
+        sok_tcp_conn_free(l->half_open.first);
+        l->tcp->drops[SOK_DROP_TCP_BACKLOG]++;
+    }
+    struct sok_tcp_conn *c = sok_tcp_listen_open(l, in);
+    if (!c) {
+        return;
+    }
+    if (in->reopens && !sok_seq_gt(c->iss, in->iss_above)) { // MAY-2; Linux's distance
+        sok_tcp_start_at(c, in->iss_above + 65537);
+    }
     c->syn_why = SOK_REASON_OPEN_REPLY;
     sok_tcp_want_output(c);
     in->out->conn = c->sock.id;
@@ -204,18 +238,34 @@ static void syn_arrived(struct sok_tcp_listener *l, struct sok_tcp_in *in)
     in->out->effects |= SOK_EFFECT_OPENED;
 }
 
-void sok_tcp_listen_input(struct sok_tcp_listener *l, struct sok_tcp_in *in)
+// An ACK: of a cookie, or of nothing (U2). While there is no room to accept, a reset might hit a peer whose
+// cookie was good, so there is none; it will send again.
+static struct sok_tcp_conn *ack_arrived(struct sok_tcp_listener *l, struct sok_tcp_in *in)
+{
+    if (sok_tcp_listener_full(l) && sok_tcp_cookies_recent(l, in->now)) {
+        drop(in, SOK_DROP_TCP_BACKLOG);
+        return NULL;
+    }
+    struct sok_tcp_conn *c = sok_tcp_cookie_take(l, in);
+    if (!c && in->out->drop == SOK_DROP_NONE) {
+        sok_tcp_reset_for(l->tcp, in, SOK_REASON_RST_BAD_ACK);
+        drop(in, SOK_DROP_TCP_BAD_ACK);
+    }
+    return c;
+}
+
+struct sok_tcp_conn *sok_tcp_listen_input(struct sok_tcp_listener *l, struct sok_tcp_in *in)
 {
     if (in->h.flags & SOK_TCP_RST) { // first
         drop(in, SOK_DROP_TCP_NO_CONNECTION);
     } else if (in->h.flags & SOK_TCP_ACK) { // second
-        sok_tcp_reset_for(l->tcp, in, SOK_REASON_RST_BAD_ACK);
-        drop(in, SOK_DROP_TCP_BAD_ACK);
+        return ack_arrived(l, in);
     } else if ((in->h.flags & (SOK_TCP_SYN | SOK_TCP_FIN)) == SOK_TCP_SYN) { // third
         syn_arrived(l, in);
     } else { // fourth; SYN with FIN is nobody's honest segment
         drop(in, SOK_DROP_TCP_NOT_SYN);
     }
+    return NULL;
 }
 
 // ---- connections whose SYN,ACK waits for a decision ----

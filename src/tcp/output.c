@@ -6,10 +6,15 @@
 
 // ---- sizes ----
 
+uint16_t sok_tcp_path_mss(const struct sok_tcp_path *path, const struct sok_addr *peer)
+{
+    uint16_t headers = sok_addr_is_v4(*peer) ? 40 : 60;
+    return (uint16_t)(path->mtu - headers); // MUST-67
+}
+
 uint16_t sok_tcp_own_mss(const struct sok_tcp_conn *c)
 {
-    uint16_t headers = sok_addr_is_v4(c->remote.addr) ? 40 : 60;
-    return (uint16_t)(c->path.mtu - headers); // MUST-67
+    return sok_tcp_path_mss(&c->path, &c->remote.addr);
 }
 
 static unsigned ts_len(const struct sok_tcp_conn *c)
@@ -158,7 +163,7 @@ static void build(struct sok_tcp_conn *c, uint32_t seq, uint16_t flags, enum sok
     out->to = c->remote;
     out->next_hop = c->path.next_hop;
     out->link = c->path.link;
-    out->tos = c->tos;
+    out->tos = c->tos & 0xfc; // the other two bits are ecn.c's
     out->ttl = c->ttl;
     out->may_cut = c->path.known.mtu && c->path.known.may_cut;
     out->data_count = 0;
@@ -181,7 +186,7 @@ static void build(struct sok_tcp_conn *c, uint32_t seq, uint16_t flags, enum sok
         .seq = seq,
         .ack = flags & SOK_TCP_ACK ? c->rcv_nxt : 0,
         .dataofs = (uint8_t)((SOK_TCP_HDR_LEN + options) / 4),
-        .flags = flags,
+        .flags = flags | (c->ecn_echo ? SOK_TCP_ECE : 0),
         .window =
             heard ? window_field(c, flags) : (uint16_t)((c->rcv_adv - c->rcv_nxt) >> c->rcv_wscale),
     };
@@ -217,12 +222,14 @@ static uint32_t attach(const struct sok_tcp_conn *c, uint32_t seq, uint32_t len,
 static void send_syn(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
 {
     bool answer = c->state == SOK_TCP_SYN_RECEIVED;
+    uint16_t ecn = sok_tcp_ecn_syn_flags(c);
     if (!c->syn_is_out) {
         c->stalled_at = now;
     }
     c->syn_again |= c->syn_is_out;
     c->syn_is_out = true;
-    build(c, c->iss, answer ? SOK_TCP_SYN | SOK_TCP_ACK : SOK_TCP_SYN, c->syn_why, now, out);
+    uint16_t flags = answer ? SOK_TCP_SYN | SOK_TCP_ACK : SOK_TCP_SYN;
+    build(c, c->iss, flags | ecn, c->syn_why, now, out);
     c->syn_why = SOK_REASON_NONE;
     c->snd_nxt = c->iss + 1;
     if (!sok_tcp_timer_armed(c, SOK_TCP_TIMER_RETRANSMIT)) { // a repeated SYN buys no more time
@@ -433,7 +440,8 @@ static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
     }
     uint32_t end = seq + out->data_len;
     bool push = out->data_len > 0 && end == c->sendq.end; // MUST-61
-    set_flags(out, (uint16_t)((a.fin ? SOK_TCP_FIN : 0) | (push ? SOK_TCP_PSH : 0)));
+    uint16_t cwr = sok_tcp_ecn_new_data(c, out);
+    set_flags(out, (uint16_t)((a.fin ? SOK_TCP_FIN : 0) | (push ? SOK_TCP_PSH : 0) | cwr));
     if (out->data_len % mss != 0) {
         c->small_end = end;
     }
@@ -572,36 +580,36 @@ bool sok_tcp_conn_output(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_seg
 
 // ---- the link's turn: resets first, then connections in turn ----
 
-static struct sok_tcp_reply *next_reply(struct sok_tcp *t, uint8_t link)
+// Its place in the ring; reply_count: there is none.
+static unsigned next_reply(struct sok_tcp *t, uint8_t link)
 {
-    for (unsigned i = 0; i < t->reply_count; i++) {
-        if (t->replies[i].path.link == link && !t->replies[i].parked) {
-            return &t->replies[i];
-        }
+    unsigned i = 0;
+    while (i < t->reply_count && (sok_tcp_reply_at(t, i)->path.link != link || sok_tcp_reply_at(t, i)->parked)) {
+        i++;
     }
-    return NULL;
+    return i;
 }
 
 bool sok_tcp_ready(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_addr *next_hop)
 {
     (void)now;
-    const struct sok_tcp_reply *r = next_reply(t, link);
+    unsigned r = next_reply(t, link);
     const struct sok_tcp_conn *c = t->lanes[link].ready_first;
-    if (r) {
-        *next_hop = r->path.next_hop;
+    if (r < t->reply_count) {
+        *next_hop = sok_tcp_reply_at(t, r)->path.next_hop;
     } else if (c) {
         *next_hop = c->path.next_hop;
     }
-    return r || c;
+    return r < t->reply_count || c;
 }
 
 bool sok_tcp_output(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_tcp_segment *out)
 {
-    struct sok_tcp_reply *r = next_reply(t, link);
+    unsigned r = next_reply(t, link);
     t->now = now;
-    if (r) {
-        sok_tcp_reply_segment(r, out);
-        sok_tcp_reply_remove(t, (unsigned)(r - t->replies));
+    if (r < t->reply_count) {
+        sok_tcp_reply_segment(sok_tcp_reply_at(t, r), out);
+        sok_tcp_reply_remove(t, r);
         return true;
     }
     struct sok_tcp_conn *c = t->lanes[link].ready_first;

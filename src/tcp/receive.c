@@ -137,11 +137,16 @@ uint32_t sok_tcp_window_most(const struct sok_tcp_conn *c)
     return c->rcv_buf / 2 < field ? c->rcv_buf / 2 : (uint32_t)field;
 }
 
+uint32_t sok_tcp_whole_segments(uint32_t window, uint32_t mss)
+{
+    uint32_t wnd = window < 65535 ? window : 65535;
+    return wnd > mss ? wnd - wnd % mss : wnd;
+}
+
 uint32_t sok_tcp_first_window(const struct sok_tcp_conn *c)
 {
     uint32_t mss = sok_tcp_own_mss(c) - (c->ts_ok && c->state != SOK_TCP_SYN_SENT ? 12u : 0u);
-    uint32_t wnd = c->rcv_window < 65535 ? c->rcv_window : 65535;
-    return wnd > mss ? wnd - wnd % mss : wnd;
+    return sok_tcp_whole_segments(c->rcv_window, mss);
 }
 
 // The right edge that the buffer allows, moved only by a worthwhile step and never to the left.

@@ -31,6 +31,7 @@ void sok_tcp_congestion(struct sok_tcp_conn *c, enum sok_reason why, uint32_t fl
         c->ssthresh = c->cc->ssthresh(c, flight_used(c, flight), now);
     }
     c->cwnd = timeout ? sok_tcp_send_mss(c) : c->ssthresh;
+    sok_tcp_ecn_reduced(c);
     if (!timeout || c->cwnd != before || c->recovery != SOK_RECOVERY_RTO) {
         sok_tcp_tell_cwnd(c, why, now);
     }

@@ -1,4 +1,4 @@
-// Segments that belong to no connection (any more): resets. RFC 9293 section 3.5.2: a reset takes its
+// Segments that belong to no connection (any more): resets, and the SYN,ACKs of cookies. RFC 9293 section 3.5.2: a reset takes its
 // sequence number from the ACK of what it answers; without one it is 0 and acknowledges what came.
 #include <string.h>
 #include "tcp/internal.h"
@@ -9,7 +9,7 @@ void sok_tcp_reply_push(struct sok_tcp *t, const struct sok_tcp_reply *r)
         t->drops[SOK_DROP_TCP_REPLY_QUEUE]++;
         return;
     }
-    t->replies[t->reply_count++] = *r;
+    *sok_tcp_reply_at(t, t->reply_count++) = *r;
 }
 
 // Resets to neighbours that do not answer take half of the room at most, so that others still go.
@@ -17,10 +17,10 @@ void sok_tcp_reply_park(struct sok_tcp *t, unsigned i)
 {
     unsigned parked = 0;
     for (unsigned k = 0; k < t->reply_count; k++) {
-        parked += t->replies[k].parked;
+        parked += sok_tcp_reply_at(t, k)->parked;
     }
     if (parked < SOK_TCP_REPLIES_MAX / 2) {
-        t->replies[i].parked = true;
+        sok_tcp_reply_at(t, i)->parked = true;
     } else {
         sok_tcp_reply_remove(t, i);
         t->drops[SOK_DROP_TCP_REPLY_QUEUE]++;
@@ -29,8 +29,11 @@ void sok_tcp_reply_park(struct sok_tcp *t, unsigned i)
 
 void sok_tcp_reply_remove(struct sok_tcp *t, unsigned i)
 {
+    for (; i > 0; i--) { // nearly always it is the first
+        *sok_tcp_reply_at(t, i) = *sok_tcp_reply_at(t, i - 1);
+    }
+    t->reply_head = (t->reply_head + 1) & (SOK_TCP_REPLIES_MAX - 1);
     t->reply_count--;
-    memmove(&t->replies[i], &t->replies[i + 1], (t->reply_count - i) * sizeof(t->replies[0]));
 }
 
 void sok_tcp_reset_for(struct sok_tcp *t, const struct sok_tcp_in *in, enum sok_reason why)
@@ -82,15 +85,16 @@ void sok_tcp_reply_segment(const struct sok_tcp_reply *r, struct sok_tcp_segment
         .dport = r->to.port,
         .seq = r->seq,
         .ack = r->ack,
-        .dataofs = SOK_TCP_HDR_LEN / 4,
+        .dataofs = (uint8_t)((SOK_TCP_HDR_LEN + r->options_len) / 4),
         .flags = r->flags,
+        .window = r->window,
     };
     *out = (struct sok_tcp_segment){
         .from = r->from,
         .to = r->to,
         .next_hop = r->path.next_hop,
         .link = r->path.link,
-        .head_len = SOK_TCP_HDR_LEN,
+        .head_len = (uint8_t)(SOK_TCP_HDR_LEN + r->options_len),
         .reason = r->reason,
         .conn = r->conn,
         .has_base = r->has_base,
@@ -98,4 +102,5 @@ void sok_tcp_reply_segment(const struct sok_tcp_reply *r, struct sok_tcp_segment
         .ack_base = r->ack_base,
     };
     sok_tcp_hdr_put(out->head, &h);
+    memcpy(out->head + SOK_TCP_HDR_LEN, r->options, r->options_len);
 }
