@@ -86,6 +86,15 @@ struct drill_conn *sok_drill_conn_of_in(struct drill *d, const struct drill_step
     bool ends = (l->has & SOK_HAS(ENDS)) && l->head == SOK_HEAD_TCP;
     if (ends && !l->tag[0])
         c = sok_drill_conn_of_ends(d, &l->dst, &l->src);
+    if (!c && ends && !sok_drill_conn_of_tag(d, l->tag, false)) {
+        // A SYN that got a cookie had no tag yet.
+        c = sok_drill_conn_of_ends(d, &l->dst, &l->src);
+        c = c && !c->tcp_id ? c : NULL;
+        if (c) {
+            d->tags += !c->tag[0];
+            snprintf(c->tag, sizeof c->tag, "%s", l->tag);
+        }
+    }
     if (!c) {
         // The first connection may be the one of lines without a tag; a stranger may not.
         struct drill_conn *first = sok_drill_conn_of_tag(d, l->tag, false);

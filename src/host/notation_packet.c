@@ -360,8 +360,12 @@ static void line_of_tcp(
     l->src.port = h.sport;
     l->dst.port = h.dport;
     l->flags = h.flags;
-    struct sok_flow *f =
-        sok_notation_flow(n, e->conn, out ? &l->src : &l->dst, out ? &l->dst : &l->src);
+    const struct sok_endpoint *local = out ? &l->src : &l->dst, *remote = out ? &l->dst : &l->src;
+    bool by_cookie = (p->effects & SOK_EFFECT_COOKIE) && (h.flags & SOK_TCP_ACK);
+    struct sok_flow *before = by_cookie ? sok_notation_flow_of_ends(n, local, remote) : NULL;
+    struct sok_flow *f = sok_notation_flow(n, e->conn, local, remote);
+    if (before && f && before != f) // nobody's until now: the stack kept nothing of its SYN
+        memcpy(f->side, before->side, sizeof f->side);
     uint32_t seq_base = 0, ack_base = 0;
     if (f) {
         side_see_base(f, from, p, &h);

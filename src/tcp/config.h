@@ -51,7 +51,8 @@
     X(keepalive_count, "count", 9, 1, 255, "unanswered keep-alives until it is dead")              \
     X(cork_max, "ns", 200 * SOK_MS, SOK_MS, 60 * SOK_S, "a corked rest waits at most (as Linux)")  \
     X(challenge_interval, "ns", 500 * SOK_MS, 0, 60 * SOK_S, "challenge ACKs, per connection")     \
-    X(challenge_max, "count", 1000, 1, 1000000, "and per second, all together; half or more of it") \
+    X(challenge_max, "count", 1000, 1, 1000000,                                                    \
+        "and per second, all together; half or more of it")                                        \
     X(syn_cookies, "on|off|always", 0, 0, 2, "on: when the backlog is full (RFC 4987)")            \
     X(ecn, "answer|on|off", 0, 0, 2, "congestion marks (RFC 3168); on: also ask for them")         \
     X(syn_queue_max, "count", 1024, 1, 1048576, "half-open connections per listener, most")        \

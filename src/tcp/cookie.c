@@ -9,15 +9,15 @@
 #include "base/siphash.h"
 #include "tcp/internal.h"
 
-#define AGE_UNIT (64 * SOK_S) // a cookie is good for one to two of these
-#define AGE_BITS 2
-#define MSS_BITS 3
+#define AGE_UNIT   (64 * SOK_S) // a cookie is good for one to two of these
+#define AGE_BITS   2
+#define MSS_BITS   3
 #define PROOF_BITS (32 - AGE_BITS - MSS_BITS)
 
-#define TS_BITS   6
-#define TS_SCALE  15u // no window scaling
-#define TS_SACK   16u
-#define TS_ECN    32u
+#define TS_BITS  6
+#define TS_SCALE 15u // no window scaling
+#define TS_SACK  16u
+#define TS_ECN   32u
 
 // The largest that is not above what the peer said is remembered.
 static const uint16_t mss_table[1 << MSS_BITS] = {88, 216, 536, 1220, 1360, 1440, 1460, 8940};
@@ -117,17 +117,20 @@ void sok_tcp_cookie_send(struct sok_tcp_listener *l, struct sok_tcp_in *in)
 // ---- the ACK ----
 
 // False: not a number of ours, or too old a one.
-static bool holds(const struct sok_tcp *t, const struct sok_tcp_in *in, uint32_t cookie, uint32_t *index)
+static bool holds(
+    const struct sok_tcp *t, const struct sok_tcp_in *in, uint32_t cookie, uint32_t *index)
 {
     uint32_t now = (uint32_t)(in->now / AGE_UNIT);
     uint32_t old = (now - (cookie >> (32 - AGE_BITS))) & ((1u << AGE_BITS) - 1);
     uint32_t age = now - old;
     *index = cookie >> PROOF_BITS & ((1u << MSS_BITS) - 1);
-    return old < 2 && cookie == compose(age, *index, proof(t, in->from, in->h.seq - 1, age, *index));
+    return old < 2 &&
+           cookie == compose(age, *index, proof(t, in->from, in->h.seq - 1, age, *index));
 }
 
 // The SYN as it was, as far as it is known.
-static struct sok_tcp_in syn_again(const struct sok_tcp *t, const struct sok_tcp_in *in, uint32_t index)
+static struct sok_tcp_in syn_again(
+    const struct sok_tcp *t, const struct sok_tcp_in *in, uint32_t index)
 {
     struct sok_tcp_in syn = *in;
     uint32_t bits = in->o.tsecr & ((1u << TS_BITS) - 1);

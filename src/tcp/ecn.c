@@ -12,7 +12,8 @@
 bool sok_tcp_ecn_asked(const struct sok_tcp *t, const struct sok_tcp_in *in)
 {
     const uint16_t both = SOK_TCP_ECE | SOK_TCP_CWR;
-    return t->config.ecn != SOK_ECN_OFF && (in->h.flags & both) == both && (in->from->tos & CE) == 0;
+    return t->config.ecn != SOK_ECN_OFF && (in->h.flags & both) == both &&
+           (in->from->tos & CE) == 0;
 }
 
 void sok_tcp_ecn_take_syn(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
@@ -64,7 +65,8 @@ void sok_tcp_ecn_ack(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
 {
     bool told = (in->h.flags & SOK_TCP_ECE) && !(in->h.flags & SOK_TCP_SYN);
     bool news = !c->ecn_cwr && sok_seq_gt(in->h.ack, c->ecn_cwr_seq);
-    if (c->ecn_ok && told && news && sok_seq_ge(in->h.ack, c->snd_una) && c->snd_una != c->snd_nxt) {
+    if (c->ecn_ok && told && news && sok_seq_ge(in->h.ack, c->snd_una) &&
+        c->snd_una != c->snd_nxt) {
         sok_tcp_enter_cwr(c, SOK_REASON_ECN, in->now);
     }
 }

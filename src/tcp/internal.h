@@ -282,10 +282,11 @@ struct sok_tcp_conn {
 
     // ecn.c
     bool ecn_asked, ecn_ok; // our SYN asked for it; both sides want it
-    bool ecn_echo;          // the peer's data was marked, and it has not said yet that it slowed down
-    bool ecn_cwr;           // the next new data says that we did
-    uint32_t ecn_cwr_seq;   // where that was; what is told before the peer can know of it is the same news
-    uint32_t ecn_marks;     // segments that came marked
+    bool ecn_echo; // the peer's data was marked, and it has not said yet that it slowed down
+    bool ecn_cwr;  // the next new data says that we did
+    uint32_t
+        ecn_cwr_seq; // where that was; what is told before the peer can know of it is the same news
+    uint32_t ecn_marks; // segments that came marked
 
     // acknowledging (RFC 9293 3.8.6.3, RFC 5681 4.2)
     uint8_t ack_why; // enum sok_reason: an ACK is due at once; NONE: not
@@ -496,7 +497,8 @@ void sok_tcp_challenge(
 uint32_t sok_tcp_urgent_left(const struct sok_tcp_conn *c);
 uint32_t sok_tcp_window_most(const struct sok_tcp_conn *c);
 uint32_t sok_tcp_first_window(const struct sok_tcp_conn *c);
-uint32_t sok_tcp_whole_segments(uint32_t window, uint32_t mss); // what a SYN's window field says of it
+uint32_t sok_tcp_whole_segments(
+    uint32_t window, uint32_t mss); // what a SYN's window field says of it
 
 // ---- output.c ----
 #define SOK_TCP_MSS_LEAST 8 // payload that is left beside options, however small the MTU

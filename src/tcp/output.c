@@ -584,7 +584,8 @@ bool sok_tcp_conn_output(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_seg
 static unsigned next_reply(struct sok_tcp *t, uint8_t link)
 {
     unsigned i = 0;
-    while (i < t->reply_count && (sok_tcp_reply_at(t, i)->path.link != link || sok_tcp_reply_at(t, i)->parked)) {
+    while (i < t->reply_count &&
+           (sok_tcp_reply_at(t, i)->path.link != link || sok_tcp_reply_at(t, i)->parked)) {
         i++;
     }
     return i;
