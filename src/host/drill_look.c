@@ -209,6 +209,7 @@ int sok_drill_info(struct drill *d, const struct drill_step *step)
         goto out;
     }
     struct sok_tcp_info info;
+    sok_stack_advance(d->stack, d->now); // nothing is due, but it knows what time it is
     sok_tcp_info(c->tcp, &info);
     for (unsigned i = 0; rc == 0 && i < n;) {
         bool op = i + 2 < n && is_op(words[i + 1]);

@@ -360,7 +360,8 @@ static void conn_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     out->has_base = true;
     out->seq_base = !syn_sent ? c->irs : in->syn ? in->h.seq : 0;
     out->ack_base = c->iss;
-    c->segments_in++;
+    uint16_t each = in->from->gso_size;
+    c->segments_in += each && in->data.len > each ? (in->data.len + each - 1u) / each : 1u;
     c->idle_at = in->now;
     if (c->keepalives) {
         c->keepalives = 0;

@@ -65,12 +65,11 @@ static enum sok_tcp_limit judge(const struct sok_tcp_conn *c)
 {
     bool mending = c->recovery == SOK_RECOVERY_FAST || c->recovery == SOK_RECOVERY_RTO ||
                    c->recovery == SOK_RECOVERY_MTU;
-    bool closed = c->held == SOK_HOLD_WINDOW && c->snd_wnd == 0;
     if (c->state < SOK_TCP_ESTABLISHED) {
         return SOK_TCP_LIMIT_HANDSHAKE;
     }
-    if (mending && !closed) {
-        return SOK_TCP_LIMIT_RECOVERY;
+    if (mending) { // but a window that was taken back is not the network's loss
+        return c->snd_wnd > 0 ? SOK_TCP_LIMIT_RECOVERY : SOK_TCP_LIMIT_RECEIVER;
     }
     switch ((enum sok_hold)c->held) {
     case SOK_HOLD_WINDOW:

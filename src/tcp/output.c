@@ -208,12 +208,13 @@ static void set_flags(struct sok_tcp_segment *out, uint16_t flags)
 }
 
 // Points out at [seq, seq + len) of the send buffer; fewer bytes if they lie in too many pieces.
-static uint32_t attach(const struct sok_tcp_conn *c, uint32_t seq, uint32_t len, uint32_t mss,
-    struct sok_tcp_segment *out)
+static uint32_t attach(
+    struct sok_tcp_conn *c, uint32_t seq, uint32_t len, uint32_t mss, struct sok_tcp_segment *out)
 {
     out->data_count = SOK_TCP_IOV_MAX;
     out->data_len = sok_tcp_sendq_gather(&c->sendq, seq, len, out->data, &out->data_count);
     out->gso_size = out->data_len > mss ? (uint16_t)mss : 0;
+    c->segments_out += out->gso_size ? (out->data_len - 1) / mss : 0; // the first was counted
     return out->data_len;
 }
 

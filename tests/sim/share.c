@@ -124,6 +124,7 @@ static void begin(struct share *s, int i)
     struct sok_endpoint local = {.port = (uint16_t)(1000 + i)};
     struct sok_endpoint to = {.addr = s->node[RECEIVER].addr, .port = PORT};
     must(s, sok_stack_connect(n->stack, &local, &to, s->now, &n->conn), "connect");
+    pull(s);
 }
 
 static void write_all(struct share *s, int i)
