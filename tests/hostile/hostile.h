@@ -13,7 +13,7 @@ struct hostile_case {
 };
 
 extern const struct hostile_case cases_ip[], cases_icmp[], cases_options[], cases_open[],
-    cases_live[], cases_data[], cases_cut[]; // each ends with a NULL name
+    cases_live[], cases_data[], cases_cut[], cases_flood[]; // each ends with a NULL name
 
 #define EXPECT(l, condition, ...)                                                                  \
     do {                                                                                           \
