@@ -34,8 +34,7 @@ void sok_tcp_dupack(
         return;
     }
     c->dup_acks++;
-    if (c->dup_acks >= c->tcp->config.dup_threshold && c->recovery == SOK_RECOVERY_NONE &&
-        sok_seq_ge(c->snd_una, c->recover)) { // not for segments of an earlier recovery
+    if (c->dup_acks >= c->tcp->config.dup_threshold && c->recovery == SOK_RECOVERY_NONE) {
         head_lost(c, now);
     }
 }

@@ -19,19 +19,16 @@ static void first_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, 
     }
 }
 
-// Step 3.
+// Step 3. (a) limits cwnd to three segments: after two ACKs it is no more.
 static void second_ack(
     struct sok_tcp_conn *c, const struct sok_tcp_delivery *d, bool duplicate, int64_t now)
 {
-    uint32_t most = 3 * sok_tcp_send_mss(c);
     if (!d->acked && !d->sacked && !duplicate) {
         return;
     }
     c->frto = SOK_FRTO_OFF;
     if (d->original && !(c->sack_ok && d->beyond) && c->undo.possible) {
         sok_tcp_undo(c, SOK_REASON_UNDO_FRTO, now);
-    } else if (c->cwnd > most) {
-        c->cwnd = most;
     }
 }
 

@@ -37,6 +37,17 @@ static void check(const struct sok_tcp_scoreboard *b, const uint8_t *flags, uint
         assert_true(i < b->count && sok_seq_ge(s, sok_tcp_sent_at(b, i)->start) &&
                     sok_seq_lt(s, sok_tcp_sent_at(b, i)->end));
     }
+    int64_t before = INT64_MIN;
+    uint32_t linked = 0, on_its_way = 0;
+    for (uint32_t i = 0; i < b->count; i++) {
+        on_its_way += !(sok_tcp_sent_at(b, i)->flags & (SOK_SENT_SACKED | SOK_SENT_LOST));
+    }
+    for (const struct sok_tcp_sent *r = sok_tcp_sent_oldest(b); r; r = sok_tcp_sent_newer(b, r)) {
+        assert_true(r->at >= before && !(r->flags & (SOK_SENT_SACKED | SOK_SENT_LOST)));
+        before = r->at;
+        linked++;
+    }
+    assert_int_equal(linked, on_its_way);
     assert_int_equal(b->sacked, sacked);
     assert_int_equal(b->lost, lost);
 }
@@ -77,17 +88,33 @@ static void acknowledge(struct sok_tcp_scoreboard *b, uint32_t upto)
     }
 }
 
+// One record is sent again: the newest, and not lost any more.
+static void again(
+    struct sok_tcp_scoreboard *b, uint8_t *flags, uint32_t base, uint32_t i, int64_t now)
+{
+    struct sok_tcp_sent *r = sok_tcp_sent_at(b, i);
+    if (r->flags & SOK_SENT_SACKED) {
+        return;
+    }
+    sok_tcp_sent_again(b, r, now);
+    assert_true(b->newest == r - b->pool && r->at == now && r->first <= now);
+    for (uint32_t s = r->start; s != r->end; s++) {
+        flags[s - base] = (uint8_t)((flags[s - base] & ~SOK_SENT_LOST) | SOK_SENT_AGAIN);
+    }
+}
+
 static void random_walk(uint32_t seed, uint32_t base)
 {
     static uint8_t flags[SPAN];
     struct sok_mem mem = sok_mem_counting(&counter);
     struct sok_tcp_scoreboard b = {0};
+    int64_t clock = 0;
     uint32_t state = seed, una = base, nxt = base;
     memset(flags, 0, sizeof(flags));
     while (nxt - base < SPAN - 200) {
         uint32_t len = 1 + next_random(&state) % 150;
         assert_true(sok_tcp_sent_room(&b, &mem));
-        sok_tcp_sent_push(&b, nxt, nxt + len, (int64_t)nxt);
+        sok_tcp_sent_push(&b, nxt, nxt + len, clock++);
         nxt += len;
         uint32_t start = una + next_random(&state) % (nxt - una);
         uint32_t end = start + 1 + next_random(&state) % (nxt - start);
@@ -96,6 +123,9 @@ static void random_walk(uint32_t seed, uint32_t base)
         if (next_random(&state) % 3 == 0) {
             una += next_random(&state) % (nxt - una);
             acknowledge(&b, una);
+        }
+        if (next_random(&state) % 4 == 0 && b.count > 0) {
+            again(&b, flags, base, next_random(&state) % b.count, clock++);
         }
         check(&b, flags, base, una, nxt);
     }
