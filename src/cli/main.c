@@ -1,7 +1,10 @@
 // The command: looks the subcommand up and hands over.
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "cli/cli.h"
 #include "cli/steward.h"
 
@@ -32,8 +35,18 @@ static int run(const struct sok_cli_command *command, int argc, char **argv)
     return code;
 }
 
+// A standard descriptor that came closed would be the number of the next one opened, a packet socket perhaps,
+// and the page would be written into that. So something stands there that cannot be used in its direction.
+static void keep_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
     const char *word = argc > 1 ? argv[1] : NULL;
     if (!word) {

@@ -255,7 +255,7 @@ int sok_link_packet(
     p->link.fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (p->link.fd < 0)
         r = sok_link_fail(err, errno == EPERM ? SOK_EACCES : SOK_EIO,
-            "%s: no raw socket: %s (needs root or CAP_NET_RAW; without: --link lan:NAME)", o->name,
+            "%s: no raw socket: %s (needs root or CAP_NET_RAW; without: --link user)", o->name,
             strerror(errno));
     else
         r = look_at(p->link.fd, o->name, o->mtu, info, err);

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from net import SERVER_IP, SOCKEYE_IP, Net, Skip, check, read_all, sh, wait_for_line
+from net import SERVER_IP, SOCKEYE_IP, Net, Skip, check, read_all, sh, softnet_drops, wait_for_line
 from talk import complaint, echo
 from transfer import MB, SIZE
 
@@ -42,12 +42,13 @@ def datagrams_large(sockeye):
         check(data == question, f"{len(data)} bytes came, or others")
         check(sender[0] == SOCKEYE_IP, f"from {sender}")
         for back in (question, answer):  # less than a pipe holds: what stdout does not take is lost
-            got = []
+            got, drops = [], softnet_drops()
             reader = threading.Thread(target=lambda size=len(back): got.append(client.stdout.read(size)))
             reader.start()
             peer.sendto(back, sender)
             reader.join(20)
-            check(got and got[0] == back, f"{len(got[0]) if got else 0} of {len(back)} bytes came back, or others")
+            check(got and got[0] == back, f"{len(got[0]) if got else 0} of {len(back)} bytes came back, or others; the "
+                f"kernel's backlogs dropped {softnet_drops() - drops} packets meanwhile")
 
 
 class Routed(Net):

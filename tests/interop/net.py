@@ -144,6 +144,10 @@ class Net:
             s.listen(64)
         return s
 
+    def listening(self, port):
+        """Whether something listens there; asked of the kernel: a connection made to find out might be reset later."""
+        return bool(sh("ip", "netns", "exec", self.server, "ss", "-Htln", f"sport = :{port}").strip())
+
     def connect(self, port, address=SOCKEYE_IP):
         s = self.kernel_socket()
         s.connect((address, port))
@@ -234,6 +238,11 @@ class Net:
             subprocess.run(["ip", "netns", "delete", name], stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(self.tmp, ignore_errors=True)
+
+
+def softnet_drops():
+    """Packets this machine's kernel threw away, all namespaces together, because a CPU's backlog was full."""
+    return sum(int(row.split()[1], 16) for row in pathlib.Path("/proc/net/softnet_stat").read_text().splitlines())
 
 
 def wait_for_line(stream, text, timeout=10):

@@ -1,14 +1,14 @@
 """What goes wrong in the middle, or is not there: an interface goes down or away, the disk is full, the kernel has no
 nftables for us. One clear line each, and nothing that came before is lost."""
 
-
 import time
 
-from matrix import LINKS, Home, prepared
+from matrix import LINKS, NOBODY, TAP_IP, Home, prepared
 from names import OTHER, need
 from net import check, sh, wait_for_line
 from share import PEER_IP
 from talk import complaint
+from terminal import copy_for_user
 from transfer import MB, sha256_of
 
 DEVICE = {"share": "eth0", "packet": "p0", "tap": "s0"}
@@ -104,7 +104,47 @@ def no_nftables(sockeye):
         return done.err.decode().strip()
 
 
+def ordinary_user(sockeye):
+    """Each link that needs a right says which, and what does without, in a line."""
+    with Home(sockeye) as net:
+        net.binary = copy_for_user(net)
+        for link, device in (("share", None), ("packet:p0", "RAW"), ("tap:s0", "ADMIN"), ("tap:new0", "ADMIN"), ("tun:new1", "ADMIN")):
+            own = ("--addr", f"{TAP_IP}/24") if device else ()
+            done = net.run(net.binary, "get", "--link", link, *own, f"http://{PEER_IP}/", namespace=net.sockeye, user=NOBODY)
+            complaint(done, 2, rf"root or CAP_NET_{device or 'RAW'} ?\(?.*without: --link ")
+
+
+def no_route(sockeye):
+    """No way to the destination: said at once, whichever link."""
+    with Home(sockeye) as net:
+        net.binary = copy_for_user(net)
+        sh("ip", "-n", net.sockeye, "route", "delete", "default")
+        for own, user in ((["--link", "user"], NOBODY), (["--link", "tap:s0", "--addr", f"{TAP_IP}/24"], None),
+                (["--link", "packet:p0", "--addr", f"{TAP_IP}/24"], None)):
+            done = net.run(net.binary, "get", *own, "http://203.0.113.9/", namespace=net.sockeye, user=user)
+            complaint(done, 7, r"connect to 203\.0\.113\.9 port 80: Network is unreachable")
+        done = net.run(net.binary, "get", "--link", "share", "http://203.0.113.9/", namespace=net.sockeye)
+        complaint(done, 2, r"no default route")
+
+
+def output_leaves(sockeye):
+    """`| head -c 100`: quiet, with exit 23. Standard output closed: said, and the page is written into nothing else."""
+    with Home(sockeye) as net:
+        prepared(net)
+        net.binary = copy_for_user(net)
+        for link, (own, root) in LINKS.items():
+            get = " ".join(map(str, (net.binary, "get", *own, "--resolve", f"{OTHER}:80:{PEER_IP}", f"http://{OTHER}/large")))
+            options = {"namespace": net.sockeye, "user": None if root else NOBODY}
+            done = net.run("bash", "-c", f"{get} | head -c 100; exit ${{PIPESTATUS[0]}}", **options)
+            check(done.code == 23 and len(done.out) == 100 and not done.err, f"{link}, head: {len(done.out)} bytes, {done}")
+            complaint(net.run("bash", "-c", f"exec {get} >&-", **options), 23, r"stdout: Bad file descriptor")
+        return ", ".join(LINKS)
+
+
 TESTS = {
+    "trouble-ordinary": ordinary_user,
+    "trouble-no-route": no_route,
+    "trouble-output": output_leaves,
     "trouble-down": down_and_up,
     "trouble-removed": removed,
     "trouble-listener": listener_waits,
