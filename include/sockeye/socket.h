@@ -78,6 +78,7 @@ enum sok_socket_option {
     SOK_OPT_TOS,          //
     SOK_OPT_USER_TIMEOUT, // ns
     SOK_OPT_QUICKACK,     // 0, 1
+    SOK_OPT_CONGESTION,   // 0 CUBIC, 1 NewReno
 };
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);

@@ -184,6 +184,7 @@ static const struct {
     {"tos", SOK_TCP_TOS},
     {"user-timeout", SOK_TCP_USER_TIMEOUT},
     {"quickack", SOK_TCP_QUICKACK},
+    {"congestion", SOK_TCP_CONGESTION},
 };
 
 static int64_t call_option(struct drill *d, const struct drill_step *step, struct drill_conn *c)

@@ -162,6 +162,8 @@ static int tcp_option(enum sok_socket_option option)
         return SOK_TCP_USER_TIMEOUT;
     case SOK_OPT_QUICKACK:
         return SOK_TCP_QUICKACK;
+    case SOK_OPT_CONGESTION:
+        return SOK_TCP_CONGESTION;
     case SOK_OPT_ERROR:
     case SOK_OPT_BLOCKING:
     case SOK_OPT_TIMEOUT:

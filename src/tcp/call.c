@@ -352,6 +352,8 @@ static bool in_range(enum sok_tcp_sockopt option, int64_t value)
         return value >= 0 && value <= 255;
     case SOK_TCP_USER_TIMEOUT:
         return value >= 0;
+    case SOK_TCP_CONGESTION:
+        return sok_tcp_cc_number(value) != NULL;
     default:
         return value == 0 || value == 1;
     }
@@ -409,6 +411,9 @@ int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t 
         c->interactive = !value;
         c->quick_left = value ? (uint16_t)c->tcp->config.quick_acks : 0;
         break;
+    case SOK_TCP_CONGESTION:
+        sok_tcp_cc_use(c, sok_tcp_cc_number(value));
+        break;
     }
     return 0;
 }
@@ -445,6 +450,9 @@ int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, in
         break;
     case SOK_TCP_QUICKACK:
         *value = c->quick_left > 0 && !c->interactive;
+        break;
+    case SOK_TCP_CONGESTION:
+        *value = sok_tcp_cc_number_of(c->cc);
         break;
     }
     return 0;

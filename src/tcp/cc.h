@@ -26,6 +26,7 @@ struct sok_tcp_cc {
 
 // In the order of the setting `congestion`; NULL: there are no more.
 const struct sok_tcp_cc *sok_tcp_cc_number(int64_t number);
+int64_t sok_tcp_cc_number_of(const struct sok_tcp_cc *cc);
 // Starts anew with an algorithm; cwnd and ssthresh stay.
 void sok_tcp_cc_use(struct sok_tcp_conn *c, const struct sok_tcp_cc *cc);
 

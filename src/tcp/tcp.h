@@ -207,6 +207,7 @@ enum sok_tcp_sockopt {
     SOK_TCP_TOS,
     SOK_TCP_USER_TIMEOUT, // ns; 0: config r2
     SOK_TCP_QUICKACK,     // 1: acknowledge at once for a while
+    SOK_TCP_CONGESTION,   // number of the algorithm, as in the setting `congestion`; it starts anew
 };
 int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t value, int64_t now);
 int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t *value);
