@@ -1,5 +1,5 @@
 // Thousands of connections over bad wires, each run a function of its seed.
-//   sim [--seeds N] [--from S] [--jobs J] [-q]     N seeds from S on, in J processes
+//   sim [--seeds N] [--from S] [--jobs J] [--first]   N seeds from S on, in J processes; ends at the first failure
 //   sim --seed S [-v]                              one seed again; -v shows every event
 // SOK_TIER=quick|check|full gives the number of seeds when none is named, SOK_SEED the first.
 #include <errno.h>
@@ -29,6 +29,7 @@ struct job {
 
 struct tally {
     uint64_t passed, failed;
+    bool first_only; // the first failure is enough
     struct job job[JOBS_MAX];
     char message[SHOWN_MAX][320];
 };
@@ -78,6 +79,8 @@ static void work(struct tally *t, int me, uint64_t from, uint64_t to, unsigned j
             __atomic_fetch_add(&t->passed, 1, __ATOMIC_RELAXED);
         else
             report(t, seed, world.fail);
+        if (t->failed && t->first_only)
+            break;
     }
     _exit(0);
 }
@@ -133,7 +136,8 @@ static double now_seconds(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static int run_many(const char *program, uint64_t from, uint64_t count, unsigned jobs)
+static int run_many(
+    const char *program, uint64_t from, uint64_t count, unsigned jobs, bool first_only)
 {
     struct tally *t =
         mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -142,6 +146,7 @@ static int run_many(const char *program, uint64_t from, uint64_t count, unsigned
         return 2;
     }
     double start = now_seconds();
+    t->first_only = first_only;
     for (unsigned i = 0; i < jobs; i++)
         spawn(t, (int)i, from + i, from + count, jobs);
     supervise(t, from + count, jobs);
@@ -198,11 +203,15 @@ int main(int argc, char **argv)
     uint64_t from = first ? strtoull(first, NULL, 10) : 1, count = seeds_by_tier(), one = 0;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned jobs = cpus < 1 ? 1 : cpus > JOBS_MAX ? JOBS_MAX : (unsigned)cpus;
-    bool verbose = false, single = false;
+    bool verbose = false, single = false, first_only = false;
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "0";
         if (!strcmp(argv[i], "-v")) {
             verbose = true;
+            continue;
+        }
+        if (!strcmp(argv[i], "--first")) {
+            first_only = true;
             continue;
         }
         if (!strcmp(argv[i], "--seed")) {
@@ -215,7 +224,8 @@ int main(int argc, char **argv)
         } else if (!strcmp(argv[i], "--jobs")) {
             jobs = (unsigned)strtoul(value, NULL, 10);
         } else {
-            fprintf(stderr, "usage: sim [--seeds N] [--from S] [--jobs J] | --seed S [-v]\n");
+            fprintf(
+                stderr, "usage: sim [--seeds N] [--from S] [--jobs J] [--first] | --seed S [-v]\n");
             return 2;
         }
         i++;
@@ -224,5 +234,5 @@ int main(int argc, char **argv)
         return run_one(one, verbose);
     if (jobs < 1 || jobs > JOBS_MAX || count == 0)
         jobs = 1;
-    return run_many(argv[0], from, count, jobs);
+    return run_many(argv[0], from, count, jobs, first_only);
 }
