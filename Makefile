@@ -5,7 +5,7 @@ DESTDIR =
 SOAK_SECONDS = 3600
 FUZZ_SECONDS = 60
 
-.PHONY: build demo check full soak bench fuzz layers fmt install clean help setup-build setup-check
+.PHONY: build demo check full soak bench fuzz mutants layers fmt install clean help setup-build setup-check
 
 build: setup-build build/gcc/build.ninja
 	@ninja -C build/gcc src/cli/sockeye
@@ -34,6 +34,9 @@ bench: setup-check build
 
 fuzz: setup-check
 	@tools/fuzz $(FUZZ_SECONDS)
+
+mutants: setup-check
+	@tools/mutants
 
 layers: build
 	@ninja -C build/gcc
@@ -64,6 +67,7 @@ help:
 	@echo 'make soak      the long tests again and again with new seeds, SOAK_SECONDS=$(SOAK_SECONDS)'
 	@echo 'make bench     speed beside the kernel'"'"'s'
 	@echo 'make fuzz      every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make mutants   rules changed one at a time: do drills or simulation notice? half an hour'
 	@echo 'make layers    who may include and call whom'
 	@echo 'make fmt       clang-format over the tree'
 	@echo 'make install   to PREFIX=$(PREFIX) under DESTDIR'

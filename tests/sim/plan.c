@@ -12,17 +12,6 @@ static int64_t pick(struct rng *r, const int64_t *from, size_t count)
 #define PICK(r, ...)                                                                               \
     pick(r, (const int64_t[]){__VA_ARGS__}, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
-// A setting that a build may be without.
-static void may_set(struct sok_tcp_config *t, const char *name, int64_t value)
-{
-    size_t count;
-    const struct sok_setting *row = sok_tcp_settings(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(row[i].name, name) == 0 && value >= row[i].min && value <= row[i].max)
-            memcpy((char *)t + row[i].offset, &value, sizeof(value));
-    }
-}
-
 static void draw_tcp(struct rng *r, struct sok_tcp_config *t)
 {
     sok_tcp_config_default(t);
@@ -58,8 +47,9 @@ static void draw_tcp(struct rng *r, struct sok_tcp_config *t)
     t->undo = !rng_one_in(r, 4);
     t->dsack = !rng_one_in(r, 4);
     t->idle_restart = !rng_one_in(r, 4);
-    may_set(t, "ecn", PICK(r, 0, 1, 1, 2));
-    may_set(t, "congestion", PICK(r, 0, 1));
+    t->ecn = PICK(r, SOK_ECN_ANSWER, SOK_ECN_ON, SOK_ECN_ON, SOK_ECN_OFF);
+    t->congestion = PICK(r, 0, 1);
+    t->hystart = !rng_one_in(r, 4);
 }
 
 static void draw_node(struct rng *r, struct node_plan *n, int index)
@@ -275,6 +265,9 @@ void plan_draw(struct plan *p, uint64_t seed)
         p->wire[1].loss *= 0.15;
     }
     p->calm = is_calm(p);
+    // A cookie is known again only by the peer's first segment: it must not be lost or overtaken.
+    if (p->calm && rng_one_in(&r, 2))
+        p->node[0].config.tcp.syn_cookies = p->node[1].config.tcp.syn_cookies = SOK_COOKIES_ALWAYS;
     if (rng_one_in(&r, 4))
         p->wrap = rng_one_in(&r, 3) ? WRAP_TIMESTAMP : WRAP_SEQUENCE;
     p->wrap_in = (uint32_t)rng_scale(&r, p->wrap == WRAP_TIMESTAMP ? 3000 : 200000);
