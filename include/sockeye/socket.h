@@ -83,6 +83,52 @@ enum sok_socket_option {
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);
 
+// What keeps a stream from sending more. At every moment it is one of these.
+enum sok_limit {
+    SOK_LIMIT_HANDSHAKE,   // not open yet
+    SOK_LIMIT_APPLICATION, // it gives nothing more to send
+    SOK_LIMIT_SEND_BUFFER, // all in it is on its way, and there is no room in it
+    SOK_LIMIT_NAGLE,       // or SOK_OPT_CORK: a small segment waits for more
+    SOK_LIMIT_RECEIVER,    // its window
+    SOK_LIMIT_CWND,        // the congestion window
+    SOK_LIMIT_RECOVERY,    // what was lost is being mended
+    SOK_LIMIT_PACING,      // there is none yet
+    SOK_LIMIT_LINK,        // its turn on the link, or the neighbour's address
+};
+#define SOK_LIMITS 9
+const char *sok_limit_text(enum sok_limit limit); // "congestion window"
+
+// What a stream says of itself. Times in ns, sizes in bytes; 0 where nothing is known yet.
+struct sok_info {
+    const char *state;                   // "ESTABLISHED"
+    const char *congestion;              // "cubic"
+    int64_t rtt, rtt_var, rtt_min, rto;  // RFC 6298
+    uint32_t cwnd, ssthresh;             // ssthresh UINT32_MAX: none yet
+    uint32_t send_mss, recv_mss;         // payload of a full segment; ours, the peer's
+    uint32_t send_window, recv_window;   // what the peer offers; what is offered to it
+    uint32_t send_queued;                // in the send buffer,
+    uint32_t send_unacked, send_unsent;  // of these on their way; not sent yet
+    uint32_t sacked, lost;               // of those on their way: arrived; held to be lost
+    uint32_t recv_queued, recv_early;    // to be read; held, for bytes before them are missing
+    uint64_t bytes_sent, bytes_acked;    // once each
+    uint64_t bytes_again;                // sent more than once
+    uint64_t bytes_spurious;             // of these for nothing: the peer had them (RFC 2883)
+    uint64_t bytes_received;             // in order
+    uint64_t segments_out, segments_in;  //
+    uint32_t timeouts, fast_retransmits; //
+    uint32_t tail_probes;                // RFC 8985 7
+    uint32_t undone;                     // reductions of cwnd taken back, for nothing was lost
+    uint8_t send_shift, recv_shift;      // window scales
+    uint8_t sack, timestamps;            // agreed on
+    uint8_t reordering;                  // the network was seen to reorder
+    uint8_t delivery_rate_limited;       // the application gave less than might have arrived
+    uint64_t delivery_rate;              // bytes a second that arrived of late
+    enum sok_limit limit;                // now
+    int64_t age;                         // since it began, until it was over,
+    int64_t limited[SOK_LIMITS];         // the sum of these: by what, how long
+};
+int sok_getinfo(const struct sok_socket *s, struct sok_info *out); // SOK_ENOTCONN, SOK_EOPNOTSUPP
+
 // A real file descriptor for a connected or connecting stream: read, write, poll, shutdown and close of
 // it are the stream's, while the host is stepped. The host serves it until it is closed; the handle s is
 // gone. Polls writable once connected; a reset by the peer reads as ECONNRESET. A negative error leaves

@@ -17,7 +17,7 @@ static const struct sok_cli_option options[] = {
     {'z', "zero", NULL, "only see whether something listens"},
     {'N', "shutdown", NULL, "with -u: leave when stdin ends (a stream always says so with a FIN)"},
     {'w', "wait", "SECONDS", "give up connecting, or an idle peer, after so long"},
-    {'v', "verbose", NULL, "say who connects"},
+    {'v', "verbose", NULL, "say who connects; at the end what was sent, and what limited it"},
     {0, NULL, NULL, NULL},
 };
 
@@ -110,6 +110,50 @@ int sok_nc_failed(const struct sok_nc *nc, int err)
 }
 
 // ---- a stream ----
+
+static const struct {
+    uint64_t from;
+    const char *unit;
+} sizes[] = {{1000000000, "GB"}, {1000000, "MB"}, {1000, "kB"}, {0, "bytes"}};
+
+static void say_bytes(uint64_t bytes, const char *what)
+{
+    size_t i = 0;
+    while (bytes < sizes[i].from)
+        i++;
+    double in = sizes[i].from ? (double)bytes / (double)sizes[i].from : (double)bytes;
+    fprintf(stderr, "%.*f %s %s, ", sizes[i].from ? 1 : 0, in, sizes[i].unit, what);
+}
+
+static int all_arrived(struct sok_nc *nc)
+{
+    struct sok_info info;
+    return sok_getinfo(nc->s, &info) < 0 || info.send_queued == 0;
+}
+
+// How it went, and what kept us from sending more: from one part in a hundred on, in their order.
+static void say_how_it_went(struct sok_nc *nc, bool well)
+{
+    struct sok_info info;
+    nc->active_at = sok_host_now(nc->host);
+    if (well)
+        sok_nc_until(nc, all_arrived, true); // all is given, and its end: what is left goes by itself
+    if (sok_getinfo(nc->s, &info) < 0 || info.age <= 0)
+        return;
+    say_bytes(info.bytes_sent, "sent");
+    say_bytes(info.bytes_again, "again");
+    say_bytes(info.bytes_received, "received");
+    fprintf(stderr, "in %.3f s; limited by", (double)info.age / 1e9);
+    const char *between = "";
+    for (unsigned i = 0; i < SOK_LIMITS; i++) {
+        double part = 100 * (double)info.limited[i] / (double)info.age;
+        if (part >= 1) {
+            fprintf(stderr, "%s %s %.0f %%", between, sok_limit_text((enum sok_limit)i), part);
+            between = ",";
+        }
+    }
+    fprintf(stderr, "\n");
+}
 
 static int connect_ended(struct sok_nc *nc)
 {
@@ -205,6 +249,8 @@ static int run_stream(struct sok_nc *nc)
         }
         if (!nc->zero)
             code = sok_nc_relay(nc);
+        if (nc->verbose && !nc->zero)
+            say_how_it_went(nc, code == 0);
         sok_close(nc->s);
         nc->s = NULL;
     } while (nc->keep && !sok_cli_interrupted() && code != 128 + SIGPIPE);

@@ -40,6 +40,44 @@ static void connect_send_receive_close(void **state)
     pair_free(&p);
 }
 
+static void info_tells(void **state)
+{
+    struct pair p;
+    struct sok_info info;
+    int64_t sum = 0;
+    (void)state;
+    pair_make(&p, NULL);
+    struct sok_socket *s = pair_connect(&p), *u;
+    assert_int_equal(sok_socket(p.a, SOK_DGRAM, &u), 0);
+    assert_int_equal(sok_getinfo(u, &info), SOK_EOPNOTSUPP);
+    sok_close(u);
+    assert_int_equal(sok_socket(p.a, SOK_STREAM, &u), 0);
+    assert_int_equal(sok_getinfo(u, &info), SOK_ENOTCONN);
+    sok_close(u);
+    assert_int_equal(sok_wait(s, SOK_POLL_OUT, S) & SOK_POLL_OUT, SOK_POLL_OUT);
+    assert_int_equal(sok_send(s, "abc", 3), 3);
+    pair_run(&p, 10 * MS);
+    assert_int_equal(sok_getinfo(s, &info), 0);
+    assert_string_equal(info.state, "ESTABLISHED");
+    assert_string_equal(info.congestion, "cubic");
+    assert_int_equal(info.bytes_sent, 3);
+    assert_int_equal(info.bytes_acked, 3);
+    assert_int_equal(info.bytes_again, 0);
+    assert_int_equal(info.limit, SOK_LIMIT_APPLICATION);
+    assert_string_equal(sok_limit_text(info.limit), "application");
+    for (int i = 0; i < SOK_LIMITS; i++)
+        sum += info.limited[i];
+    assert_int_equal(sum, info.age);
+    assert_true(info.rtt_min <= info.rtt);
+    struct sok_socket *t = pair_accept(&p);
+    assert_int_equal(sok_getinfo(t, &info), 0);
+    assert_int_equal(info.bytes_received, 3);
+    assert_int_equal(info.recv_queued, 3);
+    sok_close(s);
+    sok_close(t);
+    pair_free(&p);
+}
+
 static void refused_and_unreachable(void **state)
 {
     struct pair p;
@@ -282,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connect_send_receive_close),
+        cmocka_unit_test(info_tells),
         cmocka_unit_test(refused_and_unreachable),
         cmocka_unit_test(without_copies),
         cmocka_unit_test(datagrams),

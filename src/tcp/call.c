@@ -462,6 +462,7 @@ void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out)
 {
     *out = (struct sok_tcp_info){
         .state = c->state,
+        .congestion = c->cc->name,
         .srtt = c->srtt,
         .rttvar = c->rttvar,
         .rto = sok_tcp_rto(c),

@@ -56,8 +56,8 @@ void sok_tcp_limited_by_link(struct sok_tcp_conn *c, int64_t now)
 // All that was given is on its way, or has arrived.
 static enum sok_tcp_limit giver(const struct sok_tcp_conn *c)
 {
-    bool full = sok_tcp_sendq_len(&c->sendq) > 0 && !c->fin_wanted && !c->listener &&
-                !(c->sock.ready & SOK_READY_OUT);
+    bool full =
+        sok_tcp_sendq_len(&c->sendq) > 0 && !c->listener && !(c->sock.ready & SOK_READY_OUT);
     return full ? SOK_TCP_LIMIT_SEND_BUFFER : SOK_TCP_LIMIT_APPLICATION;
 }
 
