@@ -137,7 +137,8 @@ static void say_how_it_went(struct sok_nc *nc, bool well)
     struct sok_info info;
     nc->active_at = sok_host_now(nc->host);
     if (well)
-        sok_nc_until(nc, all_arrived, true); // all is given, and its end: what is left goes by itself
+        sok_nc_until(
+            nc, all_arrived, true); // all is given, and its end: what is left goes by itself
     if (sok_getinfo(nc->s, &info) < 0 || info.age <= 0)
         return;
     say_bytes(info.bytes_sent, "sent");

@@ -235,7 +235,7 @@ const char *sok_tcp_limit_text(enum sok_tcp_limit limit);
 
 struct sok_tcp_info {
     enum sok_tcp_state state;
-    const char *congestion; // the algorithm's name
+    const char *congestion;           // the algorithm's name
     int64_t srtt, rttvar, rto;        // ns
     uint32_t cwnd, ssthresh;          // bytes
     uint32_t snd_mss, rcv_mss;        // bytes
