@@ -35,6 +35,7 @@
     X(WINDOW_UPDATE, "window update")                                                              \
     X(RTO, "again: timeout")                                                                       \
     X(FAST_RETRANSMIT, "again: fast retransmit")                                                   \
+    X(IDLE, "idle: the initial window again")                                                      \
     X(HYSTART, "round trips grow: slow start ends")                                                \
     X(RECOVERY, "again: recovery")                                                                 \
     X(TAIL_PROBE, "again: tail loss probe")                                                        \

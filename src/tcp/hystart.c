@@ -10,7 +10,7 @@
 #define THRESH_MOST    (16 * SOK_MS) // MAX_RTT_THRESH
 #define THRESH_DIVISOR 8             // MIN_RTT_DIVISOR
 #define CSS_DIVISOR    4             // CSS_GROWTH_DIVISOR
-#define CSS_ROUNDS     5
+#define CSS_ROUNDS     5             // the one in which it begins is counted
 
 static void new_round(struct sok_tcp_conn *c, int64_t now)
 {
@@ -20,7 +20,7 @@ static void new_round(struct sok_tcp_conn *c, int64_t now)
     h->samples = 0;
     h->round_end = c->snd_nxt; // windowEnd
     h->running = true;
-    if (h->css && ++h->css_rounds > CSS_ROUNDS) { // the delay is there to stay
+    if (h->css && ++h->css_rounds >= CSS_ROUNDS) { // the delay is there to stay
         c->ssthresh = c->cwnd;
         h->css = false;
         sok_tcp_tell_cwnd(c, SOK_REASON_HYSTART, now);

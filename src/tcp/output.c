@@ -415,6 +415,7 @@ static void restart_after_idle(struct sok_tcp_conn *c, int64_t now)
     bool idle = c->snd_una == c->snd_nxt && now - c->sent_at > sok_tcp_rto(c);
     if (idle && c->cwnd > initial && sok_tcp_unsent(c) > 0 && c->tcp->config.idle_restart) {
         c->cwnd = initial;
+        sok_tcp_tell_cwnd(c, SOK_REASON_IDLE, now);
     }
 }
 
