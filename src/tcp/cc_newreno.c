@@ -5,10 +5,12 @@
 static void acked(struct sok_tcp_conn *c, const struct sok_tcp_cc_ack *a)
 {
     struct sok_tcp_newreno *s = &c->cc_state.newreno;
+    uint32_t mss = sok_tcp_send_mss(c);
     s->counted += sok_tcp_slow_start(c, a);
-    if (s->counted >= c->cwnd) { // a window's worth: one segment more each round trip
-        s->counted -= c->cwnd;
-        c->cwnd += sok_tcp_send_mss(c);
+    uint32_t usable = c->cwnd - c->cwnd % mss; // only whole segments are sent
+    if (s->counted >= usable) {                // a window's worth: one segment more each round trip
+        s->counted -= usable;
+        c->cwnd += mss;
     }
 }
 
