@@ -38,6 +38,8 @@ int64_t sok_recv(struct sok_socket *s, void *data, size_t len);
 int64_t sok_sendto(
     struct sok_socket *s, const void *data, size_t len, const struct sok_endpoint *to);
 int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from);
+// The same, and all that was given until now is urgent: the peer is told where that ends, nothing overtakes.
+int64_t sok_send_urgent(struct sok_socket *s, const void *data, size_t len);
 int sok_shutdown(struct sok_socket *s); // no more to send: the peer reads the end of the stream
 
 // Receiving from a stream without a copy: shows the bytes at the front, in at most *count pieces (set to
@@ -55,6 +57,8 @@ enum sok_poll {
     SOK_POLL_OUT = 2,   // send takes at least one byte; connect has ended
     SOK_POLL_ERROR = 4, // SOK_OPT_ERROR has one
     SOK_POLL_HUP = 8,   // both directions are over
+    SOK_POLL_URGENT =
+        16, // urgent data is still to be read, or to come: as POLLPRI with SO_OOBINLINE
 };
 unsigned sok_socket_ready(const struct sok_socket *s);
 // Steps the host until one of the wanted is so, or an error or the end is; at most timeout_ns (-1: no
@@ -79,6 +83,8 @@ enum sok_socket_option {
     SOK_OPT_USER_TIMEOUT, // ns
     SOK_OPT_QUICKACK,     // 0, 1
     SOK_OPT_CONGESTION,   // 0 CUBIC, 1 NewReno
+    SOK_OPT_LINGER, // ns that a close has until all is acknowledged, then the peer is reset; 0: no limit
+    SOK_OPT_FASTOPEN, // 1, before connect: what is sent first goes with the SYN, if the server gave leave before
 };
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);

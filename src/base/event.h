@@ -45,12 +45,14 @@
     X(UNDO_DSACK, "undone: all of it had arrived")                                                 \
     X(UNDO_EIFEL, "undone: the first copy was answered")                                           \
     X(UNDO_FRTO, "undone: what was not repeated arrives")                                          \
+    X(FASTOPEN, "again: not taken with the syn")                                                   \
     X(PATH_MTU, "again: path mtu")                                                                 \
     X(WINDOW_PROBE, "window probe")                                                                \
     X(KEEPALIVE, "keep-alive")                                                                     \
     X(RST_CLOSED, "no such port")                                                                  \
     X(RST_BAD_ACK, "unacceptable ack")                                                             \
     X(RST_ABORT, "abort")                                                                          \
+    X(RST_LINGER, "lingered in vain")                                                              \
     X(RST_UNREAD, "closed with data unread")                                                       \
     X(RST_LATE, "data after close")                                                                \
     X(RST_NO_ROOM, "accept queue closed")                                                          \
@@ -158,6 +160,7 @@ enum sok_drop {
     X(PART, "part, held")            /* a fragment that others must join */                        \
     X(COMPLETE, "whole now")         /* the last fragment that was missing */                      \
     X(OPENED, "opens")               /* SYN took us to SYN-RECEIVED */                             \
+    X(FASTOPEN, "fast open")         /* its cookie is good: delivered at once */                   \
     X(COOKIE, "syn cookie")          /* a SYN was answered with one, an ACK brought it back */     \
     X(ESTABLISHED, "handshake done") /* */                                                         \
     X(ACKED, "acks %u")              /* acked bytes */                                             \

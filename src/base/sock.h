@@ -11,10 +11,11 @@
 enum sok_sock_kind { SOK_SOCK_TCP, SOK_SOCK_TCP_LISTEN, SOK_SOCK_UDP, SOK_SOCK_ECHO };
 
 enum sok_ready {
-    SOK_READY_IN = 1,    // recv (or accept) gives data, end of stream, or an error
-    SOK_READY_OUT = 2,   // send takes at least one byte, or gives an error; connect has ended
-    SOK_READY_ERROR = 4, // an error waits for sok_..._error()
-    SOK_READY_HUP = 8,   // both directions are over
+    SOK_READY_IN = 1,      // recv (or accept) gives data, end of stream, or an error
+    SOK_READY_OUT = 2,     // send takes at least one byte, or gives an error; connect has ended
+    SOK_READY_ERROR = 4,   // an error waits for sok_..._error()
+    SOK_READY_HUP = 8,     // both directions are over
+    SOK_READY_URGENT = 16, // of what there is to read, or will be, some is urgent (RFC 9293 3.8.5)
 };
 
 struct sok_sock {

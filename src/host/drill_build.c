@@ -1,5 +1,6 @@
 // `in` lines made into frames. Numbers in a line are relative to the initial ones; what a line leaves out is
 // what a peer would say next.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/bytes.h"
@@ -88,6 +89,13 @@ static void options_of_line(
     o->has_wscale = l->has & SOK_HAS(WSCALE);
     o->wscale = (uint8_t)l->wscale;
     o->sack_ok = l->has & SOK_HAS(SACKOK);
+    o->has_cookie = l->has & SOK_HAS(TFO);
+    for (unsigned i = 0; i < SOK_TCP_COOKIE_MAX; i++) {
+        unsigned byte;
+        if (strcmp(l->tfo, "ask") == 0 || sscanf(l->tfo + 2 * i, "%2x", &byte) != 1)
+            break;
+        o->cookie[o->cookie_len++] = (uint8_t)byte;
+    }
     o->sack_count = l->sack_count;
     for (unsigned i = 0; i < l->sack_count; i++) {
         o->sack[i].start = c->iss + l->sack[i].start;
@@ -130,6 +138,10 @@ static int options_spelled(const struct sok_line *l, const struct sok_tcp_opts *
             one[0] = 3;
             one[1] = (uint8_t)(len = 3);
             one[2] = o->wscale;
+        } else if (strcmp(w, "tfo") == 0) {
+            one[0] = SOK_TCP_OPT_COOKIE;
+            one[1] = (uint8_t)(len = 2u + o->cookie_len);
+            memcpy(one + 2, o->cookie, o->cookie_len);
         } else if (strcmp(w, "sackOK") == 0) {
             one[0] = 4;
             one[1] = (uint8_t)(len = 2);
@@ -196,7 +208,7 @@ static int build_tcp(struct drill *d, const struct drill_step *step, struct dril
                                       : (int)sok_tcp_opts_put(options, &o);
     if (n < 0)
         return sok_drill_fail(d, step,
-            "options are eol nop mss sackOK TS wscale sack, KIND or KIND:LENGTH, "
+            "options are eol nop mss sackOK TS wscale tfo sack, KIND or KIND:LENGTH, "
             "with commas, 40 bytes at most");
     uint32_t seq = sok_drill_line_seq(l, c), len = sok_drill_line_len(l);
     uint32_t ack = l->has & SOK_HAS(ACK) ? l->ack : c->our_next;

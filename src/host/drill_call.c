@@ -32,8 +32,8 @@ static int check_result(
         return sok_drill_fail(d, step, "the call did not fail");
     if ((want->has & SOK_HAS(RESULT)) && !failed && result != want->result)
         return sok_drill_fail(d, step, "the result is %" PRId64, result);
-    bool all =
-        want->call == SOK_CALL_SEND || want->call == SOK_CALL_SENDTO || (want->has & SOK_HAS(TEXT));
+    bool all = want->call == SOK_CALL_SEND || want->call == SOK_LINE_CALL_URGENT ||
+               want->call == SOK_CALL_SENDTO || (want->has & SOK_HAS(TEXT));
     if (!failed && all && !(want->has & SOK_HAS(RESULT)) && result != want->amount)
         return sok_drill_fail(
             d, step, "the result is %" PRId64 " (= N after the amount expects another)", result);
@@ -58,6 +58,8 @@ static int64_t call_connect(struct drill *d, struct drill_conn *c, struct sok_li
         sok_stack_connect(d->stack, l->has & SOK_HAS(FROM) ? &local : NULL, &l->src, d->now, &tcp);
     if (rc < 0 && rc != SOK_EINPROGRESS)
         return rc;
+    if (l->has & SOK_HAS(TFO))
+        sok_tcp_setopt(tcp, SOK_TCP_FASTOPEN, 1, d->now);
     char tag[SOK_LINE_TAG_MAX];
     memcpy(tag, c->tag, sizeof tag);
     free(c->sent.p);
@@ -140,7 +142,9 @@ static int64_t call_send(struct drill *d, const struct drill_step *step, struct 
         return SOK_ENOMEM;
     fill(d, step, c, p, len);
     struct sok_iov iov = {p, len};
-    int64_t rc = sok_tcp_send(c->tcp, &iov, 1, d->now);
+    bool urgent = step->line->call == SOK_LINE_CALL_URGENT;
+    int64_t rc = urgent ? sok_tcp_send_urgent(c->tcp, &iov, 1, d->now)
+                        : sok_tcp_send(c->tcp, &iov, 1, d->now);
     if (rc > 0 && sok_drill_bytes_put(&c->sent, c->sent_end, p, (size_t)rc, true))
         rc = SOK_ENOMEM;
     if (rc > 0)
@@ -185,6 +189,8 @@ static const struct {
     {"user-timeout", SOK_TCP_USER_TIMEOUT},
     {"quickack", SOK_TCP_QUICKACK},
     {"congestion", SOK_TCP_CONGESTION},
+    {"fastopen", SOK_TCP_FASTOPEN},
+    {"linger", SOK_TCP_LINGER},
 };
 
 static int64_t call_option(struct drill *d, const struct drill_step *step, struct drill_conn *c)
@@ -207,7 +213,7 @@ static int64_t call_option(struct drill *d, const struct drill_step *step, struc
     }
     sok_drill_fail(d, step,
         "no such option: %s (nodelay cork keepalive linger-zero rcvbuf sndbuf ttl tos "
-        "user-timeout quickack)",
+        "user-timeout quickack fastopen linger)",
         l->option);
     return SOK_EINVAL;
 }
@@ -216,6 +222,7 @@ static int64_t call_tcp(struct drill *d, const struct drill_step *step, struct d
 {
     switch (step->line->call) {
     case SOK_CALL_SEND:
+    case SOK_LINE_CALL_URGENT:
         return call_send(d, step, c);
     case SOK_CALL_RECV:
         return call_recv(d, step, c);
@@ -306,9 +313,9 @@ static int64_t call_ping(struct drill *d, struct drill_conn *c, const struct sok
 
 static bool call_needs_tcp(unsigned call)
 {
-    return call == SOK_CALL_SEND || call == SOK_CALL_RECV || call == SOK_CALL_SHUTDOWN ||
-           call == SOK_CALL_CLOSE || call == SOK_CALL_ABORT || call == SOK_LINE_CALL_OPTION ||
-           call == SOK_LINE_CALL_TAKE_ERROR;
+    return call == SOK_CALL_SEND || call == SOK_LINE_CALL_URGENT || call == SOK_CALL_RECV ||
+           call == SOK_CALL_SHUTDOWN || call == SOK_CALL_CLOSE || call == SOK_CALL_ABORT ||
+           call == SOK_LINE_CALL_OPTION || call == SOK_LINE_CALL_TAKE_ERROR;
 }
 
 // close and error of what is not a TCP connection.

@@ -39,6 +39,9 @@ static const struct info_row {
     ROW(timeouts, INFO_U32),
     ROW(fast_retransmits, INFO_U32),
     ROW(retries, INFO_U32),
+    ROW(fastopen, INFO_BOOL),
+    ROW(ecn, INFO_BOOL),
+    ROW(ecn_marks, INFO_U32),
     ROW(snd_wscale, INFO_U8),
     ROW(rcv_wscale, INFO_U8),
     ROW(sack, INFO_BOOL),
@@ -279,7 +282,7 @@ int sok_drill_ready(struct drill *d, const struct drill_step *step)
         const char *name;
         uint32_t bit;
     } bits[] = {{"in", SOK_READY_IN}, {"out", SOK_READY_OUT}, {"error", SOK_READY_ERROR},
-        {"hup", SOK_READY_HUP}, {"none", 0}};
+        {"hup", SOK_READY_HUP}, {"urgent", SOK_READY_URGENT}, {"none", 0}};
     char *copy, *words[DRILL_WORDS_MAX], is[64] = "";
     struct drill_conn *c;
     unsigned n = step_words(d, step, &copy, words, &c);
@@ -290,7 +293,7 @@ int sok_drill_ready(struct drill *d, const struct drill_step *step)
         while (k < sizeof bits / sizeof *bits && strcmp(bits[k].name, words[i]) != 0)
             k++;
         if (k == sizeof bits / sizeof *bits)
-            rc = sok_drill_fail(d, step, "ready is: ready [@TAG] in out error hup, or none");
+            rc = sok_drill_fail(d, step, "ready is: ready [@TAG] in out error hup urgent, or none");
         else
             want |= bits[k].bit;
     }

@@ -72,6 +72,7 @@ enum sok_head {
     X(SACKOK, "sackOK", FLAG, sackok)        /* RFC 2018 */                                        \
     X(TS, "TS", PAIR, tsval)                 /* RFC 7323: value, echo; relative */                 \
     X(WSCALE, "wscale", U32, wscale)         /* RFC 7323 */                                        \
+    X(TFO, "tfo", WORD, tfo)                 /* RFC 7413: ask, or the cookie */                    \
     X(SACK, "sack", SACK, sack)              /* 1449-2897,... relative */                          \
     X(OPTIONS, "options", WORD, options)     /* which and in which order: nop,nop,TS or none */    \
     X(MTU, "mtu", U32, mtu)                  /* ICMP fragmentation needed */                       \
@@ -118,6 +119,7 @@ _Static_assert(SOK_LINE_FIELD_COUNT <= 64, "fields fit into one set");
 // Calls that only a drill makes, after those of enum sok_call. X(name, word).
 #define SOK_LINE_CALLS(X)                                                                          \
     X(OPTION, "option") /* option nodelay on */                                                    \
+    X(URGENT, "urgent") /* send with the URGENT flag: urgent "abc" */                              \
     X(BIND, "udp")      /* opens a UDP socket: udp :53 */                                          \
     X(TAKE_ERROR, "error")
 
@@ -154,6 +156,7 @@ struct sok_line {
         uint32_t start, end;
     } sack[4];
     char options[SOK_LINE_WORD_MAX];
+    char tfo[SOK_LINE_WORD_MAX];
     uint8_t text[SOK_LINE_TEXT_MAX];
     uint32_t text_len;
     struct {

@@ -234,7 +234,8 @@ static const char *option_word(uint8_t kind)
         [3] = "wscale",
         [4] = "sackOK",
         [5] = "sack",
-        [8] = "TS"};
+        [8] = "TS",
+        [34] = "tfo"};
     return kind < sizeof known / sizeof *known ? known[kind] : NULL;
 }
 
@@ -293,6 +294,11 @@ static void line_of_options(
     l->mss = o.mss;
     l->wscale = o.wscale;
     l->sackok = o.sack_ok;
+    for (unsigned i = 0; i < o.cookie_len; i++)
+        snprintf(l->tfo + 2 * i, 3, "%02x", o.cookie[i]);
+    if (o.has_cookie && o.cookie_len == 0)
+        snprintf(l->tfo, sizeof l->tfo, "ask");
+    l->has |= o.has_cookie ? SOK_HAS(TFO) : 0;
     l->has |= (o.has_mss ? SOK_HAS(MSS) : 0) | (o.has_wscale ? SOK_HAS(WSCALE) : 0) |
               (o.sack_ok ? SOK_HAS(SACKOK) : 0) | (o.sack_count ? SOK_HAS(SACK) : 0);
     struct sok_flow_side *s = f ? &f->side[from] : NULL, *other = f ? &f->side[!from] : NULL;

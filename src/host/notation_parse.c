@@ -196,8 +196,8 @@ static int parse_packet(struct sok_cursor *c)
     static const uint64_t allowed[SOK_HEAD_COUNT] = {
         [SOK_HEAD_TCP] = IP_FIELDS | SOK_HAS(SEQ) | SOK_HAS(ACK) | SOK_HAS(LEN) | SOK_HAS(WIN) |
                          SOK_HAS(URG) | SOK_HAS(MSS) | SOK_HAS(SACKOK) | SOK_HAS(TS) |
-                         SOK_HAS(WSCALE) | SOK_HAS(SACK) | SOK_HAS(OPTIONS) | SOK_HAS(BADSUM) |
-                         SOK_HAS(TEXT),
+                         SOK_HAS(WSCALE) | SOK_HAS(TFO) | SOK_HAS(SACK) | SOK_HAS(OPTIONS) |
+                         SOK_HAS(BADSUM) | SOK_HAS(TEXT),
         [SOK_HEAD_UDP] = IP_FIELDS | SOK_HAS(LEN) | SOK_HAS(BADSUM) | SOK_HAS(TEXT),
         [SOK_HEAD_ICMP] = IP_FIELDS | SOK_HAS(TYPE) | SOK_HAS(CODE) | SOK_HAS(ID) | SOK_HAS(SEQ) |
                           SOK_HAS(LEN) | SOK_HAS(MTU) | SOK_HAS(BADSUM) | SOK_HAS(QUOTE),
@@ -275,7 +275,7 @@ static int parse_call(struct sok_cursor *c)
     if (call == SOK_LINE_CALL_COUNT)
         return fail(c,
             "no such call: '%.*s' (connect listen accept send recv shutdown close abort option "
-            "error udp sendto recvfrom ping)",
+            "urgent error udp sendto recvfrom ping)",
             (int)n, c->p);
     c->p += n;
     l->call = (uint8_t)call;
@@ -299,8 +299,8 @@ static int parse_call(struct sok_cursor *c)
         if (!ok || !sok_cursor_name(c, l->value, sizeof l->value))
             return fail(c, "option needs a name and a value (option nodelay on)");
     }
-    bool amount = call == SOK_CALL_SEND || call == SOK_CALL_RECV || call == SOK_CALL_SENDTO ||
-                  call == SOK_CALL_RECVFROM || call == SOK_CALL_PING;
+    bool amount = call == SOK_CALL_SEND || call == SOK_LINE_CALL_URGENT || call == SOK_CALL_RECV ||
+                  call == SOK_CALL_SENDTO || call == SOK_CALL_RECVFROM || call == SOK_CALL_PING;
     const char *before = c->p;
     sok_cursor_skip(c);
     if (amount && sok_cursor_i64(c, 0, INT64_C(1) << 40, &l->amount)) {
@@ -316,7 +316,7 @@ static int parse_call(struct sok_cursor *c)
     } else {
         c->p = before;
     }
-    return parse_fields(c, SOK_HAS(FROM) | SOK_HAS(BACKLOG) | SOK_HAS(RESULT));
+    return parse_fields(c, SOK_HAS(FROM) | SOK_HAS(BACKLOG) | SOK_HAS(RESULT) | SOK_HAS(TFO));
 }
 
 // rtt, cwnd, held, lost: a value that stands alone, a noun perhaps, then fields.

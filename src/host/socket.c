@@ -5,7 +5,8 @@
 
 _Static_assert((int)SOK_POLL_IN == (int)SOK_READY_IN && (int)SOK_POLL_OUT == (int)SOK_READY_OUT &&
                    (int)SOK_POLL_ERROR == (int)SOK_READY_ERROR &&
-                   (int)SOK_POLL_HUP == (int)SOK_READY_HUP,
+                   (int)SOK_POLL_HUP == (int)SOK_READY_HUP &&
+                   (int)SOK_POLL_URGENT == (int)SOK_READY_URGENT,
     "the public bits are the stack's");
 
 struct sok_socket *sok_socket_wrap(
@@ -164,6 +165,10 @@ static int tcp_option(enum sok_socket_option option)
         return SOK_TCP_QUICKACK;
     case SOK_OPT_CONGESTION:
         return SOK_TCP_CONGESTION;
+    case SOK_OPT_LINGER:
+        return SOK_TCP_LINGER;
+    case SOK_OPT_FASTOPEN:
+        return SOK_TCP_FASTOPEN;
     case SOK_OPT_ERROR:
     case SOK_OPT_BLOCKING:
     case SOK_OPT_TIMEOUT:

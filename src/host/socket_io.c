@@ -52,6 +52,25 @@ int64_t sok_send(struct sok_socket *s, const void *data, size_t len)
     return (int64_t)sent;
 }
 
+int64_t sok_send_urgent(struct sok_socket *s, const void *data, size_t len)
+{
+    struct sok_tcp_conn *c = sok_socket_conn(s);
+    size_t sent = 0;
+    if (!c)
+        return s->type == SOK_STREAM ? SOK_ENOTCONN : SOK_EOPNOTSUPP;
+    do {
+        struct sok_iov iov = {(const uint8_t *)data + sent, len - sent};
+        int64_t r;
+        do
+            r = sok_tcp_send_urgent(c, &iov, 1, sok_host_now(s->host));
+        while (again(s, SOK_POLL_OUT, &r));
+        if (r < 0)
+            return sent > 0 ? (int64_t)sent : r;
+        sent += (size_t)r;
+    } while (s->blocking && sent < len);
+    return (int64_t)sent;
+}
+
 int64_t sok_recv(struct sok_socket *s, void *data, size_t len)
 {
     if (s->type == SOK_DGRAM)

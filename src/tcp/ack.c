@@ -93,6 +93,7 @@ static void take_cumulative(
         sok_tcp_sent_free(b, c->tcp->env.mem);
     }
     c->snd_una = ack;
+    c->snd_up = sok_seq_lt(c->snd_up, ack) ? ack : c->snd_up;
     c->small_end = sok_seq_lt(c->small_end, ack) ? ack : c->small_end;
     uint32_t data_acked = sok_seq_lt(ack, c->sendq.end) ? ack : c->sendq.end;
     c->bytes_acked += data_acked - c->sendq.start;
@@ -189,6 +190,7 @@ static bool is_duplicate(const struct sok_tcp_conn *c, const struct sok_tcp_in *
 static bool close_acked(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 {
     in->out->effects |= SOK_EFFECT_CLOSE_ACKED;
+    sok_tcp_timer_stop(c, SOK_TCP_TIMER_LINGER);
     switch (c->state) {
     case SOK_TCP_FIN_WAIT_1:
         sok_tcp_set_state(c, SOK_TCP_FIN_WAIT_2, in->now);

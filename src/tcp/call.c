@@ -33,6 +33,7 @@ void sok_tcp_free(struct sok_tcp *t)
     for (n = sok_map_begin(&t->listeners, &it); n; n = sok_map_step(&t->listeners, &it)) {
         sok_tcp_listener_close(SOK_CONTAINER_OF(n, struct sok_tcp_listener, node), 0);
     }
+    sok_tcp_fastopen_free(t);
     sok_map_free(&t->conns);
     sok_map_free(&t->listeners);
     sok_timers_free(&t->timers);
@@ -117,8 +118,9 @@ static int may_send(struct sok_tcp_conn *c)
     case SOK_TCP_CLOSED:
         return c->error ? sok_tcp_error(c) : SOK_EPIPE;
     case SOK_TCP_SYN_SENT:
+        return c->tfo == SOK_TFO_WAITS && !c->fin_wanted ? 0 : SOK_EAGAIN;
     case SOK_TCP_SYN_RECEIVED:
-        return SOK_EAGAIN;
+        return !sok_tcp_early(c) ? SOK_EAGAIN : c->fin_wanted ? SOK_EPIPE : 0;
     default:
         return c->fin_wanted ? SOK_EPIPE : 0;
     }
@@ -135,6 +137,7 @@ static void note_turn(struct sok_tcp_conn *c, int64_t now)
 static void queued(struct sok_tcp_conn *c, int64_t now)
 {
     note_turn(c, now);
+    sok_tcp_fastopen_go(c);
     sok_tcp_want_output(c);
     sok_tcp_ready_update(c);
 }
@@ -166,6 +169,18 @@ int64_t sok_tcp_send(struct sok_tcp_conn *c, const struct sok_iov *iov, unsigned
     }
     sok_tcp_ready_update(c);
     return err;
+}
+
+int64_t sok_tcp_send_urgent(
+    struct sok_tcp_conn *c, const struct sok_iov *iov, unsigned count, int64_t now)
+{
+    int64_t sent = sok_tcp_send(c, iov, count, now);
+    if (sent > 0) {
+        c->snd_up =
+            c->sendq
+                .end; // MUST-30, MUST-31: however many bytes; the number after the last (MUST-62)
+    }
+    return sent;
 }
 
 int64_t sok_tcp_send_slice(struct sok_tcp_conn *c, struct sok_slice data, int64_t now)
@@ -310,6 +325,9 @@ void sok_tcp_close(struct sok_tcp_conn *c, int64_t now)
     c->orphan = true;
     c->sock.user = NULL;
     want_fin(c, now);
+    if (c->linger > 0 && !sok_tcp_fin_acked(c)) {
+        sok_tcp_timer_set(c, SOK_TCP_TIMER_LINGER, now + c->linger);
+    }
     if (c->state == SOK_TCP_FIN_WAIT_2) {
         sok_tcp_timer_set(c, SOK_TCP_TIMER_FIN_WAIT_2, now + c->tcp->config.fin_wait_2);
     }
@@ -351,6 +369,7 @@ static bool in_range(enum sok_tcp_sockopt option, int64_t value)
     case SOK_TCP_TOS:
         return value >= 0 && value <= 255;
     case SOK_TCP_USER_TIMEOUT:
+    case SOK_TCP_LINGER:
         return value >= 0;
     case SOK_TCP_CONGESTION:
         return sok_tcp_cc_number(value) != NULL;
@@ -389,6 +408,9 @@ int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t 
     case SOK_TCP_LINGER_ZERO:
         c->linger_zero = value;
         break;
+    case SOK_TCP_LINGER:
+        c->linger = value;
+        break;
     case SOK_TCP_RCVBUF: // what has been offered stays offered
         c->rcv_buf = (uint32_t)value;
         c->rcv_window =
@@ -407,6 +429,8 @@ int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t 
     case SOK_TCP_USER_TIMEOUT:
         c->user_timeout = value;
         break;
+    case SOK_TCP_FASTOPEN:
+        return value ? sok_tcp_fastopen_want(c, now) : 0;
     case SOK_TCP_QUICKACK:
         c->interactive = !value;
         c->quick_left = value ? (uint16_t)c->tcp->config.quick_acks : 0;
@@ -433,6 +457,9 @@ int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, in
     case SOK_TCP_LINGER_ZERO:
         *value = c->linger_zero;
         break;
+    case SOK_TCP_LINGER:
+        *value = c->linger;
+        break;
     case SOK_TCP_RCVBUF:
         *value = c->rcv_buf;
         break;
@@ -447,6 +474,9 @@ int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, in
         break;
     case SOK_TCP_USER_TIMEOUT:
         *value = c->user_timeout;
+        break;
+    case SOK_TCP_FASTOPEN:
+        *value = c->tfo_taken;
         break;
     case SOK_TCP_QUICKACK:
         *value = c->quick_left > 0 && !c->interactive;
@@ -490,6 +520,9 @@ void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out)
         .rcv_wscale = c->rcv_wscale,
         .sack = c->sack_ok,
         .timestamps = c->ts_ok,
+        .ecn = c->ecn_ok,
+        .fastopen = c->tfo_taken,
+        .ecn_marks = c->ecn_marks,
         .min_rtt = c->min_rtt == SOK_TIME_NEVER ? 0 : c->min_rtt,
         .snd_unsent = sok_tcp_sendq_len(&c->sendq) > 0 ? sok_tcp_unsent(c) : 0,
         .sacked = c->sent.sacked,

@@ -70,7 +70,8 @@ static const char *check_time_order(const struct sok_tcp_scoreboard *b)
 static const char *check_scoreboard(const struct sok_tcp_conn *c)
 {
     const struct sok_tcp_scoreboard *b = &c->sent;
-    uint32_t sacked = 0, lost = 0, at = c->snd_una;
+    bool opening = c->state == SOK_TCP_SYN_SENT || c->state == SOK_TCP_SYN_RECEIVED;
+    uint32_t sacked = 0, lost = 0, at = opening ? c->iss + 1 : c->snd_una;
     for (uint32_t i = 0; i < b->count; i++) {
         const struct sok_tcp_sent *r = sok_tcp_sent_at(b, i);
         if (r->start != at || !sok_seq_lt(r->start, r->end)) {

@@ -55,12 +55,15 @@
         "and per second, all together; half or more of it")                                        \
     X(syn_cookies, "on|off|always", 0, 0, 2, "on: when the backlog is full (RFC 4987)")            \
     X(ecn, "answer|on|off", 0, 0, 2, "congestion marks (RFC 3168); on: also ask for them")         \
+    X(fastopen, "client|off|server|both", 0, 0, 3, "who may do it (RFC 7413)")                     \
+    X(fastopen_pending, "count", 256, 0, 65536, "delivered, handshake not done, at most (5.1)")    \
     X(syn_queue_max, "count", 1024, 1, 1048576, "half-open connections per listener, most")        \
     X(conns_max, "count", 262144, 1, 16777216, "connections, most")                                \
     X(port_first, "count", 32768, 1, 65535, "chosen ports begin here, UDP's too (as Linux's)")     \
     X(port_count, "count", 28232, 1, 65535, "and are so many")
 
 enum sok_cookies { SOK_COOKIES_ON, SOK_COOKIES_OFF, SOK_COOKIES_ALWAYS };
+enum sok_fastopen { SOK_FASTOPEN_CLIENT, SOK_FASTOPEN_OFF, SOK_FASTOPEN_SERVER, SOK_FASTOPEN_BOTH };
 enum sok_ecn { SOK_ECN_ANSWER, SOK_ECN_ON, SOK_ECN_OFF };
 
 struct sok_tcp_config {

@@ -79,7 +79,7 @@ uint8_t sok_tcp_scale_for(const struct sok_tcp_config *config)
 void sok_tcp_start_at(struct sok_tcp_conn *c, uint32_t iss)
 {
     c->iss = c->snd_una = c->snd_nxt = iss;
-    c->ecn_cwr_seq = c->recover = c->rack_end = c->rack_fack = c->small_end = iss;
+    c->snd_up = c->ecn_cwr_seq = c->recover = c->rack_end = c->rack_fack = c->small_end = iss;
     sok_tcp_sendq_init(&c->sendq, iss + 1);
 }
 
@@ -168,6 +168,7 @@ void sok_tcp_conn_free(struct sok_tcp_conn *c)
     sok_tcp_rest(c);
     sok_tcp_timer_stop_all(c);
     sok_tcp_listener_forget(c);
+    sok_tcp_fastopen_done(c);
     unmap(c);
     release_buffers(c);
     sok_stream_free(&c->stream);
@@ -209,6 +210,7 @@ void sok_tcp_over(struct sok_tcp_conn *c, int err, int64_t now)
         return;
     }
     c->error = err;
+    sok_tcp_fastopen_done(c);
     sok_tcp_rest(c);
     sok_tcp_timer_stop_all(c);
     unmap(c);
@@ -376,7 +378,8 @@ void sok_tcp_unreachable(
 // Writable again when a third of the send buffer is free, so that writers are not woken for crumbs.
 static bool writable(const struct sok_tcp_conn *c)
 {
-    bool sending = c->state == SOK_TCP_ESTABLISHED || c->state == SOK_TCP_CLOSE_WAIT;
+    bool sending = c->state == SOK_TCP_ESTABLISHED || c->state == SOK_TCP_CLOSE_WAIT ||
+                   c->tfo == SOK_TFO_WAITS || sok_tcp_early(c);
     uint32_t room = sok_tcp_send_room(c);
     if (!sending || c->fin_wanted) {
         return false;
@@ -396,6 +399,9 @@ static uint32_t ready_bits(const struct sok_tcp_conn *c)
     }
     if (writable(c) || closed || (c->fin_wanted && c->state > SOK_TCP_SYN_RECEIVED)) {
         bits |= SOK_READY_OUT;
+    }
+    if (sok_tcp_urgent_left(c) > 0) { // MUST-32
+        bits |= SOK_READY_URGENT;
     }
     if (c->error) {
         bits |= SOK_READY_ERROR;

@@ -101,7 +101,7 @@ void sok_tcp_take_syn(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
 static void established(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 {
     in->out->effects |= SOK_EFFECT_ESTABLISHED;
-    sok_tcp_timer_stop(c, SOK_TCP_TIMER_RETRANSMIT);
+    sok_tcp_fastopen_done(c);
     if (c->retries > 1) { // RFC 6928 section 2: more than one SYN was lost
         c->cwnd = sok_tcp_send_mss(c);
     }
@@ -111,7 +111,9 @@ static void established(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     }
     c->syn_why = SOK_REASON_NONE;
     c->retries = 0;
-    if (c->listener) {
+    sok_tcp_retransmit_arm(
+        c, in->now); // for data that went with the SYN, or before the handshake was done
+    if (c->half_open) {
         sok_tcp_listener_established(c);
     }
     sok_tcp_set_state(c, SOK_TCP_ESTABLISHED, in->now);
@@ -171,10 +173,14 @@ static void syn_sent_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         sok_tcp_want_output(c);
         return;
     }
-    c->snd_una = in->h.ack;
+    c->snd_una = c->iss + 1;
     handshake_rtt(c, in);
+    sok_tcp_fastopen_answered(c, in);
     established(c, in);
     sok_tcp_ack_now(c, SOK_REASON_HANDSHAKE);
+    if (c->tfo_taken && !sok_tcp_ack_input(c, in)) {
+        return;
+    }
     in->syn = false;
     in->seq++;
     if (sok_tcp_trim(c, in) && !sok_tcp_text_input(c, in)) {
@@ -264,7 +270,7 @@ static bool syn_received_ack(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         drop(in, SOK_DROP_TCP_BAD_ACK);
         return false;
     }
-    if (c->listener &&
+    if (c->half_open &&
         sok_tcp_listener_full(c->listener)) { // the peer's retransmission tries again
         drop(in, SOK_DROP_TCP_BACKLOG);
         return false;

@@ -16,6 +16,7 @@
 #include "wire/tcp_options.h"
 
 struct sok_tcp_cc;
+struct sok_tcp_cookies;
 
 // Entries of the smallest ring of a connection, which it keeps when empty: requests and responses would
 // otherwise allocate it every time.
@@ -132,6 +133,7 @@ void sok_tcp_sent_again(struct sok_tcp_scoreboard *b, struct sok_tcp_sent *r, in
     X(DELAYED_ACK) /* more data, or an answer, to acknowledge along with (3.8.6.3) */              \
     X(KEEPALIVE)   /* a sign of life (3.8.4) */                                                    \
     X(CORK)        /* the rest of a full segment */                                                \
+    X(LINGER)      /* the acknowledgment of all, that the application gave up waiting for */       \
     X(FIN_WAIT_2)  /* the FIN of a peer nobody reads from any more */                              \
     X(TIME_WAIT)   /* 2 MSL (3.6.1) */
 
@@ -214,6 +216,16 @@ struct sok_tcp_hystart {
 
 enum sok_tcp_lane_state { SOK_LANE_NONE, SOK_LANE_READY, SOK_LANE_PARKED };
 
+// Where a connection is with Fast Open: fastopen.c.
+enum sok_tcp_tfo {
+    SOK_TFO_NONE,
+    SOK_TFO_ASKS,    // client: for a cookie
+    SOK_TFO_WAITS,   // client: has one, and waits for data to send with the SYN
+    SOK_TFO_SHOWS,   // client: the cookie goes with the SYN
+    SOK_TFO_GIVES,   // server: a cookie goes with the SYN,ACK
+    SOK_TFO_PENDING, // server: the application has it already, in SYN-RECEIVED
+};
+
 struct sok_tcp_conn {
     struct sok_sock sock;
     struct sok_tcp *tcp;
@@ -243,6 +255,7 @@ struct sok_tcp_conn {
     uint32_t snd_buf, rcv_buf;
     uint32_t room_wanted; // a send_slice waits for this much; 0: none
     int64_t user_timeout;
+    int64_t linger; // 0: none
 
     // send sequence space (RFC 9293 3.3.1)
     uint32_t iss, snd_una, snd_nxt;
@@ -256,6 +269,7 @@ struct sok_tcp_conn {
     bool by_cookie;     // its SYN,ACK was a cookie: cookie.c
     bool wscale_ok;     // both sides offered window scaling
     uint8_t held;       // enum sok_hold last told
+    uint32_t snd_up;    // one past the last urgent byte given (3.8.5)
     uint32_t small_end; // one past the last segment sent that was not full
     struct sok_tcp_sendq sendq;
     struct sok_tcp_scoreboard sent;
@@ -279,6 +293,9 @@ struct sok_tcp_conn {
     bool sack_ok, ts_ok;
     uint32_t ts_offset, ts_recent, last_ack_sent;
     int64_t ts_recent_at;
+
+    uint8_t tfo;    // enum sok_tcp_tfo
+    bool tfo_taken; // the SYN's data was
 
     // ecn.c
     bool ecn_asked, ecn_ok; // our SYN asked for it; both sides want it
@@ -405,7 +422,11 @@ struct sok_tcp {
     struct sok_tcp_reply replies[SOK_TCP_REPLIES_MAX]; // a ring, in order of arrival
     unsigned reply_head, reply_count;
     uint32_t conn_count, listener_count;
+    uint32_t fastopen_pending;       // connections in SOK_TFO_PENDING
+    struct sok_tcp_cookies *cookies; // fastopen.c; NULL: none yet
     uint32_t port_hint;
+    int64_t challenge_second; // of which the challenge ACKs are counted: receive.c
+    uint32_t challenges;
     uint32_t mtu_changes; // how often a path MTU was lowered
     uint64_t drops[SOK_DROP_COUNT];
     int64_t now; // the last time told
@@ -475,6 +496,23 @@ void sok_tcp_ecn_ack(struct sok_tcp_conn *c, const struct sok_tcp_in *in);
 void sok_tcp_ecn_reduced(struct sok_tcp_conn *c);
 uint16_t sok_tcp_ecn_new_data(struct sok_tcp_conn *c, struct sok_tcp_segment *out);
 
+// ---- fastopen.c: RFC 7413 ----
+void sok_tcp_fastopen_free(struct sok_tcp *t);
+int sok_tcp_fastopen_want(struct sok_tcp_conn *c, int64_t now);
+void sok_tcp_fastopen_go(struct sok_tcp_conn *c);
+void sok_tcp_fastopen_option(const struct sok_tcp_conn *c, struct sok_tcp_opts *o);
+uint32_t sok_tcp_fastopen_room(const struct sok_tcp_conn *c, unsigned options_len);
+void sok_tcp_fastopen_answered(struct sok_tcp_conn *c, struct sok_tcp_in *in);
+void sok_tcp_fastopen_cookie(const struct sok_tcp *t, const struct sok_addr *local,
+    const struct sok_addr *remote, uint8_t out[8]);
+bool sok_tcp_fastopen_syn(struct sok_tcp_conn *c, struct sok_tcp_in *in);
+void sok_tcp_fastopen_done(struct sok_tcp_conn *c);
+// In SYN-RECEIVED, and yet the application may read and write.
+static inline bool sok_tcp_early(const struct sok_tcp_conn *c)
+{
+    return c->state == SOK_TCP_SYN_RECEIVED && c->tfo == SOK_TFO_PENDING;
+}
+
 // ---- input.c ----
 bool sok_tcp_ts_stale(const struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_take_syn(
@@ -487,6 +525,7 @@ void sok_tcp_take_window(struct sok_tcp_conn *c, const struct sok_tcp_in *in);
 // ---- receive.c: RFC 9293 3.10.7.4 sixth to eighth, and what is told to the peer ----
 bool sok_tcp_trim(
     struct sok_tcp_conn *c, struct sok_tcp_in *in); // first; false: outside the window
+void sok_tcp_syn_text(struct sok_tcp_conn *c, struct sok_tcp_in *in);   // data of a SYN, taken
 bool sok_tcp_text_input(struct sok_tcp_conn *c, struct sok_tcp_in *in); // false: connection gone
 uint32_t sok_tcp_offer(
     struct sok_tcp_conn *c); // the window to advertise now, in bytes; moves rcv_adv

@@ -229,6 +229,9 @@ static void syn_arrived(struct sok_tcp_listener *l, struct sok_tcp_in *in)
     if (in->reopens && !sok_seq_gt(c->iss, in->iss_above)) { // MAY-2; Linux's distance
         sok_tcp_start_at(c, in->iss_above + 65537);
     }
+    if (sok_tcp_fastopen_syn(c, in)) {
+        sok_tcp_listener_established(c);
+    }
     c->syn_why = SOK_REASON_OPEN_REPLY;
     sok_tcp_want_output(c);
     in->out->conn = c->sock.id;

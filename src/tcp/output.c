@@ -83,7 +83,8 @@ uint32_t sok_tcp_ts_now(const struct sok_tcp_conn *c, int64_t now)
 static uint32_t at_once(const struct sok_tcp_conn *c, uint32_t mss)
 {
     uint32_t most = (uint32_t)c->tcp->config.super_frame_max;
-    return most > mss ? most : mss;
+    bool urgent = sok_seq_gt(c->snd_up, c->snd_una); // each segment has a pointer of its own
+    return most > mss && !urgent ? most : mss;
 }
 
 // ---- building a segment ----
@@ -132,6 +133,7 @@ static void add_syn_options(const struct sok_tcp_conn *c, struct sok_tcp_opts *o
     o->sack_ok = c->sack_ok;
     o->has_wscale = answer ? c->wscale_ok : c->tcp->config.window_scale != 0;
     o->wscale = c->rcv_wscale;
+    sok_tcp_fastopen_option(c, o);
 }
 
 static void acked_now(struct sok_tcp_conn *c)
@@ -159,6 +161,8 @@ static void build(struct sok_tcp_conn *c, uint32_t seq, uint16_t flags, enum sok
     struct sok_tcp_opts o = {0};
     // A probe's number lies before the window: its peer answers it, but takes no ACK and no window from it.
     bool heard = sok_seq_ge(seq, c->snd_una);
+    bool up = !(flags & SOK_TCP_SYN) && sok_seq_gt(c->snd_up, c->snd_una);
+    uint32_t urgent = up && sok_seq_gt(c->snd_up, seq) ? c->snd_up - seq : 0;
     out->from = c->local;
     out->to = c->remote;
     out->next_hop = c->path.next_hop;
@@ -186,7 +190,8 @@ static void build(struct sok_tcp_conn *c, uint32_t seq, uint16_t flags, enum sok
         .seq = seq,
         .ack = flags & SOK_TCP_ACK ? c->rcv_nxt : 0,
         .dataofs = (uint8_t)((SOK_TCP_HDR_LEN + options) / 4),
-        .flags = flags | (c->ecn_echo ? SOK_TCP_ECE : 0),
+        .flags = flags | (c->ecn_echo ? SOK_TCP_ECE : 0) | (urgent ? SOK_TCP_URG : 0),
+        .urgptr = (uint16_t)(urgent < 65535 ? urgent : 65535),
         .window =
             heard ? window_field(c, flags) : (uint16_t)((c->rcv_adv - c->rcv_nxt) >> c->rcv_wscale),
     };
@@ -220,6 +225,20 @@ static uint32_t attach(
 
 // ---- SYN ----
 
+// Fast Open: the first data goes along (RFC 7413 4.2.1). It is on the scoreboard like any other.
+static void syn_data(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
+{
+    uint32_t len = sok_tcp_fastopen_room(c, out->head_len - SOK_TCP_HDR_LEN);
+    if (len == 0 || !sok_tcp_sent_room(&c->sent, c->tcp->env.mem) ||
+        attach(c, c->iss + 1, len, len, out) == 0) {
+        return;
+    }
+    sok_tcp_sent_push(&c->sent, c->snd_nxt, c->snd_nxt + out->data_len, now);
+    c->snd_nxt += out->data_len;
+    c->sent_at = now;
+    c->bytes_sent += out->data_len;
+}
+
 static void send_syn(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment *out)
 {
     bool answer = c->state == SOK_TCP_SYN_RECEIVED;
@@ -232,7 +251,10 @@ static void send_syn(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
     uint16_t flags = answer ? SOK_TCP_SYN | SOK_TCP_ACK : SOK_TCP_SYN;
     build(c, c->iss, flags | ecn, c->syn_why, now, out);
     c->syn_why = SOK_REASON_NONE;
-    c->snd_nxt = c->iss + 1;
+    if (c->snd_nxt == c->iss) {
+        c->snd_nxt++;
+        syn_data(c, now, out);
+    }
     if (!sok_tcp_timer_armed(c, SOK_TCP_TIMER_RETRANSMIT)) { // a repeated SYN buys no more time
         sok_tcp_retransmit_arm(c, now);
     }
@@ -363,7 +385,7 @@ static struct allowance allow(const struct sok_tcp_conn *c, uint32_t mss)
         a.held = wnd <= cwnd ? SOK_HOLD_WINDOW : SOK_HOLD_CWND;
     }
     a.len = len;
-    bool fin_due = c->fin_wanted && !sok_tcp_fin_sent(c) && len == all;
+    bool fin_due = c->fin_wanted && !sok_tcp_fin_sent(c) && len == all && !sok_tcp_early(c);
     a.fin = fin_due && wnd > len; // it takes a sequence number: the window is for it, too
     if (fin_due && !a.fin && len == 0) {
         a.held = SOK_HOLD_WINDOW;
@@ -568,7 +590,7 @@ bool sok_tcp_conn_output(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_seg
     case SOK_TCP_SYN_SENT:
     case SOK_TCP_SYN_RECEIVED:
         if (c->syn_why == SOK_REASON_NONE) {
-            return send_ack(c, now, out);
+            return (sok_tcp_early(c) && send_new(c, now, out)) || send_ack(c, now, out);
         }
         send_syn(c, now, out);
         return true;

@@ -1,6 +1,7 @@
 // Taking data in: RFC 9293 section 3.10.7.4, first (the window) and sixth to eighth (URG, text, FIN), and
 // what is told to the peer: when to acknowledge (3.8.6.3, RFC 5681 section 4.2) and how large a window
 // (3.8.6.2.2).
+#include "base/siphash.h"
 #include "tcp/internal.h"
 
 // ---- first: the four cases of acceptability, and cutting off what lies outside the window ----
@@ -86,7 +87,21 @@ void sok_tcp_ack_now(struct sok_tcp_conn *c, enum sok_reason why)
     sok_tcp_want_output(c);
 }
 
-// An ACK that answers something wrong is rationed per connection (RFC 5961 section 7); data is always
+// All connections together may send so many in a second. The number is not told by counting them (an outsider
+// could find connections by it): each second has its own, from half of the setting to one and a half of it.
+static bool challenges_left(struct sok_tcp *t, int64_t now)
+{
+    int64_t second = now / SOK_S;
+    uint64_t most = (uint64_t)t->config.challenge_max;
+    uint64_t own = sok_siphash(t->env.secret, &second, sizeof(second)) % most;
+    if (t->challenge_second != second) {
+        t->challenge_second = second;
+        t->challenges = 0;
+    }
+    return t->challenges++ < (most + 1) / 2 + own;
+}
+
+// An ACK that answers something wrong is rationed per connection and in all (RFC 5961 section 7); data is always
 // answered, since only data that is sent again comes again.
 void sok_tcp_challenge(
     struct sok_tcp_conn *c, struct sok_tcp_in *in, enum sok_drop why_drop, enum sok_reason why)
@@ -94,6 +109,9 @@ void sok_tcp_challenge(
     in->out->drop = why_drop;
     if (in->data.len == 0 || in->syn) {
         if (in->now - c->challenge_at < c->tcp->config.challenge_interval) {
+            return;
+        }
+        if (!challenges_left(c->tcp, in->now)) {
             return;
         }
         c->challenge_at = in->now;
@@ -223,6 +241,7 @@ static void urgent_input(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
     uint32_t up = in->h.seq + in->h.urgptr;
     if ((in->h.flags & SOK_TCP_URG) && !c->fin_seen && sok_seq_gt(up, c->rcv_up)) { // U23
         c->rcv_up = up;
+        sok_tcp_ready_touch(c); // each time it moves on (MUST-32)
     }
 }
 
@@ -336,6 +355,14 @@ static void cut_behind_fin(const struct sok_tcp_conn *c, struct sok_tcp_in *in)
         in->data.len = sok_seq_lt(in->seq, c->fin_seq) ? c->fin_seq - in->seq : 0;
         in->fin = false;
     }
+}
+
+// Fast Open: the SYN,ACK acknowledges it (RFC 7413 4.2.2).
+void sok_tcp_syn_text(struct sok_tcp_conn *c, struct sok_tcp_in *in)
+{
+    uint32_t room = c->rcv_adv - c->rcv_nxt;
+    in->data.len = in->data.len < room ? in->data.len : room;
+    store(c, in);
 }
 
 bool sok_tcp_text_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)

@@ -173,6 +173,9 @@ struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l);
 // SEND: copies as much as fits. SOK_EAGAIN: buffer full; READY_OUT comes.
 int64_t sok_tcp_send(
     struct sok_tcp_conn *c, const struct sok_iov *iov, unsigned count, int64_t now);
+// SEND with the URGENT flag: all that was given until now is urgent (RFC 9293 3.8.5). As sok_tcp_send().
+int64_t sok_tcp_send_urgent(
+    struct sok_tcp_conn *c, const struct sok_iov *iov, unsigned count, int64_t now);
 // SEND without a copy: takes a reference; all or SOK_EAGAIN. The bytes must not change until acked.
 int64_t sok_tcp_send_slice(struct sok_tcp_conn *c, struct sok_slice data, int64_t now);
 // Room a send would take now.
@@ -201,13 +204,15 @@ enum sok_tcp_sockopt {
     SOK_TCP_CORK,        // 0, 1: only full segments, until uncorked or cork_max
     SOK_TCP_KEEPALIVE,   // 0, 1
     SOK_TCP_LINGER_ZERO, // 1: close resets
-    SOK_TCP_RCVBUF,      // bytes
-    SOK_TCP_SNDBUF,      // bytes
+    SOK_TCP_LINGER, // ns that a close has until all is acknowledged, then it resets; 0: as it takes
+    SOK_TCP_RCVBUF, // bytes
+    SOK_TCP_SNDBUF, // bytes
     SOK_TCP_TTL,
     SOK_TCP_TOS,
     SOK_TCP_USER_TIMEOUT, // ns; 0: config r2
     SOK_TCP_QUICKACK,     // 1: acknowledge at once for a while
     SOK_TCP_CONGESTION,   // number of the algorithm, as in the setting `congestion`; it starts anew
+    SOK_TCP_FASTOPEN, // 1, right after connect: the first send goes with the SYN, if it may (RFC 7413)
 };
 int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t value, int64_t now);
 int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t *value);
@@ -249,6 +254,8 @@ struct sok_tcp_info {
     uint32_t retries; // timeouts in a row; r1 of them are a delivery problem (RFC 9293 3.8.3)
     uint8_t snd_wscale, rcv_wscale;
     bool sack, timestamps;
+    bool ecn, fastopen;         // fastopen: the SYN's data was taken
+    uint32_t ecn_marks;         // segments that came with a congestion mark
     int64_t min_rtt;            // ns, the least ever seen; 0: no sample yet
     uint32_t snd_unsent;        // of snd_queued, not sent yet
     uint32_t sacked, lost;      // of snd_unacked: the peer has it; it is held to be lost

@@ -49,7 +49,8 @@ void sok_tcp_retransmit_arm(struct sok_tcp_conn *c, int64_t now)
     bool out = c->snd_una != c->snd_nxt;
     if (out) {
         int64_t due = now + sok_tcp_rto(c);
-        bool stalled = c->retries > 0 && c->state >= SOK_TCP_ESTABLISHED;
+        bool opening = c->state < SOK_TCP_ESTABLISHED;
+        bool stalled = opening ? c->user_timeout > 0 : c->retries > 0;
         if (stalled && due > c->stalled_at + give_up_after(c)) {
             due = c->stalled_at + give_up_after(c);
         }
@@ -101,7 +102,9 @@ static void syn_timeout(struct sok_tcp_conn *c, int64_t now)
 {
     const struct sok_tcp_config *config = &c->tcp->config;
     int64_t retries = c->passive ? config->syn_ack_retries : config->syn_retries;
-    if (c->retries >= retries && (c->passive || now - c->stalled_at >= config->syn_r2)) {
+    bool impatient = c->user_timeout && now - c->stalled_at >= c->user_timeout; // RFC 9293 3.9.1
+    if (impatient ||
+        (c->retries >= retries && (c->passive || now - c->stalled_at >= config->syn_r2))) {
         sok_tcp_over(c, SOK_ETIMEDOUT, now);
         return;
     }
@@ -213,7 +216,12 @@ static void expired(struct sok_tcp_conn *c, enum sok_tcp_timer which, int64_t no
         break;
     case SOK_TCP_TIMER_CORK:
         c->override_sws = true;
+        sok_tcp_fastopen_go(c);
         sok_tcp_want_output(c);
+        break;
+    case SOK_TCP_TIMER_LINGER:
+        sok_tcp_reset_conn(c, SOK_REASON_RST_LINGER);
+        sok_tcp_over(c, 0, now);
         break;
     case SOK_TCP_TIMER_FIN_WAIT_2:
     case SOK_TCP_TIMER_TIME_WAIT:

@@ -87,6 +87,13 @@ static void line_option(struct sok_text *t, const struct sok_option *opt)
     default:
         break;
     }
+    if (opt->kind == SOK_TCP_OPT_COOKIE && opt->len % 2 == 0 && opt->len <= SOK_TCP_COOKIE_MAX &&
+        opt->len != 2) {
+        sok_text_add_str(t, opt->len ? "tfo  cookie " : "tfo  cookiereq");
+        for (unsigned i = 0; i < opt->len; i++)
+            sok_text_add(t, "%02x", opt->data[i]);
+        return;
+    }
     if (opt->kind != SOK_TCP_OPT_SACK || opt->len == 0 || opt->len % 8) {
         sok_text_add(t, "unknown-%u 0x", opt->kind);
         sok_text_add_hex(t, opt->data, opt->len);
@@ -166,6 +173,7 @@ static const struct sok_option_kind tcp_options[] = {
         .field_count = 2,
         .repeats = true},
     {.kind = SOK_TCP_OPT_TS, .name = "Timestamp", .fields = tcp_ts_rows, .field_count = 2},
+    {.kind = SOK_TCP_OPT_COOKIE, .name = "TFO"},
 };
 
 static const struct sok_bind tcp_binds[] = {{&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_TCP}};

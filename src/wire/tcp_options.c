@@ -14,6 +14,17 @@ static void get_sack(const struct sok_option *opt, struct sok_tcp_opts *o)
     }
 }
 
+// 4 to 16 bytes, an even number of them; none asks for one (RFC 7413 section 4.1.1).
+static bool get_cookie(const struct sok_option *opt, struct sok_tcp_opts *o)
+{
+    if (opt->len % 2 != 0 || opt->len > SOK_TCP_COOKIE_MAX || opt->len == 2)
+        return false;
+    o->has_cookie = true;
+    o->cookie_len = (uint8_t)opt->len;
+    memcpy(o->cookie, opt->data, opt->len);
+    return true;
+}
+
 // False: not a kind we know, or of a length it cannot have.
 static bool get_one(const struct sok_option *opt, struct sok_tcp_opts *o)
 {
@@ -38,6 +49,8 @@ static bool get_one(const struct sok_option *opt, struct sok_tcp_opts *o)
         o->tsecr = sok_get32(opt->data + 4);
         return true;
     default:
+        if (opt->kind == SOK_TCP_OPT_COOKIE)
+            return get_cookie(opt, o);
         if (opt->kind != SOK_TCP_OPT_SACK || opt->len == 0 || opt->len % 8 != 0)
             return false;
         get_sack(opt, o);
@@ -113,6 +126,18 @@ static uint8_t *put_sack(uint8_t *p, size_t room, const struct sok_tcp_opts *o)
     return p;
 }
 
+// Padded behind, as in Linux; left out when it does not fit.
+static uint8_t *put_cookie(uint8_t *p, size_t room, const struct sok_tcp_opts *o)
+{
+    size_t len = o->cookie_len <= SOK_TCP_COOKIE_MAX ? o->cookie_len : SOK_TCP_COOKIE_MAX;
+    size_t pad = (2 + len) % 4 ? 4 - (2 + len) % 4 : 0;
+    if (!o->has_cookie || 2 + len + pad > room)
+        return p;
+    p = put_head(p, SOK_TCP_OPT_COOKIE, (uint8_t)(2 + len));
+    memcpy(p, o->cookie, len);
+    return put_nops(p + len, (unsigned)pad);
+}
+
 size_t sok_tcp_opts_put(uint8_t out[SOK_TCP_OPTIONS_MAX], const struct sok_tcp_opts *o)
 {
     uint8_t *p = out;
@@ -127,6 +152,7 @@ size_t sok_tcp_opts_put(uint8_t out[SOK_TCP_OPTIONS_MAX], const struct sok_tcp_o
         p = put_head(p, SOK_TCP_OPT_WSCALE, 3);
         *p++ = o->wscale;
     }
+    p = put_cookie(p, SOK_TCP_OPTIONS_MAX - (size_t)(p - out), o);
     p = put_sack(p, SOK_TCP_OPTIONS_MAX - (size_t)(p - out), o);
     return (size_t)(p - out);
 }

@@ -26,6 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         again.has_mss == o.has_mss && again.has_wscale == o.has_wscale && again.has_ts == o.has_ts);
     must(again.sack_ok == o.sack_ok && again.mss == o.mss && again.wscale == o.wscale);
     must(again.tsval == o.tsval && again.tsecr == o.tsecr && again.unknown == 0);
+    must(again.has_cookie <= o.has_cookie && again.cookie_len <= o.cookie_len);
+    must(memcmp(again.cookie, o.cookie, again.cookie_len) == 0);
     must(again.sack_count <= o.sack_count);
     must(memcmp(again.sack, o.sack, again.sack_count * sizeof(o.sack[0])) == 0);
     return 0;
