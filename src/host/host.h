@@ -81,7 +81,7 @@ struct sok_socket {
     struct sok_endpoint local, remote;
     int64_t timeout_ns;
     uint32_t options_set; // bit per enum sok_socket_option, given before there was a connection
-    int64_t options[16];
+    int64_t options[24];
     void (*notify)(void *ctx, struct sok_socket *s);
     void *notify_ctx;
     struct sok_buf *reserved;

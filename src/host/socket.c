@@ -180,7 +180,7 @@ static int tcp_option(enum sok_socket_option option)
 static void apply_options(struct sok_socket *s)
 {
     int64_t now = sok_host_now(s->host);
-    for (unsigned option = 0; option < 16; option++)
+    for (unsigned option = 0; option < sizeof s->options / sizeof *s->options; option++)
         if (s->options_set & (1U << option))
             sok_tcp_setopt(sok_socket_conn(s),
                 (enum sok_tcp_sockopt)tcp_option((enum sok_socket_option)option),
