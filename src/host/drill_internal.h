@@ -156,6 +156,8 @@ struct drill_conn *sok_drill_conn_of_in(struct drill *d, const struct drill_step
 // The stack took the built frame: now the peer has sent it. Call it while the frame is in d->frame.
 void sok_drill_peer_sent(
     struct drill *d, struct drill_conn *c, const struct sok_line *want, bool dropped);
+// Whether the checksums of the frame that came out (in d->frame) are right, as far as they can be seen.
+bool sok_drill_sums_hold(const struct drill *d);
 // A frame came out (in d->frame): the peer looks at it. conn: of its event. False: wrong payload.
 bool sok_drill_peer_sees(struct drill *d, uint32_t conn);
 uint32_t sok_drill_line_seq(const struct sok_line *l, const struct drill_conn *c);

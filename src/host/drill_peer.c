@@ -6,9 +6,40 @@
 #include "base/seq.h"
 #include "host/drill_internal.h"
 #include "wire/eth.h"
+#include "wire/icmp.h"
 #include "wire/ip4.h"
 #include "wire/tcp.h"
 #include "wire/tcp_options.h"
+#include "wire/udp.h"
+
+// ---- any frame ----
+
+bool sok_drill_sums_hold(const struct drill *d)
+{
+    struct sok_ip4_hdr ip;
+    const uint8_t *p = d->frame + SOK_ETH_HDR_LEN;
+    if (d->frame_len < SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN ||
+        sok_get16(d->frame + 12) != SOK_ETHERTYPE_IP4)
+        return true;
+    uint32_t there = d->frame_len - SOK_ETH_HDR_LEN;
+    sok_ip4_hdr_get(p, &ip);
+    uint32_t header = 4u * ip.ihl, len = ip.len - header;
+    if (header < SOK_IP4_HDR_LEN || ip.len < header || ip.len > there || !sok_ip4_verify(p, header))
+        return false;
+    if (ip.frag > 0 || (ip.flags & SOK_IP4_MF))
+        return true;
+    struct sok_addr src = sok_addr_v4(ip.src), dst = sok_addr_v4(ip.dst);
+    switch (ip.proto) {
+    case SOK_IPPROTO_TCP:
+        return sok_tcp_verify(p + header, len, &src, &dst);
+    case SOK_IPPROTO_UDP:
+        return sok_udp_verify(p + header, len, &src, &dst);
+    case SOK_IPPROTO_ICMP:
+        return sok_icmp_verify(p + header, len);
+    default:
+        return true;
+    }
+}
 
 // ---- connections ----
 

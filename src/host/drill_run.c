@@ -217,6 +217,8 @@ static int pull(struct drill *d, const struct drill_step *step)
         }
         if (d->log_count == before)
             return sok_drill_fail(d, step, "a frame came out without an event");
+        if (!out.meta.csum_partial && !sok_drill_sums_hold(d))
+            return sok_drill_fail(d, step, "a packet came out with a wrong checksum");
         if (!sok_drill_peer_sees(d, conn))
             return sok_drill_fail(d, step, "a segment came out whose payload is not what was sent");
     }
