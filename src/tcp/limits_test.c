@@ -357,6 +357,73 @@ static void default_mss_is_of_the_address(void **state)
     world_free(&w);
 }
 
+// ---- initial sequence numbers (RFC 9293 3.4.1, RFC 6528) ----
+
+// A tick every four microseconds (MUST-8); another connection's, or those of another secret, say nothing (MUST-9).
+static void initial_numbers_follow_a_clock(void **state)
+{
+    (void)state;
+    static struct world w;
+    world_new(&w, NULL);
+    struct sok_tcp *t = w.ends[0].tcp;
+    struct sok_endpoint a = {.addr = w.ends[0].addr, .port = 4000};
+    struct sok_endpoint b = server_at(&w), other = b;
+    uint32_t first = sok_tcp_isn(t, &a, &b, w.now);
+    assert_int_equal((uint32_t)(sok_tcp_isn(t, &a, &b, w.now + SOK_MS) - first), 250);
+    assert_int_equal((uint32_t)(sok_tcp_isn(t, &a, &b, w.now + SOK_S) - first), 250000);
+    other.port++;
+    assert_true(sok_tcp_isn(t, &a, &other, w.now) - first + 1000 > 2000);
+    assert_true(sok_tcp_isn(w.ends[1].tcp, &a, &b, w.now) - first + 1000 > 2000);
+    world_free(&w);
+}
+
+// ---- urgent data ----
+
+static void header_to(struct world *w, const struct sok_tcp_conn *c, const struct sok_tcp_hdr *h)
+{
+    struct sok_buf *buf = sok_buf_new(&w->mem, SOK_TCP_HDR_LEN);
+    sok_tcp_hdr_put(buf->data, h);
+    struct sok_tcp_arrival in = {.from = {.addr = c->remote.addr},
+        .to = {.addr = c->local.addr},
+        .segment = {buf, 0, SOK_TCP_HDR_LEN},
+        .link = 1,
+        .csum_valid = true,
+        .unicast = true};
+    struct sok_tcp_outcome outcome;
+    sok_tcp_input(c->tcp, &in, w->now, &outcome);
+    sok_buf_unref(buf);
+}
+
+// A pointer that advances is told at once, though no byte of the urgent data has come (MUST-32).
+static void urgent_pointer_is_told(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct sok_tcp_listener *l;
+    struct sok_tcp_conn *a, *b;
+    world_new(&w, NULL);
+    open_pair(&w, &l, &a, &b);
+    struct sok_sock_queue *changed = &w.ends[1].changed;
+    static const uint16_t pointers[] = {100, 100, 200, 50};
+    for (unsigned i = 0; i < 4; i++) {
+        struct sok_tcp_hdr h = {.sport = b->remote.port,
+            .dport = b->local.port,
+            .seq = b->rcv_nxt,
+            .ack = b->snd_nxt,
+            .dataofs = 5,
+            .flags = SOK_TCP_ACK | SOK_TCP_URG,
+            .window = 1000,
+            .urgptr = pointers[i]};
+        while (sok_sock_next(changed)) {
+        }
+        header_to(&w, b, &h);
+        assert_ptr_equal(sok_sock_next(changed), i == 0 || i == 2 ? &b->sock : NULL);
+        assert_int_equal(info_of(b).rcv_urgent, i < 2 ? 100 : 200);
+        assert_int_equal(info_of(b).rcv_queued, 0);
+    }
+    drop_all(&w, l, a, b);
+}
+
 // ---- resets ----
 
 static void syn_from(struct world *w, uint32_t ip)
@@ -415,6 +482,8 @@ int main(void)
         cmocka_unit_test(closed_connection_ends_whatever_the_window_does),
         cmocka_unit_test(new_connection_numbers_above_the_old),
         cmocka_unit_test(default_mss_is_of_the_address),
+        cmocka_unit_test(initial_numbers_follow_a_clock),
+        cmocka_unit_test(urgent_pointer_is_told),
         cmocka_unit_test(parked_resets_do_not_block_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
