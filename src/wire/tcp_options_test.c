@@ -161,12 +161,41 @@ static void any_bytes(void **state)
     }
 }
 
+// Fast Open (RFC 7413 4.1.1): 4 to 16 bytes, an even number; none asks; other lengths are nothing known.
+static void cookies(void **state)
+{
+    static const uint8_t asks[] = {34, 2, 1, 1};
+    static const uint8_t eight[] = {34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1};
+    uint8_t any[SOK_TCP_OPTIONS_MAX] = {34};
+    struct sok_tcp_opts o = {.has_cookie = true}, again;
+    (void)state;
+    assert_put(&o, asks, sizeof(asks));
+    o.cookie_len = 8;
+    memcpy(o.cookie, eight + 2, 8);
+    assert_put(&o, eight, sizeof(eight));
+    assert_true(get(eight, sizeof(eight), &again));
+    assert_true(again.has_cookie && again.cookie_len == 8);
+    assert_memory_equal(again.cookie, o.cookie, 8);
+    for (uint8_t len = 0; len <= 20; len++) {
+        bool right = len == 0 || (len >= 4 && len <= 16 && len % 2 == 0);
+        any[1] = (uint8_t)(2 + len);
+        assert_true(get(any, 2u + len, &again));
+        assert_int_equal(again.has_cookie, right);
+        assert_int_equal(again.unknown, !right);
+    }
+    o = syn; // the longest that fits beside all others
+    o.has_cookie = true;
+    o.cookie_len = 16;
+    assert_int_equal(sok_tcp_opts_put(any, &o), 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order_of_linux),
         cmocka_unit_test(fits_in_forty),
         cmocka_unit_test(back_and_forth),
+        cmocka_unit_test(cookies),
         cmocka_unit_test(malformed),
         cmocka_unit_test(any_bytes),
     };

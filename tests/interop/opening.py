@@ -1,13 +1,14 @@
 """Opening connections with the kernel: under a SYN flood, with ECN, with Fast Open."""
 
 import contextlib
+import pathlib
 import socket
 import struct
 import subprocess
 import threading
 import time
 
-from net import SERVER_IP, Net, check, read_all, sh
+from net import SERVER_IP, Net, Skip, check, read_all, sh
 from transfer import wait_listening
 
 TCP_FASTOPEN = 23
@@ -127,5 +128,29 @@ def fastopen_server(sockeye):
         check(after - before >= 2, f"{after - before} SYNs had their data taken")
 
 
+def fastopen_client(sockeye):
+    """Sockeye's client gets a cookie from the kernel, and its next data travels in the SYN."""
+    helper = pathlib.Path(sockeye).resolve().parents[2] / "tests/interop/fastopen"
+    if not helper.exists():
+        raise Skip("tests/interop/fastopen is not built beside it")
+    with Net(sockeye) as net:
+        set_kernel(net, "tcp_fastopen", 3)
+        listener = net.kernel_socket()
+        listener.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN, 16)
+        listener.bind((SERVER_IP, 7000))
+        listener.listen(16)
+        before = net.counters().get("TCPFastOpenPassive", 0)
+        client = net.start(helper, "tap:s0", "192.0.2.2/24", SERVER_IP, "7000", namespace=net.sockeye)
+        for _ in range(3):
+            peer = listener.accept()[0]
+            check(peer.recv(100) == b"hello\n", "other bytes arrived")
+            peer.sendall(b"you too\n")
+            peer.close()
+        done = net.finish(client)
+        check(done.code == 0, f"fastopen: {done}")
+        after = net.counters().get("TCPFastOpenPassive", 0)
+        check(done.out == b"2\n" and after - before == 2, f"{done.out!r} and {after - before} SYNs had their data taken")
+
+
 TESTS = {"opening-flood": flood, "opening-ecn-asked": ecn_asked, "opening-ecn-answered": ecn_answered,
-    "opening-fastopen-server": fastopen_server}
+    "opening-fastopen-server": fastopen_server, "opening-fastopen-client": fastopen_client}
