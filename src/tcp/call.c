@@ -176,9 +176,7 @@ int64_t sok_tcp_send_urgent(
 {
     int64_t sent = sok_tcp_send(c, iov, count, now);
     if (sent > 0) {
-        c->snd_up =
-            c->sendq
-                .end; // MUST-30, MUST-31: however many bytes; the number after the last (MUST-62)
+        c->snd_up = c->sendq.end; // MUST-30, MUST-31, MUST-62: the number after the last byte
     }
     return sent;
 }
