@@ -67,12 +67,13 @@ void sok_tcp_loss_on_ack(struct sok_tcp_conn *c, const struct sok_tcp_delivery *
     if (c->recovery == SOK_RECOVERY_NONE && sok_seq_lt(c->recover, c->snd_una)) {
         c->recover = c->snd_una; // an old mark would seem ahead after 2 GB
     }
-    if (d->acked && !was_fast && undone == c->undone && c->recovery != SOK_RECOVERY_FAST &&
+    if (d->acked && undone == c->undone && c->recovery != SOK_RECOVERY_FAST &&
         c->recovery != SOK_RECOVERY_CWR && window_was_used(c)) {
-        // After a timeout an ACK may cover what arrived long ago: one segment each (RFC 3465 2.3).
-        uint32_t mss = sok_tcp_send_mss(c);
-        bool cautious = after_timeout && d->acked > mss;
-        struct sok_tcp_cc_ack a = {cautious ? mss : d->acked, d->sample, now};
+        // After a timeout an ACK may cover what arrived long ago: one segment each (RFC 3465 2.3). The one that
+        // ends a fast recovery counts for what it delivers, as in Linux: the rest was sacked before.
+        uint32_t mss = sok_tcp_send_mss(c), bytes = was_fast ? d->delivered : d->acked;
+        bool cautious = after_timeout && bytes > mss;
+        struct sok_tcp_cc_ack a = {cautious ? mss : bytes, d->sample, now};
         c->cc->acked(c, &a);
     } else if (d->acked && c->recovery == SOK_RECOVERY_NONE) {
         c->cc->paused(c, now);
