@@ -183,6 +183,12 @@ static void build(struct sok_tcp_conn *c, uint32_t seq, uint16_t flags, enum sok
     } else {
         add_sacks(c, &o);
     }
+    uint16_t window = (uint16_t)((c->rcv_adv - c->rcv_nxt) >> c->rcv_wscale);
+    if (heard) {
+        window = window_field(c, flags);
+    }
+    flags |= c->ecn_echo ? SOK_TCP_ECE : 0;
+    flags |= urgent ? SOK_TCP_URG : 0;
     size_t options = sok_tcp_opts_put(out->head + SOK_TCP_HDR_LEN, &o);
     struct sok_tcp_hdr h = {
         .sport = c->local.port,
@@ -190,10 +196,9 @@ static void build(struct sok_tcp_conn *c, uint32_t seq, uint16_t flags, enum sok
         .seq = seq,
         .ack = flags & SOK_TCP_ACK ? c->rcv_nxt : 0,
         .dataofs = (uint8_t)((SOK_TCP_HDR_LEN + options) / 4),
-        .flags = flags | (c->ecn_echo ? SOK_TCP_ECE : 0) | (urgent ? SOK_TCP_URG : 0),
+        .flags = flags,
         .urgptr = (uint16_t)(urgent < 65535 ? urgent : 65535),
-        .window =
-            heard ? window_field(c, flags) : (uint16_t)((c->rcv_adv - c->rcv_nxt) >> c->rcv_wscale),
+        .window = window,
     };
     sok_tcp_hdr_put(out->head, &h);
     out->head_len = (uint8_t)(SOK_TCP_HDR_LEN + options);
@@ -249,7 +254,7 @@ static void send_syn(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
     c->syn_again |= c->syn_is_out;
     c->syn_is_out = true;
     uint16_t flags = answer ? SOK_TCP_SYN | SOK_TCP_ACK : SOK_TCP_SYN;
-    build(c, c->iss, flags | ecn, c->syn_why, now, out);
+    build(c, c->iss, (uint16_t)(flags | ecn), c->syn_why, now, out);
     c->syn_why = SOK_REASON_NONE;
     if (c->snd_nxt == c->iss) {
         c->snd_nxt++;
