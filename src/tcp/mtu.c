@@ -29,7 +29,7 @@ static void too_large_again(struct sok_tcp_conn *c, const uint32_t *quoted, int6
     if (c->sent.lost == 0) {
         return;
     }
-    if (c->recovery == SOK_RECOVERY_NONE) {
+    if (c->recovery == SOK_RECOVERY_NONE || c->recovery == SOK_RECOVERY_CWR) {
         c->recovery = SOK_RECOVERY_MTU;
         c->recover = c->snd_nxt;
     }
