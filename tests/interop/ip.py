@@ -267,7 +267,6 @@ BAD = [
     (["--link", "tap:s0", "--vlan", "4095"], "vlan"),
     (["--link", "tap:s0", "--vlan", "x"], "vlan"),
     (["--link", "tun:t9", "--vlan", "5"], "VLAN"),
-    (["--link", "packet:s0", "--vlan", "5"], "ip link add link s0"),
     (["--link", "tun:t9", "--mac", "02:00:00:00:00:09"], "MAC"),
     (["--link", "tun:s0"], "not a TUN"),
     (["--link", "tap:s0", "--route", "198.51.100.0"], "not a route"),
