@@ -13,7 +13,7 @@
 //   SOCKEYE_DOOR=PATH:FD:COOKIE     in the environment: where the host listens for doors, and the door that
 //                                   is open already, if descriptor FD still is the socket with that cookie
 //
-// A request is one packet: struct sok_call, then `len` bytes. The reply is one packet: struct
+// A request is one packet: struct sok_calls_request, then `len` bytes. The reply is one packet: struct
 // sok_call_reply, then `len` bytes; a descriptor comes with it where noted. Replies may come in another
 // order. Both sides are of one build (SOK_CALLS_VERSION): native byte order and layout. The host trusts
 // nothing in a request; addresses are struct sockaddr_in or sockaddr_in6 as the program gave them.
@@ -22,15 +22,15 @@
 
 #include <stdint.h>
 
-#define SOK_CALLS_VERSION  1
-#define SOK_CALL_BYTES_MAX 4096 // of what follows a call or a reply
-#define SOK_CALLS_ENV      "SOCKEYE_DOOR"
+#define SOK_CALLS_VERSION   1
+#define SOK_CALLS_BYTES_MAX 4096 // of what follows a call or a reply
+#define SOK_CALLS_ENV       "SOCKEYE_DOOR"
 
 // X(name, what is in a, b, c and the bytes -> what comes back)
-#define SOK_CALL_OPS(X)                                                                            \
-    X(HELLO)   /* a version, b pid; the program's name -> struct sok_call_welcome */               \
-    X(SOCKET)  /* a domain, b type (no flags), c protocol -> fd; struct sok_call_socket */         \
-    X(LOOK)    /* -> struct sok_call_socket; ENOTSOCK: not one of this host's */                   \
+#define SOK_CALLS_OPS(X)                                                                           \
+    X(HELLO)   /* a version, b pid; the program's name -> struct sok_calls_welcome */              \
+    X(SOCKET)  /* a domain, b type (no flags), c protocol -> fd; struct sok_calls_socket */        \
+    X(LOOK)    /* -> struct sok_calls_socket; ENOTSOCK: not one of this host's */                  \
     X(BIND)    /* address */                                                                       \
     X(CONNECT) /* a 1: answer when it has ended; address. EINPROGRESS */                           \
     X(LISTEN)  /* a backlog */                                                                     \
@@ -40,81 +40,91 @@
     X(GETOPT)  /* a level, b name, c bytes wanted -> the value */                                  \
     X(ERROR)   /* -> result: -errno why the pair is broken; 0: no more than that */                \
     X(DRAIN)   /* answers when all that was sent is acknowledged, or c ms are over */              \
-    X(LOOKUP)  /* a family (0: any); a name -> struct sok_call_names */                            \
+    X(LOOKUP)  /* a family (0: any); a name -> struct sok_calls_names */                           \
     X(REVERSE) /* address -> its name, with a 0 at the end */                                      \
     X(LIST)    /* a: the id after which rows are wanted -> rows.h, as many as fit; 0: no more */   \
     X(KILL)    /* a row's id: the connection is aborted, the listener closed */                    \
     X(ABOUT)   /* -> text: the host's links and addresses, a line each */                          \
     X(STOP)    /* the host goes (sockeye up) */                                                    \
-    X(BEGIN)   /* tracing: a call begins: struct sok_call_trace, its text */                       \
+    X(BEGIN)   /* tracing: a call begins: struct sok_calls_trace, its text */                      \
     X(END)     /* tracing: it has ended: a result, b errno, id of BEGIN in c; more text */
 
-enum sok_call_op {
-#define SOK_X(name) SOK_CALL_##name,
-    SOK_CALL_OPS(SOK_X)
+enum sok_calls_op {
+#define SOK_X(name) SOK_CALLS_##name,
+    SOK_CALLS_OPS(SOK_X)
 #undef SOK_X
-        SOK_CALL_COUNT
+        SOK_CALLS_COUNT
 };
 
-const char *sok_call_op_text(uint32_t op); // "CONNECT"; "?"
+const char *sok_calls_op_text(uint32_t op); // "CONNECT"; "?"
 
-struct sok_call {
+struct sok_calls_request {
     uint32_t id; // of the asker's choice
-    uint32_t op; // enum sok_call_op
+    uint32_t op; // enum sok_calls_op
     uint64_t cookie;
     int32_t a, b, c;
     uint32_t len;
 };
 
-struct sok_call_reply {
+struct sok_calls_reply {
     uint32_t id;
     int32_t result; // 0 and above, or -errno
     uint32_t len;
 };
 
-struct sok_call_welcome {
+struct sok_calls_welcome {
     uint32_t version;
     uint8_t trace;    // BEGIN and END are wanted, for every call on sockets
     uint8_t loopback; // 127.0.0.0/8 is the host's own; else sockets to it are the kernel's
+    uint8_t reserved[2];
 };
 
 // What a socket is at present. Kinds say how bytes travel in the pair.
-enum sok_call_kind {
-    SOK_CALL_STREAM = 1, // plain bytes
-    SOK_CALL_LISTENER,   // records of struct sok_call_accepted, each with a descriptor
-    SOK_CALL_DGRAM, // packets, each with struct sok_call_packet in front, both ways: UDP, raw, packet
+enum sok_calls_kind {
+    SOK_CALLS_STREAM = 1, // plain bytes
+    SOK_CALLS_LISTENER,   // records of struct sok_calls_accepted, each with a descriptor
+    SOK_CALLS_DGRAM, // packets, each with struct sok_calls_packet in front, both ways: UDP, raw, packet
 };
 
-enum sok_call_state {
-    SOK_CALL_IDLE,       // a stream that is neither connected nor listening
-    SOK_CALL_CONNECTING, //
-    SOK_CALL_OPEN,       // connected or once was; a datagram socket always is
+enum sok_calls_state {
+    SOK_CALLS_IDLE,       // a stream that is neither connected nor listening
+    SOK_CALLS_CONNECTING, //
+    SOK_CALLS_OPEN,       // connected or once was; a datagram socket always is
 };
 
-struct sok_call_socket {
+struct sok_calls_socket {
     uint64_t cookie;
     uint8_t kind, state;
     uint8_t bound, connected;
     int32_t domain, type, protocol;
 };
 
-#define SOK_CALL_ADDR_MAX 28 // sockaddr_in6
+// A connecting stream's pair has a small send buffer; the program's side sets this one when it sees that the
+// connection is open.
+#define SOK_CALLS_PAIR_BUFFER (4 << 20)
 
-struct sok_call_accepted {
+#define SOK_CALLS_ADDR_MAX 28 // sockaddr_in6
+
+struct sok_calls_accepted {
     uint64_t cookie;
     uint32_t peer_len, name_len;
-    uint8_t peer[SOK_CALL_ADDR_MAX], name[SOK_CALL_ADDR_MAX];
+    uint8_t peer[SOK_CALLS_ADDR_MAX], name[SOK_CALLS_ADDR_MAX];
 };
+
+// SETOPT of SOK_CALLS_LEVEL: about the pair, not the socket.
+#define SOK_CALLS_LEVEL (-1)
+#define SOK_CALLS_LEVEL_PLAIN                                                                      \
+    1 // value 1: packets of a connected socket have no head, for who cannot take it off
 
 // In front of every packet. To the host: len 0: to the connected peer. From the host: who sent it;
 // error above 0: no packet, but an errno for the next call that receives or sends.
-struct sok_call_packet {
+struct sok_calls_packet {
     uint32_t error;
     uint32_t len;
-    uint8_t addr[SOK_CALL_ADDR_MAX];
+    uint8_t addr[SOK_CALLS_ADDR_MAX];
 };
 
-struct sok_call_names {
+struct sok_calls_names {
     uint32_t count;
     char canonical[256];
     struct {
