@@ -90,8 +90,9 @@ int sok_get_fail(const struct sok_get *g, int code, const char *format, ...)
     return g->silent ? code : sok_cli_fail(code, "(%d) %s", code, line);
 }
 
-static int check_url(const struct sok_get *g, CURLU *u)
+static int check_url(const struct sok_get *g)
 {
+    CURLU *u = g->parts;
     char *scheme = NULL, *host = NULL;
     int code = 0;
     CURLUcode r =
@@ -111,12 +112,67 @@ static int check_url(const struct sok_get *g, CURLU *u)
     return code;
 }
 
-static int name_output(struct sok_get *g, CURLU *u)
+// libcurl is there and says that it is a URL. Again: nothing more is done.
+static int start_curl(struct sok_get *g)
+{
+    char line[512];
+    if (g->parts)
+        return 0;
+    if (!sok_curl_load(line, sizeof(line)))
+        return sok_get_fail(g, CURLE_FAILED_INIT, "%s", line);
+    CURLcode r = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (r != CURLE_OK)
+        return sok_get_fail(
+            g, CURLE_FAILED_INIT, "libcurl does not start: %s", curl_easy_strerror(r));
+    g->parts = curl_url();
+    return g->parts ? check_url(g) : sok_get_fail(g, CURLE_OUT_OF_MEMORY, "no memory");
+}
+
+static void end_curl(struct sok_get *g)
+{
+    if (!sok_curl_loaded())
+        return;
+    curl_url_cleanup(g->parts);
+    curl_global_cleanup();
+}
+
+// So plain that libcurl will find nothing wrong with it: it need not be asked before a device is made.
+static bool plain_url(const char *url)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    char port[8];
+    uint16_t number;
+    size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
+    const char *at = url + scheme;
+    if (scheme == 0 || strspn(at, letters) == 0)
+        return false;
+    while (strspn(at, letters) > 0) {
+        at += strspn(at, letters);
+        at += (*at == '.' || *at == '-') && strspn(at + 1, letters) > 0;
+    }
+    if (*at == ':') {
+        size_t len = strspn(++at, letters);
+        if (len >= sizeof(port))
+            return false;
+        memcpy(port, at, len);
+        port[len] = '\0';
+        if (!sok_cli_port(port, &number))
+            return false;
+        at += len;
+    }
+    if (*at != '/')
+        return *at == '\0';
+    while (*at && (strspn(at, letters) > 0 || strchr("/._-?&=+", *at)))
+        at++;
+    return *at == '\0';
+}
+
+static int name_output(struct sok_get *g)
 {
     char *path = NULL;
     if (!g->remote_name)
         return 0;
-    curl_url_get(u, CURLUPART_PATH, &path, 0);
+    curl_url_get(g->parts, CURLUPART_PATH, &path, 0);
     const char *slash = path ? strrchr(path, '/') : NULL;
     const char *name = slash ? slash + 1 : "";
     bool usable = *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
@@ -165,16 +221,28 @@ static int open_all(struct sok_get *g)
     int code = open_output(g);
     if (code == 0 && !sok_get_dial_open(g))
         code = sok_get_fail(g, CURLE_FAILED_INIT, "no sockets: %s", strerror(errno));
-    sok_get_trust_read(g);
-    sok_get_keys_open(g);
+    return code;
+}
+
+// While the first packets of an address are on their way, and before the process is confined.
+static int meanwhile(void *ctx)
+{
+    struct sok_get *g = ctx;
+    int code = start_curl(g);
+    if (code == 0) {
+        sok_get_trust_read(g);
+        sok_get_keys_open(g);
+    }
     return code;
 }
 
 // Outputs are opened before devices are made.
-static int fetch(struct sok_get *g, struct sok_cli_host *ho, CURLU *u)
+static int fetch(struct sok_get *g, struct sok_cli_host *ho)
 {
     int code = open_all(g);
     ho->made = g->out.made ? g->output : NULL;
+    ho->meanwhile = meanwhile;
+    ho->ctx = g;
     if (code == 0)
         code = sok_cli_host_open(ho, &g->host);
     if (code != 0)
@@ -186,7 +254,7 @@ static int fetch(struct sok_get *g, struct sok_cli_host *ho, CURLU *u)
     if (sok_get_output_start(&g->out, g->host) < 0)
         code = sok_get_fail(g, CURLE_OUT_OF_MEMORY, "no thread to write with");
     else
-        code = sok_get_curl(g, u);
+        code = sok_get_curl(g);
     code = close_output(g, ho, code);
     sok_host_linger(g->host, INT64_C(1000000000));
     return sok_cli_host_close(ho, g->host, code);
@@ -196,16 +264,14 @@ static int fetch_url(struct sok_get *g, struct sok_cli_host *ho)
 {
     if (g->head && g->body)
         return sok_cli_usage(&sok_cmd_get, "-I asks for headers, -d sends data: only one of them");
-    CURLU *u = curl_url();
-    int code = u ? check_url(g, u) : sok_get_fail(g, CURLE_OUT_OF_MEMORY, "no memory");
+    int code = g->remote_name || !plain_url(g->url) ? start_curl(g) : 0;
     if (code == 0 && g->cacert && access(g->cacert, R_OK) != 0)
         code = sok_get_fail(
             g, CURLE_SSL_CACERT_BADFILE, "--cacert %.300s: %s", g->cacert, strerror(errno));
     if (code == 0)
-        code = name_output(g, u);
+        code = name_output(g);
     if (code == 0)
-        code = fetch(g, ho, u);
-    curl_url_cleanup(u);
+        code = fetch(g, ho);
     return code;
 }
 
@@ -213,7 +279,6 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
 {
     struct sok_get g = {.result = CURLE_OK, .listener = -1, .filler = -1, .keys_fd = -1};
     struct sok_cli_host ho = {0};
-    curl_global_init(CURL_GLOBAL_DEFAULT);
     int at = sok_cli_parse(self, argc, argv, take_option, &g, &ho);
     int code = at < 0 ? sok_cli_exit_code(at) : 0;
     ho.verbose = g.verbose;
@@ -224,9 +289,9 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
         g.url = argv[at];
         code = fetch_url(&g, &ho);
     }
-    curl_slist_free_all(g.headers);
-    curl_slist_free_all(g.pins);
-    curl_global_cleanup();
+    end_curl(&g);
+    free(g.headers.texts);
+    free(g.pins.texts);
     sok_get_trust_free(&g);
     free(g.body);
     free(g.output_made);

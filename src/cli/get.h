@@ -4,7 +4,7 @@
 #ifndef SOK_CLI_GET_H
 #define SOK_CLI_GET_H
 
-#include <curl/curl.h>
+#include "cli/curl_late.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/writer.h"
@@ -23,9 +23,16 @@ struct sok_get_output {
     int error;  // the first errno of writing
 };
 
+// What was given by an option once or again; the texts are the command line's.
+struct sok_get_words {
+    const char **texts;
+    unsigned count;
+};
+
 struct sok_get {
     struct sok_host *host;
     const char *url;
+    CURLU *parts;       // of the URL; NULL: libcurl is not started
     const char *output; // NULL: stdout
     char *output_made;  // -O: the name, ours to free
     bool remote_name, fail, verbose, silent;
@@ -34,10 +41,10 @@ struct sok_get {
     struct curl_blob trusted; // what is in the file of certificates; data NULL: not read
     char *body;               // -d; or NULL
     size_t body_len;
-    struct curl_slist *headers, *pins; // -H, --resolve
-    int keys_fd;                       // the file of SSLKEYLOGFILE; -1: none
-    off_t keys_from;                   // what SSLKEYLOGFILE holds was there before
-    int64_t connect_timeout, max_time; // ns; 0: none
+    struct sok_get_words headers, pins; // -H, --resolve
+    int keys_fd;                        // the file of SSLKEYLOGFILE; -1: none
+    off_t keys_from;                    // what SSLKEYLOGFILE holds was there before
+    int64_t connect_timeout, max_time;  // ns; 0: none
     int64_t started;
     struct sok_get_output out;
     int no_name; // why the name was not resolved, SOK_E...
@@ -60,8 +67,8 @@ struct sok_get {
 int sok_get_fail(const struct sok_get *g, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-int sok_get_curl(struct sok_get *g, CURLU *url); // the transfer; an exit code
-bool sok_get_dial_open(struct sok_get *g);       // what it takes, before the process is confined
+int sok_get_curl(struct sok_get *g);       // the transfer; an exit code
+bool sok_get_dial_open(struct sok_get *g); // what it takes, before the process is confined
 void sok_get_dial_set_up(struct sok_get *g, CURL *easy); // curl's connections are this host's
 void sok_get_dial_clean_up(struct sok_get *g);
 

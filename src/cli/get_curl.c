@@ -107,7 +107,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *data, size_t len, void
     return 0;
 }
 
-static void set_request(struct sok_get *g)
+static void set_request(struct sok_get *g, struct curl_slist *headers)
 {
     CURL *easy = g->easy;
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -115,7 +115,7 @@ static void set_request(struct sok_get *g)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, (long)g->follow);
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 50L);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, g->headers);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     if (g->head) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
         curl_easy_setopt(easy, CURLOPT_HEADER, 1L);
@@ -144,10 +144,10 @@ static void set_tls(struct sok_get *g)
     }
 }
 
-static void set_options(struct sok_get *g, CURLU *url)
+static void set_options(struct sok_get *g, struct curl_slist *headers)
 {
     CURL *easy = g->easy;
-    curl_easy_setopt(easy, CURLOPT_CURLU, url);
+    curl_easy_setopt(easy, CURLOPT_CURLU, g->parts);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "sockeye/" SOK_VERSION);
@@ -161,7 +161,7 @@ static void set_options(struct sok_get *g, CURLU *url)
     curl_easy_setopt(easy, CURLOPT_FAILONERROR, (long)g->fail);
     curl_easy_setopt(easy, CURLOPT_VERBOSE, (long)g->verbose);
     curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
-    set_request(g);
+    set_request(g, headers);
     set_tls(g);
     if (g->connect_timeout > 0)
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(g->connect_timeout / 1000000 + 1));
@@ -234,20 +234,31 @@ static int outcome(struct sok_get *g)
     return 0;
 }
 
-int sok_get_curl(struct sok_get *g, CURLU *url)
+static bool add_to_list(struct curl_slist **list, const char *text)
 {
+    struct curl_slist *longer = curl_slist_append(*list, text);
+    if (longer)
+        *list = longer;
+    return longer != NULL;
+}
+
+int sok_get_curl(struct sok_get *g)
+{
+    // Whatever the name: get_dial.c knows better. The address is never spoken to.
+    struct curl_slist *everything = NULL, *headers = NULL;
+    bool made = add_to_list(&everything, "::192.0.2.1:");
+    for (unsigned i = 0; i < g->headers.count; i++)
+        made = made && add_to_list(&headers, g->headers.texts[i]);
     g->easy = curl_easy_init();
     g->multi = curl_multi_init();
-    if (!g->easy || !g->multi)
+    if (!g->easy || !g->multi || !made)
         return sok_get_fail(g, CURLE_FAILED_INIT, "libcurl does not start");
     curl_multi_setopt(g->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
     curl_multi_setopt(g->multi, CURLMOPT_SOCKETDATA, g);
     curl_multi_setopt(g->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(g->multi, CURLMOPT_TIMERDATA, g);
-    // Whatever the name: get_dial.c knows better. The address is never spoken to.
-    struct curl_slist *everything = curl_slist_append(NULL, "::192.0.2.1:");
     curl_easy_setopt(g->easy, CURLOPT_CONNECT_TO, everything);
-    set_options(g, url);
+    set_options(g, headers);
     curl_multi_add_handle(g->multi, g->easy);
     transfer(g);
     sok_progress_end(&g->progress);
@@ -255,6 +266,7 @@ int sok_get_curl(struct sok_get *g, CURLU *url)
     curl_easy_cleanup(g->easy);
     curl_multi_cleanup(g->multi);
     curl_slist_free_all(everything);
+    curl_slist_free_all(headers);
     sok_get_keys_end(g);
     sok_get_dial_clean_up(g);
     return outcome(g);

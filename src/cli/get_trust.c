@@ -2,18 +2,20 @@
 // connects.
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/get.h"
 
 #define TRUSTED_MAX (16 << 20)
 
-// Without the file libcurl is left to say, when it comes to it, that it is not there.
+// Not for a page that comes without TLS, and leads nowhere else. Without the file libcurl is left to say, when it comes to it, that it is not there.
 void sok_get_trust_read(struct sok_get *g)
 {
+    bool needed = !g->insecure && (g->follow || strncmp(g->url, "http://", 7) != 0);
     const char *path = g->cacert ? g->cacert : curl_version_info(CURLVERSION_NOW)->cainfo;
     struct stat st;
-    int fd = path && !g->insecure ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = path && needed ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0)
         return;
     if (fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size <= TRUSTED_MAX) {

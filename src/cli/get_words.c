@@ -54,12 +54,13 @@ int sok_get_add_body(struct sok_get *g, const char *text)
     return file ? append_file(g, text + 1) : 0;
 }
 
-static int add(struct curl_slist **list, const char *text)
+static int add(struct sok_get_words *w, const char *text)
 {
-    struct curl_slist *longer = curl_slist_append(*list, text);
+    const char **longer = realloc(w->texts, (w->count + 1) * sizeof(*longer));
     if (!longer)
         return sok_cli_fail(CURLE_OUT_OF_MEMORY, "no memory for the options");
-    *list = longer;
+    w->texts = longer;
+    w->texts[w->count++] = text;
     return 0;
 }
 
@@ -99,11 +100,12 @@ int sok_get_add_pin(struct sok_get *g, const char *text)
 
 bool sok_get_pinned(const struct sok_get *g, const char *name, uint16_t port, struct sok_addr *out)
 {
-    for (const struct curl_slist *p = g->pins; p; p = p->next) {
+    for (unsigned i = 0; i < g->pins.count; i++) {
+        const char *pin = g->pins.texts[i];
         size_t name_len;
         uint16_t its_port;
-        if (split_pin(p->data, &name_len, &its_port, out) && its_port == port &&
-            strlen(name) == name_len && strncasecmp(name, p->data, name_len) == 0)
+        if (split_pin(pin, &name_len, &its_port, out) && its_port == port &&
+            strlen(name) == name_len && strncasecmp(name, pin, name_len) == 0)
             return true;
     }
     return false;

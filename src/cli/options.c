@@ -380,6 +380,14 @@ static int start_steward(const struct sok_cli_host *h, char *err)
     return r < 0 ? sok_host_fail(err, r, "no process can be started: %s", sok_strerror(r)) : 0;
 }
 
+// Before there is much in memory to be copied for it.
+static int steward(const struct sok_cli_host *h)
+{
+    char line[SOK_HOST_ERR_MAX];
+    int r = h->no_confine ? 0 : start_steward(h, line);
+    return r < 0 ? sok_cli_fail(SOK_EXIT_USAGE, "%s (--no-confine goes on all the same)", line) : 0;
+}
+
 // Outputs are open and devices are made. What the machine's files say about names is read now.
 static int confine(const struct sok_cli_host *h, struct sok_host *host)
 {
@@ -391,8 +399,6 @@ static int confine(const struct sok_cli_host *h, struct sok_host *host)
         return 0;
     tzset(); // the time zone's file
     int r = sok_host_names_read(host, line);
-    if (r == 0)
-        r = start_steward(h, line);
     c.child = sok_steward_pid();
     if (r == 0)
         r = sok_confine(&c, line);
@@ -454,6 +460,12 @@ int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
         code = add_views(h, host);
     if (code == 0)
         code = add_links(h, host);
+    if (code == 0)
+        code = steward(h);
+    if (code == 0)
+        sok_host_begin(host);
+    if (code == 0 && h->meanwhile)
+        code = h->meanwhile(h->ctx);
     if (code == 0)
         code = confine(h, host);
     if (code == 0)

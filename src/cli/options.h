@@ -39,6 +39,10 @@ struct sok_cli_host {
     const char *dns[SOK_CLI_DNS_MAX];
     unsigned dns_count;
     const char *record;
+    // Called, if given, while what is sent first is on its way and before the process is confined: for what
+    // is slow. 0, or an exit code after a message.
+    int (*meanwhile)(void *ctx);
+    void *ctx;
     const char *made; // a new file, which sok_cli_unmake() may remove later; or NULL
     enum sok_cli_events events;
     bool verbose; // say on stderr which address was got, and how

@@ -65,6 +65,9 @@ struct sok_stack *sok_host_stack(struct sok_host *host);
 
 // One pass over everything of this host, without sleeping; how much was done.
 unsigned sok_host_turn(struct sok_host *host, int64_t now);
+// What is due at once goes out, and nothing that came is looked at: before a process is confined, say, an
+// address may be asked for.
+void sok_host_begin(struct sok_host *host);
 int64_t sok_host_due(const struct sok_host *host); // its own next deadline
 void sok_host_drain(struct sok_host *host); // events to the onlookers, readiness to the holders
 // The link is in the stack from here on and belongs to the host, also on failure.

@@ -151,6 +151,17 @@ unsigned sok_host_turn(struct sok_host *host, int64_t now)
     return done;
 }
 
+void sok_host_begin(struct sok_host *host)
+{
+    int64_t now = sok_host_now(host);
+    if (sok_stack_deadline(host->stack) <= now)
+        sok_stack_advance(host->stack, now);
+    sok_host_drain(host);
+    for (unsigned i = 0; i < host->wire_count; i++)
+        wire_write(host->wires[i], now);
+    sok_host_drain(host);
+}
+
 int64_t sok_host_due(const struct sok_host *host)
 {
     if (host->dirty || host->bridges_active)

@@ -306,6 +306,22 @@ def bad_input(sockeye):
     return f"{len(BAD)} mistakes"
 
 
+def no_libcurl(sockeye):
+    """A library that does not load is said before anything is left behind; who does not need it goes on."""
+    with Net(sockeye) as net:
+        (net.tmp / "libcurl.so.4").write_text("not a library")
+        words = ["env", f"LD_LIBRARY_PATH={net.tmp}", sockeye]
+        link = ["--link", "tap:s0", "--addr", "192.0.2.2/24"]
+        for more in ([], ["-o", net.tmp / "x"], ["-o", net.tmp / "x", "-H", "A: b", "--no-confine"]):
+            done = net.run(*words, "get", *link, *more, f"http://{SERVER_IP}/", namespace=net.sockeye, timeout=20)
+            complaint(done, 2, "libcurl")
+            check(not (net.tmp / "x").exists(), "an output without a page stays")
+        done = net.run(*words, "get", *link, "HTTP://x", namespace=net.sockeye, timeout=20)
+        complaint(done, 2, "libcurl")
+        done = net.run(*words, "nc", *link, SERVER_IP, "81", namespace=net.sockeye, timeout=20)
+        complaint(done, 1, "refused|unreachable|route")
+
+
 TESTS = {
     "refused": refused,
     "nobody-there": nobody_there,
@@ -320,4 +336,5 @@ TESTS = {
     "udp-server": udp_server,
     "closed-ports": udp_closed,
     "bad-input": bad_input,
+    "no-libcurl": no_libcurl,
 }
