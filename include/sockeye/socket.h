@@ -15,8 +15,11 @@ enum sok_socket_type {
     SOK_STREAM = 1, // TCP
     SOK_DGRAM = 2,  // UDP
     SOK_ECHO = 3,   // ICMP echo: sok_ping_send(), sok_ping_recv()
+    SOK_RAW = 4,    // IPv4 datagrams of one protocol, from sok_socket_raw()
+    SOK_PACKET = 5, // frames of links, from sok_socket_packet()
 };
 
+// One of the first three.
 int sok_socket(struct sok_host *host, enum sok_socket_type type, struct sok_socket **out);
 // The handle is gone afterwards. What was sent and the end of it are still delivered while the host is
 // stepped (sok_host_linger waits for that); with data unread the peer is reset. NULL is allowed.
@@ -52,6 +55,50 @@ int sok_consume(struct sok_socket *s, size_t len);
 void *sok_reserve(struct sok_socket *s, size_t *len, int *err);
 int64_t sok_commit(struct sok_socket *s, size_t len);
 
+// Raw IPv4, as raw(7): sok_sendto() and sok_recvfrom() with datagrams of this protocol (1 to 255), ports left 0.
+// What is received begins with its IPv4 header, and is a copy also of what the host has a use for itself (TCP, UDP,
+// ICMP, each whole). What is sent gets a header, and is cut if it is too large for its way; with SOK_OPT_HDRINCL it
+// begins with one, in which total length and checksum are filled in, source and identification where they are 0
+// (SOK_EMSGSIZE over the link's MTU). Protocol 255 only sends, with a header. A connected socket hears its peer alone,
+// and of errors.
+int sok_socket_raw(struct sok_host *host, int protocol, struct sok_socket **out);
+
+// Frames, as packet(7): whole, or without the link's header (cooked). SOK_PACKET_ALL as type: of every type, and also
+// what this host sends; else received frames of this type. On a link without Ethernet (tun) a frame is an IP packet.
+// Super-frames are one frame each. Send: a whole frame as it is to leave; cooked: to->mac and to->type make the
+// header.
+enum sok_packet_kind { // as PACKET_HOST and so on in <linux/if_packet.h>
+    SOK_PACKET_FOR_US = 0,
+    SOK_PACKET_BROADCAST = 1,
+    SOK_PACKET_MULTICAST = 2,
+    SOK_PACKET_FOR_OTHERS = 3,
+    SOK_PACKET_OUTGOING = 4,
+};
+#define SOK_PACKET_ALL       3    // ETH_P_ALL
+#define SOK_PACKET_ALL_LINKS (-1) //
+struct sok_packet_addr {
+    int link;       // as sok_host_link_add() gave it, 0: the loopback
+    uint16_t type;  // Ethernet's: 0x0800
+    uint8_t kind;   // enum sok_packet_kind
+    uint8_t mac[6]; // received: of who sent it; to send: of who is to have it
+};
+int sok_socket_packet(struct sok_host *host, uint16_t type, int cooked, struct sok_socket **out);
+int sok_packet_bind(struct sok_socket *s, int link, uint16_t type); // type 0: nothing is received
+// to NULL: the link bound to.
+int64_t sok_packet_sendto(
+    struct sok_socket *s, const void *data, size_t len, const struct sok_packet_addr *to);
+int64_t sok_packet_recvfrom(
+    struct sok_socket *s, void *data, size_t len, struct sok_packet_addr *from);
+// What a link is. SOK_ENODEV: there is none of this number.
+#define SOK_PACKET_NAME_MAX 32
+struct sok_packet_link {
+    char name[SOK_PACKET_NAME_MAX]; // "tap:tap0"
+    uint8_t mac[6];
+    uint8_t ethernet; // 0: frames are IP packets
+    uint16_t mtu;
+};
+int sok_packet_link(const struct sok_host *host, int link, struct sok_packet_link *out);
+
 enum sok_poll {
     SOK_POLL_IN = 1,    // recv, accept: data, the end of the stream, or an error
     SOK_POLL_OUT = 2,   // send takes at least one byte; connect has ended
@@ -78,13 +125,15 @@ enum sok_socket_option {
     SOK_OPT_LINGER_ZERO,  // 1: close resets
     SOK_OPT_RCVBUF,       // bytes
     SOK_OPT_SNDBUF,       // bytes
-    SOK_OPT_TTL,          //
-    SOK_OPT_TOS,          //
+    SOK_OPT_TTL,          // stream, raw
+    SOK_OPT_TOS,          // stream, raw
     SOK_OPT_USER_TIMEOUT, // ns
     SOK_OPT_QUICKACK,     // 0, 1
     SOK_OPT_CONGESTION,   // 0 CUBIC, 1 NewReno
     SOK_OPT_LINGER, // ns that a close has until all is acknowledged, then the peer is reset; 0: no limit
     SOK_OPT_FASTOPEN, // 1, before connect: what is sent first goes with the SYN, if the server gave leave before
+    SOK_OPT_HDRINCL, // raw: 0, 1
+    SOK_OPT_STAMP, // get; raw, packet: when what was received last came, by sok_host_now(); 0: nothing yet
 };
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);

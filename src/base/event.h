@@ -69,6 +69,8 @@
     X(DHCP_DECLINE, "dhcp decline")                                                                \
     X(DHCP_RELEASE, "dhcp release")                                                                \
     X(DATAGRAM, "datagram")                                                                        \
+    X(RAW, "raw datagram")                                                                         \
+    X(FRAME, "frame as given")                                                                     \
     X(ECHO_ASK, "ping")                                                                            \
     X(ECHO_REPLY, "answer")                                                                        \
     X(ICMP_PORT, "no such port")                                                                   \
@@ -106,6 +108,8 @@ enum sok_reason {
     X(IP_FRAGMENT_LIMIT, "ip: too many fragments")                                                 \
     X(IP_FRAGMENT_LATE, "ip: fragments missing")                                                   \
     X(IP_PROTOCOL, "ip: unknown protocol")                                                         \
+    X(RAW_QUEUE_FULL, "raw: queue full")                                                           \
+    X(FRAMES_QUEUE_FULL, "frames: queue full")                                                     \
     X(ICMP_SHORT, "icmp: too short")                                                               \
     X(ICMP_CHECKSUM, "icmp: bad checksum")                                                         \
     X(ICMP_TYPE, "icmp: type ignored")                                                             \

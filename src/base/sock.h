@@ -1,5 +1,5 @@
-// What an application holds: the part that TCP connections, listeners, UDP sockets and echo sockets
-// share. Readiness is a set of bits; whoever changes it puts the sock on the stack's queue of changed
+// What an application holds: the part that TCP connections, listeners and sockets of the
+// other kinds share. Readiness is a set of bits; whoever changes it puts the sock on the stack's queue of changed
 // socks, which the host drains. So no callback ever re-enters the stack.
 #ifndef SOK_BASE_SOCK_H
 #define SOK_BASE_SOCK_H
@@ -8,7 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum sok_sock_kind { SOK_SOCK_TCP, SOK_SOCK_TCP_LISTEN, SOK_SOCK_UDP, SOK_SOCK_ECHO };
+enum sok_sock_kind {
+    SOK_SOCK_TCP,
+    SOK_SOCK_TCP_LISTEN,
+    SOK_SOCK_UDP,
+    SOK_SOCK_ECHO,
+    SOK_SOCK_RAW,
+    SOK_SOCK_FRAMES,
+};
 
 enum sok_ready {
     SOK_READY_IN = 1,      // recv (or accept) gives data, end of stream, or an error

@@ -83,6 +83,7 @@ struct sok_socket {
     struct sok_sock *sock; // the stack's handle; NULL: not open yet
     struct sok_endpoint local, remote;
     int64_t timeout_ns;
+    int64_t stamp;        // raw, packet: when what was received last came
     uint32_t options_set; // bit per enum sok_socket_option, given before there was a connection
     int64_t options[24];
     void (*notify)(void *ctx, struct sok_socket *s);
@@ -95,6 +96,18 @@ static inline struct sok_tcp_conn *sok_socket_conn(const struct sok_socket *s)
 {
     return s->sock && s->sock->kind == SOK_SOCK_TCP ? (struct sok_tcp_conn *)s->sock : NULL;
 }
+
+// socket_raw.c: of raw and packet sockets, what the common calls ask for.
+int sok_socket_raw_bind(struct sok_socket *s, const struct sok_endpoint *local);
+int sok_socket_raw_connect(struct sok_socket *s, const struct sok_endpoint *remote);
+int64_t sok_socket_raw_send(
+    struct sok_socket *s, const struct sok_iov *iov, unsigned count, const struct sok_endpoint *to);
+int64_t sok_socket_raw_recv(
+    struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from);
+int sok_socket_raw_setopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
+int sok_socket_raw_getopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);
+// socket_io.c: after SOK_EAGAIN true when a blocking socket has waited and the call is to be made again.
+bool sok_socket_again(struct sok_socket *s, unsigned want, int64_t *r);
 
 // A socket object around a handle of the stack (NULL: none yet).
 struct sok_socket *sok_socket_wrap(

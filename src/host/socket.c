@@ -95,6 +95,12 @@ static void close_sock(struct sok_host *host, struct sok_sock *sock, bool abort)
     case SOK_SOCK_ECHO:
         sok_echo_close((struct sok_echo *)sock);
         break;
+    case SOK_SOCK_RAW:
+        sok_raw_close((struct sok_raw *)sock);
+        break;
+    case SOK_SOCK_FRAMES:
+        sok_frames_close((struct sok_frames *)sock);
+        break;
     }
     host->dirty = true;
 }
@@ -119,6 +125,8 @@ void sok_abort(struct sok_socket *s)
 
 int sok_bind(struct sok_socket *s, const struct sok_endpoint *local)
 {
+    if (s->type == SOK_RAW)
+        return sok_socket_raw_bind(s, local);
     if (s->sock || s->bound || s->type == SOK_ECHO)
         return SOK_EINVAL;
     if (s->type == SOK_DGRAM) {
@@ -172,6 +180,8 @@ static int tcp_option(enum sok_socket_option option)
     case SOK_OPT_ERROR:
     case SOK_OPT_BLOCKING:
     case SOK_OPT_TIMEOUT:
+    case SOK_OPT_HDRINCL:
+    case SOK_OPT_STAMP:
         break;
     }
     return -1;
@@ -194,6 +204,10 @@ static int take_error(struct sok_socket *s)
         return sok_tcp_error((struct sok_tcp_conn *)s->sock);
     if (s->sock && s->sock->kind == SOK_SOCK_UDP)
         return sok_udp_error((struct sok_udp *)s->sock);
+    if (s->sock && s->sock->kind == SOK_SOCK_RAW)
+        return sok_raw_error((struct sok_raw *)s->sock);
+    if (s->sock && s->sock->kind == SOK_SOCK_FRAMES)
+        return sok_frames_error((struct sok_frames *)s->sock);
     return 0;
 }
 
@@ -209,9 +223,11 @@ static int connect_end(struct sok_socket *s)
 
 int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote)
 {
-    if (s->type == SOK_ECHO)
+    if (s->type == SOK_ECHO || s->type == SOK_PACKET)
         return SOK_EOPNOTSUPP;
     s->host->dirty = true;
+    if (s->type == SOK_RAW)
+        return sok_socket_raw_connect(s, remote);
     if (s->type == SOK_DGRAM) {
         int r = open_udp(s);
         if (r == 0)
@@ -286,6 +302,8 @@ int sok_getsockname(const struct sok_socket *s, struct sok_endpoint *out)
         *out = sok_tcp_listener_local((const struct sok_tcp_listener *)s->sock);
     else if (s->sock->kind == SOK_SOCK_UDP)
         *out = sok_udp_local((const struct sok_udp *)s->sock);
+    else if (s->sock->kind == SOK_SOCK_RAW)
+        *out = (struct sok_endpoint){.addr = sok_raw_local((const struct sok_raw *)s->sock)};
     return 0;
 }
 
@@ -334,6 +352,8 @@ int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         s->timeout_ns = value < 0 ? 0 : value;
         return 0;
     }
+    if (s->type == SOK_RAW || s->type == SOK_PACKET)
+        return sok_socket_raw_setopt(s, option, value);
     int number = tcp_option(option);
     if (number < 0)
         return SOK_EINVAL;
@@ -358,6 +378,8 @@ int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         *value = s->blocking;
     else if (option == SOK_OPT_TIMEOUT)
         *value = s->timeout_ns;
+    else if (s->type == SOK_RAW || s->type == SOK_PACKET)
+        return sok_socket_raw_getopt(s, option, value);
     else if (number < 0)
         return SOK_EINVAL;
     else if (c)

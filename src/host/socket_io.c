@@ -1,11 +1,10 @@
-// Moving bytes through sockets. The waiting of blocking sockets is in one place, again().
+// Moving bytes through sockets. The waiting of blocking sockets is in one place, sok_socket_again().
 #include "host/host.h"
 
 _Static_assert(sizeof(struct iovec) == sizeof(struct sok_iov), "the same shape");
 
-// After SOK_EAGAIN: true when a blocking socket has waited and the call is to be made again. *r is
-// changed when waiting failed.
-static bool again(struct sok_socket *s, unsigned want, int64_t *r)
+// *r is changed when waiting failed.
+bool sok_socket_again(struct sok_socket *s, unsigned want, int64_t *r)
 {
     if (*r >= 0)
         s->host->dirty = true; // there may be something to send now: data, a window update
@@ -22,6 +21,8 @@ int64_t sok_sendv(struct sok_socket *s, const struct iovec *iov, int count)
     if (count < 0)
         return SOK_EINVAL;
     const struct sok_iov *v = (const struct sok_iov *)iov;
+    if (s->type == SOK_RAW || s->type == SOK_PACKET)
+        return sok_socket_raw_send(s, v, (unsigned)count, NULL);
     if (s->type == SOK_DGRAM && s->sock)
         s->host->dirty = true;
     if (s->type == SOK_DGRAM)
@@ -34,7 +35,7 @@ int64_t sok_sendv(struct sok_socket *s, const struct iovec *iov, int count)
     int64_t r;
     do
         r = sok_tcp_send(c, v, (unsigned)count, sok_host_now(s->host));
-    while (again(s, SOK_POLL_OUT, &r));
+    while (sok_socket_again(s, SOK_POLL_OUT, &r));
     return r;
 }
 
@@ -63,7 +64,7 @@ int64_t sok_send_urgent(struct sok_socket *s, const void *data, size_t len)
         int64_t r;
         do
             r = sok_tcp_send_urgent(c, &iov, 1, sok_host_now(s->host));
-        while (again(s, SOK_POLL_OUT, &r));
+        while (sok_socket_again(s, SOK_POLL_OUT, &r));
         if (r < 0)
             return sent > 0 ? (int64_t)sent : r;
         sent += (size_t)r;
@@ -73,7 +74,7 @@ int64_t sok_send_urgent(struct sok_socket *s, const void *data, size_t len)
 
 int64_t sok_recv(struct sok_socket *s, void *data, size_t len)
 {
-    if (s->type == SOK_DGRAM)
+    if (s->type == SOK_DGRAM || s->type == SOK_RAW || s->type == SOK_PACKET)
         return sok_recvfrom(s, data, len, NULL);
     struct sok_tcp_conn *c = sok_socket_conn(s);
     if (!c)
@@ -81,13 +82,16 @@ int64_t sok_recv(struct sok_socket *s, void *data, size_t len)
     int64_t r;
     do
         r = sok_tcp_recv(c, data, len, sok_host_now(s->host));
-    while (again(s, SOK_POLL_IN, &r));
+    while (sok_socket_again(s, SOK_POLL_IN, &r));
     return r;
 }
 
 int64_t sok_sendto(
     struct sok_socket *s, const void *data, size_t len, const struct sok_endpoint *to)
 {
+    struct sok_iov iov = {data, len};
+    if (s->type == SOK_RAW)
+        return sok_socket_raw_send(s, &iov, 1, to);
     if (s->type != SOK_DGRAM || !to)
         return sok_send(s, data, len);
     if (!s->sock) {
@@ -96,7 +100,6 @@ int64_t sok_sendto(
         if (r < 0)
             return r;
     }
-    struct sok_iov iov = {data, len};
     s->host->dirty = true;
     return sok_udp_sendto((struct sok_udp *)s->sock, &iov, 1, to, sok_host_now(s->host));
 }
@@ -108,6 +111,8 @@ int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_en
             sok_getpeername(s, from);
         return sok_recv(s, data, len);
     }
+    if (s->type == SOK_RAW || s->type == SOK_PACKET)
+        return sok_socket_raw_recv(s, data, len, from);
     if (s->type != SOK_DGRAM)
         return SOK_EOPNOTSUPP;
     if (!s->sock)
@@ -117,7 +122,7 @@ int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_en
     do
         r = sok_udp_recvfrom(
             (struct sok_udp *)s->sock, data, len, from ? from : &ignored, sok_host_now(s->host));
-    while (again(s, SOK_POLL_IN, &r));
+    while (sok_socket_again(s, SOK_POLL_IN, &r));
     return r;
 }
 
@@ -144,7 +149,7 @@ int64_t sok_peek(struct sok_socket *s, struct iovec *iov, int *count)
         r = sok_tcp_peek(c, (struct sok_iov *)iov, &n);
         if (r == 0 && !(s->sock->ready & SOK_READY_IN))
             r = SOK_EAGAIN;
-    } while (again(s, SOK_POLL_IN, &r));
+    } while (sok_socket_again(s, SOK_POLL_IN, &r));
     *count = r > 0 ? (int)n : 0;
     return r;
 }
@@ -217,7 +222,7 @@ int sok_ping_recv(struct sok_socket *s, struct sok_ping_reply *out)
     int64_t r;
     do
         r = sok_echo_recv((struct sok_echo *)s->sock, &reply, sok_host_now(s->host));
-    while (again(s, SOK_POLL_IN, &r));
+    while (sok_socket_again(s, SOK_POLL_IN, &r));
     if (r < 0)
         return (int)r;
     *out = (struct sok_ping_reply){

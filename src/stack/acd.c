@@ -133,11 +133,13 @@ void sok_addr_drop(
     }
     sok_tcp_addr_gone(s->tcp, addr, err, now);
     sok_udp_addr_gone(s, addr, err);
+    sok_raw_addr_gone(s, addr, err);
 }
 
 void sok_stack_link_over(struct sok_stack *stack, uint8_t link, int64_t now)
 {
     stack->now = now;
+    sok_frames_link_over(stack, link);
     for (unsigned i = stack->addr_count; i-- > 0;) {
         struct sok_addr addr = stack->addrs[i].addr;
         if (stack->addrs[i].link == link)

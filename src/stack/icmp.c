@@ -148,7 +148,7 @@ static void set_ends(struct sok_icmp_news *n)
     n->remote = (struct sok_endpoint){.addr = sok_addr_v4(q->ip.dst), .port = q->dport};
 }
 
-static uint32_t deliver(struct sok_stack *s, struct sok_icmp_news *n, int64_t now)
+static uint32_t tell_owner(struct sok_stack *s, struct sok_icmp_news *n, int64_t now)
 {
     const struct sok_icmp_quote *q = n->quote;
     uint32_t conn = 0;
@@ -165,11 +165,21 @@ static uint32_t deliver(struct sok_stack *s, struct sok_icmp_news *n, int64_t no
     }
 }
 
+static uint32_t deliver(struct sok_stack *s, struct sok_icmp_news *n, int64_t now)
+{
+    uint32_t raw = s->raws ? sok_raw_news(s, n) : 0, owner = tell_owner(s, n, now);
+    return owner ? owner : raw;
+}
+
 static enum sok_drop mtu_input(
     struct sok_stack *s, struct sok_in *in, const struct sok_icmp_news *n, uint16_t mtu)
 {
+    if (s->raws) // whose header may have forbidden to cut it
+        in->out->conn = sok_raw_news(s, n);
+    if (in->out->conn)
+        in->out->effects |= SOK_EFFECT_SOFT_ERROR;
     if (n->quote->ip.proto != SOK_IPPROTO_TCP) // not cut by others because we forbid it
-        return SOK_DROP_ICMP_QUOTE;
+        return in->out->conn ? SOK_DROP_NONE : SOK_DROP_ICMP_QUOTE;
     switch (sok_pmtu_said(s, n, mtu, &in->out->conn, in->now)) {
     case SOK_TCP_MTU_LOWER:
         in->out->effects |= SOK_EFFECT_PATH_MTU;

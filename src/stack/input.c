@@ -90,6 +90,8 @@ void sok_stack_input(
     if (link >= stack->link_count)
         return;
     stack->now = now;
+    if (stack->frames)
+        sok_frames_see_in(stack, link, frame);
     struct sok_tcp_outcome outcome = {0};
     struct sok_in in = {.link = link, .frame = frame, .now = now, .out = &outcome};
     // The event comes before those of its consequences, and is completed when they are known.
@@ -99,7 +101,7 @@ void sok_stack_input(
     struct sok_event *e = told ? sok_events_at(&stack->events, position) : NULL;
     if (e)
         fill_event(e, &outcome);
-    if (outcome.drop != SOK_DROP_NONE && !in.to_tcp)
+    if (outcome.drop != SOK_DROP_NONE && !in.counted)
         sok_stack_drop(stack, outcome.drop);
 }
 

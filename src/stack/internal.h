@@ -1,6 +1,7 @@
 // What the files of src/stack share. Outside src/stack only stack.h is included.
 //
-//   a frame in:   input.c (Ethernet) -> arp.c | ip4.c (reassembly.c) -> icmp.c | udp.c | TCP
+//   a frame in:   input.c (Ethernet) -> arp.c | ip4.c (reassembly.c) -> icmp.c | udp.c | TCP,
+//                 and copies to raw.c; packet sockets look on (frames.c)
 //   a frame out:  output.c pulls from the link's queues (packet.c), filled through ip4.c and neighbour.c,
 //                 and from TCP
 //   to ourselves: link 0, whose frames local.c takes out and puts in again
@@ -32,6 +33,7 @@ struct sok_packet {
     uint32_t conn;
     uint8_t link;
     uint8_t reason; // enum sok_reason
+    bool given;     // a program's own header, whatever it says
     uint8_t *frame; // in bytes
     uint32_t size;  // of bytes
     uint8_t bytes[];
@@ -47,6 +49,10 @@ void sok_packet_free(struct sok_stack *s, struct sok_packet *p);            // N
 void sok_packet_push(struct sok_packet_queue *q, struct sok_packet *p);
 struct sok_packet *sok_packet_pop(struct sok_packet_queue *q); // NULL: none
 void sok_packets_free(struct sok_stack *s, struct sok_packet_queue *q);
+
+// What a program gives to be sent.
+size_t sok_iov_total(const struct sok_iov *iov, unsigned count);
+void sok_iov_copy(uint8_t *to, const struct sok_iov *iov, unsigned count);
 
 // ---- links ----
 
@@ -176,9 +182,11 @@ struct sok_stack {
     struct sok_dhcp *dhcp[SOK_STACK_LINKS_MAX]; // NULL: no client
     struct sok_reassembly reassembly;
     struct sok_map udp, echo; // by local port; by identifier
-    bool any;                 // every address is ours
-    bool loopback_out;        // 127.0.0.0/8 is not
-    bool echo_handed;         // echo requests are handed over:
+    struct sok_raw *raws;
+    struct sok_frames *frames;
+    bool any;          // every address is ours
+    bool loopback_out; // 127.0.0.0/8 is not
+    bool echo_handed;  // echo requests are handed over:
     struct sok_echo_request *echo_first, *echo_last;
     uint32_t echo_count;
     uint8_t hash_key[16];
@@ -239,7 +247,7 @@ struct sok_in {
     int64_t now;
     bool link_unicast; // the Ethernet destination was ours alone
     bool unicast;      // and so are the IP destination and source
-    bool to_tcp;       // TCP has it, and counts what it drops
+    bool counted;      // who has it counts what is dropped
     struct sok_ip4_hdr ip;
     struct sok_addr src, dst;
     const uint8_t *packet;       // the IP header
@@ -277,6 +285,9 @@ struct sok_packet *sok_ip4_new(struct sok_stack *s, uint32_t len, uint8_t **data
 // link's queue is full).
 int sok_ip4_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o,
     const struct sok_tcp_path *path, int64_t now);
+// The same with an IP header that is there already: nothing is filled in, nothing is cut.
+int sok_ip4_send_given(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o,
+    const struct sok_tcp_path *path, int64_t now);
 uint16_t sok_ip4_id(struct sok_stack *s, const struct sok_addr *dst, uint8_t proto, unsigned count);
 
 // Errors (RFC 1122 section 3.2.2): answers the packet with one, if that is allowed.
@@ -297,6 +308,7 @@ struct sok_icmp_news {
 // Each gives the number of the socket concerned, or 0.
 uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n);
 uint32_t sok_echo_news(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now);
+uint32_t sok_raw_news(struct sok_stack *s, const struct sok_icmp_news *n);
 // An echo reply came; 0: nobody asked.
 uint32_t sok_echo_reply_input(
     struct sok_stack *s, const struct sok_in *in, const struct sok_icmp_hdr *h);
@@ -312,6 +324,25 @@ struct sok_path_mtu sok_pmtu_find(const struct sok_stack *s, const struct sok_ad
 // A router said that something of ours was too large; mtu 0: not what it can take.
 enum sok_tcp_mtu sok_pmtu_said(
     struct sok_stack *s, const struct sok_icmp_news *n, uint16_t mtu, uint32_t *conn, int64_t now);
+
+// ---- raw and packet sockets: raw.c, frames.c; who calls looks whether there are any ----
+
+// What raw sockets did with a datagram.
+struct sok_raw_taken {
+    bool wanted;        // there are some for it
+    uint32_t conn;      // the first that took it; 0: none did, because of
+    enum sok_drop drop; // (which is counted)
+};
+struct sok_raw_taken sok_raw_input(struct sok_stack *s, const struct sok_in *in);
+void sok_raw_room(struct sok_stack *s);
+void sok_raw_addr_gone(struct sok_stack *s, const struct sok_addr *addr, int err);
+void sok_raw_free_all(struct sok_stack *s);
+
+void sok_frames_see_in(struct sok_stack *s, uint8_t link, const struct sok_frame *frame);
+void sok_frames_see_out(struct sok_stack *s, uint8_t link, const struct sok_frame_out *frame);
+void sok_frames_room(struct sok_stack *s);
+void sok_frames_link_over(struct sok_stack *s, uint8_t link);
+void sok_frames_free_all(struct sok_stack *s);
 
 // ---- sockets, the link to ourselves: udp.c, echo.c, local.c ----
 

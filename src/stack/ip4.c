@@ -70,12 +70,32 @@ static void tcp_input(struct sok_stack *s, struct sok_in *in)
         .csum_valid = f->meta.csum_valid,
         .unicast = in->unicast,
     };
-    in->to_tcp = true;
+    in->counted = true;
     sok_tcp_input(s->tcp, &arrival, in->now, in->out);
+}
+
+// What became of a datagram that is for raw sockets alone.
+static void taken_raw(struct sok_in *in, const struct sok_raw_taken *raw)
+{
+    in->counted = true;
+    in->out->conn = raw->conn;
+    in->out->drop = raw->conn ? SOK_DROP_NONE : raw->drop;
+    if (raw->conn)
+        in->out->effects |= SOK_EFFECT_DELIVERED;
+}
+
+// Messages of which the stack itself makes nothing.
+static bool is_no_news(enum sok_drop drop)
+{
+    return drop == SOK_DROP_ICMP_TYPE || drop == SOK_DROP_ICMP_QUOTE || drop == SOK_DROP_ICMP_MTU ||
+           drop == SOK_DROP_ICMP_NOBODY;
 }
 
 static void deliver(struct sok_stack *s, struct sok_in *in)
 {
+    struct sok_raw_taken raw = {0};
+    if (s->raws)
+        raw = sok_raw_input(s, in);
     switch (in->ip.proto) {
     case SOK_IPPROTO_TCP:
         tcp_input(s, in);
@@ -85,8 +105,14 @@ static void deliver(struct sok_stack *s, struct sok_in *in)
         break;
     case SOK_IPPROTO_ICMP:
         sok_icmp_input(s, in);
+        if (raw.wanted && is_no_news(in->out->drop))
+            taken_raw(in, &raw);
         break;
     default:
+        if (raw.wanted) {
+            taken_raw(in, &raw);
+            break;
+        }
         in->out->drop = SOK_DROP_IP_PROTOCOL;
         sok_icmp_answer(s, in, SOK_ICMP_UNREACHABLE, SOK_ICMP_PROTOCOL, SOK_REASON_ICMP_PROTO);
         break;
@@ -151,11 +177,15 @@ struct sok_packet *sok_ip4_new(struct sok_stack *s, uint32_t len, uint8_t **data
     return p;
 }
 
-static void put_headers(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o)
+static void put_link_header(struct sok_stack *s, struct sok_packet *p)
 {
     struct sok_eth_hdr eth = {.type = SOK_ETHERTYPE_IP4};
     memcpy(eth.src, s->links[p->link]->info.mac, 6);
     sok_eth_hdr_put(p->frame, &eth);
+}
+
+static void put_ip_header(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o)
+{
     struct sok_ip4_hdr ip = {
         .version = 4,
         .ihl = SOK_IP4_HDR_LEN / 4,
@@ -243,6 +273,22 @@ static void leave_in_fragments(struct sok_stack *s, struct sok_packet *p,
     sok_packet_free(s, p);
 }
 
+// What p needs before its IP header; a packet that is refused is freed.
+static int begin(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o,
+    const struct sok_tcp_path *path, int refused)
+{
+    if (refused < 0) {
+        sok_packet_free(s, p);
+        return refused;
+    }
+    p->link = path->link;
+    p->next_hop = path->next_hop;
+    p->reason = o->reason;
+    p->conn = o->conn;
+    put_link_header(s, p);
+    return 0;
+}
+
 int sok_ip4_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o,
     const struct sok_tcp_path *path, int64_t now)
 {
@@ -256,18 +302,25 @@ int sok_ip4_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4
         result = SOK_EMSGSIZE;
     else if (l->packets.count + count > max)
         result = SOK_EAGAIN;
-    if (result < 0) {
-        sok_packet_free(s, p);
+    result = begin(s, p, o, path, result);
+    if (result < 0)
         return result;
-    }
-    p->link = path->link;
-    p->next_hop = path->next_hop;
-    p->reason = o->reason;
-    p->conn = o->conn;
-    put_headers(s, p, o);
+    put_ip_header(s, p, o);
     if (count > 1)
         leave_in_fragments(s, p, &o->dst, mtu, now);
     else
         leave(s, p, &o->dst, now);
+    return 0;
+}
+
+int sok_ip4_send_given(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o,
+    const struct sok_tcp_path *path, int64_t now)
+{
+    bool full = s->links[path->link]->packets.count >= (uint64_t)s->config.out_queue_max;
+    int result = begin(s, p, o, path, full ? SOK_EAGAIN : 0);
+    if (result < 0)
+        return result;
+    p->given = true;
+    leave(s, p, &o->dst, now);
     return 0;
 }

@@ -21,7 +21,8 @@ static void turn_round(struct sok_stack *s, const struct sok_frame_out *out, int
         return;
     }
     struct sok_frame frame = {.buf = buf, .len = out->len, .meta = out->meta};
-    frame.meta.csum_valid = true; // it was never on a wire
+    // It was never on a wire, and TCP's is not even there; others may be a program's own work (raw.c).
+    frame.meta.csum_valid = out->meta.csum_partial;
     sok_frame_gather(out, buf->data, buf->cap);
     sok_stack_input(s, SOK_STACK_LOCAL, &frame, now);
     sok_buf_unref(buf);

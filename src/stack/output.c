@@ -122,6 +122,8 @@ static bool waiting_out(struct sok_stack *s, uint8_t link, struct sok_frame_out 
     if (l->blocked && l->packets.count <= (uint64_t)s->config.out_queue_max / 2) {
         l->blocked = false;
         sok_udp_room(s);
+        sok_raw_room(s);
+        sok_frames_room(s);
     }
     return packet_out(s, link, p, out);
 }
@@ -255,12 +257,10 @@ static bool segment_out(struct sok_stack *s, uint8_t link, int64_t now, struct s
     return false;
 }
 
-bool sok_stack_output(struct sok_stack *stack, uint8_t link, int64_t now, struct sok_frame_out *out)
+static bool next_frame(
+    struct sok_stack *stack, uint8_t link, int64_t now, struct sok_frame_out *out)
 {
-    if (link >= stack->link_count)
-        return false;
     struct sok_stack_link *l = stack->links[link];
-    stack->now = now;
     sok_packet_free(stack, l->leaving);
     l->leaving = NULL;
     if (l->cutting && cut_out(stack, l, out))
@@ -272,4 +272,16 @@ bool sok_stack_output(struct sok_stack *stack, uint8_t link, int64_t now, struct
     sok_mem_free(sok_stack_mem(stack), l->payload, l->payload ? SOK_PAYLOAD_MAX : 0);
     l->payload = NULL;
     return false;
+}
+
+bool sok_stack_output(struct sok_stack *stack, uint8_t link, int64_t now, struct sok_frame_out *out)
+{
+    if (link >= stack->link_count)
+        return false;
+    stack->now = now;
+    if (!next_frame(stack, link, now, out))
+        return false;
+    if (stack->frames)
+        sok_frames_see_out(stack, link, out);
+    return true;
 }

@@ -1,6 +1,25 @@
 // Packets of ours that wait: for their link, or for a neighbour's address.
 #include "stack/internal.h"
 
+#include <string.h>
+
+size_t sok_iov_total(const struct sok_iov *iov, unsigned count)
+{
+    size_t len = 0;
+    for (unsigned i = 0; i < count; i++)
+        len += iov[i].len;
+    return len;
+}
+
+void sok_iov_copy(uint8_t *to, const struct sok_iov *iov, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (iov[i].len > 0)
+            memcpy(to, iov[i].base, iov[i].len);
+        to += iov[i].len;
+    }
+}
+
 struct sok_packet *sok_packet_new(struct sok_stack *s, uint32_t frame_len)
 {
     uint32_t size = SOK_VLAN_HDR_LEN + frame_len;

@@ -91,6 +91,8 @@ void sok_stack_free(struct sok_stack *stack)
         return;
     sok_udp_free_all(stack);
     sok_echo_free_all(stack);
+    sok_raw_free_all(stack);
+    sok_frames_free_all(stack);
     sok_any_free(stack);
     if (stack->tcp)
         sok_tcp_free(stack->tcp);

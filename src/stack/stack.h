@@ -20,8 +20,10 @@
 #include "tcp/tcp.h"
 
 struct sok_stack;
-struct sok_udp;  // first member: struct sok_sock
-struct sok_echo; // first member: struct sok_sock
+struct sok_udp;    // first member: struct sok_sock
+struct sok_echo;   // first member: struct sok_sock
+struct sok_raw;    // first member: struct sok_sock
+struct sok_frames; // first member: struct sok_sock
 
 // X(name, unit, default, min, max, help), as SOK_TCP_SETTINGS.
 #define SOK_STACK_SETTINGS(X)                                                                      \
@@ -43,6 +45,7 @@ struct sok_echo; // first member: struct sok_sock
     X(pmtu_age, "ns", 600 * SOK_S, SOK_S, 86400 * SOK_S, "a path MTU is believed (RFC 1191 6.3)")  \
     X(pmtu_min, "bytes", 552, 68, 65535, "least path MTU believed; below it DF is not set")        \
     X(udp_queue, "bytes", 212992, 2048, 1073741824, "received datagrams that wait in one socket")  \
+    X(raw_queue, "bytes", 212992, 2048, 1073741824, "as udp_queue, of one raw or packet socket")   \
     X(out_queue_max, "count", 512, 1, 65536, "packets that wait on one link, TCP data aside")
 
 // Address conflict detection (RFC 5227) and DHCP (RFC 2131).
@@ -211,6 +214,58 @@ int sok_echo_send(struct sok_echo *e, const struct sok_addr *to, uint16_t seq, c
     size_t len, uint8_t ttl, int64_t now);                                      // ttl 0: default
 int sok_echo_recv(struct sok_echo *e, struct sok_echo_reply *out, int64_t now); // EAGAIN: none
 void sok_echo_close(struct sok_echo *e);
+
+// ---- raw and packet sockets ----
+
+// IPv4 datagrams of one protocol (raw(7)), 1 to 255. What arrives for us is given whole with its IP header, to
+// every socket that wants it, also what the stack has a use for itself. 255 (SOK_IPPROTO_RAW) only sends.
+enum sok_raw_opt {
+    SOK_RAW_HDRINCL, // what is sent begins with the IP header; so from the start with protocol 255
+    SOK_RAW_TTL,     // of what is sent without a header of its own
+    SOK_RAW_TOS,     //
+};
+int sok_raw_open(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out);
+int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local); // 0.0.0.0: any
+int sok_raw_connect(struct sok_raw *r, const struct sok_addr *remote);
+int sok_raw_setopt(struct sok_raw *r, enum sok_raw_opt option, int64_t value);
+int64_t sok_raw_getopt(const struct sok_raw *r, enum sok_raw_opt option);
+// With a header of its own: SOK_EMSGSIZE over the link's MTU, SOK_EINVAL when it is none; else cut as need be.
+int64_t sok_raw_sendto(struct sok_raw *r, const struct sok_iov *iov, unsigned count,
+    const struct sok_addr *to, int64_t now);
+// One datagram; *at: when it came. SOK_EAGAIN: none.
+int64_t sok_raw_recvfrom(
+    struct sok_raw *r, void *data, size_t len, struct sok_addr *from, int64_t *at, int64_t now);
+int sok_raw_error(struct sok_raw *r);
+struct sok_addr sok_raw_local(const struct sok_raw *r);
+void sok_raw_close(struct sok_raw *r);
+
+// Frames of links (packet(7)): those that come, and for SOK_FRAMES_ALL_TYPES those that leave. Numbers as in
+// <linux/if_packet.h> and <linux/if_ether.h>.
+enum sok_frame_kind {
+    SOK_FRAME_FOR_US,
+    SOK_FRAME_BROADCAST,
+    SOK_FRAME_MULTICAST,
+    SOK_FRAME_FOR_OTHERS,
+    SOK_FRAME_OUTGOING,
+};
+#define SOK_FRAMES_ALL_TYPES 3
+#define SOK_FRAMES_ALL_LINKS (-1)
+struct sok_frame_addr {
+    uint16_t type; // Ethernet's
+    uint8_t link;
+    uint8_t kind;   // enum sok_frame_kind
+    uint8_t mac[6]; // of who sent it; for sending, of who is to have it
+};
+// type 0: none until bind. cooked: without the link's header, which is made from the address when sending.
+int sok_frames_open(struct sok_stack *stack, uint16_t type, bool cooked, struct sok_frames **out);
+int sok_frames_bind(struct sok_frames *f, int link, uint16_t type);
+// to NULL: the link bound to. Not cooked: nothing but to->link is looked at.
+int64_t sok_frames_send(struct sok_frames *f, const struct sok_iov *iov, unsigned count,
+    const struct sok_frame_addr *to, int64_t now);
+int64_t sok_frames_recv(struct sok_frames *f, void *data, size_t len, struct sok_frame_addr *from,
+    int64_t *at, int64_t now);
+int sok_frames_error(struct sok_frames *f);
+void sok_frames_close(struct sok_frames *f);
 
 // ---- a gateway: a stack that answers for every address (link/user.c) ----
 

@@ -276,25 +276,12 @@ int sok_udp_connect(struct sok_udp *u, const struct sok_endpoint *remote)
 
 // ---- calls ----
 
-static size_t total(const struct sok_iov *iov, unsigned count)
-{
-    size_t len = 0;
-    for (unsigned i = 0; i < count; i++)
-        len += iov[i].len;
-    return len;
-}
-
 static void build(uint8_t *p, const struct sok_iov *iov, unsigned count, uint16_t len,
     const struct sok_endpoint *from, const struct sok_endpoint *to)
 {
     struct sok_udp_hdr h = {.sport = from->port, .dport = to->port, .len = len};
     sok_udp_hdr_put(p, &h);
-    uint8_t *at = p + SOK_UDP_HDR_LEN;
-    for (unsigned i = 0; i < count; i++) {
-        if (iov[i].len > 0)
-            memcpy(at, iov[i].base, iov[i].len);
-        at += iov[i].len;
-    }
+    sok_iov_copy(p + SOK_UDP_HDR_LEN, iov, count);
     struct sok_csum c;
     sok_csum_init(&c);
     sok_csum_add_pseudo(&c, &from->addr, &to->addr, SOK_IPPROTO_UDP, len);
@@ -351,7 +338,7 @@ int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned co
 int64_t sok_udp_send_any(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
     const struct sok_endpoint *from, const struct sok_endpoint *to, int64_t now)
 {
-    size_t len = total(iov, count);
+    size_t len = sok_iov_total(iov, count);
     u->stack->now = now;
     int64_t result = send_datagram(u, iov, count, len, from, to, now);
     if (result == SOK_EAGAIN)

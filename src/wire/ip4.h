@@ -30,6 +30,7 @@ SOK_HEADER(ip4, SOK_IP4_FIELDS, SOK_IP4_HDR_LEN)
 #define SOK_IPPROTO_ICMP 1
 #define SOK_IPPROTO_TCP  6
 #define SOK_IPPROTO_UDP  17
+#define SOK_IPPROTO_RAW  255 // reserved (IANA): for sockets that send whatever header they are given
 
 extern const struct sok_proto sok_proto_ip4;
 

@@ -1,0 +1,199 @@
+// Raw and packet sockets: what sockeye/socket.h says of them, over stack/raw.c and stack/frames.c.
+#include <string.h>
+#include "host/host.h"
+
+_Static_assert((int)SOK_PACKET_FOR_US == (int)SOK_FRAME_FOR_US &&
+                   (int)SOK_PACKET_BROADCAST == (int)SOK_FRAME_BROADCAST &&
+                   (int)SOK_PACKET_MULTICAST == (int)SOK_FRAME_MULTICAST &&
+                   (int)SOK_PACKET_FOR_OTHERS == (int)SOK_FRAME_FOR_OTHERS &&
+                   (int)SOK_PACKET_OUTGOING == (int)SOK_FRAME_OUTGOING &&
+                   SOK_PACKET_ALL == SOK_FRAMES_ALL_TYPES &&
+                   SOK_PACKET_ALL_LINKS == SOK_FRAMES_ALL_LINKS,
+    "the public numbers are the stack's");
+
+static int wrap(struct sok_host *host, enum sok_socket_type type, struct sok_sock *sock,
+    struct sok_socket **out)
+{
+    *out = sok_socket_wrap(host, type, sock);
+    return *out ? 0 : SOK_ENOMEM;
+}
+
+// ---- raw IP ----
+
+static struct sok_raw *raw_of(const struct sok_socket *s)
+{
+    return (struct sok_raw *)s->sock;
+}
+
+int sok_socket_raw(struct sok_host *host, int protocol, struct sok_socket **out)
+{
+    struct sok_raw *r;
+    if (protocol < 1 || protocol > 255)
+        return SOK_EINVAL;
+    int err = sok_raw_open(host->stack, (uint8_t)protocol, &r);
+    if (err < 0)
+        return err;
+    err = wrap(host, SOK_RAW, (struct sok_sock *)r, out);
+    if (err < 0)
+        sok_raw_close(r);
+    return err;
+}
+
+int sok_socket_raw_bind(struct sok_socket *s, const struct sok_endpoint *local)
+{
+    int err = sok_raw_bind(raw_of(s), &local->addr);
+    s->bound |= err == 0;
+    return err;
+}
+
+int sok_socket_raw_connect(struct sok_socket *s, const struct sok_endpoint *remote)
+{
+    int err = sok_raw_connect(raw_of(s), &remote->addr);
+    if (err == 0) {
+        s->remote = (struct sok_endpoint){.addr = remote->addr};
+        s->dialled = true;
+    }
+    return err;
+}
+
+// ---- both ----
+
+int64_t sok_socket_raw_send(
+    struct sok_socket *s, const struct sok_iov *iov, unsigned count, const struct sok_endpoint *to)
+{
+    int64_t r;
+    s->host->dirty = true;
+    do {
+        int64_t now = sok_host_now(s->host);
+        r = s->type == SOK_RAW
+                ? sok_raw_sendto(raw_of(s), iov, count, to ? &to->addr : NULL, now)
+                : sok_frames_send((struct sok_frames *)s->sock, iov, count, NULL, now);
+    } while (sok_socket_again(s, SOK_POLL_OUT, &r));
+    return r;
+}
+
+int64_t sok_socket_raw_recv(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from)
+{
+    struct sok_addr addr = {0};
+    int64_t r;
+    if (s->type == SOK_PACKET)
+        return sok_packet_recvfrom(s, data, len, NULL);
+    do
+        r = sok_raw_recvfrom(raw_of(s), data, len, &addr, &s->stamp, sok_host_now(s->host));
+    while (sok_socket_again(s, SOK_POLL_IN, &r));
+    if (from)
+        *from = (struct sok_endpoint){.addr = addr};
+    return r;
+}
+
+static int raw_option(enum sok_socket_option option)
+{
+    switch (option) {
+    case SOK_OPT_HDRINCL:
+        return SOK_RAW_HDRINCL;
+    case SOK_OPT_TTL:
+        return SOK_RAW_TTL;
+    case SOK_OPT_TOS:
+        return SOK_RAW_TOS;
+    default:
+        return -1;
+    }
+}
+
+int sok_socket_raw_setopt(struct sok_socket *s, enum sok_socket_option option, int64_t value)
+{
+    int number = raw_option(option);
+    if (number < 0 || s->type != SOK_RAW)
+        return SOK_EOPNOTSUPP;
+    return sok_raw_setopt(raw_of(s), (enum sok_raw_opt)number, value);
+}
+
+int sok_socket_raw_getopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value)
+{
+    int number = raw_option(option);
+    if (option == SOK_OPT_STAMP) {
+        *value = s->stamp;
+        return 0;
+    }
+    if (number < 0 || s->type != SOK_RAW)
+        return SOK_EOPNOTSUPP;
+    *value = sok_raw_getopt(raw_of(s), (enum sok_raw_opt)number);
+    return 0;
+}
+
+// ---- packet ----
+
+int sok_socket_packet(struct sok_host *host, uint16_t type, int cooked, struct sok_socket **out)
+{
+    struct sok_frames *f;
+    int err = sok_frames_open(host->stack, type, cooked != 0, &f);
+    if (err < 0)
+        return err;
+    err = wrap(host, SOK_PACKET, (struct sok_sock *)f, out);
+    if (err < 0)
+        sok_frames_close(f);
+    return err;
+}
+
+int sok_packet_bind(struct sok_socket *s, int link, uint16_t type)
+{
+    if (s->type != SOK_PACKET)
+        return SOK_EOPNOTSUPP;
+    return sok_frames_bind((struct sok_frames *)s->sock, link, type);
+}
+
+int64_t sok_packet_sendto(
+    struct sok_socket *s, const void *data, size_t len, const struct sok_packet_addr *to)
+{
+    struct sok_frame_addr addr = {0};
+    struct sok_iov iov = {data, len};
+    int64_t r;
+    if (s->type != SOK_PACKET)
+        return SOK_EOPNOTSUPP;
+    if (to && (to->link < 0 || to->link > UINT8_MAX))
+        return SOK_ENODEV;
+    if (to) {
+        addr = (struct sok_frame_addr){.type = to->type, .link = (uint8_t)to->link};
+        memcpy(addr.mac, to->mac, sizeof(addr.mac));
+    }
+    s->host->dirty = true;
+    do
+        r = sok_frames_send(
+            (struct sok_frames *)s->sock, &iov, 1, to ? &addr : NULL, sok_host_now(s->host));
+    while (sok_socket_again(s, SOK_POLL_OUT, &r));
+    return r;
+}
+
+int64_t sok_packet_recvfrom(
+    struct sok_socket *s, void *data, size_t len, struct sok_packet_addr *from)
+{
+    struct sok_frame_addr addr = {0};
+    int64_t r;
+    if (s->type != SOK_PACKET)
+        return SOK_EOPNOTSUPP;
+    do
+        r = sok_frames_recv(
+            (struct sok_frames *)s->sock, data, len, &addr, &s->stamp, sok_host_now(s->host));
+    while (sok_socket_again(s, SOK_POLL_IN, &r));
+    if (from && r >= 0) {
+        *from = (struct sok_packet_addr){.link = addr.link, .type = addr.type, .kind = addr.kind};
+        memcpy(from->mac, addr.mac, sizeof(from->mac));
+    }
+    return r;
+}
+
+int sok_packet_link(const struct sok_host *host, int link, struct sok_packet_link *out)
+{
+    _Static_assert(SOK_PACKET_NAME_MAX >= SOK_LINK_NAME_MAX, "names fit");
+    const struct sok_link_info *info =
+        link < 0 || link > UINT8_MAX ? NULL : sok_stack_link(host->stack, (uint8_t)link);
+    if (!info)
+        return SOK_ENODEV;
+    *out = (struct sok_packet_link){
+        .ethernet = !(info->caps & SOK_LINK_IP),
+        .mtu = info->mtu,
+    };
+    memcpy(out->name, info->name, sizeof(info->name));
+    memcpy(out->mac, info->mac, sizeof(info->mac));
+    return 0;
+}

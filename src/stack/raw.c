@@ -1,0 +1,376 @@
+// Raw IPv4 sockets, as raw(7) says: all datagrams of one protocol that are for us, whole and with their IP
+// header in front, also those that the stack handles itself; and datagrams of our own, with or without a
+// header of the program's. Every socket that wants a datagram gets a copy. Read first: RFC 791.
+#include "stack/internal.h"
+
+#include <string.h>
+#include "base/bytes.h"
+#include "stack/inbox.h"
+
+struct sok_raw {
+    struct sok_sock sock;
+    struct sok_stack *stack;
+    struct sok_raw *next; // in stack->raws
+    struct sok_addr local, remote;
+    uint8_t protocol;
+    bool connected, hdrincl;
+    bool blocked; // waits for room in a link's queue
+    uint8_t ttl, tos;
+    int error; // pending
+    struct sok_inbox inbox;
+};
+
+static void update_ready(struct sok_raw *r)
+{
+    uint32_t bits = r->inbox.first ? SOK_READY_IN : 0;
+    if (!r->blocked)
+        bits |= SOK_READY_OUT;
+    if (r->error)
+        bits |= SOK_READY_ERROR | SOK_READY_IN | SOK_READY_OUT;
+    sok_sock_ready(&r->stack->changed, &r->sock, bits);
+}
+
+// ---- in ----
+
+static bool is_between(
+    const struct sok_raw *r, const struct sok_addr *local, const struct sok_addr *remote)
+{
+    return (sok_addr_is_any(r->local) || sok_addr_eq(r->local, *local)) &&
+           (!r->connected || sok_addr_eq(r->remote, *remote));
+}
+
+// A checksum that the link left open is completed: a program is to see what a wire would have carried.
+static enum sok_drop keep(struct sok_raw *r, const struct sok_in *in)
+{
+    const struct sok_frame *f = in->frame;
+    uint32_t len = in->header_len + in->len;
+    uint32_t before = (uint32_t)(in->packet - (f->buf->data + f->off));
+    enum sok_drop why;
+    struct sok_letter *l = sok_inbox_add(r->stack, &r->inbox, len, SOK_DROP_RAW_QUEUE_FULL, &why);
+    if (!l)
+        return why;
+    memcpy(l->data, in->packet, len);
+    struct sok_frame_meta meta = f->meta;
+    if (meta.csum_partial && meta.csum_start >= before) {
+        meta.csum_start = (uint16_t)(meta.csum_start - before);
+        sok_frame_complete(l->data, len, &meta);
+    }
+    update_ready(r);
+    sok_sock_touch(&r->stack->changed, &r->sock);
+    return SOK_DROP_NONE;
+}
+
+struct sok_raw_taken sok_raw_input(struct sok_stack *s, const struct sok_in *in)
+{
+    struct sok_raw_taken taken = {0};
+    if (in->ip.proto == SOK_IPPROTO_RAW)
+        return taken;
+    for (struct sok_raw *r = s->raws; r; r = r->next) {
+        if (r->protocol != in->ip.proto || !is_between(r, &in->dst, &in->src))
+            continue;
+        enum sok_drop bad = keep(r, in);
+        taken.wanted = true;
+        if (bad == SOK_DROP_NONE && !taken.conn)
+            taken.conn = r->sock.id;
+        if (bad != SOK_DROP_NONE) {
+            taken.drop = bad;
+            sok_stack_drop(s, bad);
+        }
+    }
+    return taken;
+}
+
+static void fail(struct sok_raw *r, int err)
+{
+    r->error = err;
+    struct sok_event *e =
+        sok_events_push(&r->stack->events, SOK_EVENT_ERROR, r->stack->now, r->sock.id);
+    if (e)
+        e->error.err = err;
+    update_ready(r);
+}
+
+// As in Linux a connected socket alone hears of errors, and of such that will not pass. Who cannot reach the
+// next hop hears that, too: nobody can have made it up.
+uint32_t sok_raw_news(struct sok_stack *s, const struct sok_icmp_news *n)
+{
+    bool own = sok_addr_eq(n->from, n->local.addr);
+    uint32_t told = 0;
+    if (!own && !n->hard && n->err != SOK_EPROTO && n->err != SOK_EMSGSIZE)
+        return 0;
+    for (struct sok_raw *r = s->raws; r; r = r->next) {
+        if (r->connected && r->protocol == n->quote->ip.proto &&
+            is_between(r, &n->local.addr, &n->remote.addr)) {
+            fail(r, n->err);
+            told = told ? told : r->sock.id;
+        }
+    }
+    return told;
+}
+
+void sok_raw_addr_gone(struct sok_stack *s, const struct sok_addr *addr, int err)
+{
+    for (struct sok_raw *r = s->raws; r; r = r->next) {
+        if (sok_addr_eq(r->local, *addr)) {
+            r->error = err;
+            update_ready(r);
+        }
+    }
+}
+
+// ---- opening, naming, closing ----
+
+int sok_raw_open(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out)
+{
+    if (protocol == 0)
+        return SOK_EINVAL;
+    struct sok_raw *r = sok_mem_zalloc(sok_stack_mem(stack), sizeof(*r));
+    if (!r)
+        return SOK_ENOMEM;
+    r->sock.kind = SOK_SOCK_RAW;
+    r->sock.id = ++stack->next_id;
+    r->stack = stack;
+    r->protocol = protocol;
+    r->hdrincl = protocol == SOK_IPPROTO_RAW;
+    r->local = sok_addr_v4(0);
+    r->next = stack->raws;
+    stack->raws = r;
+    update_ready(r);
+    *out = r;
+    return 0;
+}
+
+static void free_socket(struct sok_raw *r)
+{
+    struct sok_stack *s = r->stack;
+    struct sok_raw **at = &s->raws;
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    sok_inbox_free(s, &r->inbox);
+    sok_sock_forget(&s->changed, &r->sock);
+    sok_mem_free(sok_stack_mem(s), r, sizeof(*r));
+}
+
+void sok_raw_close(struct sok_raw *r)
+{
+    sok_stack_call(r->stack, r->sock.id, SOK_CALL_CLOSE, -1, 0, r->stack->now);
+    free_socket(r);
+}
+
+void sok_raw_free_all(struct sok_stack *s)
+{
+    while (s->raws)
+        free_socket(s->raws);
+}
+
+int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local)
+{
+    if (!sok_addr_is_any(*local) && !sok_addr_is_ours(r->stack, local))
+        return SOK_EADDRNOTAVAIL;
+    r->local = *local;
+    return 0;
+}
+
+int sok_raw_connect(struct sok_raw *r, const struct sok_addr *remote)
+{
+    struct sok_stack *s = r->stack;
+    struct sok_endpoint to = {.addr = *remote};
+    struct sok_tcp_path path;
+    int err = sok_stack_route(s, &r->local, &to, &path);
+    if (err == 0) {
+        r->remote = *remote;
+        r->local = path.source;
+        r->connected = true;
+    }
+    struct sok_event *e = sok_stack_call(s, r->sock.id, SOK_CALL_CONNECT, -1, err, s->now);
+    if (e) {
+        e->call.has_remote = true;
+        e->call.remote = to;
+    }
+    return err;
+}
+
+struct sok_addr sok_raw_local(const struct sok_raw *r)
+{
+    return r->local;
+}
+
+static bool is_byte(int64_t value)
+{
+    return value >= 0 && value <= 255;
+}
+
+int sok_raw_setopt(struct sok_raw *r, enum sok_raw_opt option, int64_t value)
+{
+    switch (option) {
+    case SOK_RAW_HDRINCL:
+        r->hdrincl = value != 0;
+        return 0;
+    case SOK_RAW_TTL:
+        if (!is_byte(value) || value == 0)
+            return SOK_EINVAL;
+        r->ttl = (uint8_t)value;
+        return 0;
+    case SOK_RAW_TOS:
+        if (!is_byte(value))
+            return SOK_EINVAL;
+        r->tos = (uint8_t)value;
+        return 0;
+    }
+    return SOK_EINVAL;
+}
+
+int64_t sok_raw_getopt(const struct sok_raw *r, enum sok_raw_opt option)
+{
+    switch (option) {
+    case SOK_RAW_HDRINCL:
+        return r->hdrincl;
+    case SOK_RAW_TTL:
+        return r->ttl ? r->ttl : r->stack->config.ttl;
+    case SOK_RAW_TOS:
+        return r->tos;
+    }
+    return SOK_EINVAL;
+}
+
+// ---- out ----
+
+// raw(7), IP_HDRINCL: the total length and the checksum are always filled in, source and identification
+// where they are 0. False: this is no header. Its version is not looked at, nor is anything else.
+static bool complete_header(
+    struct sok_stack *s, uint8_t *p, size_t len, const struct sok_ip4_out *o)
+{
+    size_t header_len = 4u * (p[0] & 15);
+    if (header_len < SOK_IP4_HDR_LEN || header_len > len)
+        return false;
+    sok_put16(p + 2, (uint16_t)len);
+    if (sok_get16(p + 4) == 0)
+        sok_put16(p + 4, sok_ip4_id(s, &o->dst, p[9], 1));
+    if (sok_get32(p + 12) == 0)
+        sok_put32(p + 12, sok_addr_to_v4(o->src));
+    sok_ip4_seal(p, header_len);
+    return true;
+}
+
+static int send_given(struct sok_raw *r, const struct sok_iov *iov, unsigned count, size_t len,
+    const struct sok_ip4_out *o, const struct sok_tcp_path *path, int64_t now)
+{
+    struct sok_stack *s = r->stack;
+    if (len > s->links[path->link]->info.mtu)
+        return SOK_EMSGSIZE;
+    if (len < SOK_IP4_HDR_LEN)
+        return SOK_EINVAL;
+    uint8_t *behind;
+    struct sok_packet *p = sok_ip4_new(s, (uint32_t)len - SOK_IP4_HDR_LEN, &behind);
+    if (!p)
+        return SOK_ENOMEM;
+    uint8_t *ip = behind - SOK_IP4_HDR_LEN;
+    sok_iov_copy(ip, iov, count);
+    if (!complete_header(s, ip, len, o)) {
+        sok_packet_free(s, p);
+        return SOK_EINVAL;
+    }
+    return sok_ip4_send_given(s, p, o, path, now);
+}
+
+static int send_payload(struct sok_raw *r, const struct sok_iov *iov, unsigned count, size_t len,
+    const struct sok_ip4_out *o, const struct sok_tcp_path *path, int64_t now)
+{
+    struct sok_stack *s = r->stack;
+    if (len + SOK_IP4_HDR_LEN > SOK_IP4_PACKET_MAX)
+        return SOK_EMSGSIZE;
+    uint8_t *data;
+    struct sok_packet *p = sok_ip4_new(s, (uint32_t)len, &data);
+    if (!p)
+        return SOK_ENOMEM;
+    sok_iov_copy(data, iov, count);
+    return sok_ip4_send(s, p, o, path, now);
+}
+
+static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsigned count,
+    const struct sok_addr *to, int64_t now)
+{
+    size_t len = sok_iov_total(iov, count);
+    struct sok_endpoint dst = {.addr = *to};
+    struct sok_tcp_path path;
+    if (r->error)
+        return sok_raw_error(r);
+    int err = sok_stack_route(r->stack, &r->local, &dst, &path);
+    if (err < 0)
+        return err;
+    struct sok_ip4_out o = {
+        .src = path.source,
+        .dst = *to,
+        .proto = r->protocol,
+        .tos = r->tos,
+        .ttl = r->ttl,
+        .reason = SOK_REASON_RAW,
+        .conn = r->sock.id,
+    };
+    err = r->hdrincl ? send_given(r, iov, count, len, &o, &path, now)
+                     : send_payload(r, iov, count, len, &o, &path, now);
+    if (err == SOK_EAGAIN) {
+        r->blocked = r->stack->links[path.link]->blocked = true;
+        update_ready(r);
+    }
+    return err < 0 ? err : (int64_t)len;
+}
+
+int64_t sok_raw_sendto(struct sok_raw *r, const struct sok_iov *iov, unsigned count,
+    const struct sok_addr *to, int64_t now)
+{
+    r->stack->now = now;
+    if (!to && !r->connected)
+        return SOK_ENOTCONN;
+    if (!to)
+        to = &r->remote;
+    int64_t result = send_datagram(r, iov, count, to, now);
+    if (result == SOK_EAGAIN)
+        return result;
+    struct sok_event *e = sok_stack_call(
+        r->stack, r->sock.id, SOK_CALL_SENDTO, (int64_t)sok_iov_total(iov, count), result, now);
+    if (e) {
+        e->call.has_remote = true;
+        e->call.remote.addr = *to;
+    }
+    return result;
+}
+
+int64_t sok_raw_recvfrom(
+    struct sok_raw *r, void *data, size_t len, struct sok_addr *from, int64_t *at, int64_t now)
+{
+    const struct sok_letter *l = r->inbox.first;
+    r->stack->now = now;
+    if (r->error)
+        return sok_raw_error(r);
+    if (!l)
+        return SOK_EAGAIN;
+    *from = sok_addr_v4(sok_get32(l->data + 12));
+    *at = l->at;
+    int64_t n = (int64_t)sok_inbox_take(r->stack, &r->inbox, data, len);
+    update_ready(r);
+    struct sok_event *e =
+        sok_stack_call(r->stack, r->sock.id, SOK_CALL_RECVFROM, (int64_t)len, n, now);
+    if (e) {
+        e->call.has_remote = true;
+        e->call.remote.addr = *from;
+    }
+    return n;
+}
+
+int sok_raw_error(struct sok_raw *r)
+{
+    int err = r->error;
+    r->error = 0;
+    update_ready(r);
+    return err;
+}
+
+void sok_raw_room(struct sok_stack *s)
+{
+    for (struct sok_raw *r = s->raws; r; r = r->next) {
+        r->blocked = false;
+        update_ready(r);
+    }
+}
