@@ -3,7 +3,7 @@ _sockeye()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "get nc ping drill impair demo -h --help --version" -- "$word"))
+        COMPREPLY=($(compgen -W "get nc ping run drill impair demo -h --help --version" -- "$word"))
         return
     fi
     case $before in
@@ -28,6 +28,9 @@ _sockeye()
         ;;
     ping)
         COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
+        ;;
+    run)
+        COMPREPLY=($(compgen -W "--loopback -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
         ;;
     drill)
         COMPREPLY=($(compgen -W "-v --verbose -j --json -p --play -h --help" -- "$word"))

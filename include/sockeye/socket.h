@@ -29,7 +29,7 @@ void sok_abort(struct sok_socket *s); // the same with a reset, at once
 // The first endpoint is the socket's own; port 0: one is chosen, address 0.0.0.0 or ::: any.
 int sok_bind(struct sok_socket *s, const struct sok_endpoint *local);
 int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote);
-int sok_listen(struct sok_socket *s, int backlog);
+int sok_listen(struct sok_socket *s, int backlog); // again: another backlog
 int sok_accept(struct sok_socket *s, struct sok_socket **out);
 int sok_getsockname(const struct sok_socket *s, struct sok_endpoint *out);
 int sok_getpeername(const struct sok_socket *s, struct sok_endpoint *out);
@@ -134,6 +134,10 @@ enum sok_socket_option {
     SOK_OPT_FASTOPEN, // 1, before connect: what is sent first goes with the SYN, if the server gave leave before
     SOK_OPT_HDRINCL, // raw: 0, 1
     SOK_OPT_STAMP, // get; raw, packet: when what was received last came, by sok_host_now(); 0: nothing yet
+    SOK_OPT_REUSEADDR, // 0, 1, before bind: others that say so too may have the same, if none listens
+    SOK_OPT_KEEPIDLE,  // ns without a segment until the first keep-alive, 1 s to 32767 s
+    SOK_OPT_KEEPINTVL, // ns between keep-alives
+    SOK_OPT_KEEPCNT,   // unanswered ones until the peer is dead
 };
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);

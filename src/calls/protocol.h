@@ -39,7 +39,6 @@
     X(SETOPT)  /* a level, b name; the value */                                                    \
     X(GETOPT)  /* a level, b name, c bytes wanted -> the value */                                  \
     X(ERROR)   /* -> result: -errno why the pair is broken; 0: no more than that */                \
-    X(DRAIN)   /* answers when all that was sent is acknowledged, or c ms are over */              \
     X(LOOKUP)  /* a family (0: any); a name -> struct sok_calls_names */                           \
     X(REVERSE) /* address -> its name, with a 0 at the end */                                      \
     X(LIST)    /* a: the id after which rows are wanted -> rows.h, as many as fit; 0: no more */   \
@@ -59,7 +58,7 @@ enum sok_calls_op {
 const char *sok_calls_op_text(uint32_t op); // "CONNECT"; "?"
 
 struct sok_calls_request {
-    uint32_t id; // of the asker's choice
+    uint32_t id; // of the asker's choice; 0: no answer is wanted
     uint32_t op; // enum sok_calls_op
     uint64_t cookie;
     int32_t a, b, c;
@@ -111,14 +110,15 @@ struct sok_calls_accepted {
     uint8_t peer[SOK_CALLS_ADDR_MAX], name[SOK_CALLS_ADDR_MAX];
 };
 
-// SETOPT of SOK_CALLS_LEVEL: about the pair, not the socket.
-#define SOK_CALLS_LEVEL (-1)
-#define SOK_CALLS_LEVEL_PLAIN                                                                      \
-    1 // value 1: packets of a connected socket have no head, for who cannot take it off
+// Options about the pair. PLAIN (set, 1): packets of a connected socket have no head, for who cannot take it
+// off. QUEUED (get): bytes sent and not acknowledged yet, as SIOCOUTQ.
+#define SOK_CALLS_LEVEL        (-1)
+#define SOK_CALLS_LEVEL_PLAIN  1
+#define SOK_CALLS_LEVEL_QUEUED 2
 
 // In front of every packet. To the host: len 0: to the connected peer. From the host: who sent it;
-// error above 0: no packet, but an errno for the next call that receives or sends.
-struct sok_calls_packet {
+    // error above 0: no packet, but an errno for the next call that receives or sends.
+    struct sok_calls_packet {
     uint32_t error;
     uint32_t len;
     uint8_t addr[SOK_CALLS_ADDR_MAX];

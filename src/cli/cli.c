@@ -45,7 +45,7 @@ int sok_cli_usage(const struct sok_cli_command *cmd, const char *format, ...)
 
 struct parser {
     struct option longs[OPTIONS_MAX + 1];
-    char shorts[3 * OPTIONS_MAX + 2];
+    char shorts[3 * OPTIONS_MAX + 3];
     unsigned count;
 };
 
@@ -88,6 +88,8 @@ int sok_cli_parse(const struct sok_cli_command *cmd, int argc, char **argv,
     int (*take)(void *ctx, int key, const char *arg), void *ctx, struct sok_cli_host *host)
 {
     struct parser p = {.shorts = ":"};
+    if (cmd->program)
+        strcpy(p.shorts, "+:");
     parser_add(&p, cmd->options);
     if (cmd->talks)
         parser_add(&p, sok_cli_host_options);

@@ -65,8 +65,9 @@ static const struct allowed everybody[] = {
     IF(fcntl, IS(1, F_SETFL)), IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),
     // A member comes to the hub of a lan; libcurl connects what is connected already.
     ANY(accept4), ANY(connect),
-    // Streams for programs: pairs that lead nowhere else.
+    // Streams and datagrams for programs: pairs that lead nowhere else.
     IF2(socketpair, IS(0, AF_UNIX), TYPE(1, SOCK_STREAM)),
+    IF2(socketpair, IS(0, AF_UNIX), TYPE(1, SOCK_SEQPACKET)),
     // Of sockets that are there: room, how they end, no more. Not a packet socket's filter.
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_SNDBUF)),
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_RCVBUF)),

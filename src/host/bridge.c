@@ -10,6 +10,8 @@
 //     unread on our side. So one byte is always left unread (`lag`: at first a filler, then the last byte
 //     forwarded) and taken out only before a clean close.
 // Back-pressure is the pair's and the connection's own: nothing is read that cannot be passed on.
+// A socket that is not connected yet has a bridge too, when its descriptor is asked for that early
+// (bridge.h): it looks as while connecting.
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,18 +20,23 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "host/bridge.h"
 #include "host/host.h"
 
-#define PAIR_BUFFER (4 << 20)   // asked for; the kernel gives what it allows
-#define MOVE_MAX    (256 << 10) // bytes from the program in one piece
-#define COPY_UNDER  8192        // fewer are copied into the connection's own buffers
-#define ROUNDS_MAX  16          // moves per direction in one pump, so that bridges share the host
+#define PAIR_BUFFER (4 << 20) // asked for; the kernel gives what it allows
+#define SMALL_BUFFER                                                                               \
+    8192 // while connecting; writable again with the one packet of filler that stays
+#define MOVE_MAX   (256 << 10) // bytes from the program in one piece
+#define COPY_UNDER 8192        // fewer are copied into the connection's own buffers
+#define ROUNDS_MAX 16          // moves per direction in one pump, so that bridges share the host
 
 struct sok_bridge {
     struct sok_loop_fd lf; // first; our end of the pair
     struct sok_socket *s;
-    int program_fd; // kept while connecting, to enlarge its buffer; else -1
-    bool connecting;
+    int program_fd;                       // kept while connecting, to enlarge its buffer; else -1
+    const struct sok_bridge_hooks *hooks; // NULL: nobody wants to know
+    void *ctx;
+    bool connecting;          // or not even that
     bool to_program_done;     // the peer's FIN was passed on
     bool from_program_done;   // FIN was passed on
     bool can_read, can_write; // not refused since epoll last said so
@@ -84,8 +91,8 @@ static void pair_ready(struct sok_loop_fd *lf, uint32_t events)
     activate(b);
 }
 
-// Frees the bridge; the connection is closed, aborted, or already gone with its error.
-static void bridge_end(struct sok_bridge *b, bool abort, bool program_reset)
+// Out of the host; its end of the pair and the socket stay.
+static void unlink_bridge(struct sok_bridge *b)
 {
     struct sok_host *host = b->s->host;
     deactivate(b);
@@ -96,14 +103,23 @@ static void bridge_end(struct sok_bridge *b, bool abort, bool program_reset)
     if (b->next)
         b->next->prev = b->prev;
     sok_loop_remove(host->loop, &b->lf);
+    if (b->program_fd >= 0)
+        close(b->program_fd);
+}
+
+// Frees the bridge; the connection is closed, aborted, or already gone with its error.
+static void bridge_end(struct sok_bridge *b, bool abort, bool program_reset)
+{
+    struct sok_host *host = b->s->host;
+    unlink_bridge(b);
+    if (b->hooks)
+        b->hooks->ended(b->ctx, program_reset && !b->hung_up ? host->stream_error : 0);
     if (!program_reset) {
         // Nothing unread: the program reads a clean end.
         while (recv(b->lf.fd, host->scratch, SOK_HOST_SCRATCH, MSG_DONTWAIT) > 0)
             continue;
     }
     close(b->lf.fd);
-    if (b->program_fd >= 0)
-        close(b->program_fd);
     if (abort)
         sok_abort(b->s);
     else
@@ -136,6 +152,8 @@ static void connected(struct sok_bridge *b)
         queued -= (int)n;
     }
     b->can_read = b->can_write = true;
+    if (b->hooks)
+        b->hooks->opened(b->ctx);
 }
 
 // ---- from the connection to the program ----
@@ -273,8 +291,20 @@ int sok_host_stream_error(const struct sok_host *host)
     return host->stream_error;
 }
 
+// Nothing was asked of the socket yet, but the program may close it.
+static unsigned pump_idle(struct sok_bridge *b)
+{
+    deactivate(b);
+    if (!b->hung_up)
+        return 0;
+    bridge_end(b, false, true);
+    return 1;
+}
+
 static unsigned pump(struct sok_bridge *b, int64_t now)
 {
+    if (!sok_socket_conn(b->s) || (b->connecting && b->hung_up))
+        return pump_idle(b);
     unsigned moves = 0;
     int64_t in = 0, out = 0;
     unsigned ready = b->s->sock->ready;
@@ -351,10 +381,9 @@ static int prepare_pair(struct sok_bridge *b, int pair[2])
         return sok_from_errno(errno);
     set_buffer(pair[1], SO_SNDBUF, SO_SNDBUFFORCE, PAIR_BUFFER);
     if (b->connecting) {
-        int least = 1;
-        setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+        int small = SMALL_BUFFER;
+        setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
         fill(pair[0]);
-        b->program_fd = fcntl(pair[0], F_DUPFD_CLOEXEC, 0);
     } else {
         set_buffer(pair[0], SO_SNDBUF, SO_SNDBUFFORCE, PAIR_BUFFER);
         send(pair[0], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -362,23 +391,23 @@ static int prepare_pair(struct sok_bridge *b, int pair[2])
     return 0;
 }
 
-int sok_socket_fd(struct sok_socket *s)
+static int open_bridge(struct sok_socket *s, bool keep_program_fd, struct sok_bridge **out)
 {
-    struct sok_tcp_conn *c = sok_socket_conn(s);
-    if (!c)
-        return s->type == SOK_STREAM ? SOK_ENOTCONN : SOK_EOPNOTSUPP;
+    const struct sok_tcp_conn *c = sok_socket_conn(s);
     struct sok_bridge *b = calloc(1, sizeof(*b));
     if (!b)
         return SOK_ENOMEM;
     int pair[2];
     b->s = s;
     b->program_fd = -1;
-    b->connecting = sok_tcp_state(c) == SOK_TCP_SYN_SENT;
+    b->connecting = !c || sok_tcp_state(c) == SOK_TCP_SYN_SENT;
     b->can_read = b->can_write = true;
     b->lf.ready = pair_ready;
     int r = prepare_pair(b, pair);
     if (r < 0)
         goto fail;
+    if (b->connecting && keep_program_fd)
+        b->program_fd = fcntl(pair[0], F_DUPFD_CLOEXEC, 0);
     r = sok_loop_add(s->host->loop, &b->lf, pair[1], EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     if (r < 0) {
         close(pair[0]);
@@ -391,10 +420,54 @@ int sok_socket_fd(struct sok_socket *s)
     s->host->bridges = b;
     sok_socket_notify(s, conn_changed, b);
     activate(b);
+    *out = b;
     return pair[0];
 fail:
     if (b->program_fd >= 0)
         close(b->program_fd);
     free(b);
     return r;
+}
+
+int sok_socket_fd(struct sok_socket *s)
+{
+    struct sok_bridge *b;
+    if (!sok_socket_conn(s))
+        return s->type == SOK_STREAM ? SOK_ENOTCONN : SOK_EOPNOTSUPP;
+    return open_bridge(s, true, &b);
+}
+
+int sok_bridge_open(struct sok_socket *s, struct sok_bridge **out)
+{
+    return open_bridge(s, false, out);
+}
+
+void sok_bridge_tell(struct sok_bridge *b, const struct sok_bridge_hooks *hooks, void *ctx)
+{
+    b->hooks = hooks;
+    b->ctx = ctx;
+}
+
+struct sok_socket *sok_bridge_socket(const struct sok_bridge *b)
+{
+    return b->s;
+}
+
+bool sok_bridge_connecting(const struct sok_bridge *b)
+{
+    return b->connecting;
+}
+
+void sok_bridge_pump(struct sok_bridge *b)
+{
+    activate(b);
+}
+
+int sok_bridge_take(struct sok_bridge *b)
+{
+    int fd = b->lf.fd;
+    sok_socket_notify(b->s, NULL, NULL);
+    unlink_bridge(b);
+    free(b);
+    return fd;
 }

@@ -78,7 +78,7 @@ void sok_host_watches_free(struct sok_host *host);
 struct sok_socket {
     struct sok_host *host;
     uint8_t type; // enum sok_socket_type
-    bool bound, blocking;
+    bool bound, blocking, reuse;
     bool dialled;          // connect was called
     struct sok_sock *sock; // the stack's handle; NULL: not open yet
     struct sok_endpoint local, remote;

@@ -1,6 +1,7 @@
 // Sockets: making, naming, connecting, options, waiting. Moving bytes is in socket_io.c. Each is a thin
 // hand around a handle of the stack; readiness is the stack's own, looked at, never copied.
 #include <stdlib.h>
+#include <string.h>
 #include "host/host.h"
 
 _Static_assert((int)SOK_POLL_IN == (int)SOK_READY_IN && (int)SOK_POLL_OUT == (int)SOK_READY_OUT &&
@@ -123,12 +124,50 @@ void sok_abort(struct sok_socket *s)
     sok_socket_unwrap(s);
 }
 
-int sok_bind(struct sok_socket *s, const struct sok_endpoint *local)
+// Two streams may have one address and port when both say SOK_OPT_REUSEADDR and neither listens, as with Linux.
+static bool bound_by_another(const struct sok_socket *s, const struct sok_endpoint *local)
 {
+    for (const struct sok_socket *o = s->host->sockets; o; o = o->next) {
+        struct sok_endpoint at;
+        if (o == s || o->type != SOK_STREAM || !(o->bound || o->sock))
+            continue;
+        sok_getsockname(o, &at);
+        if (at.port != local->port || !(sok_addr_is_any(at.addr) || sok_addr_is_any(local->addr) ||
+                                          sok_addr_eq(at.addr, local->addr)))
+            continue;
+        bool listens = o->sock && o->sock->kind == SOK_SOCK_TCP_LISTEN;
+        if (listens || !o->reuse || !s->reuse)
+            return true;
+    }
+    return false;
+}
+
+static int bind_stream(struct sok_socket *s, struct sok_endpoint *local)
+{
+    bool choose = local->port == 0;
+    for (unsigned tries = 0; tries < 65536; tries++) {
+        int r = sok_stack_bindable(s->host->stack, local);
+        if (r < 0 || !bound_by_another(s, local))
+            return r;
+        if (!choose)
+            return SOK_EADDRINUSE;
+        local->port = 0;
+    }
+    return SOK_EADDRNOTAVAIL;
+}
+
+int sok_bind(struct sok_socket *s, const struct sok_endpoint *given)
+{
+    struct sok_endpoint chosen = *given, *local = &chosen;
     if (s->type == SOK_RAW)
         return sok_socket_raw_bind(s, local);
     if (s->sock || s->bound || s->type == SOK_ECHO)
         return SOK_EINVAL;
+    if (s->type == SOK_STREAM) {
+        int r = bind_stream(s, local);
+        if (r < 0)
+            return r;
+    }
     if (s->type == SOK_DGRAM) {
         struct sok_udp *u;
         int r = sok_udp_open(s->host->stack, local, &u);
@@ -157,6 +196,12 @@ static int tcp_option(enum sok_socket_option option)
         return SOK_TCP_CORK;
     case SOK_OPT_KEEPALIVE:
         return SOK_TCP_KEEPALIVE;
+    case SOK_OPT_KEEPIDLE:
+        return SOK_TCP_KEEPIDLE;
+    case SOK_OPT_KEEPINTVL:
+        return SOK_TCP_KEEPINTVL;
+    case SOK_OPT_KEEPCNT:
+        return SOK_TCP_KEEPCNT;
     case SOK_OPT_LINGER_ZERO:
         return SOK_TCP_LINGER_ZERO;
     case SOK_OPT_RCVBUF:
@@ -182,6 +227,7 @@ static int tcp_option(enum sok_socket_option option)
     case SOK_OPT_TIMEOUT:
     case SOK_OPT_HDRINCL:
     case SOK_OPT_STAMP:
+    case SOK_OPT_REUSEADDR:
         break;
     }
     return -1;
@@ -255,12 +301,18 @@ int sok_listen(struct sok_socket *s, int backlog)
 {
     if (s->type != SOK_STREAM)
         return SOK_EOPNOTSUPP;
-    if (s->sock)
-        return s->sock->kind == SOK_SOCK_TCP_LISTEN ? 0 : SOK_EINVAL;
+    if (s->sock && s->sock->kind != SOK_SOCK_TCP_LISTEN)
+        return SOK_EINVAL;
+    if (s->sock) {
+        sok_tcp_listener_backlog(
+            (struct sok_tcp_listener *)s->sock, backlog > 0 ? (unsigned)backlog : 1);
+        return 0;
+    }
     struct sok_endpoint any = {.addr = sok_addr_v4(0)};
     struct sok_tcp_listener *l;
-    int r = sok_stack_listen(
-        s->host->stack, s->bound ? &s->local : &any, backlog, sok_host_now(s->host), &l);
+    int r = s->bound ? 0 : sok_bind(s, &any);
+    if (r == 0)
+        r = sok_stack_listen(s->host->stack, &s->local, backlog, sok_host_now(s->host), &l);
     if (r == 0)
         adopt(s, (struct sok_sock *)l);
     return r;
@@ -287,6 +339,9 @@ int sok_accept(struct sok_socket *s, struct sok_socket **out)
         return SOK_ENOMEM;
     }
     made->dialled = true;
+    made->options_set = s->options_set; // as Linux: what the listener was told counts for them
+    memcpy(made->options, s->options, sizeof(made->options));
+    apply_options(made);
     *out = made;
     return 0;
 }
@@ -348,6 +403,10 @@ int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         s->blocking = value != 0;
         return 0;
     }
+    if (option == SOK_OPT_REUSEADDR) {
+        s->reuse = value != 0;
+        return 0;
+    }
     if (option == SOK_OPT_TIMEOUT) {
         s->timeout_ns = value < 0 ? 0 : value;
         return 0;
@@ -376,6 +435,8 @@ int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         *value = take_error(s);
     else if (option == SOK_OPT_BLOCKING)
         *value = s->blocking;
+    else if (option == SOK_OPT_REUSEADDR)
+        *value = s->reuse;
     else if (option == SOK_OPT_TIMEOUT)
         *value = s->timeout_ns;
     else if (s->type == SOK_RAW || s->type == SOK_PACKET)
@@ -387,6 +448,7 @@ int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
     else if (s->options_set & (1U << option))
         *value = s->options[option];
     else
-        return SOK_ENOTCONN;
+        *value = sok_tcp_default_opt(
+            sok_tcp_config(sok_stack_tcp(s->host->stack)), (enum sok_tcp_sockopt)number);
     return 0;
 }

@@ -236,8 +236,13 @@ static void bad_calls(void **state)
     struct sok_socket *u;
     assert_int_equal(sok_socket(p.b, SOK_STREAM, &u), 0);
     struct sok_endpoint same = {.addr = sok_addr_v4(0), .port = 80};
+    assert_int_equal(sok_bind(u, &same), SOK_EADDRINUSE);
+    same.port = 0; // one is chosen, and known from then on
     assert_int_equal(sok_bind(u, &same), 0);
-    assert_int_equal(sok_listen(u, 1), SOK_EADDRINUSE);
+    assert_int_equal(sok_getsockname(u, &same), 0);
+    assert_int_not_equal(same.port, 0);
+    assert_int_equal(sok_listen(u, 1), 0);
+    assert_int_equal(sok_listen(u, 5), 0);
     sok_close(u);
     sok_close(s);
     pair_free(&p);

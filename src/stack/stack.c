@@ -239,6 +239,15 @@ int sok_stack_connect(struct sok_stack *stack, const struct sok_endpoint *local,
     return err;
 }
 
+int sok_stack_bindable(struct sok_stack *stack, struct sok_endpoint *local)
+{
+    if (!sok_addr_is_any(local->addr) && !sok_addr_is_ours(stack, &local->addr))
+        return SOK_EADDRNOTAVAIL;
+    if (local->port == 0)
+        return sok_tcp_free_port(stack->tcp, local);
+    return sok_port_is_ours(stack, local->port) ? 0 : SOK_EADDRNOTAVAIL;
+}
+
 int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
     int64_t now, struct sok_tcp_listener **out)
 {

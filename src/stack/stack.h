@@ -182,6 +182,8 @@ int sok_stack_connect(struct sok_stack *stack, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, int64_t now, struct sok_tcp_conn **out);
 int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
     int64_t now, struct sok_tcp_listener **out);
+// What can be bound: an address of ours or any; port 0 becomes a free one of TCP. 0 or EADDRNOTAVAIL.
+int sok_stack_bindable(struct sok_stack *stack, struct sok_endpoint *local);
 struct sok_tcp *sok_stack_tcp(struct sok_stack *stack);
 
 // UDP (RFC 768). local.port 0: one is chosen. EADDRINUSE, EADDRNOTAVAIL.

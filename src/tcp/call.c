@@ -369,6 +369,11 @@ static bool in_range(enum sok_tcp_sockopt option, int64_t value)
     case SOK_TCP_USER_TIMEOUT:
     case SOK_TCP_LINGER:
         return value >= 0;
+    case SOK_TCP_KEEPIDLE:
+    case SOK_TCP_KEEPINTVL:
+        return value >= SOK_S && value <= 32767 * SOK_S; // as Linux
+    case SOK_TCP_KEEPCNT:
+        return value >= 1 && value <= 127;
     case SOK_TCP_CONGESTION:
         return sok_tcp_cc_number(value) != NULL;
     default:
@@ -402,6 +407,16 @@ int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t 
     case SOK_TCP_KEEPALIVE:
         c->keepalive = value;
         sok_tcp_keepalive_arm(c, now);
+        break;
+    case SOK_TCP_KEEPIDLE:
+        c->keep_idle = value;
+        sok_tcp_keepalive_arm(c, now);
+        break;
+    case SOK_TCP_KEEPINTVL:
+        c->keep_interval = value;
+        break;
+    case SOK_TCP_KEEPCNT:
+        c->keep_count = (uint8_t)value;
         break;
     case SOK_TCP_LINGER_ZERO:
         c->linger_zero = value;
@@ -452,6 +467,15 @@ int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, in
     case SOK_TCP_KEEPALIVE:
         *value = c->keepalive;
         break;
+    case SOK_TCP_KEEPIDLE:
+        *value = c->keep_idle;
+        break;
+    case SOK_TCP_KEEPINTVL:
+        *value = c->keep_interval;
+        break;
+    case SOK_TCP_KEEPCNT:
+        *value = c->keep_count;
+        break;
     case SOK_TCP_LINGER_ZERO:
         *value = c->linger_zero;
         break;
@@ -484,6 +508,28 @@ int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, in
         break;
     }
     return 0;
+}
+
+int64_t sok_tcp_default_opt(const struct sok_tcp_config *config, enum sok_tcp_sockopt option)
+{
+    switch (option) {
+    case SOK_TCP_NODELAY:
+        return !config->nagle;
+    case SOK_TCP_KEEPIDLE:
+        return config->keepalive_idle;
+    case SOK_TCP_KEEPINTVL:
+        return config->keepalive_interval;
+    case SOK_TCP_KEEPCNT:
+        return config->keepalive_count;
+    case SOK_TCP_RCVBUF:
+        return config->rcv_buf_initial;
+    case SOK_TCP_SNDBUF:
+        return config->snd_buf;
+    case SOK_TCP_CONGESTION:
+        return config->congestion;
+    default:
+        return 0;
+    }
 }
 
 void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out)

@@ -92,6 +92,9 @@ static void init(struct sok_tcp_conn *c, int64_t now)
     c->state = SOK_TCP_CLOSED;
     c->nodelay = !config->nagle;
     c->ttl = 0; // the stack's default
+    c->keep_idle = config->keepalive_idle;
+    c->keep_interval = config->keepalive_interval;
+    c->keep_count = (uint8_t)config->keepalive_count;
     c->snd_buf = (uint32_t)config->snd_buf;
     c->rcv_buf = (uint32_t)config->rcv_buf;
     c->rcv_window = (uint32_t)config->rcv_buf_initial / 2;

@@ -356,7 +356,9 @@ struct sok_tcp_conn {
     struct sok_tcp_sack_seen sacks_seen[SOK_TCP_SACKS_SEEN];
     uint8_t sack_place; // where the next goes
 
-    int64_t idle_at; // last segment from the peer, for keep-alive
+    int64_t idle_at;                  // last segment from the peer, for keep-alive
+    int64_t keep_idle, keep_interval; // ns; of keep-alives
+    uint8_t keep_count;
     uint8_t keepalives;
     bool probe_due; // a window probe is to be sent
     bool keepalive_due;

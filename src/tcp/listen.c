@@ -79,6 +79,17 @@ struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l)
     return l->local;
 }
 
+void sok_tcp_listener_backlog(struct sok_tcp_listener *l, unsigned backlog)
+{
+    l->backlog = backlog;
+}
+
+int sok_tcp_free_port(struct sok_tcp *t, struct sok_endpoint *local)
+{
+    struct sok_endpoint nobody = {.port = 0};
+    return sok_tcp_pick_port(t, local, &nobody);
+}
+
 bool sok_tcp_listener_full(const struct sok_tcp_listener *l)
 {
     return l->to_accept.count >= l->backlog;

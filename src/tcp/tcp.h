@@ -169,6 +169,9 @@ void sok_tcp_ignore(struct sok_tcp_conn *c, int64_t now); // silence; the handle
 // The sequence number of the peer's SYN, for an ICMP error about it.
 uint32_t sok_tcp_peer_start(const struct sok_tcp_conn *c);
 struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l);
+void sok_tcp_listener_backlog(struct sok_tcp_listener *l, unsigned backlog); // 0: it is full
+// A port for local.addr that nobody listens on or has a connection from. 0 or EADDRNOTAVAIL.
+int sok_tcp_free_port(struct sok_tcp *tcp, struct sok_endpoint *local);
 
 // SEND: copies as much as fits. SOK_EAGAIN: buffer full; READY_OUT comes.
 int64_t sok_tcp_send(
@@ -203,6 +206,9 @@ enum sok_tcp_sockopt {
     SOK_TCP_NODELAY,     // 0, 1
     SOK_TCP_CORK,        // 0, 1: only full segments, until uncorked or cork_max
     SOK_TCP_KEEPALIVE,   // 0, 1
+    SOK_TCP_KEEPIDLE,    // ns without a segment until the first keep-alive
+    SOK_TCP_KEEPINTVL,   // ns between keep-alives
+    SOK_TCP_KEEPCNT,     // unanswered ones until the peer is dead
     SOK_TCP_LINGER_ZERO, // 1: close resets
     SOK_TCP_LINGER, // ns that a close has until all is acknowledged, then it resets; 0: as it takes
     SOK_TCP_RCVBUF, // bytes
@@ -216,6 +222,8 @@ enum sok_tcp_sockopt {
 };
 int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t value, int64_t now);
 int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t *value);
+// What a connection that is made now begins with.
+int64_t sok_tcp_default_opt(const struct sok_tcp_config *config, enum sok_tcp_sockopt option);
 
 // What keeps a connection from sending more now. At every moment it is one of these, so that the times
 // add up to the connection's age.

@@ -72,8 +72,7 @@ void sok_tcp_persist_arm(struct sok_tcp_conn *c, int64_t now)
 void sok_tcp_keepalive_arm(struct sok_tcp_conn *c, int64_t now)
 {
     if (c->keepalive && c->state >= SOK_TCP_ESTABLISHED && c->state != SOK_TCP_TIME_WAIT) {
-        const struct sok_tcp_config *config = &c->tcp->config;
-        int64_t wait = c->keepalives ? config->keepalive_interval : config->keepalive_idle;
+        int64_t wait = c->keepalives ? c->keep_interval : c->keep_idle;
         sok_tcp_timer_set(c, SOK_TCP_TIMER_KEEPALIVE, now + wait);
     } else {
         sok_tcp_timer_stop(c, SOK_TCP_TIMER_KEEPALIVE);
@@ -171,17 +170,16 @@ static void persist_timeout(struct sok_tcp_conn *c, int64_t now)
 
 static void keepalive_timeout(struct sok_tcp_conn *c, int64_t now)
 {
-    const struct sok_tcp_config *config = &c->tcp->config;
     if (c->snd_una != c->snd_nxt || sok_tcp_sendq_len(&c->sendq) > 0) { // MUST-26
-        sok_tcp_timer_set(c, SOK_TCP_TIMER_KEEPALIVE, now + config->keepalive_idle);
+        sok_tcp_timer_set(c, SOK_TCP_TIMER_KEEPALIVE, now + c->keep_idle);
         return;
     }
     int64_t idle = now - c->idle_at;
-    if (c->keepalives == 0 && idle < config->keepalive_idle) {
-        sok_tcp_timer_set(c, SOK_TCP_TIMER_KEEPALIVE, c->idle_at + config->keepalive_idle);
+    if (c->keepalives == 0 && idle < c->keep_idle) {
+        sok_tcp_timer_set(c, SOK_TCP_TIMER_KEEPALIVE, c->idle_at + c->keep_idle);
         return;
     }
-    if (c->keepalives >= config->keepalive_count) {
+    if (c->keepalives >= c->keep_count) {
         sok_tcp_reset_conn(c, SOK_REASON_RST_ABORT);
         sok_tcp_over(c, SOK_ETIMEDOUT, now);
         return;

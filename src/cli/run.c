@@ -1,0 +1,65 @@
+// sockeye run: an unmodified program whose sockets are Sockeye's. A library loaded before the C library
+// (src/preload) asks the host, which is a process of its own (run_host.c), over its door.
+#include "cli/run.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { OPT_LOOPBACK = 256 };
+
+static const struct sok_cli_option options[] = {
+    {OPT_LOOPBACK, "loopback", NULL,
+        "127.0.0.0/8 is Sockeye's own too; else it stays the kernel's"},
+    {'v', "verbose", NULL, "how the way there was made"},
+    {0, NULL, NULL, NULL},
+};
+
+struct run {
+    bool loopback, verbose;
+};
+
+static int take_option(void *ctx, int key, const char *arg)
+{
+    struct run *r = ctx;
+    (void)arg;
+    switch (key) {
+    case OPT_LOOPBACK:
+        r->loopback = true;
+        return 0;
+    default:
+        r->verbose = true;
+        return 0;
+    }
+}
+
+static int run(const struct sok_cli_command *self, int argc, char **argv)
+{
+    struct run r = {0};
+    struct sok_cli_host h = {0};
+    struct sok_run_host host = {0};
+    char path[4096];
+    int first = sok_cli_parse(self, argc, argv, take_option, &r, &h);
+    if (first <= 0)
+        return sok_cli_exit_code(first);
+    if (first == argc)
+        return sok_cli_usage(self, "no program given");
+    h.verbose = r.verbose;
+    int code = sok_run_find(argv[first], path);
+    if (code == 0)
+        code = sok_run_host_start(&h, r.loopback, &host);
+    if (code != 0)
+        return code;
+    pid_t child = sok_run_child_start(path, argv + first, host.path);
+    code = child > 0 ? sok_run_child_wait(child) : -child;
+    sok_run_host_end(&host);
+    return code;
+}
+
+const struct sok_cli_command sok_cmd_run = {
+    .name = "run",
+    .summary = "an unmodified program on Sockeye's own TCP/IP",
+    .usage = "[OPTION...] [--] PROGRAM [ARGUMENT...]",
+    .options = options,
+    .talks = true,
+    .program = true,
+    .run = run,
+};

@@ -1,0 +1,156 @@
+#include "cli/run.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "service/service.h"
+
+#define DELIVER_NS INT64_C(10000000000) // what programs sent has so long to arrive after they ended
+
+// ---- the door's place ----
+
+static int make_door(struct sok_run_host *r)
+{
+    const char *dir = getenv("XDG_RUNTIME_DIR");
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    if (!dir || strlen(dir) > 60)
+        dir = "/tmp";
+    snprintf(r->path, sizeof(r->path), "%s/sockeye-XXXXXX", dir);
+    if (!mkdtemp(r->path)) {
+        int code = sok_cli_fail(
+            SOK_EXIT_USAGE, "no directory can be made in %s: %s", dir, strerror(errno));
+        r->path[0] = '\0';
+        return -code;
+    }
+    strcat(r->path, "/door");
+    memcpy(at.sun_path, r->path, sizeof(r->path));
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 128) < 0)
+        return -sok_cli_fail(SOK_EXIT_USAGE, "%s: %s", r->path, strerror(errno));
+    return fd;
+}
+
+static void remove_door(struct sok_run_host *r)
+{
+    if (!r->path[0])
+        return;
+    unlink(r->path);
+    *strrchr(r->path, '/') = '\0';
+    rmdir(r->path);
+    r->path[0] = '\0';
+}
+
+// ---- the host's process ----
+
+static bool let_go; // who started us has
+
+static void life_over(void *ctx, int fd, unsigned ready)
+{
+    (void)ready;
+    let_go = true;
+    sok_host_unwatch(ctx, fd);
+}
+
+static void serve(struct sok_host *host, struct sok_service *service, int said)
+{
+    bool told = false;
+    while (!let_go || sok_service_used(service)) {
+        if (sok_host_step(host, -1) < 0)
+            return;
+        if (let_go && !told && sok_service_used(service))
+            told = write(said, "u", 1) == 1;
+    }
+    sok_host_linger(host, DELIVER_NS);
+}
+
+// Never returns.
+static void be_host(const struct sok_cli_host *h, bool loopback, int door, int life, int said)
+{
+    struct sok_host *host;
+    struct sok_service *service;
+    // The terminal's signals are for the program; who started us says when it is over.
+    setsid();
+    signal(SIGPIPE, SIG_IGN);
+    int code = sok_cli_host_open(h, &host);
+    if (code != 0)
+        exit(code);
+    struct sok_service_config config = {.door_fd = door, .loopback = loopback};
+    if (sok_service_new(host, &config, &service) < 0 ||
+        sok_host_watch(host, life, SOK_POLL_IN, life_over, host) < 0 || write(said, "r", 1) != 1)
+        exit(sok_cli_fail(1, "no memory for a host"));
+    serve(host, service, said);
+    sok_service_free(service);
+    exit(sok_cli_host_close(h, host, 0));
+}
+
+// ---- who starts it ----
+
+// The next thing it says; 0: nothing more, it has ended.
+static char hear(const struct sok_run_host *r, int timeout_ms)
+{
+    char c = 0;
+    struct pollfd p = {r->said, POLLIN, 0};
+    while (poll(&p, 1, timeout_ms) < 0 && errno == EINTR)
+        continue;
+    if (!(p.revents & (POLLIN | POLLHUP)))
+        return 't';
+    return read(r->said, &c, 1) == 1 ? c : 0;
+}
+
+static int exit_code(pid_t pid)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int sok_run_host_start(const struct sok_cli_host *h, bool loopback, struct sok_run_host *r)
+{
+    int life[2], said[2];
+    int door = make_door(r);
+    if (door < 0) {
+        remove_door(r);
+        return -door;
+    }
+    if (pipe2(life, O_CLOEXEC) < 0 || pipe2(said, O_CLOEXEC) < 0)
+        return sok_cli_fail(1, "no pipe: %s", strerror(errno));
+    fflush(NULL);
+    r->pid = fork();
+    if (r->pid < 0)
+        return sok_cli_fail(1, "no process can be started: %s", strerror(errno));
+    if (r->pid == 0) {
+        close(life[1]);
+        close(said[0]);
+        be_host(h, loopback, door, life[0], said[1]);
+    }
+    close(door);
+    close(life[0]);
+    close(said[1]);
+    r->life = life[1];
+    r->said = said[0];
+    if (hear(r, -1) == 'r')
+        return 0;
+    int code = exit_code(r->pid);
+    remove_door(r);
+    return code ? code : 1;
+}
+
+// Waits until what was sent is delivered, unless a program still is there that holds its sockets.
+void sok_run_host_end(struct sok_run_host *r)
+{
+    if (r->pid == 0)
+        return;
+    close(r->life);
+    if (hear(r, (int)(DELIVER_NS / 1000000) + 2000) == 0)
+        exit_code(r->pid);
+    remove_door(r);
+}

@@ -1,0 +1,84 @@
+// accept: the host has put the connection into the listener's pair already, with its descriptor.
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include "preload/preload.h"
+
+// 0 or -errno.
+static int take(int fd, bool cloexec, struct sok_calls_accepted *record, int *taken)
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec iov = {record, sizeof(*record)};
+    struct msghdr m = {.msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control.space,
+        .msg_controllen = sizeof(control.space)};
+    ssize_t n = k_recvmsg(fd, &m, cloexec ? MSG_CMSG_CLOEXEC : 0);
+    if (n < 0)
+        return errno == ECONNRESET ? -ENETDOWN : -errno;
+    const struct cmsghdr *cm = n == (ssize_t)sizeof(*record) ? CMSG_FIRSTHDR(&m) : NULL;
+    if (n == 0) // the host is gone, or another thread shut the listener down
+        return -EINVAL;
+    if (!cm || cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+        return m.msg_flags & MSG_CTRUNC ? -EMFILE : -EPROTO;
+    memcpy(taken, CMSG_DATA(cm), sizeof(*taken));
+    return 0;
+}
+
+static int do_accept(
+    int fd, const struct entry *e, struct sockaddr *addr, socklen_t *len, int flags)
+{
+    struct sok_calls_accepted record;
+    int taken = -1;
+    if (e->kind == KIND_DGRAM)
+        return fail(EOPNOTSUPP);
+    if (e->kind != KIND_LISTENER || (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)))
+        return fail(EINVAL);
+    int r = take(fd, flags & SOCK_CLOEXEC, &record, &taken);
+    if (r < 0)
+        return fail(-r);
+    struct entry made = {
+        .cookie = record.cookie,
+        .kind = KIND_STREAM,
+        .state = SOK_CALLS_OPEN,
+        .bound = true,
+        .connected = true,
+        .domain = e->domain,
+        .type = e->type,
+        .protocol = e->protocol,
+        .linger_s = e->linger_s,
+        .name_len = record.name_len,
+        .peer_len = record.peer_len,
+        .epolls = {{.epfd = -1}, {.epfd = -1}},
+    };
+    memcpy(made.name, record.name, sizeof(made.name));
+    memcpy(made.peer, record.peer, sizeof(made.peer));
+    if (flags & SOCK_NONBLOCK)
+        reals()->fcntl(taken, F_SETFL, O_RDWR | O_NONBLOCK);
+    table_set(taken, &made);
+    if (addr)
+        address_out(addr, len, record.peer, record.peer_len);
+    return taken;
+}
+
+SOK_EXPORT int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+    struct entry e;
+    if (!table_get(fd, true, &e)) {
+        int taken = k_accept4(fd, addr, len, flags);
+        if (taken >= 0)
+            table_clear(taken, KIND_OTHER);
+        return taken;
+    }
+    unsigned t = trace_begin(fd, "accept(%d)", fd);
+    int r = do_accept(fd, &e, addr, len, flags);
+    return (int)trace_end_with(t, r, "%s", r >= 0 && addr ? trace_address(addr, *len) : "");
+}
+
+SOK_EXPORT int accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+    return accept4(fd, addr, len, 0);
+}

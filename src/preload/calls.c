@@ -1,0 +1,245 @@
+// socket, bind, connect, listen, shutdown, and the names of both ends.
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/time.h>
+#include "preload/preload.h"
+
+// ---- socket ----
+
+static bool host_s_own(int domain)
+{
+    return (domain == AF_INET || domain == AF_INET6 || domain == AF_PACKET) && host_there();
+}
+
+static int new_socket(int domain, int type, int protocol)
+{
+    struct sok_calls_socket s;
+    int flags = type & (SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct call c = {.op = SOK_CALLS_SOCKET,
+        .a = domain,
+        .b = type & ~flags,
+        .c = protocol,
+        .reply = &s,
+        .reply_max = sizeof(s),
+        .take_fd = true,
+        .cloexec = flags & SOCK_CLOEXEC};
+    int32_t r = ask(&c);
+    if (r < 0 || c.fd < 0 || c.reply_len != sizeof(s))
+        return fail(r < 0 ? -r : EPROTO);
+    struct entry e = {
+        .cookie = s.cookie,
+        .kind = (uint8_t)(2 + s.kind),
+        .state = s.state,
+        .domain = s.domain,
+        .type = s.type,
+        .protocol = s.protocol,
+        .epolls = {{.epfd = -1}, {.epfd = -1}},
+    };
+    if (flags & SOCK_NONBLOCK)
+        reals()->fcntl(c.fd, F_SETFL, O_RDWR | O_NONBLOCK);
+    table_set(c.fd, &e);
+    return c.fd;
+}
+
+SOK_EXPORT int socket(int domain, int type, int protocol)
+{
+    if (!host_s_own(domain)) {
+        int fd = k_socket(domain, type, protocol);
+        if (fd >= 0)
+            table_clear(fd, KIND_OTHER);
+        return fd;
+    }
+    unsigned t = trace_begin(-1, "socket(%s, %d)", trace_socket(domain, type), protocol);
+    return (int)trace_end(t, new_socket(domain, type, protocol));
+}
+
+// ---- bind ----
+
+static void now_bound(struct entry *e, const void *with)
+{
+    (void)with;
+    e->bound = true;
+    e->name_len = 0;
+}
+
+static int do_bind(int fd, const struct entry *e, const void *addr, socklen_t len)
+{
+    struct call c = {.op = SOK_CALLS_BIND, .cookie = e->cookie, .bytes = addr, .len = len};
+    if (len > SOK_CALLS_BYTES_MAX)
+        return fail(EINVAL);
+    int32_t r = ask(&c);
+    if (r < 0)
+        return fail(-r);
+    table_change(fd, e->cookie, now_bound, NULL);
+    return 0;
+}
+
+SOK_EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    struct entry e;
+    if (!table_get(fd, true, &e) || loopback_taken(fd, &e, addr, len))
+        return k_bind(fd, addr, len);
+    unsigned t = trace_begin(fd, "bind(%d, %s)", fd, trace_address(addr, len));
+    return (int)trace_end(t, do_bind(fd, &e, addr, len));
+}
+
+// ---- connect ----
+
+static void now_in_state(struct entry *e, const void *with)
+{
+    e->state = *(const uint8_t *)with;
+    e->connected = true;
+    e->name_len = e->peer_len = 0;
+}
+
+// How long connect() may take: SO_SNDTIMEO, as with a kernel's socket. 0: for ever.
+static int64_t send_timeout_ms(int fd)
+{
+    struct timeval tv = {0};
+    socklen_t len = sizeof(tv);
+    if (k_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) < 0)
+        return 0;
+    return (int64_t)tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000;
+}
+
+static int connect_stream(int fd, const struct entry *e, struct call *c)
+{
+    uint8_t connecting = SOK_CALLS_CONNECTING;
+    bool blocking = !(reals()->fcntl(fd, F_GETFL) & O_NONBLOCK);
+    c->a = c->wait = blocking;
+    if (blocking)
+        c->timeout_ms = send_timeout_ms(fd);
+    if (e->state == SOK_CALLS_IDLE) // before it is: data may come at once
+        table_change(fd, e->cookie, now_in_state, &connecting);
+    int32_t r = ask(c);
+    if (r == 0)
+        stream_is_open(fd);
+    return r == -EAGAIN ? -EINPROGRESS : r;
+}
+
+static int do_connect(int fd, const struct entry *e, const void *addr, socklen_t len)
+{
+    struct call c = {.op = SOK_CALLS_CONNECT, .cookie = e->cookie, .bytes = addr, .len = len};
+    uint8_t open = SOK_CALLS_OPEN;
+    if (len > SOK_CALLS_BYTES_MAX)
+        return fail(EINVAL);
+    int32_t r = e->kind == KIND_DGRAM ? ask(&c) : connect_stream(fd, e, &c);
+    if (r < 0)
+        return fail(-r);
+    if (e->kind == KIND_DGRAM)
+        table_change(fd, e->cookie, now_in_state, &open);
+    return 0;
+}
+
+SOK_EXPORT int connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    struct entry e;
+    if (!table_get(fd, true, &e) || loopback_taken(fd, &e, addr, len))
+        return k_connect(fd, addr, len);
+    unsigned t = trace_begin(fd, "connect(%d, %s)", fd, trace_address(addr, len));
+    return (int)trace_end(t, do_connect(fd, &e, addr, len));
+}
+
+// ---- listen ----
+
+static void now_listening(struct entry *e, const void *with)
+{
+    (void)with;
+    e->kind = KIND_LISTENER;
+    e->bound = true;
+    e->name_len = 0;
+}
+
+static int do_listen(int fd, const struct entry *e, int backlog)
+{
+    struct call c = {.op = SOK_CALLS_LISTEN, .cookie = e->cookie, .a = backlog};
+    int32_t r = e->kind == KIND_DGRAM ? -EOPNOTSUPP : ask(&c);
+    if (r < 0)
+        return fail(-r);
+    table_change(fd, e->cookie, now_listening, NULL);
+    return 0;
+}
+
+SOK_EXPORT int listen(int fd, int backlog)
+{
+    struct entry e;
+    if (!table_get(fd, true, &e))
+        return k_listen(fd, backlog);
+    unsigned t = trace_begin(fd, "listen(%d, %d)", fd, backlog);
+    return (int)trace_end(t, do_listen(fd, &e, backlog));
+}
+
+// ---- shutdown ----
+
+static int do_shutdown(int fd, const struct entry *e, int how)
+{
+    bool connected = e->kind == KIND_STREAM ? e->state != SOK_CALLS_IDLE : e->connected;
+    if (how < SHUT_RD || how > SHUT_RDWR)
+        return fail(EINVAL);
+    if (e->kind != KIND_LISTENER && !connected)
+        return fail(ENOTCONN);
+    return k_shutdown(fd, how);
+}
+
+SOK_EXPORT int shutdown(int fd, int how)
+{
+    static const char *const names[] = {"SHUT_RD", "SHUT_WR", "SHUT_RDWR"};
+    struct entry e;
+    if (!table_get(fd, true, &e))
+        return k_shutdown(fd, how);
+    unsigned t = trace_begin(fd, "shutdown(%d, %s)", fd, how >= 0 && how < 3 ? names[how] : "?");
+    return (int)trace_end(t, do_shutdown(fd, &e, how));
+}
+
+// ---- names ----
+
+void address_out(void *to, socklen_t *len, const uint8_t *from, uint32_t from_len)
+{
+    if (!to || !len)
+        return;
+    memcpy(to, from, *len < from_len ? *len : from_len);
+    *len = from_len;
+}
+
+static int name_of(const struct entry *e, bool peer, struct sockaddr *addr, socklen_t *len)
+{
+    uint8_t bytes[SOK_CALLS_ADDR_MAX];
+    uint32_t known = peer ? e->peer_len : e->name_len;
+    if (!addr || !len)
+        return fail(EFAULT);
+    if (known) {
+        address_out(addr, len, peer ? e->peer : e->name, known);
+        return 0;
+    }
+    struct call c = {.op = peer ? SOK_CALLS_PEER : SOK_CALLS_NAME,
+        .cookie = e->cookie,
+        .reply = bytes,
+        .reply_max = sizeof(bytes)};
+    int32_t r = ask(&c);
+    if (r < 0)
+        return fail(-r);
+    address_out(addr, len, bytes, c.reply_len);
+    return 0;
+}
+
+SOK_EXPORT int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+{
+    struct entry e;
+    if (!table_get(fd, true, &e))
+        return k_getsockname(fd, addr, len);
+    unsigned t = trace_begin(fd, "getsockname(%d)", fd);
+    int r = name_of(&e, false, addr, len);
+    return (int)trace_end_with(t, r, "%s", r == 0 ? trace_address(addr, *len) : "");
+}
+
+SOK_EXPORT int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+{
+    struct entry e;
+    if (!table_get(fd, true, &e))
+        return k_getpeername(fd, addr, len);
+    unsigned t = trace_begin(fd, "getpeername(%d)", fd);
+    int r = name_of(&e, true, addr, len);
+    return (int)trace_end_with(t, r, "%s", r == 0 ? trace_address(addr, *len) : "");
+}

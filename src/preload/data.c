@@ -1,0 +1,389 @@
+// read, write and their kin. For a stream the pair does it all, but for one thing: a broken pair raises
+// SIGPIPE and says EPIPE, where TCP first tells the error of the connection, once and without a signal
+// (RFC 9293 3.10.2, and every kernel since 4.2BSD).
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <time.h>
+#include <unistd.h>
+#include "preload/preload.h"
+
+// ---- streams ----
+
+static void opened(struct entry *e, const void *with)
+{
+    (void)with;
+    e->state = SOK_CALLS_OPEN;
+}
+
+void stream_is_open(int fd)
+{
+    struct entry e;
+    int bytes = SOK_CALLS_PAIR_BUFFER;
+    if (!table_get(fd, false, &e) || e.kind != KIND_STREAM)
+        return;
+    if (k_setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+        k_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    table_change(fd, e.cookie, opened, NULL);
+}
+
+int stream_reason(int fd, int error)
+{
+    struct entry e;
+    if (!table_get(fd, true, &e))
+        return error;
+    struct call c = {.op = SOK_CALLS_ERROR, .cookie = e.cookie};
+    int32_t r = ask(&c);
+    return r == -ENETDOWN || r == -ENOTSOCK || r == 0 ? error : -r;
+}
+
+// Why nothing was sent: the connection's error, if it was not told yet; else EPIPE.
+static int send_error(int fd)
+{
+    int pending = 0;
+    socklen_t len = sizeof(pending);
+    if (k_getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &len) < 0 || pending == 0)
+        return EPIPE;
+    return stream_reason(fd, pending);
+}
+
+ssize_t stream_send(int fd, const struct msghdr *m, int flags)
+{
+    struct msghdr plain = *m; // to whom is known; AF_UNIX would look at the name
+    plain.msg_name = NULL;
+    plain.msg_namelen = 0;
+    ssize_t n = table_state(fd) == SOK_CALLS_IDLE ? fail(EPIPE)
+                                                  : k_sendmsg(fd, &plain, flags | MSG_NOSIGNAL);
+    if (n >= 0) {
+        if (table_state(fd) == SOK_CALLS_CONNECTING)
+            stream_is_open(fd);
+        return n;
+    }
+    int error = errno;
+    if (error == ECONNRESET)
+        error = stream_reason(fd, error);
+    else if (error == EPIPE && table_state(fd) != SOK_CALLS_IDLE)
+        error = send_error(fd);
+    if (error == EPIPE && !(flags & MSG_NOSIGNAL))
+        raise(SIGPIPE);
+    return fail(error);
+}
+
+ssize_t stream_recv(int fd, struct msghdr *m, int flags)
+{
+    if (table_state(fd) == SOK_CALLS_IDLE)
+        return fail(ENOTCONN);
+    ssize_t n = k_recvmsg(fd, m, flags);
+    m->msg_namelen = 0;
+    if (n < 0 && errno == ECONNRESET)
+        errno = stream_reason(fd, ECONNRESET);
+    return n;
+}
+
+// ---- whatever it is ----
+
+static ssize_t send_any(int fd, const struct msghdr *m, int flags)
+{
+    struct entry e;
+    switch (table_kind(fd)) {
+    case KIND_STREAM:
+        return stream_send(fd, m, flags);
+    case KIND_DGRAM:
+        return table_get(fd, false, &e) ? packet_send(fd, &e, m, flags) : fail(EBADF);
+    case KIND_LISTENER:
+        if (!(flags & MSG_NOSIGNAL))
+            raise(SIGPIPE);
+        return fail(EPIPE);
+    case KIND_UNKNOWN:
+    case KIND_OTHER:
+        break;
+    }
+    return k_sendmsg(fd, m, flags);
+}
+
+static ssize_t recv_any(int fd, struct msghdr *m, int flags)
+{
+    struct entry e;
+    switch (table_kind(fd)) {
+    case KIND_STREAM:
+        return stream_recv(fd, m, flags);
+    case KIND_DGRAM:
+        return table_get(fd, false, &e) ? packet_recv(fd, &e, m, flags) : fail(EBADF);
+    case KIND_LISTENER:
+        return fail(ENOTCONN);
+    case KIND_UNKNOWN:
+    case KIND_OTHER:
+        break;
+    }
+    return k_recvmsg(fd, m, flags);
+}
+
+static bool ours(int fd)
+{
+    return table_kind(fd) > KIND_OTHER;
+}
+
+SOK_EXPORT ssize_t read(int fd, void *data, size_t len)
+{
+    if (!ours(fd))
+        return reals()->read(fd, data, len);
+    struct iovec iov = {data, len};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    unsigned t = trace_begin(fd, "read(%d, %zu)", fd, len);
+    ssize_t n = recv_any(fd, &m, 0);
+    return trace_end_with(t, n, "%s", n > 0 ? trace_bytes(data, (size_t)n) : "");
+}
+
+SOK_EXPORT ssize_t write(int fd, const void *data, size_t len)
+{
+    if (!ours(fd))
+        return reals()->write(fd, data, len);
+    struct iovec iov = {(void *)(uintptr_t)data, len};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    unsigned t = trace_begin(fd, "write(%d, %s, %zu)", fd, trace_bytes(data, len), len);
+    return trace_end(t, send_any(fd, &m, 0));
+}
+
+SOK_EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
+{
+    if (!ours(fd))
+        return reals()->readv(fd, iov, count);
+    struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
+    unsigned t = trace_begin(fd, "readv(%d, %d buffers)", fd, count);
+    return trace_end(t, count < 0 ? fail(EINVAL) : recv_any(fd, &m, 0));
+}
+
+SOK_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
+{
+    if (!ours(fd))
+        return reals()->writev(fd, iov, count);
+    struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
+    unsigned t = trace_begin(fd, "writev(%d, %s, %d buffers)", fd,
+        count > 0 ? trace_bytes(iov[0].iov_base, iov[0].iov_len) : "", count);
+    return trace_end(t, count < 0 ? fail(EINVAL) : send_any(fd, &m, 0));
+}
+
+SOK_EXPORT ssize_t sendto(int fd, const void *data, size_t len, int flags,
+    const struct sockaddr *addr, socklen_t addr_len)
+{
+    struct entry e;
+    if ((addr ? !table_get(fd, true, &e) : !ours(fd)) ||
+        (addr && e.kind == KIND_DGRAM && loopback_taken(fd, &e, addr, addr_len)))
+        return k_sendto(fd, data, len, flags, addr, addr_len);
+    struct iovec iov = {(void *)(uintptr_t)data, len};
+    struct msghdr m = {.msg_name = (void *)(uintptr_t)addr,
+        .msg_namelen = addr_len,
+        .msg_iov = &iov,
+        .msg_iovlen = 1};
+    unsigned t = trace_begin(fd, "sendto(%d, %s, %zu%s%s)", fd, trace_bytes(data, len), len,
+        addr ? ", " : "", addr ? trace_address(addr, addr_len) : "");
+    return trace_end(t, send_any(fd, &m, flags));
+}
+
+SOK_EXPORT ssize_t send(int fd, const void *data, size_t len, int flags)
+{
+    if (!ours(fd))
+        return k_sendto(fd, data, len, flags, NULL, 0);
+    struct iovec iov = {(void *)(uintptr_t)data, len};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    unsigned t = trace_begin(fd, "send(%d, %s, %zu)", fd, trace_bytes(data, len), len);
+    return trace_end(t, send_any(fd, &m, flags));
+}
+
+SOK_EXPORT ssize_t recvfrom(
+    int fd, void *data, size_t len, int flags, struct sockaddr *addr, socklen_t *addr_len)
+{
+    struct entry e;
+    if (addr ? !table_get(fd, true, &e) : !ours(fd))
+        return k_recvfrom(fd, data, len, flags, addr, addr_len);
+    struct iovec iov = {data, len};
+    struct msghdr m = {.msg_name = addr,
+        .msg_namelen = addr && addr_len ? *addr_len : 0,
+        .msg_iov = &iov,
+        .msg_iovlen = 1};
+    unsigned t = trace_begin(fd, "recvfrom(%d, %zu)", fd, len);
+    ssize_t n = recv_any(fd, &m, flags);
+    if (n >= 0 && addr && addr_len)
+        *addr_len = m.msg_namelen;
+    return trace_end_with(
+        t, n, "%s", n > 0 ? trace_bytes(data, (size_t)n < len ? (size_t)n : len) : "");
+}
+
+SOK_EXPORT ssize_t recv(int fd, void *data, size_t len, int flags)
+{
+    if (!ours(fd))
+        return k_recvfrom(fd, data, len, flags, NULL, NULL);
+    struct iovec iov = {data, len};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    unsigned t = trace_begin(fd, "recv(%d, %zu)", fd, len);
+    ssize_t n = recv_any(fd, &m, flags);
+    return trace_end_with(
+        t, n, "%s", n > 0 ? trace_bytes(data, (size_t)n < len ? (size_t)n : len) : "");
+}
+
+SOK_EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+    struct entry e;
+    if (m->msg_name ? !table_get(fd, true, &e) : !ours(fd))
+        return k_sendmsg(fd, m, flags);
+    if (m->msg_name && e.kind == KIND_DGRAM && loopback_taken(fd, &e, m->msg_name, m->msg_namelen))
+        return k_sendmsg(fd, m, flags);
+    unsigned t = trace_begin(fd, "sendmsg(%d, %zu buffers)", fd, m->msg_iovlen);
+    return trace_end(t, send_any(fd, m, flags));
+}
+
+// Descriptors that came along are looked at.
+static void look_at_received(const struct msghdr *m)
+{
+    struct msghdr *all = (struct msghdr *)(uintptr_t)m;
+    for (struct cmsghdr *cm = CMSG_FIRSTHDR(all); cm; cm = CMSG_NXTHDR(all, cm)) {
+        if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(cm) + i * sizeof(int), sizeof(fd));
+            table_received(fd);
+        }
+    }
+}
+
+SOK_EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
+{
+    if (!ours(fd)) {
+        ssize_t n = k_recvmsg(fd, m, flags);
+        if (n >= 0 && m->msg_control && m->msg_controllen > 0)
+            look_at_received(m);
+        return n;
+    }
+    unsigned t = trace_begin(fd, "recvmsg(%d)", fd);
+    return trace_end(t, recv_any(fd, m, flags));
+}
+
+SOK_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    if (!ours(fd))
+        return k_sendmmsg(fd, messages, count, flags);
+    unsigned sent = 0;
+    for (; sent < count; sent++) {
+        ssize_t n = sendmsg(fd, &messages[sent].msg_hdr, flags);
+        if (n < 0)
+            break;
+        messages[sent].msg_len = (unsigned)n;
+    }
+    return sent > 0 || count == 0 ? (int)sent : -1;
+}
+
+SOK_EXPORT int recvmmsg(
+    int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+    if (!ours(fd))
+        return k_recvmmsg(fd, messages, count, flags, timeout);
+    unsigned got = 0;
+    int once = flags & MSG_WAITFORONE;
+    for (flags &= ~MSG_WAITFORONE; got < count; got++) {
+        ssize_t n = recvmsg(fd, &messages[got].msg_hdr, flags);
+        if (n < 0)
+            break;
+        messages[got].msg_len = (unsigned)n;
+        if (once)
+            flags |= MSG_DONTWAIT;
+    }
+    return got > 0 || count == 0 ? (int)got : -1;
+}
+
+// The same under the names that _FORTIFY_SOURCE gives them.
+ssize_t __read_chk(int fd, void *data, size_t len, size_t room);
+ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int flags);
+ssize_t __recvfrom_chk(int fd, void *data, size_t len, size_t room, int flags,
+    struct sockaddr *addr, socklen_t *addr_len);
+void __chk_fail(void) __attribute__((noreturn));
+
+SOK_EXPORT ssize_t __read_chk(int fd, void *data, size_t len, size_t room)
+{
+    if (len > room)
+        __chk_fail();
+    return read(fd, data, len);
+}
+
+SOK_EXPORT ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int flags)
+{
+    if (len > room)
+        __chk_fail();
+    return recv(fd, data, len, flags);
+}
+
+SOK_EXPORT ssize_t __recvfrom_chk(int fd, void *data, size_t len, size_t room, int flags,
+    struct sockaddr *addr, socklen_t *addr_len)
+{
+    if (len > room)
+        __chk_fail();
+    return recvfrom(fd, data, len, flags, addr, addr_len);
+}
+
+// ---- the kernel moves it ----
+
+// sendfile() and splice() cannot be told to be silent: SIGPIPE is held back, and taken out when it came.
+struct quiet {
+    sigset_t before;
+    bool was_pending;
+};
+
+static void quiet_begin(struct quiet *q)
+{
+    sigset_t pipe, pending;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigpending(&pending);
+    q->was_pending = sigismember(&pending, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &q->before);
+}
+
+static ssize_t quiet_end(int fd, const struct quiet *q, ssize_t n)
+{
+    int error = n < 0 ? errno : 0;
+    if (error == EPIPE && !q->was_pending) {
+        sigset_t pipe;
+        sigemptyset(&pipe);
+        sigaddset(&pipe, SIGPIPE);
+        sigtimedwait(&pipe, NULL, &(struct timespec){0, 0});
+    }
+    pthread_sigmask(SIG_SETMASK, &q->before, NULL);
+    if (error == EPIPE)
+        error = send_error(fd);
+    if (error == EPIPE)
+        raise(SIGPIPE);
+    return n < 0 ? fail(error) : n;
+}
+
+SOK_EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t count)
+{
+    struct quiet q;
+    if (table_kind(out) != KIND_STREAM)
+        return reals()->sendfile(out, in, offset, count);
+    if (table_state(out) == SOK_CALLS_CONNECTING)
+        stream_is_open(out);
+    unsigned t = trace_begin(out, "sendfile(%d, %d, %zu)", out, in, count);
+    quiet_begin(&q);
+    ssize_t n = reals()->sendfile(out, in, offset, count);
+    return trace_end(t, quiet_end(out, &q, n));
+}
+
+SOK_EXPORT ssize_t sendfile64(int out, int in, off64_t *offset, size_t count)
+{
+    return sendfile(out, in, (off_t *)offset, count);
+}
+
+SOK_EXPORT ssize_t splice(
+    int in, off64_t *in_offset, int out, off64_t *out_offset, size_t count, unsigned flags)
+{
+    struct quiet q;
+    if (table_kind(out) != KIND_STREAM)
+        return reals()->splice(in, in_offset, out, out_offset, count, flags);
+    unsigned t = trace_begin(out, "splice(%d, %d, %zu)", in, out, count);
+    quiet_begin(&q);
+    ssize_t n = reals()->splice(in, in_offset, out, out_offset, count, flags);
+    return trace_end(t, quiet_end(out, &q, n));
+}

@@ -1,0 +1,189 @@
+// setsockopt, getsockopt, and the ioctls that look into a queue.
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include "preload/preload.h"
+
+// What is the pair's own, and works on it as on any socket.
+static bool of_the_pair(int level, int name)
+{
+    if (level != SOL_SOCKET)
+        return false;
+    switch (name) {
+    case SO_RCVTIMEO_OLD:
+    case SO_SNDTIMEO_OLD:
+    case SO_RCVTIMEO_NEW:
+    case SO_SNDTIMEO_NEW:
+    case SO_COOKIE:
+    case SO_RCVLOWAT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void set_linger(struct entry *e, const void *with)
+{
+    const struct linger *l = with;
+    e->linger_s = l->l_onoff && l->l_linger > 0 ? l->l_linger : 0;
+}
+
+static int do_set(
+    int fd, const struct entry *e, int level, int name, const void *value, socklen_t len)
+{
+    struct call c = {.op = SOK_CALLS_SETOPT,
+        .cookie = e->cookie,
+        .a = level,
+        .b = name,
+        .bytes = value,
+        .len = len};
+    if (len > SOK_CALLS_BYTES_MAX)
+        return fail(EINVAL);
+    if (!value && len > 0)
+        return fail(EFAULT);
+    int32_t r = ask(&c);
+    if (r < 0)
+        return fail(-r);
+    if (level == SOL_SOCKET && name == SO_LINGER && len >= sizeof(struct linger))
+        table_change(fd, e->cookie, set_linger, value);
+    early_option(fd, e, level, name, value, len);
+    return 0;
+}
+
+SOK_EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+    struct entry e;
+    if (!table_get(fd, true, &e) || of_the_pair(level, name))
+        return k_setsockopt(fd, level, name, value, len);
+    int number = 0;
+    if (value && len >= sizeof(number))
+        memcpy(&number, value, sizeof(number));
+    unsigned t = trace_begin(fd, "setsockopt(%d, %s, %d)", fd, trace_option(level, name), number);
+    return (int)trace_end(t, do_set(fd, &e, level, name, value, len));
+}
+
+static int give_int(void *value, socklen_t *len, int number)
+{
+    socklen_t n = *len < sizeof(number) ? *len : sizeof(number);
+    memcpy(value, &number, n);
+    *len = n;
+    return 0;
+}
+
+// What the pair knows of an error that the host's side cannot know of (it is gone, say).
+static int pair_error(int fd)
+{
+    int pending = 0;
+    socklen_t len = sizeof(pending);
+    return k_getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &len) < 0 ? 0 : pending;
+}
+
+static int get_error(int fd, const struct entry *e, void *value, socklen_t *len)
+{
+    int32_t number = 0;
+    struct call c = {.op = SOK_CALLS_GETOPT,
+        .cookie = e->cookie,
+        .a = SOL_SOCKET,
+        .b = SO_ERROR,
+        .c = sizeof(number),
+        .reply = &number,
+        .reply_max = sizeof(number)};
+    int pending = pair_error(fd); // taken, so that the next read does not tell it once more
+    int32_t r = ask(&c);
+    if (r == -ENETDOWN)
+        number = ENETDOWN;
+    else if (number == 0 && pending == ECONNRESET)
+        number = pending;
+    else if (number == 0 && pending == 0 && e->state == SOK_CALLS_CONNECTING && r >= 0) {
+        struct sok_calls_socket s;
+        struct call look = {
+            .op = SOK_CALLS_LOOK, .cookie = e->cookie, .reply = &s, .reply_max = sizeof(s)};
+        if (ask(&look) == 0 && s.state == SOK_CALLS_OPEN)
+            stream_is_open(fd);
+    }
+    return give_int(value, len, number);
+}
+
+static int do_get(int fd, const struct entry *e, int level, int name, void *value, socklen_t *len)
+{
+    struct call c = {
+        .op = SOK_CALLS_GETOPT, .cookie = e->cookie, .a = level, .b = name, .reply = value};
+    if (!len || (!value && *len > 0))
+        return fail(EFAULT);
+    if ((int)*len < 0)
+        return fail(EINVAL);
+    if (level == SOL_SOCKET) {
+        switch (name) {
+        case SO_TYPE:
+            return give_int(value, len, e->type);
+        case SO_DOMAIN:
+            return give_int(value, len, e->domain);
+        case SO_PROTOCOL:
+            return give_int(value, len, e->protocol);
+        case SO_ERROR:
+            return get_error(fd, e, value, len);
+        default:
+            break;
+        }
+    }
+    c.reply_max = *len < SOK_CALLS_BYTES_MAX ? *len : SOK_CALLS_BYTES_MAX;
+    c.c = (int)c.reply_max;
+    int32_t r = ask(&c);
+    if (r < 0)
+        return fail(-r);
+    *len = c.reply_len;
+    return 0;
+}
+
+SOK_EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+    struct entry e;
+    if (!table_get(fd, true, &e) || of_the_pair(level, name))
+        return k_getsockopt(fd, level, name, value, len);
+    unsigned t = trace_begin(fd, "getsockopt(%d, %s)", fd, trace_option(level, name));
+    int r = do_get(fd, &e, level, name, value, len), number = 0;
+    if (r == 0 && *len >= sizeof(number))
+        memcpy(&number, value, sizeof(number));
+    return (int)trace_end_with(t, r, "%d", number);
+}
+
+// ---- ioctl ----
+
+static int queued(int fd, const struct entry *e, unsigned long request, int *out)
+{
+    if (request == FIONREAD) {
+        int r = reals()->ioctl(fd, FIONREAD, out);
+        int head = (int)sizeof(struct sok_calls_packet);
+        if (r == 0 && e->kind == KIND_DGRAM)
+            *out = *out > head ? *out - head : 0;
+        return r;
+    }
+    int32_t number = 0;
+    struct call c = {.op = SOK_CALLS_GETOPT,
+        .cookie = e->cookie,
+        .a = SOK_CALLS_LEVEL,
+        .b = SOK_CALLS_LEVEL_QUEUED,
+        .c = sizeof(number),
+        .reply = &number,
+        .reply_max = sizeof(number)};
+    int32_t r = ask(&c);
+    if (r < 0)
+        return fail(-r);
+    *out = number;
+    return 0;
+}
+
+SOK_EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+    va_list args;
+    struct entry e;
+    va_start(args, request);
+    void *arg = va_arg(args, void *);
+    va_end(args);
+    if ((request == FIONREAD || request == SIOCOUTQ) && table_kind(fd) > KIND_OTHER &&
+        table_get(fd, false, &e))
+        return queued(fd, &e, request, arg);
+    return reals()->ioctl(fd, request, arg);
+}

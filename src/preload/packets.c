@@ -1,0 +1,124 @@
+// Datagrams: every packet in the pair has its address in front (struct sok_calls_packet).
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include "preload/preload.h"
+
+#define IOV_MAX_HERE 1024
+
+static size_t total(const struct msghdr *m)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < m->msg_iovlen; i++)
+        len += m->msg_iov[i].iov_len;
+    return len;
+}
+
+// The caller's buffers with the head in front. NULL: errno.
+static struct iovec *with_head(const struct msghdr *m, struct sok_calls_packet *head)
+{
+    if (m->msg_iovlen > IOV_MAX_HERE) {
+        errno = EMSGSIZE;
+        return NULL;
+    }
+    struct iovec *iov = malloc((m->msg_iovlen + 1) * sizeof(*iov));
+    if (!iov) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    iov[0] = (struct iovec){head, sizeof(*head)};
+    if (m->msg_iovlen > 0)
+        memcpy(iov + 1, m->msg_iov, m->msg_iovlen * sizeof(*iov));
+    return iov;
+}
+
+static void set_error(struct entry *e, const void *with)
+{
+    e->error = *(const uint32_t *)with;
+}
+
+// An error that came for this socket: told once, by whatever call is next.
+static bool take_error(int fd, const struct entry *e)
+{
+    uint32_t none = 0;
+    if (!e->error)
+        return false;
+    table_change(fd, e->cookie, set_error, &none);
+    errno = (int)e->error;
+    return true;
+}
+
+// Errors that wait in front of everything else in the pair.
+static bool error_waits(int fd)
+{
+    struct sok_calls_packet head;
+    ssize_t n = k_recvfrom(fd, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT, NULL, NULL);
+    if (n != (ssize_t)sizeof(head) || !head.error)
+        return false;
+    k_recvfrom(fd, &head, sizeof(head), MSG_DONTWAIT, NULL, NULL);
+    errno = (int)head.error;
+    return true;
+}
+
+ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags)
+{
+    struct sok_calls_packet head = {.error = 0};
+    size_t len = total(m);
+    bool named = m->msg_name && m->msg_namelen > 0;
+    if (take_error(fd, e) || (e->connected && error_waits(fd)))
+        return -1;
+    if (!named && !e->connected)
+        return fail(EDESTADDRREQ);
+    if (named && m->msg_namelen < 16)
+        return fail(EINVAL);
+    if (len > 65507)
+        return fail(EMSGSIZE);
+    if (named) {
+        head.len = m->msg_namelen < SOK_CALLS_ADDR_MAX ? m->msg_namelen : SOK_CALLS_ADDR_MAX;
+        memcpy(head.addr, m->msg_name, head.len);
+    }
+    struct iovec *iov = with_head(m, &head);
+    if (!iov)
+        return -1;
+    struct msghdr out = {.msg_iov = iov, .msg_iovlen = m->msg_iovlen + 1};
+    ssize_t n = k_sendmsg(fd, &out, (flags & ~(MSG_CONFIRM | MSG_MORE)) | MSG_NOSIGNAL);
+    int error = errno;
+    free(iov);
+    if (n < 0)
+        return fail(error == EPIPE || error == ECONNRESET ? ENETDOWN : error);
+    return n - (ssize_t)sizeof(head);
+}
+
+ssize_t packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags)
+{
+    struct sok_calls_packet head;
+    size_t room = total(m);
+    if (take_error(fd, e))
+        return -1;
+    struct iovec *iov = with_head(m, &head);
+    if (!iov)
+        return -1;
+    struct msghdr in = {.msg_iov = iov, .msg_iovlen = m->msg_iovlen + 1};
+    ssize_t n = k_recvmsg(fd, &in, flags | MSG_TRUNC);
+    int error = errno;
+    free(iov);
+    if (n < 0)
+        return fail(error == ECONNRESET ? ENETDOWN : error);
+    if (n < (ssize_t)sizeof(head))
+        return n == 0 ? 0 : fail(ENETDOWN); // shut down for reading; or the host is gone
+    if (head.error) {
+        if (flags & MSG_PEEK)
+            k_recvfrom(fd, &head, sizeof(head), MSG_DONTWAIT, NULL, NULL);
+        return fail((int)head.error);
+    }
+    size_t len = (size_t)n - sizeof(head);
+    m->msg_flags = in.msg_flags & ~MSG_TRUNC;
+    m->msg_controllen = 0;
+    if (len > room)
+        m->msg_flags |= MSG_TRUNC;
+    if (m->msg_name)
+        memcpy(m->msg_name, head.addr, m->msg_namelen < head.len ? m->msg_namelen : head.len);
+    m->msg_namelen = m->msg_name ? head.len : 0;
+    return (ssize_t)(len > room && !(flags & MSG_TRUNC) ? room : len);
+}

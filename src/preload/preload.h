@@ -1,0 +1,193 @@
+// The program's side of sockets that are a host's (calls/protocol.h): a library loaded before the C library,
+// whose functions the program finds under the C library's names. Every one of them first asks what the
+// descriptor is (table.c); for those that are not the host's it is the C library's own function.
+//
+// Bytes of a stream go through its pair without a question. Only when the real call fails is looked at why:
+// a broken pair says EPIPE and ECONNRESET where TCP has a reason.
+//
+//   table.c     descriptors: which are the host's, and what they are
+//   channel.c   the door, the channels, requests
+//   real.c      the C library's functions and the kernel's calls beneath these
+//   calls.c     socket, bind, connect, listen, names          accept.c
+//   options.c   setsockopt, getsockopt, ioctl
+//   data.c      read and write and their kin                  packets.c: of datagrams
+//   files.c     close, dup, fcntl, fork                       names.c: getaddrinfo and its kin
+//   loopback.c  127.0.0.0/8 stays with the kernel             trace.c: calls in the timeline
+//
+// Nothing here may be called by the program while the library is half changed: signal handlers make socket
+// calls, threads too. So requests run with signals blocked, and the table changes under one lock.
+#ifndef SOK_PRELOAD_PRELOAD_H
+#define SOK_PRELOAD_PRELOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include "calls/protocol.h"
+
+#define SOK_EXPORT __attribute__((visibility("default")))
+
+// ---- table.c ----
+
+enum kind {
+    KIND_UNKNOWN, // never looked at: inherited or received
+    KIND_OTHER,   // looked at: not the host's
+    KIND_STREAM = 2 + SOK_CALLS_STREAM,
+    KIND_LISTENER = 2 + SOK_CALLS_LISTENER,
+    KIND_DGRAM = 2 + SOK_CALLS_DGRAM,
+};
+
+#define EARLY_MAX 16 // options set before it is known whose the socket will be
+struct early {
+    unsigned count;
+    struct {
+        int level, name;
+        socklen_t len;
+        uint8_t value[16];
+    } options[EARLY_MAX];
+};
+
+#define EPOLLS_MAX 2
+struct entry {
+    uint64_t cookie;
+    uint8_t kind;  // enum kind
+    uint8_t state; // enum sok_calls_state
+    bool bound, connected;
+    bool filter; // a raw socket that writes its own header, and the like: none yet
+    int domain, type, protocol;
+    int linger_s;                // a close that waits; 0: none
+    uint32_t error;              // of packets: errno for the next call
+    uint32_t name_len, peer_len; // 0: to be asked for
+    uint8_t name[SOK_CALLS_ADDR_MAX], peer[SOK_CALLS_ADDR_MAX];
+    struct early *early; // NULL: none
+    struct {
+        int epfd; // -1: none
+        uint32_t events;
+        uint64_t data;
+    } epolls[EPOLLS_MAX];
+};
+
+// The host's socket behind fd, or NULL. Unknown ones are looked at when `look` is set; a copy of the entry goes
+// into `out`, so that no lock is held afterwards.
+bool table_get(int fd, bool look, struct entry *out);
+enum kind table_kind(int fd);             // without looking; quick
+enum sok_calls_state table_state(int fd); // the same
+void table_set(int fd, const struct entry *e);
+void table_change(int fd, uint64_t cookie, void (*change)(struct entry *e, const void *with),
+    const void *with);                    // if fd still is that socket
+void table_clear(int fd, enum kind kind); // KIND_UNKNOWN or KIND_OTHER
+void table_copy(int from, int to);
+void table_received(int fd); // somebody gave it: look now
+void table_fork_lock(void);
+void table_fork_unlock(void);
+
+// ---- channel.c ----
+
+struct call {
+    uint32_t op;
+    uint64_t cookie;
+    int a, b, c;
+    const void *bytes;
+    uint32_t len;
+    void *reply; // room for reply_max bytes
+    uint32_t reply_max, reply_len;
+    bool take_fd;       // a descriptor comes with the reply
+    bool cloexec;       // and is closed on exec
+    bool wait;          // takes long: signals get through, -EINTR is a result
+    int64_t timeout_ms; // with wait; 0: none. -EAGAIN
+    int fd;
+};
+
+// 0 and above or -errno, as the reply says; -ENETDOWN: the host is gone.
+int32_t ask(struct call *c);
+// Sends it and waits for nothing (no reply comes for id 0).
+bool channel_is_ours(int fd); // a door or a channel: the program must not close it
+void channel_forked(void);    // in the child
+bool host_has_loopback(void);
+bool host_there(void); // a host was named in the environment, and answered
+extern bool tracing;
+
+// ---- real.c ----
+
+#define REALS(X)                                                                                   \
+    X(ssize_t, read, (int, void *, size_t))                                                        \
+    X(ssize_t, write, (int, const void *, size_t))                                                 \
+    X(ssize_t, readv, (int, const struct iovec *, int))                                            \
+    X(ssize_t, writev, (int, const struct iovec *, int))                                           \
+    X(int, close, (int))                                                                           \
+    X(int, dup, (int))                                                                             \
+    X(int, dup2, (int, int))                                                                       \
+    X(int, dup3, (int, int, int))                                                                  \
+    X(int, fcntl, (int, int, ...))                                                                 \
+    X(int, fcntl64, (int, int, ...))                                                               \
+    X(int, ioctl, (int, unsigned long, ...))                                                       \
+    X(ssize_t, sendfile, (int, int, off_t *, size_t))                                              \
+    X(ssize_t, sendfile64, (int, int, int64_t *, size_t))                                          \
+    X(ssize_t, splice, (int, int64_t *, int, int64_t *, size_t, unsigned))                         \
+    X(int, close_range, (unsigned, unsigned, int))                                                 \
+    X(int, epoll_ctl, (int, int, int, void *))                                                     \
+    X(int, getaddrinfo, (const char *, const char *, const void *, void *))                        \
+    X(int, getnameinfo, (const void *, socklen_t, char *, socklen_t, char *, socklen_t, int))
+
+struct reals {
+#define SOK_X(type, name, args) type(*name) args;
+    REALS(SOK_X)
+#undef SOK_X
+};
+const struct reals *reals(void); // found at the first call
+
+// The kernel's socket calls, marked so that a filter for programs without this library lets them through.
+int k_socket(int domain, int type, int protocol);
+int k_bind(int fd, const void *addr, socklen_t len);
+int k_connect(int fd, const void *addr, socklen_t len);
+int k_listen(int fd, int backlog);
+int k_accept4(int fd, void *addr, socklen_t *len, int flags);
+int k_getsockname(int fd, void *addr, socklen_t *len);
+int k_getpeername(int fd, void *addr, socklen_t *len);
+int k_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int k_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int k_shutdown(int fd, int how);
+ssize_t k_sendmsg(int fd, const struct msghdr *m, int flags);
+ssize_t k_recvmsg(int fd, struct msghdr *m, int flags);
+ssize_t k_sendto(
+    int fd, const void *data, size_t len, int flags, const void *addr, socklen_t addr_len);
+ssize_t k_recvfrom(int fd, void *data, size_t len, int flags, void *addr, socklen_t *addr_len);
+int k_sendmmsg(int fd, void *messages, unsigned count, int flags);
+int k_recvmmsg(int fd, void *messages, unsigned count, int flags, void *timeout);
+
+int fail(int error); // errno = error, -1
+
+// ---- trace.c ----
+
+// A call that is traced: its text first, then what came of it. Free when nobody traces.
+#define trace_begin(...) (tracing ? trace_call(__VA_ARGS__) : 0)
+unsigned trace_call(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+ssize_t trace_result(unsigned call, ssize_t result, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define trace_end(call, result) ((call) ? trace_result(call, result, NULL) : (result))
+#define trace_end_with(call, result, ...)                                                          \
+    ((call) ? trace_result(call, result, __VA_ARGS__) : (result))
+const char *trace_address(const void *addr, socklen_t len); // valid until the call after the next
+const char *trace_bytes(const void *data, size_t len);      // "GET / HT"...
+const char *trace_socket(int domain, int type);
+const char *trace_option(int level, int name);
+
+// ---- data.c, packets.c ----
+ssize_t stream_send(int fd, const struct msghdr *m, int flags);
+ssize_t stream_recv(int fd, struct msghdr *m, int flags);
+ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags);
+ssize_t packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags);
+void stream_is_open(int fd);          // it was connecting: room for it now
+int stream_reason(int fd, int error); // the errno TCP has for a broken pair's
+
+// ---- accept.c, loopback.c, options.c ----
+// For a socket whose address will be or is 127.0.0.0/8 or ::1: it becomes the kernel's, and true is returned.
+bool loopback_taken(int fd, const struct entry *e, const void *addr, socklen_t len);
+void early_option(int fd, const struct entry *e, int level, int name, const void *v, socklen_t len);
+
+// Copies an address out as the kernel does: cut to *len, which becomes the whole length.
+void address_out(void *to, socklen_t *len, const uint8_t *from, uint32_t from_len);
+
+#endif

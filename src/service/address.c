@@ -1,0 +1,65 @@
+// Addresses of programs: sockaddr_in and sockaddr_in6 to endpoints and back. A socket of AF_INET6 sees IPv4 as
+// ::ffff:a.b.c.d (RFC 3493 3.7).
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include "service/internal.h"
+
+static int from_in(const uint8_t *bytes, uint32_t len, struct sok_endpoint *out)
+{
+    struct sockaddr_in in;
+    if (len < sizeof(in))
+        return -EINVAL;
+    memcpy(&in, bytes, sizeof(in));
+    out->addr = sok_addr_v4(ntohl(in.sin_addr.s_addr));
+    out->port = ntohs(in.sin_port);
+    return 0;
+}
+
+static int from_in6(const uint8_t *bytes, uint32_t len, struct sok_endpoint *out, bool *v6)
+{
+    struct sockaddr_in6 in = {0};
+    if (len < 24) // RFC 2133 had no scope
+        return -EINVAL;
+    memcpy(&in, bytes, len < sizeof(in) ? len : sizeof(in));
+    memcpy(out->addr.b, in.sin6_addr.s6_addr, 16);
+    out->port = ntohs(in.sin6_port);
+    if (sok_addr_is_any(out->addr))
+        out->addr = sok_addr_v4(0);
+    *v6 = !sok_addr_is_v4(out->addr);
+    return 0;
+}
+
+int sok_sockaddr_get(
+    int domain, const uint8_t *bytes, uint32_t len, struct sok_endpoint *out, bool *v6)
+{
+    sa_family_t family;
+    *out = (struct sok_endpoint){.port = 0};
+    *v6 = false;
+    if (len < sizeof(family))
+        return -EINVAL;
+    memcpy(&family, bytes, sizeof(family));
+    if (domain == AF_INET6)
+        return family == AF_INET6    ? from_in6(bytes, len, out, v6)
+               : family == AF_UNSPEC ? -EAFNOSUPPORT
+                                     : -EINVAL;
+    if (family == AF_INET)
+        return from_in(bytes, len, out);
+    return -EAFNOSUPPORT;
+}
+
+uint32_t sok_sockaddr_put(int domain, const struct sok_endpoint *e, uint8_t out[SOK_CALLS_ADDR_MAX])
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(e->port)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(e->port)};
+    bool any = sok_addr_is_any(e->addr);
+    if (domain != AF_INET6) {
+        in.sin_addr.s_addr = htonl(any ? 0 : sok_addr_to_v4(e->addr));
+        memcpy(out, &in, sizeof(in));
+        return sizeof(in);
+    }
+    if (!any)
+        memcpy(in6.sin6_addr.s6_addr, e->addr.b, 16);
+    memcpy(out, &in6, sizeof(in6));
+    return sizeof(in6);
+}

@@ -1,0 +1,128 @@
+// What the files of the service share: service.c (doors, channels), requests.c (what each request does),
+// stream.c and listener.c and packets.c (the pairs), options.c, address.c.
+#ifndef SOK_SERVICE_INTERNAL_H
+#define SOK_SERVICE_INTERNAL_H
+
+#include <sockeye/socket.h>
+#include <sys/socket.h>
+#include "base/map.h"
+#include "calls/protocol.h"
+#include "host/bridge.h"
+#include "host/host.h"
+#include "host/loop.h"
+#include "service/service.h"
+
+#define CHANNELS_MAX 16384
+#define SOCKETS_MAX  262144
+#define ENDED_MAX    4096 // sockets remembered after their stream has ended with an error
+
+struct channel;
+
+// A request that is answered later.
+struct ask {
+    struct channel *channel; // NULL: it is gone, nobody wants the answer
+    uint32_t id;
+    struct ask *next, *prev; // of the channel
+};
+
+// A request while it is served.
+struct request {
+    struct channel *channel;
+    const struct sok_calls_request *head;
+    const uint8_t *bytes; // head->len of them
+    int32_t result;       // 0 and above, or -errno
+    uint8_t reply[SOK_CALLS_BYTES_MAX];
+    uint32_t reply_len;
+    int fd;     // sent with the reply and closed then; -1: none
+    bool later; // answered by sok_ask_answer()
+};
+
+enum value { // options that are kept and told, or looked at by the service itself
+    VALUE_BROADCAST,
+    VALUE_OOBINLINE,
+    VALUE_PRIORITY,
+    VALUE_RCVLOWAT,
+    VALUE_MTU_DISCOVER,
+    VALUE_V6ONLY,
+    VALUE_DEFER_ACCEPT,
+    VALUE_LINGER2,
+    VALUE_NOTSENT_LOWAT,
+    VALUE_HDRINCL,
+    VALUE_LINGER_S, // seconds + 1; 0: off
+    VALUE_COUNT
+};
+
+// One socket of a program.
+struct served {
+    struct sok_map_node node; // in the service, by cookie
+    struct sok_service *service;
+    uint64_t cookie;
+    int domain, type, protocol;
+    uint8_t kind;              // enum sok_calls_kind
+    bool bound, plain;         // plain: packets without a head while connected
+    struct sok_bridge *bridge; // a stream; NULL: it has ended, or it listens
+    struct sok_socket *s;      // of a listener or packets; a stream's is its bridge's. NULL: none
+    struct sok_loop_fd lf;     // the host's end of a listener or of packets; fd -1: none
+    struct ask *connecting;    // who waits for the end of connect
+    bool connect_reported;     // its end was told
+    unsigned backlog, pushed;  // of a listener: as Linux counts; given and not yet taken
+    int pushed_size;           // what one of them takes of the pair's buffer, as SIOCOUTQ counts
+    int error;                 // enum sok_err with which the stream ended
+    struct sok_endpoint local, remote; // as of then
+    struct held *held;                 // a packet that the pair had no room for
+    int32_t values[VALUE_COUNT];
+    struct served *next, *prev; // all that live
+};
+
+struct sok_service {
+    struct sok_host *host;
+    struct sok_loop_fd door;
+    bool loopback, stopped;
+    struct sok_service_trace *trace;
+    struct channel *channels;
+    unsigned channel_count;
+    struct sok_map sockets; // by cookie
+    struct served *live, *ended, *ended_last;
+    unsigned socket_count, ended_count;
+};
+
+// ---- service.c ----
+struct ask *sok_ask_later(struct request *r); // NULL: no memory, r->result says so
+void sok_ask_answer(struct ask *a, int32_t result, const void *bytes, uint32_t len);
+
+// ---- requests.c ----
+void sok_serve_request(struct sok_service *v, struct request *r);
+
+// ---- sockets.c: the list of them ----
+struct served *sok_served_new(struct sok_service *v, int program_fd);
+struct served *sok_served_find(struct sok_service *v, uint64_t cookie);
+void sok_served_free(struct served *e);
+void sok_served_ended(
+    struct served *e, int error); // its stream has; what is asked about it later is kept
+struct sok_socket *sok_served_socket(const struct served *e); // NULL: it has ended
+void sok_served_free_all(struct sok_service *v);
+uint64_t sok_cookie_of(int fd);
+
+// ---- stream.c, listener.c, packets.c ----
+int32_t sok_serve_stream(struct sok_service *v, struct request *r);
+int32_t sok_serve_connect(struct served *e, struct request *r, const struct sok_endpoint *to);
+int32_t sok_serve_listen(struct served *e, int backlog);
+struct served *sok_serve_accepted(
+    struct sok_service *v, const struct served *from, struct sok_socket *s, int *program_fd);
+int32_t sok_serve_packets(struct sok_service *v, struct request *r);
+void sok_serve_packets_free(struct served *e);
+void sok_serve_packets_changed(struct served *e);
+
+// ---- address.c ----
+// 0 or -errno. v6: a real IPv6 address, for which there is no road yet.
+int sok_sockaddr_get(
+    int domain, const uint8_t *bytes, uint32_t len, struct sok_endpoint *out, bool *v6);
+uint32_t sok_sockaddr_put(
+    int domain, const struct sok_endpoint *e, uint8_t out[SOK_CALLS_ADDR_MAX]);
+
+// ---- options.c ----
+int32_t sok_serve_setopt(struct served *e, int level, int name, const uint8_t *bytes, uint32_t len);
+// Bytes written into r's reply, or -errno.
+int32_t sok_serve_getopt(struct served *e, int level, int name, uint32_t want, struct request *r);
+
+#endif

@@ -1,0 +1,135 @@
+// A program that listens: its descriptor is one end of a pair, and what comes over it are connections, each
+// a record and a descriptor. They are handed over ahead of accept(), so that the descriptor polls readable
+// and accept() asks nobody; those that were not taken yet count in the backlog all the same.
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <linux/sockios.h>
+#include <unistd.h>
+#include "base/container.h"
+#include "service/internal.h"
+
+#define AHEAD_MAX 32 // records that wait in the pair; its buffer never keeps us from writing so few
+
+// What of the pair's buffer is not read yet.
+static int unread(int fd)
+{
+    int bytes = 0;
+    return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+static void count_taken(struct served *e)
+{
+    if (e->pushed_size > 0)
+        e->pushed = (unsigned)(unread(e->lf.fd) / e->pushed_size);
+}
+
+static bool send_record(struct served *e, const struct sok_calls_accepted *record, int fd)
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {.space = {0}};
+    struct iovec iov = {(void *)(uintptr_t)record, sizeof(*record)};
+    struct msghdr m = {.msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control.space,
+        .msg_controllen = sizeof(control.space)};
+    struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
+    cm->cmsg_level = SOL_SOCKET;
+    cm->cmsg_type = SCM_RIGHTS;
+    cm->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+    if (sendmsg(e->lf.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(*record))
+        return false;
+    e->pushed++;
+    if (e->pushed == 1)
+        e->pushed_size = unread(e->lf.fd);
+    return true;
+}
+
+// The connection goes with its descriptor when it cannot be handed over: nobody has it then.
+static void hand_over(struct served *e, struct sok_socket *s)
+{
+    struct sok_endpoint name, peer;
+    int fd = -1;
+    sok_getsockname(s, &name);
+    sok_getpeername(s, &peer);
+    const struct served *made = sok_serve_accepted(e->service, e, s, &fd);
+    if (!made)
+        return;
+    struct sok_calls_accepted record = {.cookie = made->cookie};
+    record.peer_len = sok_sockaddr_put(e->domain, &peer, record.peer);
+    record.name_len = sok_sockaddr_put(e->domain, &name, record.name);
+    send_record(e, &record, fd);
+    close(fd);
+}
+
+static void push(struct served *e)
+{
+    struct sok_socket *s;
+    unsigned ahead = e->backlog < AHEAD_MAX ? e->backlog : AHEAD_MAX;
+    count_taken(e);
+    while (e->pushed < ahead && sok_accept(e->s, &s) == 0)
+        hand_over(e, s);
+    sok_tcp_listener_backlog((struct sok_tcp_listener *)e->s->sock, e->backlog - e->pushed);
+}
+
+static void somebody_connects(void *ctx, struct sok_socket *s)
+{
+    (void)s;
+    push(ctx);
+}
+
+static void pair_ready(struct sok_loop_fd *lf, uint32_t events)
+{
+    struct served *e = SOK_CONTAINER_OF(lf, struct served, lf);
+    if (events & (EPOLLHUP | EPOLLERR)) {
+        sok_served_free(e);
+        return;
+    }
+    if (e->s)
+        push(e);
+}
+
+// A stream socket becomes a listener: its bridge goes, its pair stays.
+static int become_listener(struct served *e)
+{
+    struct sok_loop *loop = e->service->host->loop;
+    e->s = sok_bridge_socket(e->bridge);
+    int fd = sok_bridge_take(e->bridge);
+    e->bridge = NULL;
+    e->kind = SOK_CALLS_LISTENER;
+    e->lf.ready = pair_ready;
+    int r = sok_loop_add(loop, &e->lf, fd, EPOLLIN | EPOLLOUT | EPOLLET);
+    if (r < 0) {
+        e->lf.fd = -1;
+        close(fd);
+    }
+    return r;
+}
+
+int32_t sok_serve_listen(struct served *e, int backlog)
+{
+    struct sok_socket *s = sok_served_socket(e);
+    if (!s || e->type != SOCK_STREAM)
+        return s ? -EOPNOTSUPP : -EINVAL;
+    unsigned most = backlog < 0 || backlog > 4096 ? 4096 : (unsigned)backlog;
+    bool first = e->kind != SOK_CALLS_LISTENER;
+    int r = 0;
+    if (!e->values[VALUE_V6ONLY])         // else nobody comes: there is no IPv6 yet
+        r = sok_listen(s, (int)most + 1); // as Linux, which is full above the backlog
+    if (r < 0)
+        return -sok_errno(r);
+    e->backlog = most + 1;
+    if (first)
+        r = become_listener(e);
+    if (r < 0)
+        return -sok_errno(r);
+    if (!e->values[VALUE_V6ONLY]) {
+        sok_socket_notify(s, somebody_connects, e);
+        push(e);
+    }
+    return 0;
+}

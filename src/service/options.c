@@ -1,0 +1,261 @@
+// setsockopt() and getsockopt() of programs: what the stack can do is done, what only is told back is kept,
+// everything else is ENOPROTOOPT. Units of the kernel's interface outside, the host's inside.
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include "service/internal.h"
+
+enum how {
+    BOOL,    // 0, 1: the host's
+    PLAIN,   // a number: the host's
+    DOUBLED, // bytes: told back twice as large, as Linux does (socket(7))
+    MS,      // ms outside, ns inside
+    SECONDS, // s outside, ns inside
+    KEPT,    // value: of the service
+};
+
+static const struct option {
+    int level, name, type; // type: SOCK_...; 0: every
+    enum how how;
+    int number; // enum sok_socket_option, or enum value
+} table[] = {
+    {SOL_SOCKET, SO_REUSEADDR, 0, BOOL, SOK_OPT_REUSEADDR},
+    {SOL_SOCKET, SO_KEEPALIVE, SOCK_STREAM, BOOL, SOK_OPT_KEEPALIVE},
+    {SOL_SOCKET, SO_RCVBUF, SOCK_STREAM, DOUBLED, SOK_OPT_RCVBUF},
+    {SOL_SOCKET, SO_SNDBUF, SOCK_STREAM, DOUBLED, SOK_OPT_SNDBUF},
+    {SOL_SOCKET, SO_RCVBUFFORCE, SOCK_STREAM, DOUBLED, SOK_OPT_RCVBUF},
+    {SOL_SOCKET, SO_SNDBUFFORCE, SOCK_STREAM, DOUBLED, SOK_OPT_SNDBUF},
+    {SOL_SOCKET, SO_BROADCAST, 0, KEPT, VALUE_BROADCAST},
+    {SOL_SOCKET, SO_OOBINLINE, 0, KEPT, VALUE_OOBINLINE},
+    {SOL_SOCKET, SO_PRIORITY, 0, KEPT, VALUE_PRIORITY},
+    {IPPROTO_TCP, TCP_NODELAY, SOCK_STREAM, BOOL, SOK_OPT_NODELAY},
+    {IPPROTO_TCP, TCP_CORK, SOCK_STREAM, BOOL, SOK_OPT_CORK},
+    {IPPROTO_TCP, TCP_QUICKACK, SOCK_STREAM, BOOL, SOK_OPT_QUICKACK},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT, SOCK_STREAM, MS, SOK_OPT_USER_TIMEOUT},
+    {IPPROTO_TCP, TCP_KEEPIDLE, SOCK_STREAM, SECONDS, SOK_OPT_KEEPIDLE},
+    {IPPROTO_TCP, TCP_KEEPINTVL, SOCK_STREAM, SECONDS, SOK_OPT_KEEPINTVL},
+    {IPPROTO_TCP, TCP_KEEPCNT, SOCK_STREAM, PLAIN, SOK_OPT_KEEPCNT},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, SOCK_STREAM, BOOL, SOK_OPT_FASTOPEN},
+    {IPPROTO_TCP, TCP_DEFER_ACCEPT, SOCK_STREAM, KEPT, VALUE_DEFER_ACCEPT},
+    {IPPROTO_TCP, TCP_LINGER2, SOCK_STREAM, KEPT, VALUE_LINGER2},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, SOCK_STREAM, KEPT, VALUE_NOTSENT_LOWAT},
+    {IPPROTO_IP, IP_TTL, SOCK_STREAM, PLAIN, SOK_OPT_TTL},
+    {IPPROTO_IP, IP_TOS, SOCK_STREAM, PLAIN, SOK_OPT_TOS},
+    {IPPROTO_IPV6, IPV6_TCLASS, SOCK_STREAM, PLAIN, SOK_OPT_TOS},
+    {IPPROTO_IP, IP_MTU_DISCOVER, 0, KEPT, VALUE_MTU_DISCOVER},
+    {IPPROTO_IPV6, IPV6_V6ONLY, 0, KEPT, VALUE_V6ONLY},
+};
+
+static const struct option *find(const struct served *e, int level, int name)
+{
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        const struct option *o = &table[i];
+        if (o->level == level && o->name == name && (o->type == 0 || o->type == e->type) &&
+            (level != IPPROTO_IPV6 || e->domain == AF_INET6))
+            return o;
+    }
+    return NULL;
+}
+
+static int64_t inside(enum how how, int64_t value)
+{
+    switch (how) {
+    case BOOL:
+        return value != 0;
+    case MS:
+        return value * 1000000;
+    case SECONDS:
+        return value * 1000000000;
+    case DOUBLED:
+        return value < 2048 ? 2048 : value;
+    case PLAIN:
+    case KEPT:
+        break;
+    }
+    return value;
+}
+
+static int64_t outside(enum how how, int64_t value)
+{
+    switch (how) {
+    case MS:
+        return value / 1000000;
+    case SECONDS:
+        return value / 1000000000;
+    case DOUBLED:
+        return value * 2;
+    case BOOL:
+    case PLAIN:
+    case KEPT:
+        break;
+    }
+    return value;
+}
+
+static int32_t set_linger(
+    struct served *e, struct sok_socket *s, const uint8_t *bytes, uint32_t len)
+{
+    struct linger l;
+    if (len < sizeof(l))
+        return -EINVAL;
+    memcpy(&l, bytes, sizeof(l));
+    e->values[VALUE_LINGER_S] = l.l_onoff ? (l.l_linger < 0 ? 0 : l.l_linger) + 1 : 0;
+    if (e->type != SOCK_STREAM)
+        return 0;
+    // A close that waits is the program's side's affair; here it must not be cut short.
+    return -sok_errno(sok_setsockopt(s, SOK_OPT_LINGER_ZERO, l.l_onoff && l.l_linger == 0));
+}
+
+static int32_t set_congestion(struct sok_socket *s, const uint8_t *bytes, uint32_t len)
+{
+    static const char *const names[] = {"cubic", "newreno"};
+    char name[16] = "";
+    memcpy(name, bytes, len < sizeof(name) ? len : sizeof(name) - 1);
+    if (strcmp(name, "reno") == 0) // as Linux calls it
+        return -sok_errno(sok_setsockopt(s, SOK_OPT_CONGESTION, 1));
+    for (unsigned i = 0; i < 2; i++)
+        if (strcmp(name, names[i]) == 0)
+            return -sok_errno(sok_setsockopt(s, SOK_OPT_CONGESTION, i));
+    return -ENOENT;
+}
+
+int32_t sok_serve_setopt(struct served *e, int level, int name, const uint8_t *bytes, uint32_t len)
+{
+    struct sok_socket *s = sok_served_socket(e);
+    int32_t value = 0;
+    if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_PLAIN && e->kind == SOK_CALLS_DGRAM) {
+        e->plain = true;
+        return 0;
+    }
+    if (!s)
+        return -EINVAL;
+    if (level == SOL_SOCKET && name == SO_LINGER)
+        return set_linger(e, s, bytes, len);
+    if (level == IPPROTO_TCP && name == TCP_CONGESTION && e->type == SOCK_STREAM)
+        return set_congestion(s, bytes, len);
+    const struct option *o = find(e, level, name);
+    if (!o)
+        return -ENOPROTOOPT;
+    if (len < sizeof(value) && !(level == IPPROTO_IP && len == 1))
+        return -EINVAL;
+    memcpy(&value, bytes, len < sizeof(value) ? len : sizeof(value));
+    if (o->how == KEPT && o->number == VALUE_V6ONLY && e->bound)
+        return -EINVAL;
+    if (o->how == KEPT) {
+        e->values[o->number] = value;
+        return 0;
+    }
+    int r = sok_setsockopt(s, (enum sok_socket_option)o->number, inside(o->how, value));
+    return r == SOK_EOPNOTSUPP ? -ENOPROTOOPT : -sok_errno(r);
+}
+
+// ---- get ----
+
+static int32_t give(struct request *r, uint32_t want, const void *value, size_t len)
+{
+    r->reply_len = want < len ? want : (uint32_t)len;
+    memcpy(r->reply, value, r->reply_len);
+    return (int32_t)r->reply_len;
+}
+
+static int32_t give_int(struct request *r, uint32_t want, int64_t value)
+{
+    int32_t number = (int32_t)value;
+    return give(r, want, &number, sizeof(number));
+}
+
+// What connect() left; as SO_ERROR, it is told once.
+static int32_t get_error(struct served *e, struct request *r, uint32_t want)
+{
+    struct sok_socket *s = sok_served_socket(e);
+    int64_t pending = e->error;
+    e->error = 0;
+    if (s && e->kind != SOK_CALLS_LISTENER)
+        sok_getsockopt(s, SOK_OPT_ERROR, &pending);
+    return give_int(r, want, sok_errno((int)pending));
+}
+
+static int32_t get_info(const struct served *e, struct request *r, uint32_t want)
+{
+    static const struct {
+        const char *text;
+        uint8_t state;
+    } states[] = {{"ESTABLISHED", TCP_ESTABLISHED}, {"SYN-SENT", TCP_SYN_SENT},
+        {"SYN-RECEIVED", TCP_SYN_RECV}, {"FIN-WAIT-1", TCP_FIN_WAIT1},
+        {"FIN-WAIT-2", TCP_FIN_WAIT2}, {"TIME-WAIT", TCP_TIME_WAIT}, {"CLOSE-WAIT", TCP_CLOSE_WAIT},
+        {"LAST-ACK", TCP_LAST_ACK}, {"CLOSING", TCP_CLOSING}};
+    struct tcp_info t = {.tcpi_state = e->kind == SOK_CALLS_LISTENER ? TCP_LISTEN : TCP_CLOSE};
+    struct sok_info i;
+    const struct sok_socket *s = sok_served_socket(e);
+    if (e->type != SOCK_STREAM)
+        return -ENOPROTOOPT;
+    if (!s || sok_getinfo(s, &i) < 0)
+        return give(r, want, &t, sizeof(t));
+    for (size_t k = 0; k < sizeof(states) / sizeof(states[0]); k++)
+        if (i.state && strcmp(i.state, states[k].text) == 0)
+            t.tcpi_state = states[k].state;
+    t.tcpi_options =
+        (uint8_t)((i.sack ? TCPI_OPT_SACK : 0) | (i.timestamps ? TCPI_OPT_TIMESTAMPS : 0) |
+                  (i.send_shift || i.recv_shift ? TCPI_OPT_WSCALE : 0));
+    t.tcpi_snd_wscale = i.send_shift & 0xfU;
+    t.tcpi_rcv_wscale = i.recv_shift & 0xfU;
+    t.tcpi_rto = (uint32_t)(i.rto / 1000);
+    t.tcpi_rtt = (uint32_t)(i.rtt / 1000);
+    t.tcpi_rttvar = (uint32_t)(i.rtt_var / 1000);
+    t.tcpi_snd_mss = i.send_mss;
+    t.tcpi_rcv_mss = t.tcpi_advmss = i.recv_mss;
+    uint32_t mss = i.send_mss ? i.send_mss : 1;
+    t.tcpi_unacked = (i.send_unacked + mss - 1) / mss;
+    t.tcpi_sacked = i.sacked / mss;
+    t.tcpi_lost = i.lost / mss;
+    t.tcpi_snd_cwnd = i.cwnd / mss;
+    t.tcpi_snd_ssthresh = i.ssthresh == UINT32_MAX ? 0x7fffffff : i.ssthresh / mss;
+    t.tcpi_rcv_space = i.recv_window;
+    t.tcpi_total_retrans = (uint32_t)((i.bytes_again + mss - 1) / mss);
+    return give(r, want, &t, sizeof(t));
+}
+
+int32_t sok_serve_getopt(struct served *e, int level, int name, uint32_t want, struct request *r)
+{
+    struct sok_socket *s = sok_served_socket(e);
+    int64_t value = 0;
+    if (want > sizeof(r->reply))
+        want = sizeof(r->reply);
+    if (level == SOL_SOCKET && name == SO_ERROR)
+        return get_error(e, r, want);
+    if (level == SOL_SOCKET && name == SO_LINGER) {
+        struct linger l = {e->values[VALUE_LINGER_S] > 0, e->values[VALUE_LINGER_S] - 1};
+        l.l_linger = l.l_onoff ? l.l_linger : 0;
+        return give(r, want, &l, sizeof(l));
+    }
+    if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_QUEUED) {
+        struct sok_info i = {.send_queued = 0};
+        if (s && e->type == SOCK_STREAM)
+            sok_getinfo(s, &i);
+        return give_int(r, want, i.send_queued);
+    }
+    if (level == SOL_SOCKET && name == SO_ACCEPTCONN)
+        return give_int(r, want, e->kind == SOK_CALLS_LISTENER);
+    if (level == IPPROTO_TCP && name == TCP_INFO)
+        return get_info(e, r, want);
+    if (level == IPPROTO_TCP && name == TCP_CONGESTION && e->type == SOCK_STREAM && s) {
+        char text[16] = "cubic";
+        sok_getsockopt(s, SOK_OPT_CONGESTION, &value);
+        strcpy(text, value == 1 ? "reno" : "cubic");
+        return give(r, want, text, sizeof(text));
+    }
+    if (level == IPPROTO_TCP && name == TCP_MAXSEG && e->type == SOCK_STREAM) {
+        struct sok_info i = {.send_mss = 536};
+        if (s)
+            sok_getinfo(s, &i);
+        return give_int(r, want, i.send_mss);
+    }
+    const struct option *o = find(e, level, name);
+    if (!o)
+        return -ENOPROTOOPT;
+    if (o->how == KEPT)
+        return give_int(r, want, e->values[o->number]);
+    int err = s ? sok_getsockopt(s, (enum sok_socket_option)o->number, &value) : SOK_EINVAL;
+    return err < 0 ? -sok_errno(err) : give_int(r, want, outside(o->how, value));
+}

@@ -1,0 +1,193 @@
+// Datagrams of programs: every packet in the pair carries the address it came from or goes to (struct
+// sok_calls_packet), but for a connected socket in plain mode.
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include "base/container.h"
+#include "service/internal.h"
+
+#define PACKET_MAX (sizeof(struct sok_calls_packet) + 65535)
+#define ROUNDS_MAX 64 // packets each way in one go
+#define BUFFER     (1 << 20)
+
+// A packet on its way to the program: head and data, or an error.
+struct held {
+    size_t len;
+    uint8_t bytes[PACKET_MAX];
+};
+
+// ---- to the program ----
+
+// False: no room.
+static bool give(const struct served *e, const uint8_t *packet, size_t len)
+{
+    size_t head = sizeof(struct sok_calls_packet);
+    struct sok_calls_packet p;
+    memcpy(&p, packet, head);
+    if (e->plain && e->s->dialled) {
+        if (p.error) // nothing that plain bytes could say
+            return true;
+        packet += head;
+        len -= head;
+    }
+    return send(e->lf.fd, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
+}
+
+// The next packet of the socket, or its error; 0: none.
+static size_t next_packet(struct served *e, uint8_t *packet)
+{
+    struct sok_endpoint from = {.port = 0};
+    struct sok_calls_packet head = {.error = 0};
+    int64_t n = sok_recvfrom(e->s, packet + sizeof(head), PACKET_MAX - sizeof(head), &from);
+    if (n == SOK_EAGAIN || !e->s->sock)
+        return 0;
+    if (n < 0)
+        head.error = (uint32_t)sok_errno((int)n);
+    else
+        head.len = sok_sockaddr_put(e->domain, &from, head.addr);
+    memcpy(packet, &head, sizeof(head));
+    return sizeof(head) + (n > 0 ? (size_t)n : 0);
+}
+
+static void deliver(struct served *e)
+{
+    if (!e->held && !(e->held = malloc(sizeof(*e->held))))
+        return;
+    struct held *h = e->held;
+    for (unsigned i = 0; i < ROUNDS_MAX; i++) {
+        if (h->len == 0)
+            h->len = next_packet(e, h->bytes);
+        if (i + 1 == ROUNDS_MAX || h->len == 0 || !give(e, h->bytes, h->len))
+            break;
+        h->len = 0;
+    }
+    // The rest when the pair has room: at once, if only the rounds were over.
+    sok_loop_change(e->service->host->loop, &e->lf, h->len > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    if (h->len == 0) {
+        free(h);
+        e->held = NULL;
+    }
+}
+
+static void readable(void *ctx, struct sok_socket *s)
+{
+    (void)s;
+    deliver(ctx);
+}
+
+// ---- from the program ----
+
+static void pass_on(struct served *e, const uint8_t *packet, size_t len)
+{
+    struct sok_calls_packet head;
+    struct sok_endpoint to;
+    bool v6 = false, plain = e->plain && e->s->dialled;
+    if (!plain && len < sizeof(head))
+        return;
+    if (!plain) {
+        memcpy(&head, packet, sizeof(head));
+        packet += sizeof(head);
+        len -= sizeof(head);
+    }
+    bool addressed = !plain && head.len > 0;
+    if (addressed && (head.len > sizeof(head.addr) ||
+                         sok_sockaddr_get(e->domain, head.addr, head.len, &to, &v6) < 0 || v6))
+        return;
+    int64_t r = addressed ? sok_sendto(e->s, packet, len, &to) : sok_send(e->s, packet, len);
+    if (r == 0 || r > 0 || r == SOK_EAGAIN)
+        return;
+    // The call has gone through already; as with a kernel's socket, the next one hears of it.
+    struct sok_calls_packet error = {.error = (uint32_t)sok_errno((int)r)};
+    give(e, (const uint8_t *)&error, sizeof(error));
+}
+
+static void collect(struct served *e)
+{
+    uint8_t *packet = malloc(PACKET_MAX);
+    if (!packet)
+        return;
+    for (unsigned i = 0; i < ROUNDS_MAX; i++) {
+        ssize_t n = recv(e->lf.fd, packet, PACKET_MAX, MSG_DONTWAIT);
+        if (n < 0)
+            break;
+        if (n > 0 || e->plain)
+            pass_on(e, packet, (size_t)n);
+        if (n == 0)
+            break; // the end, or a plain packet of 0 bytes: the pair tells which
+    }
+    free(packet);
+}
+
+static void pair_ready(struct sok_loop_fd *lf, uint32_t events)
+{
+    struct served *e = SOK_CONTAINER_OF(lf, struct served, lf);
+    if (events & EPOLLIN)
+        collect(e);
+    if (events & (EPOLLHUP | EPOLLERR)) {
+        sok_served_free(e);
+        return;
+    }
+    if (events & EPOLLOUT)
+        deliver(e);
+}
+
+// ---- being born ----
+
+static void set_buffers(int fd)
+{
+    int bytes = BUFFER;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+int32_t sok_serve_packets(struct sok_service *v, struct request *r)
+{
+    int pair[2];
+    struct sok_socket *s;
+    int err = sok_socket(v->host, SOK_DGRAM, &s);
+    if (err < 0)
+        return -sok_errno(err);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+        sok_close(s);
+        return -errno;
+    }
+    set_buffers(pair[0]);
+    set_buffers(pair[1]);
+    struct served *e = sok_served_new(v, pair[0]);
+    r->fd = pair[0];
+    if (!e) {
+        close(pair[1]);
+        sok_close(s);
+        return -ENFILE;
+    }
+    e->kind = SOK_CALLS_DGRAM;
+    e->domain = r->head->a;
+    e->type = r->head->b;
+    e->protocol = r->head->c ? r->head->c : IPPROTO_UDP;
+    e->s = s;
+    e->lf.ready = pair_ready;
+    // Level-triggered for what comes from the program; EPOLLOUT only matters after the pair was full.
+    err = sok_loop_add(v->host->loop, &e->lf, pair[1], EPOLLIN);
+    if (err < 0) {
+        e->lf.fd = -1;
+        close(pair[1]);
+        sok_served_free(e);
+        return -sok_errno(err);
+    }
+    sok_socket_notify(s, readable, e);
+    return 0;
+}
+
+void sok_serve_packets_changed(struct served *e)
+{
+    if (e->s)
+        deliver(e);
+}
+
+void sok_serve_packets_free(struct served *e)
+{
+    free(e->held);
+    e->held = NULL;
+}

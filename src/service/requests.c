@@ -1,0 +1,253 @@
+// What each request does. The program's word is taken for nothing: unknown sockets, short addresses and
+// wrong lengths are answered with the errno that a kernel would give.
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sockeye/names.h>
+#include "service/internal.h"
+
+static void say(struct request *r, const void *bytes, size_t len)
+{
+    memcpy(r->reply, bytes, len);
+    r->reply_len = (uint32_t)len;
+}
+
+static void hello(struct sok_service *v, struct request *r)
+{
+    struct sok_calls_welcome w = {
+        .version = SOK_CALLS_VERSION,
+        .trace = v->trace != NULL,
+        .loopback = v->loopback,
+    };
+    if (r->head->a != SOK_CALLS_VERSION)
+        r->result = -EPROTO;
+    say(r, &w, sizeof(w));
+}
+
+// ---- sockets ----
+
+static void describe(const struct served *e, struct request *r)
+{
+    const struct sok_socket *s = sok_served_socket(e);
+    struct sok_calls_socket d = {
+        .cookie = e->cookie,
+        .kind = e->kind,
+        .state = SOK_CALLS_OPEN,
+        .bound = e->bound,
+        .connected = s && s->dialled,
+        .domain = e->domain,
+        .type = e->type,
+        .protocol = e->protocol,
+    };
+    if (e->bridge && sok_bridge_connecting(e->bridge))
+        d.state = s->dialled ? SOK_CALLS_CONNECTING : SOK_CALLS_IDLE;
+    say(r, &d, sizeof(d));
+}
+
+static void make_socket(struct sok_service *v, struct request *r)
+{
+    int domain = r->head->a, type = r->head->b, protocol = r->head->c;
+    if (domain != AF_INET && domain != AF_INET6)
+        r->result = -EAFNOSUPPORT;
+    else if (type == SOCK_STREAM)
+        r->result =
+            protocol == 0 || protocol == IPPROTO_TCP ? sok_serve_stream(v, r) : -EPROTONOSUPPORT;
+    else if (type == SOCK_DGRAM)
+        r->result =
+            protocol == 0 || protocol == IPPROTO_UDP ? sok_serve_packets(v, r) : -EPROTONOSUPPORT;
+    else
+        r->result = -ESOCKTNOSUPPORT;
+    if (r->result == 0)
+        describe(sok_served_find(v, sok_cookie_of(r->fd)), r);
+}
+
+static void bind_socket(struct served *e, struct request *r)
+{
+    struct sok_endpoint at;
+    bool v6;
+    struct sok_socket *s = sok_served_socket(e);
+    int err = sok_sockaddr_get(e->domain, r->bytes, r->head->len, &at, &v6);
+    if (err == 0 && (!s || e->bound))
+        err = -EINVAL;
+    if (err == 0 && v6)
+        err = -EADDRNOTAVAIL;
+    if (err == 0)
+        err = -sok_errno(sok_bind(s, &at));
+    // Nobody comes over IPv6 yet: what is bound to it alone is in nobody's way.
+    if (err == -EADDRINUSE && e->values[VALUE_V6ONLY] && sok_addr_is_any(at.addr))
+        err = 0;
+    e->bound = e->bound || err == 0;
+    r->result = err;
+}
+
+// AF_UNSPEC takes the peer of a datagram socket away.
+static void connect_socket(struct served *e, struct request *r)
+{
+    struct sok_endpoint to;
+    bool v6;
+    int err = sok_sockaddr_get(e->domain, r->bytes, r->head->len, &to, &v6);
+    if (err < 0)
+        r->result = err;
+    else if (v6)
+        r->result = -ENETUNREACH;
+    else if (e->type == SOCK_STREAM)
+        r->result = sok_serve_connect(e, r, &to);
+    else {
+        r->result = -sok_errno(sok_connect(e->s, &to));
+        if (r->result == 0)
+            sok_serve_packets_changed(e);
+    }
+}
+
+static void name_of(const struct served *e, struct request *r, bool peer)
+{
+    struct sok_endpoint at = peer ? e->remote : e->local;
+    const struct sok_socket *s = sok_served_socket(e);
+    bool connecting = e->bridge && sok_bridge_connecting(e->bridge);
+    int err = 0;
+    if (peer && (!s || connecting))
+        err = SOK_ENOTCONN;
+    else if (s)
+        err = peer ? sok_getpeername(s, &at) : sok_getsockname(s, &at);
+    r->result = -sok_errno(err);
+    if (err == 0)
+        r->reply_len = sok_sockaddr_put(e->domain, &at, r->reply);
+}
+
+// Why the pair is broken. With nothing known, the pair's own word is right.
+static void error_of(const struct served *e, struct request *r)
+{
+    r->result = -sok_errno(e->error);
+}
+
+static void of_socket(struct sok_service *v, struct request *r)
+{
+    struct served *e = sok_served_find(v, r->head->cookie);
+    const struct sok_calls_request *q = r->head;
+    if (!e) {
+        r->result = -ENOTSOCK;
+        return;
+    }
+    switch (q->op) {
+    case SOK_CALLS_LOOK:
+        describe(e, r);
+        break;
+    case SOK_CALLS_BIND:
+        bind_socket(e, r);
+        break;
+    case SOK_CALLS_CONNECT:
+        connect_socket(e, r);
+        break;
+    case SOK_CALLS_LISTEN:
+        r->result = sok_serve_listen(e, q->a);
+        break;
+    case SOK_CALLS_NAME:
+        name_of(e, r, false);
+        break;
+    case SOK_CALLS_PEER:
+        name_of(e, r, true);
+        break;
+    case SOK_CALLS_SETOPT:
+        r->result = sok_serve_setopt(e, q->a, q->b, r->bytes, q->len);
+        break;
+    case SOK_CALLS_GETOPT:
+        r->result = q->c < 0 ? -EINVAL : sok_serve_getopt(e, q->a, q->b, (uint32_t)q->c, r);
+        break;
+    default:
+        error_of(e, r);
+        break;
+    }
+}
+
+// ---- names ----
+
+static int32_t name_errno(int err)
+{
+    return err == SOK_ENONAME ? -ENOENT : err == SOK_ETIMEDOUT ? -ETIMEDOUT : -sok_errno(err);
+}
+
+static void found_addresses(void *ctx, const struct sok_lookup_result *result)
+{
+    struct sok_calls_names names = {.count = 0};
+    unsigned most = sizeof(names.addrs) / sizeof(names.addrs[0]);
+    for (unsigned i = 0; i < result->count && i < most; i++) {
+        names.addrs[i].family = sok_addr_is_v4(result->addrs[i]) ? AF_INET : AF_INET6;
+        memcpy(names.addrs[i].addr, result->addrs[i].b, 16);
+        names.count++;
+    }
+    if (result->name)
+        strncpy(names.canonical, result->name, sizeof(names.canonical) - 1);
+    sok_ask_answer(ctx, result->err < 0 ? name_errno(result->err) : 0, &names, sizeof(names));
+}
+
+static void found_name(void *ctx, const struct sok_lookup_result *result)
+{
+    const char *name = result->name ? result->name : "";
+    sok_ask_answer(
+        ctx, result->err < 0 ? name_errno(result->err) : 0, name, (uint32_t)strlen(name) + 1);
+}
+
+static void look_up(struct sok_service *v, struct request *r)
+{
+    struct sok_lookup *lookup;
+    struct sok_endpoint at;
+    char name[SOK_NAME_MAX];
+    bool v6 = false, reverse = r->head->op == SOK_CALLS_REVERSE;
+    int err;
+    if (r->head->len >= sizeof(name)) {
+        r->result = -ENOENT;
+        return;
+    }
+    memcpy(name, r->bytes, r->head->len);
+    name[r->head->len] = '\0';
+    if (reverse && (sok_sockaddr_get(AF_INET, r->bytes, r->head->len, &at, &v6) < 0)) {
+        r->result = -ENOENT;
+        return;
+    }
+    struct ask *a = sok_ask_later(r);
+    if (!a)
+        return;
+    if (reverse)
+        err = sok_lookup_addr(v->host, at.addr, found_name, a, &lookup, NULL);
+    else
+        err = sok_lookup_name(v->host, name, found_addresses, a, &lookup, NULL);
+    if (err < 0)
+        sok_ask_answer(a, name_errno(err), NULL, 0);
+}
+
+// ---- all ----
+
+void sok_serve_request(struct sok_service *v, struct request *r)
+{
+    v->host->dirty = true;
+    switch (r->head->op) {
+    case SOK_CALLS_HELLO:
+        hello(v, r);
+        break;
+    case SOK_CALLS_SOCKET:
+        make_socket(v, r);
+        break;
+    case SOK_CALLS_LOOKUP:
+    case SOK_CALLS_REVERSE:
+        look_up(v, r);
+        break;
+    case SOK_CALLS_STOP:
+        v->stopped = true;
+        break;
+    case SOK_CALLS_LOOK:
+    case SOK_CALLS_BIND:
+    case SOK_CALLS_CONNECT:
+    case SOK_CALLS_LISTEN:
+    case SOK_CALLS_NAME:
+    case SOK_CALLS_PEER:
+    case SOK_CALLS_SETOPT:
+    case SOK_CALLS_GETOPT:
+    case SOK_CALLS_ERROR:
+        of_socket(v, r);
+        break;
+    default:
+        r->result = -ENOSYS;
+        break;
+    }
+}
