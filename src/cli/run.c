@@ -56,7 +56,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
 
 const struct sok_cli_command sok_cmd_run = {
     .name = "run",
-    .summary = "an unmodified program on Sockeye's own TCP/IP",
+    .summary = "Run an unmodified program on Sockeye's own TCP/IP",
     .usage = "[OPTION...] [--] PROGRAM [ARGUMENT...]",
     .options = options,
     .talks = true,
