@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include "cli/nc.h"
 
+#define OPTION_PROTO 256
+
 static const struct sok_cli_option options[] = {
     {'l', "listen", NULL, "wait for a peer"},
     {'u', "udp", NULL, "datagrams (UDP) instead of a stream"},
@@ -18,6 +20,7 @@ static const struct sok_cli_option options[] = {
     {'N', "shutdown", NULL, "with -u: leave when stdin ends (a stream always says so with a FIN)"},
     {'w', "wait", "SECONDS", "give up connecting, or an idle peer, after so long"},
     {'v', "verbose", NULL, "say who connects; at the end what was sent, and what limited it"},
+    {OPTION_PROTO, "proto", "N", "raw IP datagrams of this protocol, without ports"},
     {0, NULL, NULL, NULL},
 };
 
@@ -43,6 +46,8 @@ static int take_option(void *ctx, int key, const char *arg)
     case 'v':
         nc->verbose = true;
         return 0;
+    case OPTION_PROTO:
+        return sok_nc_proto_option(nc, arg);
     case 'p':
         if (sok_cli_port(arg, &nc->local.port))
             return 0;
@@ -59,6 +64,8 @@ static int take_arguments(struct sok_nc *nc, int count, char **args)
 {
     struct sok_endpoint *e = nc->listen ? &nc->local : &nc->remote;
     nc->local.addr = nc->remote.addr = sok_addr_v4(0);
+    if (nc->proto)
+        return sok_nc_proto_arguments(nc, count, args);
     if (count > 2)
         return sok_cli_usage(&sok_cmd_nc, "too many arguments: %s", args[2]);
     if (!nc->listen && count < 2)
@@ -278,7 +285,9 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
         code = sok_cli_host_open(&ho, &nc.host);
     if (code != 0)
         return code;
-    if (nc.listen)
+    if (nc.proto)
+        code = sok_nc_proto_may(&nc);
+    else if (nc.listen)
         code = sok_cli_may_listen(nc.host, nc.local.port);
     if (code != 0)
         return sok_cli_host_close(&ho, nc.host, code);
@@ -289,7 +298,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     if (code == 0)
         code = sok_nc_out_start(&nc);
     if (code == 0)
-        code = nc.udp ? sok_nc_datagrams(&nc) : run_stream(&nc);
+        code = nc.proto ? sok_nc_proto(&nc) : nc.udp ? sok_nc_datagrams(&nc) : run_stream(&nc);
     sok_nc_out_close(&nc);
     sok_close(nc.s);
     sok_close(nc.listener);
@@ -301,7 +310,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
 const struct sok_cli_command sok_cmd_nc = {
     .name = "nc",
     .summary = "Talk to a port by hand, or wait for somebody on one",
-    .usage = "[OPTION...] HOST PORT | -l [OPTION...] [[HOST] PORT]",
+    .usage = "[OPTION...] HOST PORT | -l [OPTION...] [[HOST] PORT] | --proto N [-l] [HOST]",
     .about = "Two terminals, no privileges:\n\n"
              "  sockeye nc -l --link lan:a --addr 192.0.2.1/24 -p 7\n"
              "  sockeye nc --link lan:a --addr 192.0.2.2/24 192.0.2.1 7\n\n"

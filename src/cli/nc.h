@@ -1,4 +1,5 @@
-// What the files of `sockeye nc` share: nc.c (words, connecting), nc_relay.c (a stream), nc_udp.c.
+// What the files of `sockeye nc` share: nc.c (words, connecting), nc_relay.c (a stream), nc_udp.c,
+// nc_proto.c.
 #ifndef SOK_CLI_NC_H
 #define SOK_CLI_NC_H
 
@@ -12,6 +13,7 @@ struct sok_nc {
     const char *address; // as typed: the remote one, with -l the own; NULL: none
     struct sok_endpoint local, remote;
     bool listen, udp, keep, zero, leave_at_end, verbose;
+    uint8_t proto;             // of raw datagrams, nc_proto.c; 0: none
     int64_t wait_ns;           // 0: for ever
     int64_t active_at;         // when something last moved
     int out;                   // stdout, or a non-blocking description of the same
@@ -37,5 +39,11 @@ int64_t sok_nc_out_write(struct sok_nc *nc, const struct iovec *iov, int count);
 
 int sok_nc_relay(struct sok_nc *nc);     // a connected stream until its end; an exit code
 int sok_nc_datagrams(struct sok_nc *nc); // all of -u; an exit code
+
+// --proto: its number, the arguments behind it, whether the links carry it, all of it; exit codes.
+int sok_nc_proto_option(struct sok_nc *nc, const char *arg);
+int sok_nc_proto_arguments(struct sok_nc *nc, int count, char **args);
+int sok_nc_proto_may(const struct sok_nc *nc);
+int sok_nc_proto(struct sok_nc *nc);
 
 #endif

@@ -230,6 +230,10 @@ static void quotes(void **state)
     assert_int_equal(q.echo_id, 0x0506);
     assert_int_equal(q.echo_seq, 0x0708);
     assert_int_equal(q.sport, 0);
+    put_quote(p, 102, 6); // nothing of what follows is looked at
+    assert_true(quote(p, 24, &q));
+    assert_int_equal(q.len, 0);
+    assert_false(quote(p, 23, &q));
     put_quote(p, SOK_IPPROTO_TCP, 4); // a header length that lies
     assert_false(quote(p, 100, &q));
     put_quote(p, SOK_IPPROTO_TCP, 5);

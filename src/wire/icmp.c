@@ -80,13 +80,20 @@ bool sok_icmp_verify(const uint8_t *p, size_t len)
     return sok_csum_final(&sum) == 0;
 }
 
+static size_t least_quoted(uint8_t proto)
+{
+    bool known = proto == SOK_IPPROTO_TCP || proto == SOK_IPPROTO_UDP || proto == SOK_IPPROTO_ICMP;
+    return known ? 8 : 0;
+}
+
 bool sok_icmp_quote_get(const uint8_t *p, size_t len, struct sok_icmp_quote *out)
 {
     *out = (struct sok_icmp_quote){0};
     if (!sok_ip4_get(p, len, &out->ip))
         return false;
     size_t header = 4u * out->ip.ihl;
-    if (out->ip.version != 4 || header < SOK_IP4_HDR_LEN || header + 8 > len || out->ip.frag != 0)
+    if (out->ip.version != 4 || header < SOK_IP4_HDR_LEN || out->ip.frag != 0 ||
+        header + least_quoted(out->ip.proto) > len)
         return false;
     out->data = p + header;
     out->len = len - header;

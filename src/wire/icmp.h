@@ -57,11 +57,12 @@ static inline bool sok_icmp_is_error(uint8_t type)
 // p: the whole message.
 bool sok_icmp_verify(const uint8_t *p, size_t len);
 
-// What an error quotes: an IPv4 header and at least 8 bytes of what followed.
+// What an error quotes: an IPv4 header and at least 8 bytes of what followed; less where no such header is
+// known that would be looked at, since a datagram may be short.
 struct sok_icmp_quote {
     struct sok_ip4_hdr ip;
     const uint8_t *data;        // after the quoted IP header with its options
-    size_t len;                 // at least 8; may be the start of more
+    size_t len;                 // at least 8 for TCP, UDP and ICMP; may be the start of more
     uint16_t sport, dport;      // TCP and UDP; else 0
     uint32_t seq;               // TCP; else 0
     uint16_t echo_id, echo_seq; // an ICMP echo request; else 0
