@@ -30,7 +30,7 @@ _sockeye()
         COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
         ;;
     run)
-        COMPREPLY=($(compgen -W "--loopback -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
+        COMPREPLY=($(compgen -W "--loopback --trace -o --output -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
         ;;
     drill)
         COMPREPLY=($(compgen -W "-v --verbose -j --json -p --play -h --help" -- "$word"))

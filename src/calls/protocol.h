@@ -27,26 +27,27 @@
 #define SOK_CALLS_ENV       "SOCKEYE_DOOR"
 
 // X(name, what is in a, b, c and the bytes -> what comes back)
-#define SOK_CALLS_OPS(X)                                                                           \
-    X(HELLO)   /* a version, b pid; the program's name -> struct sok_calls_welcome */              \
-    X(SOCKET)  /* a domain, b type (no flags), c protocol -> fd; struct sok_calls_socket */        \
-    X(LOOK)    /* -> struct sok_calls_socket; ENOTSOCK: not one of this host's */                  \
-    X(BIND)    /* address */                                                                       \
-    X(CONNECT) /* a 1: answer when it has ended; address. EINPROGRESS */                           \
-    X(LISTEN)  /* a backlog */                                                                     \
-    X(NAME)    /* -> address */                                                                    \
-    X(PEER)    /* -> address */                                                                    \
-    X(SETOPT)  /* a level, b name; the value */                                                    \
-    X(GETOPT)  /* a level, b name, c bytes wanted -> the value */                                  \
-    X(ERROR)   /* -> result: -errno why the pair is broken; 0: no more than that */                \
-    X(LOOKUP)  /* a family (0: any); a name -> struct sok_calls_names */                           \
-    X(REVERSE) /* address -> its name, with a 0 at the end */                                      \
-    X(LIST)    /* a: the id after which rows are wanted -> rows.h, as many as fit; 0: no more */   \
-    X(KILL)    /* a row's id: the connection is aborted, the listener closed */                    \
-    X(ABOUT)   /* -> text: the host's links and addresses, a line each */                          \
-    X(STOP)    /* the host goes (sockeye up) */                                                    \
-    X(BEGIN)   /* tracing: a call begins: struct sok_calls_trace, its text */                      \
-    X(END)     /* tracing: it has ended: a result, b errno, id of BEGIN in c; more text */
+#define SOK_CALLS_OPS(X)                                                                                   \
+    X(HELLO)   /* a version, b pid; the program's name -> struct sok_calls_welcome */                      \
+    X(SOCKET)  /* a domain, b type (no flags), c protocol -> fd; struct sok_calls_socket */                \
+    X(LOOK)    /* -> struct sok_calls_socket; ENOTSOCK: not one of this host's */                          \
+    X(BIND)    /* address */                                                                               \
+    X(CONNECT) /* a 1: answer when it has ended; address. EINPROGRESS */                                   \
+    X(LISTEN)  /* a backlog */                                                                             \
+    X(NAME)    /* -> address */                                                                            \
+    X(PEER)    /* -> address */                                                                            \
+    X(SETOPT)  /* a level, b name; the value */                                                            \
+    X(GETOPT)  /* a level, b name, c bytes wanted -> the value */                                          \
+    X(ERROR)   /* -> result: -errno why the pair is broken; 0: no more than that */                        \
+    X(LOOKUP)  /* a family (0: any); a name -> struct sok_calls_names */                                   \
+    X(REVERSE) /* address -> its name, with a 0 at the end */                                              \
+    X(LIST)    /* a: the id after which rows are wanted -> rows.h, as many as fit; 0: no more */           \
+    X(KILL)    /* a row's id: the connection is aborted, the listener closed */                            \
+    X(ABOUT)   /* -> text: the host's links and addresses, a line each */                                  \
+    X(STOP)    /* the host goes (sockeye up) */                                                            \
+    X(BEGIN) /* tracing: call a begins; c 1: what it writes to the socket waits for END or GO; its text */ \
+    X(GO)  /* tracing: call a waits itself: what it wrote may go */                                        \
+    X(END) /* tracing: call a has ended with c, b errno; more text */
 
 enum sok_calls_op {
 #define SOK_X(name) SOK_CALLS_##name,
@@ -117,8 +118,8 @@ struct sok_calls_accepted {
 #define SOK_CALLS_LEVEL_QUEUED 2
 
 // In front of every packet. To the host: len 0: to the connected peer. From the host: who sent it;
-    // error above 0: no packet, but an errno for the next call that receives or sends.
-    struct sok_calls_packet {
+// error above 0: no packet, but an errno for the next call that receives or sends.
+struct sok_calls_packet {
     uint32_t error;
     uint32_t len;
     uint8_t addr[SOK_CALLS_ADDR_MAX];

@@ -216,17 +216,19 @@ static int add_views(const struct sok_cli_host *h, struct sok_host *host)
         sok_host_view_add(host, view);
     }
     struct sok_view *view = NULL;
+    FILE *file = h->events_file ? h->events_file : stderr;
     if (h->events != SOK_CLI_EVENTS_NONE && h->events != SOK_CLI_EVENTS_JSON) {
         struct sok_timeline_options o = {
-            .file = stderr,
-            .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
+            .file = file,
+            .programs = h->programs,
+            .colour = isatty(fileno(file)) && !getenv("NO_COLOR"),
             .utf8 = sok_timeline_locale_utf8(),
             .brief = h->events == SOK_CLI_EVENTS_BRIEF,
             .full = h->events == SOK_CLI_EVENTS_FULL,
         };
         view = sok_timeline_open(&o);
     } else if (h->events == SOK_CLI_EVENTS_JSON) {
-        view = sok_events_json_open(stderr);
+        view = sok_events_json_open(file);
     }
     if (h->events != SOK_CLI_EVENTS_NONE && !view)
         return sok_cli_fail(1, "no memory for the timeline");

@@ -2,6 +2,7 @@
 #ifndef SOK_CLI_OPTIONS_H
 #define SOK_CLI_OPTIONS_H
 
+#include <stdio.h>
 #include "cli/cli.h"
 #include "link/link.h"
 
@@ -45,7 +46,9 @@ struct sok_cli_host {
     void *ctx;
     const char *made; // a new file, which sok_cli_unmake() may remove later; or NULL
     enum sok_cli_events events;
-    bool verbose; // say on stderr which address was got, and how
+    FILE *events_file; // where they go; NULL: standard error
+    bool programs;     // and calls of programs among them
+    bool verbose;      // say on stderr which address was got, and how
     bool no_confine;
     bool has_seed;
     uint64_t seed;

@@ -82,7 +82,8 @@ static void be_host(const struct sok_cli_host *h, bool loopback, int door, int l
     int code = sok_cli_host_open(h, &host);
     if (code != 0)
         exit(code);
-    struct sok_service_config config = {.door_fd = door, .loopback = loopback};
+    struct sok_service_config config = {
+        .door_fd = door, .loopback = loopback, .trace = h->programs};
     if (sok_service_new(host, &config, &service) < 0 ||
         sok_host_watch(host, life, SOK_POLL_IN, life_over, host) < 0 || write(said, "r", 1) != 1)
         exit(sok_cli_fail(1, "no memory for a host"));

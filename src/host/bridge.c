@@ -43,6 +43,7 @@ struct sok_bridge {
     bool shut;                // the program shut down its sending
     bool hung_up;             // the program closed
     bool deaf;                // the program shut down its receiving: bytes are thrown away
+    bool held;                // by sok_bridge_hold()
     bool active;
     struct sok_bridge *next, *prev;                // all
     struct sok_bridge *active_next, **active_prev; // those with something to move
@@ -303,6 +304,10 @@ static unsigned pump_idle(struct sok_bridge *b)
 
 static unsigned pump(struct sok_bridge *b, int64_t now)
 {
+    if (b->held && b->hung_up) {
+        deactivate(b);
+        return 0;
+    }
     if (!sok_socket_conn(b->s) || (b->connecting && b->hung_up))
         return pump_idle(b);
     unsigned moves = 0;
@@ -327,7 +332,7 @@ static unsigned pump(struct sok_bridge *b, int64_t now)
     for (unsigned i = 0; i < ROUNDS_MAX; i++) {
         bool deliver = b->can_write && !b->to_program_done && !b->hung_up;
         in = deliver ? move_in(b, now) : 0;
-        out = b->can_read && !b->from_program_done ? move_out(b, now) : 0;
+        out = b->can_read && !b->held && !b->from_program_done ? move_out(b, now) : 0;
         moves += (in > 0) + (out > 0);
         if (in <= 0 && out <= 0)
             break;
@@ -460,6 +465,12 @@ bool sok_bridge_connecting(const struct sok_bridge *b)
 
 void sok_bridge_pump(struct sok_bridge *b)
 {
+    activate(b);
+}
+
+void sok_bridge_hold(struct sok_bridge *b, bool held)
+{
+    b->held = held;
     activate(b);
 }
 

@@ -284,6 +284,27 @@ static void events_json_event(struct sok_view *v, const struct sok_event *e)
     json_decref(o);
 }
 
+static void events_json_call(struct sok_view *v, const struct sok_view_call *c)
+{
+    struct events_json *j = (struct events_json *)v;
+    json_t *o = json_object();
+    set_int(o, "time_ns", sok_notation_time(j->notation, c->now));
+    set_int(o, "now_ns", c->now);
+    json_object_set_new(o, "kind", json_string(c->ended ? "program_result" : "program_call"));
+    set_int(o, "key", (int64_t)c->key);
+    set_int(o, "pid", c->pid);
+    json_object_set_new(o, "program", json_string(c->program));
+    json_object_set_new(o, "text", json_string(c->text));
+    if (c->ended) {
+        set_int(o, "result", c->result);
+        set_int(o, "errno", c->error);
+        json_object_set_new(o, "more", json_string(c->more));
+    }
+    if ((!o || json_dumpf(o, j->file, JSON_COMPACT) || fputc('\n', j->file) == EOF) && !j->err)
+        j->err = errno ? errno : EIO;
+    json_decref(o);
+}
+
 static void events_json_flush(struct sok_view *v)
 {
     struct events_json *j = (struct events_json *)v;
@@ -303,6 +324,7 @@ static int events_json_close(struct sok_view *v)
 
 static const struct sok_view_ops events_json_ops = {
     .event = events_json_event,
+    .call = events_json_call,
     .flush = events_json_flush,
     .close = events_json_close,
 };

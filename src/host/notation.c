@@ -330,6 +330,13 @@ static void line_of_change(struct sok_notation *n, const struct sok_event *e, st
     }
 }
 
+int64_t sok_notation_time(struct sok_notation *n, int64_t now)
+{
+    if (!n->started)
+        sok_notation_start(n, now);
+    return now - n->start;
+}
+
 void sok_notation_line(struct sok_notation *n, const struct sok_event *e, struct sok_line *out)
 {
     memset(out, 0, sizeof *out);

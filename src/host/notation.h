@@ -191,6 +191,7 @@ struct sok_notation *sok_notation_new(void); // NULL: no memory
 void sok_notation_free(struct sok_notation *n);
 void sok_notation_start(
     struct sok_notation *n, int64_t now); // what time 0 is; else the first event
+int64_t sok_notation_time(struct sok_notation *n, int64_t now); // since time 0, which it may be
 void sok_notation_line(struct sok_notation *n, const struct sok_event *e, struct sok_line *out);
 unsigned sok_notation_tags(const struct sok_notation *n); // connections and sockets numbered so far
 

@@ -19,7 +19,8 @@ struct timeline {
     struct sok_line line; // the one held back
     unsigned bulk;        // length of the run
     uint64_t folded_out, folded_in, bytes_out, bytes_in;
-    int err; // errno of the first failure
+    uint64_t open_call; // key of the call whose line has no end yet; 0: none
+    int err;            // errno of the first failure
 };
 
 #define DIM     "\033[2m"
@@ -55,6 +56,9 @@ static const char *line_colour(const struct sok_line *l)
 
 static void print(struct timeline *t, const char *text)
 {
+    if (t->open_call && fputs(" ...\n", t->o.file) < 0 && !t->err)
+        t->err = errno;
+    t->open_call = 0;
     if (fputs(text, t->o.file) < 0 && !t->err)
         t->err = errno;
 }
@@ -70,6 +74,7 @@ static void print_line(struct timeline *t, const struct sok_line *l)
         print(t, "\n");
         return;
     }
+    print(t, "");
     size_t time = strlen(text.time) > 10 ? strlen(text.time) : 10;
     size_t reason = strlen(line) - strlen(text.reason);
     bool loud = l->again || l->dropped || l->kind == SOK_LINE_ERROR;
@@ -147,6 +152,8 @@ static void timeline_event(struct sok_view *v, const struct sok_event *e)
     struct timeline *t = (struct timeline *)v;
     struct sok_line l;
     sok_notation_line(t->notation, e, &l);
+    if (t->o.programs && e->kind == SOK_EVENT_CALL)
+        return;
     if (t->held && sok_line_merge(&t->line, &l))
         return;
     print_held(t);
@@ -158,6 +165,42 @@ static void timeline_event(struct sok_view *v, const struct sok_event *e)
     } else {
         print_line(t, &l);
     }
+}
+
+// ---- calls of programs ----
+
+static void print_result(struct timeline *t, const struct sok_view_call *c)
+{
+    FILE *f = t->o.file;
+    const char *name = c->error ? strerrorname_np(c->error) : NULL;
+    if (c->result < 0 && c->error)
+        fprintf(f, " = %lld %s (%s)", (long long)c->result, name ? name : "?", strerror(c->error));
+    else
+        fprintf(f, " = %lld", (long long)c->result);
+    if (fprintf(f, "%s%s\n", *c->more ? "  " : "", c->more) < 0 && !t->err)
+        t->err = errno;
+}
+
+// As strace: the call's line stays open until its result, or until something else happens.
+static void timeline_call(struct sok_view *v, const struct sok_view_call *c)
+{
+    struct timeline *t = (struct timeline *)v;
+    if (c->ended && t->open_call == c->key) {
+        t->open_call = 0;
+        print_result(t, c);
+        return;
+    }
+    print_held(t);
+    print_folded(t);
+    print(t, "");
+    int64_t at = sok_notation_time(t->notation, c->now);
+    fprintf(t->o.file, "%s%3lld.%06d  prog   %s%s[%d] %s%s", t->o.colour ? CYAN : "",
+        (long long)(at / 1000000000), (int)(at % 1000000000 / 1000), c->ended ? "..." : "",
+        c->program, c->pid, c->text, t->o.colour ? RESET : "");
+    if (c->ended)
+        print_result(t, c);
+    else
+        t->open_call = c->key;
 }
 
 static void timeline_flush(struct sok_view *v)
@@ -173,6 +216,7 @@ static int timeline_close(struct sok_view *v)
     struct timeline *t = (struct timeline *)v;
     print_held(t);
     print_folded(t);
+    print(t, "");
     timeline_flush(v);
     int err = t->err;
     sok_notation_free(t->notation);
@@ -182,6 +226,7 @@ static int timeline_close(struct sok_view *v)
 
 static const struct sok_view_ops timeline_ops = {
     .event = timeline_event,
+    .call = timeline_call,
     .flush = timeline_flush,
     .close = timeline_close,
 };

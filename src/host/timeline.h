@@ -7,11 +7,12 @@
 #include "host/view.h"
 
 struct sok_timeline_options {
-    FILE *file;  // stays the caller's
-    bool colour; // with terminal colours
-    bool utf8;   // arrows and signs; else plain ASCII
-    bool brief;  // runs of data and acknowledgments become one line
-    bool full;   // every field of every packet, also what follows from the lines before
+    FILE *file;    // stays the caller's
+    bool colour;   // with terminal colours
+    bool utf8;     // arrows and signs; else plain ASCII
+    bool brief;    // runs of data and acknowledgments become one line
+    bool programs; // the calls are programs' (sockeye run --trace): the stack's own are left out
+    bool full;     // every field of every packet, also what follows from the lines before
 };
 
 // NULL: no memory.

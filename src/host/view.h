@@ -27,10 +27,25 @@ struct sok_view_frame {
     struct sok_frame_meta meta;
 };
 
+// A call of a program whose sockets are this host's (sockeye run --trace): told when it begins, and again
+// when it has ended.
+struct sok_view_call {
+    int64_t now;
+    uint64_t key; // the same at its begin and end
+    int pid;
+    const char *program;
+    const char *text; // "connect(3, 192.0.2.1:80)"
+    bool ended;
+    int64_t result;
+    int error;        // errno, where result is below 0
+    const char *more; // what else came of it: "192.0.2.1:80"; ""
+};
+
 struct sok_view;
 
 struct sok_view_ops {
     void (*event)(struct sok_view *v, const struct sok_event *e);
+    void (*call)(struct sok_view *v, const struct sok_view_call *c);   // NULL: does not want them
     void (*frame)(struct sok_view *v, const struct sok_view_frame *f); // NULL: does not want frames
     // Lines of a TLS key log that belong to the packets seen. NULL: of no use here.
     void (*keys)(struct sok_view *v, const char *text, size_t len);
@@ -56,6 +71,14 @@ static inline void sok_views_frame(struct sok_view *first, const struct sok_view
     for (struct sok_view *v = first; v; v = v->next) {
         if (v->ops->frame)
             v->ops->frame(v, f);
+    }
+}
+
+static inline void sok_views_call(struct sok_view *first, const struct sok_view_call *c)
+{
+    for (struct sok_view *v = first; v; v = v->next) {
+        if (v->ops->call)
+            v->ops->call(v, c);
     }
 }
 

@@ -189,7 +189,8 @@ SOK_EXPORT int shutdown(int fd, int how)
     struct entry e;
     if (!table_get(fd, true, &e))
         return k_shutdown(fd, how);
-    unsigned t = trace_begin(fd, "shutdown(%d, %s)", fd, how >= 0 && how < 3 ? names[how] : "?");
+    unsigned t =
+        trace_begin_held(fd, "shutdown(%d, %s)", fd, how >= 0 && how < 3 ? names[how] : "?");
     return (int)trace_end(t, do_shutdown(fd, &e, how));
 }
 

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include "preload/preload.h"
 
+#define REST_MAX 64 // buffers of a call that is traced, when it could not be done at once
+
 // ---- streams ----
 
 static void opened(struct entry *e, const void *with)
@@ -49,13 +51,49 @@ static int send_error(int fd)
     return stream_reason(fd, pending);
 }
 
+// What is left of m after n bytes of it.
+static bool rest(const struct msghdr *m, size_t n, struct iovec *iov, struct msghdr *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < m->msg_iovlen && count < REST_MAX; i++) {
+        if (n >= m->msg_iov[i].iov_len) {
+            n -= m->msg_iov[i].iov_len;
+            continue;
+        }
+        iov[count].iov_base = (char *)m->msg_iov[i].iov_base + n;
+        iov[count++].iov_len = m->msg_iov[i].iov_len - n;
+        n = 0;
+    }
+    *out = (struct msghdr){.msg_iov = iov, .msg_iovlen = count};
+    return count > 0;
+}
+
+// While a call is traced the host takes nothing of it, so it must not wait for that.
+static ssize_t send_traced(int fd, const struct msghdr *m, int flags)
+{
+    struct iovec iov[REST_MAX];
+    struct msghdr left;
+    ssize_t n = k_sendmsg(fd, m, flags | MSG_DONTWAIT);
+    if (n < 0 && errno != EAGAIN)
+        return n;
+    if (!rest(m, n > 0 ? (size_t)n : 0, iov, &left))
+        return n;
+    trace_go();
+    ssize_t more = k_sendmsg(fd, &left, flags); // waits, if the descriptor does
+    return more >= 0 ? (n > 0 ? n : 0) + more : n > 0 ? n : more;
+}
+
 ssize_t stream_send(int fd, const struct msghdr *m, int flags)
 {
     struct msghdr plain = *m; // to whom is known; AF_UNIX would look at the name
     plain.msg_name = NULL;
     plain.msg_namelen = 0;
-    ssize_t n = table_state(fd) == SOK_CALLS_IDLE ? fail(EPIPE)
-                                                  : k_sendmsg(fd, &plain, flags | MSG_NOSIGNAL);
+    ssize_t n;
+    if (table_state(fd) == SOK_CALLS_IDLE)
+        n = fail(EPIPE);
+    else
+        n = tracing ? send_traced(fd, &plain, flags | MSG_NOSIGNAL)
+                    : k_sendmsg(fd, &plain, flags | MSG_NOSIGNAL);
     if (n >= 0) {
         if (table_state(fd) == SOK_CALLS_CONNECTING)
             stream_is_open(fd);
@@ -142,7 +180,7 @@ SOK_EXPORT ssize_t write(int fd, const void *data, size_t len)
         return reals()->write(fd, data, len);
     struct iovec iov = {(void *)(uintptr_t)data, len};
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-    unsigned t = trace_begin(fd, "write(%d, %s, %zu)", fd, trace_bytes(data, len), len);
+    unsigned t = trace_begin_held(fd, "write(%d, %s, %zu)", fd, trace_bytes(data, len), len);
     return trace_end(t, send_any(fd, &m, 0));
 }
 
@@ -160,7 +198,7 @@ SOK_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
     if (!ours(fd))
         return reals()->writev(fd, iov, count);
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
-    unsigned t = trace_begin(fd, "writev(%d, %s, %d buffers)", fd,
+    unsigned t = trace_begin_held(fd, "writev(%d, %s, %d buffers)", fd,
         count > 0 ? trace_bytes(iov[0].iov_base, iov[0].iov_len) : "", count);
     return trace_end(t, count < 0 ? fail(EINVAL) : send_any(fd, &m, 0));
 }
@@ -177,7 +215,7 @@ SOK_EXPORT ssize_t sendto(int fd, const void *data, size_t len, int flags,
         .msg_namelen = addr_len,
         .msg_iov = &iov,
         .msg_iovlen = 1};
-    unsigned t = trace_begin(fd, "sendto(%d, %s, %zu%s%s)", fd, trace_bytes(data, len), len,
+    unsigned t = trace_begin_held(fd, "sendto(%d, %s, %zu%s%s)", fd, trace_bytes(data, len), len,
         addr ? ", " : "", addr ? trace_address(addr, addr_len) : "");
     return trace_end(t, send_any(fd, &m, flags));
 }
@@ -188,7 +226,7 @@ SOK_EXPORT ssize_t send(int fd, const void *data, size_t len, int flags)
         return k_sendto(fd, data, len, flags, NULL, 0);
     struct iovec iov = {(void *)(uintptr_t)data, len};
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-    unsigned t = trace_begin(fd, "send(%d, %s, %zu)", fd, trace_bytes(data, len), len);
+    unsigned t = trace_begin_held(fd, "send(%d, %s, %zu)", fd, trace_bytes(data, len), len);
     return trace_end(t, send_any(fd, &m, flags));
 }
 
@@ -230,7 +268,7 @@ SOK_EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
         return k_sendmsg(fd, m, flags);
     if (m->msg_name && e.kind == KIND_DGRAM && loopback_taken(fd, &e, m->msg_name, m->msg_namelen))
         return k_sendmsg(fd, m, flags);
-    unsigned t = trace_begin(fd, "sendmsg(%d, %zu buffers)", fd, m->msg_iovlen);
+    unsigned t = trace_begin_held(fd, "sendmsg(%d, %zu buffers)", fd, m->msg_iovlen);
     return trace_end(t, send_any(fd, m, flags));
 }
 

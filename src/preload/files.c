@@ -57,7 +57,7 @@ SOK_EXPORT int close(int fd)
         table_clear(fd, KIND_UNKNOWN);
         return reals()->close(fd);
     }
-    unsigned t = trace_begin(fd, "close(%d)", fd);
+    unsigned t = trace_begin_held(fd, "close(%d)", fd);
     if (table_get(fd, false, &e) && e.linger_s > 0)
         linger(fd, &e);
     table_clear(fd, KIND_UNKNOWN);

@@ -162,8 +162,12 @@ int fail(int error); // errno = error, -1
 // ---- trace.c ----
 
 // A call that is traced: its text first, then what came of it. Free when nobody traces.
-#define trace_begin(...) (tracing ? trace_call(__VA_ARGS__) : 0)
-unsigned trace_call(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define trace_begin(...) (tracing ? trace_call(false, __VA_ARGS__) : 0)
+// Of a call that writes, shuts down or closes: the host takes nothing of it until its end, or trace_go().
+#define trace_begin_held(...) (tracing ? trace_call(true, __VA_ARGS__) : 0)
+unsigned trace_call(bool held, int fd, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void trace_go(void); // this thread's call is going to wait
 ssize_t trace_result(unsigned call, ssize_t result, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 #define trace_end(call, result) ((call) ? trace_result(call, result, NULL) : (result))

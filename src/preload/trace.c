@@ -20,7 +20,7 @@ static unsigned long long cookie_of(int fd)
     return table_get(fd, false, &e) ? e.cookie : 0;
 }
 
-unsigned trace_call(int fd, const char *format, ...)
+unsigned trace_call(bool held, int fd, const char *format, ...)
 {
     char text[TEXT_MAX];
     va_list args;
@@ -32,13 +32,20 @@ unsigned trace_call(int fd, const char *format, ...)
     struct call c = {.op = SOK_CALLS_BEGIN,
         .cookie = cookie_of(fd),
         .a = (int)id,
-        .b = fd,
-        .c = (int)gettid(),
+        .c = held,
         .bytes = text,
         .len = (uint32_t)(len < (int)sizeof(text) ? len : (int)sizeof(text) - 1)};
     ask(&c);
     errno = saved;
     return id;
+}
+
+void trace_go(void)
+{
+    int saved = errno;
+    struct call c = {.op = SOK_CALLS_GO, .a = (int)next_call};
+    ask(&c);
+    errno = saved;
 }
 
 ssize_t trace_result(unsigned call, ssize_t result, const char *format, ...)

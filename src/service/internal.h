@@ -16,7 +16,18 @@
 #define SOCKETS_MAX  262144
 #define ENDED_MAX    4096 // sockets remembered after their stream has ended with an error
 
-struct channel;
+struct open_call; // trace.c
+
+// A program's thread, or a door. ready() of lf tells which.
+struct channel {
+    struct sok_loop_fd lf; // first
+    struct sok_service *service;
+    struct ask *asks;
+    struct open_call *calls; // traced, and not ended
+    int pid;
+    char program[32];
+    struct channel *next, *prev;
+};
 
 // A request that is answered later.
 struct ask {
@@ -77,8 +88,8 @@ struct served {
 struct sok_service {
     struct sok_host *host;
     struct sok_loop_fd door;
-    bool loopback, stopped;
-    struct sok_service_trace *trace;
+    bool loopback, stopped, trace;
+    uint64_t calls; // traced so far
     struct channel *channels;
     unsigned channel_count;
     struct sok_map sockets; // by cookie
@@ -89,6 +100,12 @@ struct sok_service {
 // ---- service.c ----
 struct ask *sok_ask_later(struct request *r); // NULL: no memory, r->result says so
 void sok_ask_answer(struct ask *a, int32_t result, const void *bytes, uint32_t len);
+
+// ---- trace.c ----
+void sok_trace_begin(struct sok_service *v, struct request *r);
+void sok_trace_end(struct sok_service *v, struct request *r);
+void sok_trace_go(struct sok_service *v, struct request *r);
+void sok_trace_gone(struct channel *c); // its calls will not end
 
 // ---- requests.c ----
 void sok_serve_request(struct sok_service *v, struct request *r);

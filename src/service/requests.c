@@ -17,11 +17,16 @@ static void hello(struct sok_service *v, struct request *r)
 {
     struct sok_calls_welcome w = {
         .version = SOK_CALLS_VERSION,
-        .trace = v->trace != NULL,
+        .trace = v->trace,
         .loopback = v->loopback,
     };
+    struct channel *c = r->channel;
+    uint32_t len = r->head->len < sizeof(c->program) ? r->head->len : sizeof(c->program) - 1;
     if (r->head->a != SOK_CALLS_VERSION)
         r->result = -EPROTO;
+    c->pid = r->head->b;
+    memcpy(c->program, r->bytes, len);
+    c->program[len] = '\0';
     say(r, &w, sizeof(w));
 }
 
@@ -231,6 +236,15 @@ void sok_serve_request(struct sok_service *v, struct request *r)
     case SOK_CALLS_LOOKUP:
     case SOK_CALLS_REVERSE:
         look_up(v, r);
+        break;
+    case SOK_CALLS_BEGIN:
+        sok_trace_begin(v, r);
+        break;
+    case SOK_CALLS_END:
+        sok_trace_end(v, r);
+        break;
+    case SOK_CALLS_GO:
+        sok_trace_go(v, r);
         break;
     case SOK_CALLS_STOP:
         v->stopped = true;

@@ -10,17 +10,10 @@
 
 #define READS_MAX 64 // packets of one channel in one turn
 
-struct channel {
-    struct sok_loop_fd lf; // first
-    struct sok_service *service;
-    bool door;
-    struct ask *asks;
-    struct channel *next, *prev;
-};
-
 static void channel_free(struct channel *c)
 {
     struct sok_service *v = c->service;
+    sok_trace_gone(c);
     for (struct ask *a = c->asks; a; a = a->next)
         a->channel = NULL;
     if (c->prev)
@@ -36,8 +29,8 @@ static void channel_free(struct channel *c)
 }
 
 // fd is the channel's, also on failure.
-static void channel_new(struct sok_service *v, int fd, bool door,
-    void (*ready)(struct sok_loop_fd *lf, uint32_t epoll_events))
+static void channel_new(
+    struct sok_service *v, int fd, void (*ready)(struct sok_loop_fd *lf, uint32_t epoll_events))
 {
     struct channel *c = v->channel_count < CHANNELS_MAX ? calloc(1, sizeof(*c)) : NULL;
     if (!c) {
@@ -45,7 +38,6 @@ static void channel_new(struct sok_service *v, int fd, bool door,
         return;
     }
     c->service = v;
-    c->door = door;
     c->lf.ready = ready;
     if (sok_loop_add(v->host->loop, &c->lf, fd, EPOLLIN) < 0) {
         close(fd);
@@ -188,7 +180,7 @@ static void door_ready(struct sok_loop_fd *lf, uint32_t events)
     bool end;
     int fd = take_descriptor(lf->fd, &end);
     if (fd >= 0)
-        channel_new(c->service, fd, false, channel_ready);
+        channel_new(c->service, fd, channel_ready);
     if (end)
         channel_free(c);
 }
@@ -199,7 +191,7 @@ static void somebody_comes(struct sok_loop_fd *lf, uint32_t events)
     struct sok_service *v = SOK_CONTAINER_OF(lf, struct sok_service, door);
     int fd = accept4(lf->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0)
-        channel_new(v, fd, true, door_ready);
+        channel_new(v, fd, door_ready);
 }
 
 // ---- the service ----

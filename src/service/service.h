@@ -11,12 +11,11 @@
 #include <sockeye/host.h>
 
 struct sok_service;
-struct sok_service_trace; // what tells of calls: trace.h
 
 struct sok_service_config {
-    int door_fd;                     // listens (AF_UNIX, SOCK_SEQPACKET); the service's from now on
-    bool loopback;                   // programs' 127.0.0.0/8 is the host's own
-    struct sok_service_trace *trace; // NULL: nobody looks on; the service's from now on
+    int door_fd;   // listens (AF_UNIX, SOCK_SEQPACKET); the service's from now on
+    bool loopback; // programs' 127.0.0.0/8 is the host's own
+    bool trace;    // programs tell of their calls, and the host's views do (view.h)
 };
 
 int sok_service_new(
