@@ -92,6 +92,34 @@ static void changed_socks(void **state)
     assert_true(q.first == NULL && q.last == NULL);
 }
 
+// Walked from the newest down, with some coming and going between the steps.
+static void all_socks(void **state)
+{
+    (void)state;
+    struct sok_sock_list l = {0};
+    struct sok_sock s[6] = {0};
+    assert_null(sok_sock_before(&l, 0));
+    for (unsigned i = 0; i < 5; i++)
+        sok_sock_born(&l, &s[i]);
+    assert_int_equal(s[4].id, 5);
+    assert_ptr_equal(sok_sock_before(&l, 0), &s[4]);
+    assert_ptr_equal(sok_sock_before(&l, 5), &s[3]);
+    sok_sock_gone(&l, &s[3]);
+    sok_sock_born(&l, &s[5]);
+    assert_ptr_equal(sok_sock_before(&l, 4), &s[2]);
+    sok_sock_gone(&l, &s[1]);
+    assert_ptr_equal(sok_sock_before(&l, 3), &s[0]);
+    assert_null(sok_sock_before(&l, 1));
+    assert_ptr_equal(sok_sock_before(&l, 5), &s[2]); // another walk
+    assert_ptr_equal(sok_sock_before(&l, 100), &s[5]);
+    sok_sock_gone(&l, &s[5]);
+    sok_sock_gone(&l, &s[0]);
+    sok_sock_gone(&l, &s[2]);
+    sok_sock_gone(&l, &s[4]);
+    assert_true(
+        l.newest == NULL && sok_sock_before(&l, 0) == NULL && sok_sock_before(&l, 9) == NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +128,7 @@ int main(void)
         cmocka_unit_test(buffers_are_counted),
         cmocka_unit_test(sequence_numbers_wrap),
         cmocka_unit_test(changed_socks),
+        cmocka_unit_test(all_socks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-// The queue of socks whose readiness changed.
+// The queue of socks whose readiness changed, and the list of all.
 #include "base/sock.h"
 
 static void append(struct sok_sock_queue *q, struct sok_sock *s)
@@ -50,4 +50,37 @@ void sok_sock_forget(struct sok_sock_queue *q, struct sok_sock *s)
     else
         q->last = s->prev;
     s->next = s->prev = NULL;
+}
+
+void sok_sock_born(struct sok_sock_list *l, struct sok_sock *s)
+{
+    s->id = ++l->last_id;
+    s->newer = NULL;
+    s->older = l->newest;
+    if (s->older)
+        s->older->newer = s;
+    l->newest = s;
+}
+
+void sok_sock_gone(struct sok_sock_list *l, struct sok_sock *s)
+{
+    if (s->newer)
+        s->newer->older = s->older;
+    else
+        l->newest = s->older;
+    if (s->older)
+        s->older->newer = s->newer;
+    if (l->place == s)
+        l->place = s->older;
+}
+
+struct sok_sock *sok_sock_before(struct sok_sock_list *l, uint32_t id)
+{
+    struct sok_sock *s = l->place;
+    if (id == 0 || !s || (s->newer && s->newer->id < id))
+        s = l->newest;
+    while (s && id > 0 && s->id >= id)
+        s = s->older;
+    l->place = s;
+    return s;
 }

@@ -26,12 +26,13 @@ enum sok_ready {
 };
 
 struct sok_sock {
-    uint8_t kind;                 // enum sok_sock_kind
-    bool queued;                  // on the queue of changed socks
-    uint32_t ready;               // enum sok_ready, or'ed
-    uint32_t id;                  // the number shown in events, unique in a stack
-    void *user;                   // the holder's own; the core never looks
-    struct sok_sock *next, *prev; // in the queue of changed socks
+    uint8_t kind;                   // enum sok_sock_kind
+    bool queued;                    // on the queue of changed socks
+    uint32_t ready;                 // enum sok_ready, or'ed
+    uint32_t id;                    // the number shown in events, unique in a stack
+    void *user;                     // the holder's own; the core never looks
+    struct sok_sock *next, *prev;   // in the queue of changed socks
+    struct sok_sock *older, *newer; // among all
 };
 
 struct sok_sock_queue {
@@ -44,5 +45,18 @@ void sok_sock_ready(struct sok_sock_queue *q, struct sok_sock *s, uint32_t ready
 void sok_sock_touch(struct sok_sock_queue *q, struct sok_sock *s);
 struct sok_sock *sok_sock_next(struct sok_sock_queue *q); // takes the first off; NULL: none
 void sok_sock_forget(struct sok_sock_queue *q, struct sok_sock *s); // before freeing it
+
+// All socks of a stack, in the order of their numbers.
+struct sok_sock_list {
+    struct sok_sock *newest;
+    struct sok_sock *place; // where sok_sock_before() was last
+    uint32_t last_id;
+};
+
+void sok_sock_born(struct sok_sock_list *l, struct sok_sock *s); // gives it its number
+void sok_sock_gone(struct sok_sock_list *l, struct sok_sock *s); // before freeing it
+// The newest with a smaller number than id; id 0: of all. NULL: none. Who asks with the number of the one
+// given before, and so on, pays for a step each; whoever comes and goes meanwhile does no harm.
+struct sok_sock *sok_sock_before(struct sok_sock_list *l, uint32_t id);
 
 #endif

@@ -49,7 +49,7 @@ int sok_echo_open(struct sok_stack *stack, struct sok_echo **out)
         e->id++;
     e->stack = stack;
     e->sock.kind = SOK_SOCK_ECHO;
-    e->sock.id = ++stack->next_id;
+    sok_sock_born(&stack->socks, &e->sock);
     sok_map_add(&stack->echo, &e->node, e->id);
     update_ready(e);
     *out = e;
@@ -60,6 +60,7 @@ static void free_socket(struct sok_echo *e)
 {
     sok_map_remove(&e->stack->echo, &e->node);
     sok_sock_forget(&e->stack->changed, &e->sock);
+    sok_sock_gone(&e->stack->socks, &e->sock);
     sok_mem_free(sok_stack_mem(e->stack), e, sizeof(*e));
 }
 
@@ -215,4 +216,12 @@ int sok_echo_recv(struct sok_echo *e, struct sok_echo_reply *out, int64_t now)
     e->reply_count--;
     update_ready(e);
     return 0;
+}
+
+void sok_echo_about(const struct sok_echo *e, struct sok_sock_about *out)
+{
+    out->local = (struct sok_endpoint){.addr = sok_addr_v4(0), .port = e->id};
+    out->protocol = SOK_IPPROTO_ICMP;
+    out->held = e->reply_count * sizeof(e->replies[0]);
+    out->most = sizeof(e->replies);
 }

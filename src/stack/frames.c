@@ -171,7 +171,7 @@ int sok_frames_open(struct sok_stack *stack, uint16_t type, bool cooked, struct 
     if (!f)
         return SOK_ENOMEM;
     f->sock.kind = SOK_SOCK_FRAMES;
-    f->sock.id = ++stack->next_id;
+    sok_sock_born(&stack->socks, &f->sock);
     f->stack = stack;
     f->link = SOK_FRAMES_ALL_LINKS;
     f->type = type;
@@ -201,6 +201,7 @@ static void free_socket(struct sok_frames *f)
     *at = f->next;
     sok_inbox_free(s, &f->inbox);
     sok_sock_forget(&s->changed, &f->sock);
+    sok_sock_gone(&s->socks, &f->sock);
     sok_mem_free(sok_stack_mem(s), f, sizeof(*f));
 }
 
@@ -322,4 +323,12 @@ void sok_frames_room(struct sok_stack *s)
         f->blocked = false;
         update_ready(f);
     }
+}
+
+void sok_frames_about(const struct sok_frames *f, struct sok_sock_about *out)
+{
+    out->type = f->type;
+    out->link = f->link;
+    out->held = f->inbox.held;
+    out->most = (size_t)f->stack->config.raw_queue;
 }

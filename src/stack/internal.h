@@ -169,7 +169,7 @@ struct sok_stack {
     struct sok_stack_config config;
     struct sok_events events;
     struct sok_sock_queue changed;
-    uint32_t next_id;
+    struct sok_sock_list socks;
     int64_t now; // of the last call
     struct sok_tcp *tcp;
     struct sok_stack_link *links[SOK_STACK_LINKS_MAX];
@@ -343,6 +343,14 @@ void sok_frames_see_out(struct sok_stack *s, uint8_t link, const struct sok_fram
 void sok_frames_room(struct sok_stack *s);
 void sok_frames_link_over(struct sok_stack *s, uint8_t link);
 void sok_frames_free_all(struct sok_stack *s);
+
+// ---- what sockets say of themselves ----
+
+void sok_udp_about(const struct sok_udp *u, struct sok_sock_about *out);
+void sok_echo_about(const struct sok_echo *e, struct sok_sock_about *out);
+void sok_raw_about(const struct sok_raw *r, struct sok_sock_about *out);
+void sok_frames_about(const struct sok_frames *f, struct sok_sock_about *out);
+void sok_udp_kill(struct sok_udp *u);
 
 // ---- sockets, the link to ourselves: udp.c, echo.c, local.c ----
 

@@ -128,7 +128,7 @@ int sok_raw_open(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out
     if (!r)
         return SOK_ENOMEM;
     r->sock.kind = SOK_SOCK_RAW;
-    r->sock.id = ++stack->next_id;
+    sok_sock_born(&stack->socks, &r->sock);
     r->stack = stack;
     r->protocol = protocol;
     r->hdrincl = protocol == SOK_IPPROTO_RAW;
@@ -149,6 +149,7 @@ static void free_socket(struct sok_raw *r)
     *at = r->next;
     sok_inbox_free(s, &r->inbox);
     sok_sock_forget(&s->changed, &r->sock);
+    sok_sock_gone(&s->socks, &r->sock);
     sok_mem_free(sok_stack_mem(s), r, sizeof(*r));
 }
 
@@ -373,4 +374,14 @@ void sok_raw_room(struct sok_stack *s)
         r->blocked = false;
         update_ready(r);
     }
+}
+
+void sok_raw_about(const struct sok_raw *r, struct sok_sock_about *out)
+{
+    out->local.addr = r->local;
+    out->remote.addr = r->connected ? r->remote : sok_addr_v4(0);
+    out->connected = r->connected;
+    out->protocol = r->protocol;
+    out->held = r->inbox.held;
+    out->most = (size_t)r->stack->config.raw_queue;
 }

@@ -47,7 +47,7 @@ static int make_tcp(struct sok_stack *s)
         .mem = sok_stack_mem(s),
         .events = &s->events,
         .changed = &s->changed,
-        .next_id = &s->next_id,
+        .socks = &s->socks,
         .route = sok_stack_route,
         .doubt = sok_neighbour_doubt,
         .route_ctx = s,

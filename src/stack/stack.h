@@ -269,6 +269,27 @@ int64_t sok_frames_recv(struct sok_frames *f, void *data, size_t len, struct sok
 int sok_frames_error(struct sok_frames *f);
 void sok_frames_close(struct sok_frames *f);
 
+// ---- all sockets of every kind, for onlookers: census.c ----
+
+// The newest whose number is smaller; id 0: of all. Takes no memory, and a step each in a row of calls.
+struct sok_sock *sok_stack_sock_before(struct sok_stack *stack, uint32_t id);
+// The one with this number; NULL: none.
+struct sok_sock *sok_stack_sock(struct sok_stack *stack, uint32_t id);
+
+// What one that is not TCP's says of itself.
+struct sok_sock_about {
+    struct sok_endpoint local, remote; // echo: its identifier is the local port
+    bool connected;
+    uint8_t protocol;  // raw sockets,
+    uint16_t type;     // packet sockets: EtherType,
+    int link;          // and link; -1: all
+    size_t held, most; // bytes of memory that what waits to be read takes, and may take
+};
+void sok_stack_about(const struct sok_sock *sock, struct sok_sock_about *out);
+// Ends a connection, a listener or what a datagram socket is connected to; its holder reads SOK_EABORTED.
+// SOK_EINVAL: no such number, SOK_EOPNOTSUPP: of a kind that has nothing to end.
+int sok_stack_kill(struct sok_stack *stack, uint32_t id, int64_t now);
+
 // ---- a gateway: a stack that answers for every address (link/user.c) ----
 
 // Every address is this stack's own, those of 127.0.0.0/8 too. sok_tcp_listen_any() and what follows take

@@ -193,7 +193,7 @@ static int open_at(struct sok_stack *stack, struct sok_endpoint at, struct sok_u
     if (!u)
         return SOK_ENOMEM;
     u->sock.kind = SOK_SOCK_UDP;
-    u->sock.id = ++stack->next_id;
+    sok_sock_born(&stack->socks, &u->sock);
     u->stack = stack;
     u->local = at;
     sok_map_add(&stack->udp, &u->node, at.port);
@@ -226,6 +226,7 @@ static void free_socket(struct sok_udp *u)
     }
     sok_map_remove(&s->udp, &u->node);
     sok_sock_forget(&s->changed, &u->sock);
+    sok_sock_gone(&s->socks, &u->sock);
     sok_mem_free(sok_stack_mem(s), u, sizeof(*u));
 }
 
@@ -411,4 +412,25 @@ void sok_udp_room(struct sok_stack *s)
         u->blocked = false;
         update_ready(u);
     }
+}
+
+// ---- for onlookers ----
+
+void sok_udp_about(const struct sok_udp *u, struct sok_sock_about *out)
+{
+    out->local = u->local;
+    out->connected = u->connected;
+    if (u->connected)
+        out->remote = u->remote;
+    out->held = u->queued;
+    out->most = (size_t)u->stack->config.udp_queue;
+}
+
+// The port stays the holder's, as with the kernel's sockets; its peer is forgotten.
+void sok_udp_kill(struct sok_udp *u)
+{
+    u->connected = false;
+    u->remote = (struct sok_endpoint){.port = 0};
+    u->error = SOK_EABORTED;
+    update_ready(u);
 }

@@ -302,6 +302,17 @@ void sok_tcp_abort(struct sok_tcp_conn *c, int64_t now)
     reset_and_free(c, SOK_REASON_RST_ABORT, now);
 }
 
+void sok_tcp_kill(struct sok_tcp_conn *c, int64_t now)
+{
+    told(c, SOK_CALL_ABORT, -1, 0, now);
+    if (c->state != SOK_TCP_CLOSED) {
+        if (c->state != SOK_TCP_SYN_SENT && c->state != SOK_TCP_TIME_WAIT && !c->undecided) {
+            sok_tcp_reset_conn(c, SOK_REASON_RST_ABORT);
+        }
+        sok_tcp_over(c, SOK_EABORTED, now);
+    }
+}
+
 void sok_tcp_close(struct sok_tcp_conn *c, int64_t now)
 {
     told(c, SOK_CALL_CLOSE, -1, 0, now);
@@ -529,63 +540,5 @@ int64_t sok_tcp_default_opt(const struct sok_tcp_config *config, enum sok_tcp_so
         return config->congestion;
     default:
         return 0;
-    }
-}
-
-void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out)
-{
-    *out = (struct sok_tcp_info){
-        .state = c->state,
-        .congestion = c->cc->name,
-        .srtt = c->srtt,
-        .rttvar = c->rttvar,
-        .rto = sok_tcp_rto(c),
-        .cwnd = c->cwnd,
-        .ssthresh = c->ssthresh,
-        .snd_mss = sok_tcp_send_mss(c),
-        .rcv_mss = c->rcv_mss,
-        .snd_wnd = c->snd_wnd,
-        .rcv_wnd = c->rcv_adv - c->rcv_nxt,
-        .snd_queued = sok_tcp_sendq_len(&c->sendq),
-        .snd_unacked = c->snd_nxt - c->snd_una,
-        .rcv_queued = (uint32_t)c->stream.ready,
-        .rcv_early = (uint32_t)c->stream.early,
-        .rcv_urgent = sok_tcp_urgent_left(c),
-        .bytes_sent = c->bytes_sent,
-        .bytes_again = c->bytes_again,
-        .bytes_acked = c->bytes_acked,
-        .bytes_received = c->bytes_received,
-        .segments_in = c->segments_in,
-        .segments_out = c->segments_out,
-        .timeouts = c->timeouts,
-        .fast_retransmits = c->fast_retransmits,
-        .retries = c->retries,
-        .snd_wscale = c->snd_wscale,
-        .rcv_wscale = c->rcv_wscale,
-        .sack = c->sack_ok,
-        .timestamps = c->ts_ok,
-        .ecn = c->ecn_ok,
-        .fastopen = c->tfo_taken,
-        .ecn_marks = c->ecn_marks,
-        .min_rtt = c->min_rtt == SOK_TIME_NEVER ? 0 : c->min_rtt,
-        .snd_unsent = sok_tcp_sendq_len(&c->sendq) > 0 ? sok_tcp_unsent(c) : 0,
-        .sacked = c->sent.sacked,
-        .lost = c->sent.lost,
-        .bytes_spurious = c->bytes_spurious,
-        .tail_probes = c->probes,
-        .undone = c->undone,
-        .reordering = c->rack_reordering,
-    };
-    sok_tcp_limited_info(c, out);
-}
-
-void sok_tcp_counts(const struct sok_tcp *t, struct sok_tcp_counts *out)
-{
-    memset(out, 0, sizeof(*out));
-    out->conns = t->conn_count;
-    out->listeners = t->listener_count;
-    memcpy(out->drops, t->drops, sizeof(t->drops));
-    for (const struct sok_tcp_conn *c = t->all; c; c = c->all_next) {
-        out->time_waits += c->state == SOK_TCP_TIME_WAIT;
     }
 }

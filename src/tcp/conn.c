@@ -88,7 +88,7 @@ static void init(struct sok_tcp_conn *c, int64_t now)
     struct sok_tcp *t = c->tcp;
     const struct sok_tcp_config *config = &t->config;
     c->sock.kind = SOK_SOCK_TCP;
-    c->sock.id = ++*t->env.next_id;
+    sok_sock_born(t->env.socks, &c->sock);
     c->state = SOK_TCP_CLOSED;
     c->nodelay = !config->nagle;
     c->ttl = 0; // the stack's default
@@ -176,6 +176,7 @@ void sok_tcp_conn_free(struct sok_tcp_conn *c)
     release_buffers(c);
     sok_stream_free(&c->stream);
     sok_sock_forget(t->env.changed, &c->sock);
+    sok_sock_gone(t->env.socks, &c->sock);
     *(c->all_prev ? &c->all_prev->all_next : &t->all) = c->all_next;
     if (c->all_next) {
         c->all_next->all_prev = c->all_prev;

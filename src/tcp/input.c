@@ -367,7 +367,9 @@ static void conn_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     out->seq_base = !syn_sent ? c->irs : in->syn ? in->h.seq : 0;
     out->ack_base = c->iss;
     uint16_t each = in->from->gso_size;
-    c->segments_in += each && in->data.len > each ? (in->data.len + each - 1u) / each : 1u;
+    uint32_t with_data = sok_tcp_segments_of((uint32_t)in->data.len, each ? each : UINT32_MAX);
+    c->segments_in += with_data ? with_data : 1;
+    c->data_in += with_data;
     c->idle_at = in->now;
     if (c->keepalives) {
         c->keepalives = 0;

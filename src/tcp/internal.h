@@ -369,7 +369,8 @@ struct sok_tcp_conn {
 
     uint64_t bytes_sent, bytes_again, bytes_acked, bytes_received, bytes_read;
     uint64_t bytes_spurious; // repeated, though the peer had them: D-SACK said so
-    uint64_t segments_in, segments_out;
+    uint64_t segments_in, segments_out, segments_again;
+    uint64_t data_in, data_out; // segments with data
     uint32_t timeouts, fast_retransmits, probes, undone;
 
     // what limits it, and the delivery rate: limited.c
@@ -385,10 +386,12 @@ struct sok_tcp_queue {
     uint32_t count;
 };
 
+#define SOK_TCP_PORT_NONE 0x10000
+
 struct sok_tcp_listener {
     struct sok_sock sock;
     struct sok_tcp *tcp;
-    struct sok_map_node node; // in tcp->listeners, by port; port 0 is every port
+    struct sok_map_node node; // in tcp->listeners, by port; 0: every port; _NONE: it was killed
     struct sok_endpoint local;
     uint32_t backlog;
     int64_t cookie_at; // when a cookie was last sent
@@ -671,6 +674,9 @@ void sok_tcp_rate_sent(struct sok_tcp_conn *c, struct sok_tcp_sent *r, uint32_t 
 void sok_tcp_rate_delivered(struct sok_tcp_conn *c, const struct sok_tcp_sent *r, uint32_t bytes,
     struct sok_tcp_delivery *d, int64_t now);
 void sok_tcp_rate_sample(struct sok_tcp_conn *c, const struct sok_tcp_delivery *d);
+
+// ---- info.c ----
+uint32_t sok_tcp_segments_of(uint32_t bytes, uint32_t mss);
 
 // ---- mtu.c: RFC 1191, RFC 5927 ----
 void sok_tcp_mtu_refresh(struct sok_tcp_conn *c, int64_t now); // before something is sent

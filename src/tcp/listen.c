@@ -28,7 +28,7 @@ static int listener_new(struct sok_tcp *t, const struct sok_endpoint *local, int
     }
     l->tcp = t;
     l->sock.kind = SOK_SOCK_TCP_LISTEN;
-    l->sock.id = ++*t->env.next_id;
+    sok_sock_born(t->env.socks, &l->sock);
     l->local = *local;
     l->backlog = backlog > 0 ? (uint32_t)backlog : 1;
     l->cookie_at = INT64_MIN / 2;
@@ -127,7 +127,7 @@ int sok_tcp_accept(struct sok_tcp_listener *l, int64_t now, struct sok_tcp_conn 
 {
     struct sok_tcp_conn *c = l->to_accept.first;
     if (!c) {
-        return SOK_EAGAIN;
+        return sok_tcp_listener_open(l) ? SOK_EAGAIN : SOK_EINVAL;
     }
     queue_remove(&l->to_accept, c);
     c->listener = NULL;
@@ -146,9 +146,8 @@ int sok_tcp_accept(struct sok_tcp_listener *l, int64_t now, struct sok_tcp_conn 
 }
 
 // What nobody accepted is reset; half-open connections are forgotten, their peers will hear a reset.
-void sok_tcp_listener_close(struct sok_tcp_listener *l, int64_t now)
+static void turn_away(struct sok_tcp_listener *l, int64_t now)
 {
-    struct sok_tcp *t = l->tcp;
     while (l->half_open.first) {
         sok_tcp_conn_free(l->half_open.first);
     }
@@ -156,15 +155,44 @@ void sok_tcp_listener_close(struct sok_tcp_listener *l, int64_t now)
         sok_tcp_reset_conn(l->to_accept.first, SOK_REASON_RST_NO_ROOM);
         sok_tcp_conn_free(l->to_accept.first);
     }
-    struct sok_event *ev = sok_events_push(t->env.events, SOK_EVENT_CALL, now, l->sock.id);
+    struct sok_event *ev = sok_events_push(l->tcp->env.events, SOK_EVENT_CALL, now, l->sock.id);
     if (ev) {
         ev->call.call = SOK_CALL_CLOSE;
         ev->call.amount = -1;
     }
-    sok_map_remove(&t->listeners, &l->node);
+    sok_map_remove(&l->tcp->listeners, &l->node);
+}
+
+void sok_tcp_listener_close(struct sok_tcp_listener *l, int64_t now)
+{
+    struct sok_tcp *t = l->tcp;
+    turn_away(l, now);
     sok_sock_forget(t->env.changed, &l->sock);
+    sok_sock_gone(t->env.socks, &l->sock);
     t->listener_count--;
     sok_mem_free(t->env.mem, l, sizeof(*l));
+}
+
+// It stays in the table, where nothing that comes finds it.
+void sok_tcp_listener_kill(struct sok_tcp_listener *l, int64_t now)
+{
+    if (sok_tcp_listener_open(l)) {
+        turn_away(l, now);
+        sok_map_add(&l->tcp->listeners, &l->node, SOK_TCP_PORT_NONE);
+        sok_sock_ready(
+            l->tcp->env.changed, &l->sock, SOK_READY_IN | SOK_READY_ERROR | SOK_READY_HUP);
+    }
+}
+
+bool sok_tcp_listener_open(const struct sok_tcp_listener *l)
+{
+    return l->node.hash != SOK_TCP_PORT_NONE;
+}
+
+void sok_tcp_listener_queue(const struct sok_tcp_listener *l, uint32_t *waiting, uint32_t *most)
+{
+    *waiting = l->to_accept.count;
+    *most = l->backlog;
 }
 
 static void drop(struct sok_tcp_in *in, enum sok_drop why)

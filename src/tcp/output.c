@@ -224,7 +224,9 @@ static uint32_t attach(
     out->data_count = SOK_TCP_IOV_MAX;
     out->data_len = sok_tcp_sendq_gather(&c->sendq, seq, len, out->data, &out->data_count);
     out->gso_size = out->data_len > mss ? (uint16_t)mss : 0;
-    c->segments_out += out->gso_size ? (out->data_len - 1) / mss : 0; // the first was counted
+    uint32_t segments = sok_tcp_segments_of(out->data_len, mss);
+    c->segments_out += segments > 1 ? segments - 1 : 0; // the first was counted
+    c->data_out += segments;
     return out->data_len;
 }
 
@@ -334,6 +336,7 @@ static bool send_lost(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segmen
     c->sent_at = now;
     c->send_one = false;
     c->bytes_again += out->data_len;
+    c->segments_again += sok_tcp_segments_of(out->data_len, sok_tcp_send_mss(c));
     c->prr_out += len;
     sok_tcp_undo_repeated(c, len, now);
     if (r->start == c->snd_una) {
@@ -526,6 +529,7 @@ static bool send_tail(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segmen
     sok_tcp_sent_again(b, r, now);
     c->sent_at = now;
     c->bytes_again += out->data_len;
+    c->segments_again += sok_tcp_segments_of(out->data_len, sok_tcp_send_mss(c));
     sok_tcp_tlp_sent(c, true, now);
     return true;
 }

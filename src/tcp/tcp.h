@@ -56,7 +56,7 @@ struct sok_tcp_env {
     const struct sok_mem *mem;
     struct sok_events *events;
     struct sok_sock_queue *changed;
-    uint32_t *next_id; // numbers for socks, shared with the stack
+    struct sok_sock_list *socks; // all of them, the stack's as well
     sok_tcp_route_fn route;
     // Negative advice (RFC 9293 3.8.3): is this neighbour still there? May be NULL.
     void (*doubt)(void *ctx, uint8_t link, const struct sok_addr *next_hop, int64_t now);
@@ -197,6 +197,14 @@ int sok_tcp_shutdown(
 void sok_tcp_close(struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_abort(struct sok_tcp_conn *c, int64_t now); // ABORT: RST; the handle is gone
 
+// Somebody else ends it: as ABORT, but its holder still has the handle and reads SOK_EABORTED of it.
+void sok_tcp_kill(struct sok_tcp_conn *c, int64_t now);
+// Takes no more connections; those that wait are reset. Accepting gives SOK_EINVAL from then on.
+void sok_tcp_listener_kill(struct sok_tcp_listener *l, int64_t now);
+// Connections that wait to be accepted, and how many may.
+void sok_tcp_listener_queue(const struct sok_tcp_listener *l, uint32_t *waiting, uint32_t *most);
+bool sok_tcp_listener_open(const struct sok_tcp_listener *l); // false: killed
+
 int sok_tcp_error(struct sok_tcp_conn *c); // takes the pending error (0: none), as SO_ERROR does
 enum sok_tcp_state sok_tcp_state(const struct sok_tcp_conn *c);
 struct sok_endpoint sok_tcp_local(const struct sok_tcp_conn *c);
@@ -246,6 +254,15 @@ enum sok_tcp_limit {
 };
 const char *sok_tcp_limit_text(enum sok_tcp_limit limit);
 
+// What a connection waits for next, of what an onlooker cares for.
+enum sok_tcp_wait {
+    SOK_TCP_WAIT_NONE,
+    SOK_TCP_WAIT_ACK,    // then it sends again, or a probe
+    SOK_TCP_WAIT_WINDOW, // then it probes
+    SOK_TCP_WAIT_SIGN,   // of life, then it asks for one
+    SOK_TCP_WAIT_END,    // then it is over: TIME-WAIT, FIN-WAIT-2
+};
+
 struct sok_tcp_info {
     enum sok_tcp_state state;
     const char *congestion;           // the algorithm's name
@@ -276,6 +293,15 @@ struct sok_tcp_info {
     enum sok_tcp_limit limit;   // what keeps it from sending more now
     int64_t age; // ns from its beginning to the last that TCP was told of, or to its end:
     int64_t limited[SOK_TCP_LIMIT_COUNT]; // the sum of these
+    enum sok_tcp_wait wait;
+    int64_t wait_until;   // when that is over
+    uint8_t wait_retries; // of what it waits for
+    uint8_t backoff;      // doublings of rto
+    bool send_over, recv_over, window_scale;
+    uint16_t path_mtu, own_mss;                        // own_mss: what we told the peer
+    uint32_t snd_buf, rcv_buf, rcv_held;               // bytes; rcv_held: of memory
+    uint64_t segments_again, data_out, data_in;        // data_: segments with data
+    int64_t since_sent, since_received, since_segment; // ns since data went, data came, any came
 };
 // As of the last time that TCP was told.
 void sok_tcp_info(const struct sok_tcp_conn *c, struct sok_tcp_info *out);

@@ -25,7 +25,7 @@ struct end {
     struct sok_sock_queue changed;
     struct sok_events events;
     struct sok_addr addr;
-    uint32_t next_id;
+    struct sok_sock_list socks;
 };
 
 struct world {
@@ -68,7 +68,7 @@ static inline void world_new(struct world *w, const struct sok_tcp_config *confi
         struct sok_tcp_env env = {.mem = &w->mem,
             .events = &e->events,
             .changed = &e->changed,
-            .next_id = &e->next_id,
+            .socks = &e->socks,
             .route = route,
             .route_ctx = e,
             .secret = {(uint8_t)(i + 1)}};

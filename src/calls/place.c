@@ -1,0 +1,182 @@
+#include "calls/place.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+_Static_assert(SOK_PLACE_MAX <= sizeof(((struct sockaddr_un *)0)->sun_path), "a door's path");
+
+#define RUN_DIR "/run/sockeye"
+#define DOOR    "door"
+
+bool sok_place_name_ok(const char *name)
+{
+    size_t len = strlen(name);
+    if (len == 0 || len > SOK_PLACE_NAME_MAX || name[0] == '.' || name[0] == '-')
+        return false;
+    return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == len;
+}
+
+static int print(char out[SOK_PLACE_MAX], const char *a, const char *b, const char *c)
+{
+    int n = snprintf(out, SOK_PLACE_MAX, "%s%s%s%s%s", a, *b ? "/" : "", b, *c ? "/" : "", c);
+    return n < 0 || n >= SOK_PLACE_MAX ? -ENAMETOOLONG : 0;
+}
+
+int sok_place_base(char out[SOK_PLACE_MAX])
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    struct stat st;
+    if (geteuid() == 0)
+        return print(out, RUN_DIR, "", "");
+    if (runtime && runtime[0] == '/' && stat(runtime, &st) == 0 && st.st_uid == geteuid())
+        return print(out, runtime, "sockeye", "");
+    int n = snprintf(out, SOK_PLACE_MAX, "/tmp/sockeye-%u", (unsigned)geteuid());
+    return n < 0 || n >= SOK_PLACE_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int inside(const char *base, const char *name, char out[SOK_PLACE_MAX])
+{
+    return print(out, base, name, DOOR);
+}
+
+int sok_place_door(const char *name, char out[SOK_PLACE_MAX])
+{
+    char base[SOK_PLACE_MAX];
+    struct stat st;
+    if (strchr(name, '/'))
+        return stat(name, &st) == 0 && S_ISDIR(st.st_mode) ? print(out, name, DOOR, "")
+                                                           : print(out, name, "", "");
+    if (!sok_place_name_ok(name))
+        return -EINVAL;
+    int r = sok_place_base(base);
+    if (r == 0)
+        r = inside(base, name, out);
+    // Not this user's: is it root's? Then that can be said.
+    if (r == 0 && geteuid() != 0 && access(out, F_OK) < 0 && errno == ENOENT) {
+        char dir[SOK_PLACE_MAX];
+        if (print(dir, RUN_DIR, name, "") == 0 && lstat(dir, &st) == 0)
+            r = inside(RUN_DIR, name, out);
+    }
+    return r;
+}
+
+// ---- making ----
+
+// Makes a directory that is this user's alone to write in, or takes one that is there if it is so.
+static int own_directory(const char *path, mode_t mode)
+{
+    struct stat st;
+    if (mkdir(path, mode) < 0 && errno != EEXIST)
+        return -errno;
+    if (lstat(path, &st) < 0)
+        return -errno;
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+        return -EPERM;
+    return chmod(path, mode) < 0 ? -errno : 0; // whatever the umask took
+}
+
+static int clear_door(const char *door)
+{
+    int fd = sok_place_connect(door);
+    if (fd >= 0) {
+        close(fd);
+        return -EADDRINUSE;
+    }
+    return unlink(door) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+int sok_place_make(const char *name, char out[SOK_PLACE_MAX])
+{
+    char door[SOK_PLACE_MAX];
+    if (!sok_place_name_ok(name))
+        return -EINVAL;
+    int r = sok_place_base(out);
+    if (r == 0)
+        r = inside(out, name, door);
+    if (r == 0)
+        r = own_directory(out, geteuid() == 0 ? 0755 : 0700);
+    if (r < 0)
+        return r;
+    memcpy(out, door, sizeof(door));
+    *strrchr(out, '/') = 0;
+    r = own_directory(out, 0700);
+    if (r == 0)
+        r = clear_door(door);
+    if (r != -EPERM)
+        memcpy(out, door, sizeof(door));
+    return r;
+}
+
+void sok_place_remove(const char *name)
+{
+    char base[SOK_PLACE_MAX], path[SOK_PLACE_MAX];
+    if (!sok_place_name_ok(name) || sok_place_base(base) < 0 || inside(base, name, path) < 0)
+        return;
+    unlink(path);
+    *strrchr(path, '/') = 0;
+    rmdir(path);
+    rmdir(base); // the last one
+}
+
+// ---- finding ----
+
+static int is_name(const struct dirent *e)
+{
+    return sok_place_name_ok(e->d_name);
+}
+
+// Of somebody who could put false hosts there nothing is believed.
+static bool is_trusted(const char *dir)
+{
+    struct stat st;
+    return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) &&
+           (st.st_uid == geteuid() || st.st_uid == 0) && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+int sok_place_each(sok_place_fn fn, void *ctx)
+{
+    char base[SOK_PLACE_MAX], door[SOK_PLACE_MAX];
+    struct dirent **names;
+    struct stat st;
+    int r = sok_place_base(base);
+    if (r < 0)
+        return r;
+    if (lstat(base, &st) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (!is_trusted(base))
+        return -EPERM;
+    int count = scandir(base, &names, is_name, alphasort);
+    if (count < 0)
+        return -errno;
+    for (int i = 0; i < count; i++) {
+        if (r == 0 && inside(base, names[i]->d_name, door) == 0 && lstat(door, &st) == 0)
+            r = fn(ctx, names[i]->d_name, door);
+        free(names[i]);
+    }
+    free(names);
+    return r;
+}
+
+int sok_place_connect(const char *door)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    if (strlen(door) >= sizeof(to.sun_path))
+        return -ENAMETOOLONG;
+    strcpy(to.sun_path, door);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}

@@ -1,0 +1,237 @@
+// Names, directories and doors of hosts, in a directory of the test's own; and asking a host, which here is a
+// thread with a few canned answers.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "calls/client.h"
+#include "calls/place.h"
+
+static char top[] = "/tmp/sok-place-XXXXXX";
+
+// Root's doors are in /run, which a test must not touch: it becomes somebody.
+static int somebody(void **state)
+{
+    (void)state;
+    if (!mkdtemp(top) || chmod(top, 0700) < 0)
+        return -1;
+    if (geteuid() == 0 && (chown(top, 65534, 65534) < 0 || seteuid(65534) < 0))
+        return -1;
+    return setenv("XDG_RUNTIME_DIR", top, 1);
+}
+
+static int tidy(void **state)
+{
+    char path[300];
+    (void)state;
+    snprintf(path, sizeof(path), "%s/sockeye", top);
+    rmdir(path);
+    return rmdir(top);
+}
+
+static void names(void **state)
+{
+    char door[SOK_PLACE_MAX];
+    (void)state;
+    assert_true(sok_place_name_ok("web-1.a_B"));
+    assert_false(sok_place_name_ok(""));
+    assert_false(sok_place_name_ok(".."));
+    assert_false(sok_place_name_ok("a b"));
+    assert_false(sok_place_name_ok("0123456789012345678901234567890123456789x"));
+    assert_int_equal(sok_place_door("..", door), -EINVAL);
+    assert_int_equal(sok_place_door("web", door), 0);
+    assert_memory_equal(door, top, strlen(top));
+    assert_string_equal(door + strlen(top), "/sockeye/web/door");
+    assert_int_equal(sok_place_door("/tmp/x/door", door), 0);
+    assert_string_equal(door, "/tmp/x/door");
+    setenv("XDG_RUNTIME_DIR", "/nowhere", 1);
+    assert_int_equal(sok_place_base(door), 0);
+    assert_memory_equal(door, "/tmp/sockeye-", 13);
+    setenv("XDG_RUNTIME_DIR", top, 1);
+}
+
+static int listen_at(const char *door)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    strcpy(at.sun_path, door);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    return fd;
+}
+
+static int collect(void *ctx, const char *name, const char *door)
+{
+    (void)door;
+    strcat(strcat(ctx, name), " ");
+    return 0;
+}
+
+static void making_and_finding(void **state)
+{
+    char door[SOK_PLACE_MAX], other[SOK_PLACE_MAX], found[200] = "", dir[SOK_PLACE_MAX];
+    struct stat st;
+    (void)state;
+    assert_int_equal(sok_place_each(collect, found), 0);
+    assert_string_equal(found, "");
+    assert_int_equal(sok_place_make("web", door), 0);
+    assert_int_equal(sok_place_connect(door), -ENOENT);
+    int fd = listen_at(door);
+    assert_int_equal(sok_place_make("web", other), -EADDRINUSE);
+    assert_int_equal(sok_place_make("db", other), 0);
+    int second = listen_at(other);
+    assert_int_equal(sok_place_each(collect, found), 0);
+    assert_string_equal(found, "db web ");
+    close(fd); // as if it had been killed
+    assert_int_equal(sok_place_connect(door), -ECONNREFUSED);
+    assert_int_equal(sok_place_make("web", door), 0);
+    assert_int_equal(access(door, F_OK), -1);
+    strcpy(dir, door);
+    *strrchr(dir, '/') = 0;
+    assert_int_equal(stat(dir, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    close(second);
+    sok_place_remove("web");
+    sok_place_remove("db");
+    assert_int_equal(stat(dir, &st), -1);
+}
+
+// A directory that others may write in is not believed.
+static void others_are_not_believed(void **state)
+{
+    char door[SOK_PLACE_MAX], base[SOK_PLACE_MAX], found[200] = "";
+    (void)state;
+    assert_int_equal(sok_place_base(base), 0);
+    assert_int_equal(mkdir(base, 0700), 0);
+    assert_int_equal(chmod(base, 0770), 0);
+    assert_int_equal(sok_place_make("web", door), -EPERM);
+    assert_string_equal(door, base);
+    assert_int_equal(sok_place_each(collect, found), -EPERM);
+    assert_int_equal(rmdir(base), 0);
+    assert_int_equal(symlink("/tmp", base), 0);
+    assert_int_equal(sok_place_make("web", door), -EPERM);
+    assert_int_equal(unlink(base), 0);
+}
+
+// ---- a host ----
+
+struct fake {
+    int listener;
+    uint32_t version;
+};
+
+static int take_channel(int door)
+{
+    char byte;
+    struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    struct msghdr m = {.msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof(control)};
+    int fd = -1;
+    if (recvmsg(door, &m, 0) == 1 && CMSG_FIRSTHDR(&m))
+        memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(int));
+    return fd;
+}
+
+static void answer(
+    int channel, const struct sok_calls_request *q, int32_t result, const void *bytes, size_t len)
+{
+    char packet[sizeof(struct sok_calls_reply) + SOK_CALLS_BYTES_MAX];
+    struct sok_calls_reply reply = {.id = q->id, .result = result, .len = (uint32_t)len};
+    memcpy(packet, &reply, sizeof(reply));
+    if (len > 0)
+        memcpy(packet + sizeof(reply), bytes, len);
+    send(channel, packet, sizeof(reply) + len, MSG_NOSIGNAL);
+}
+
+static void *be_host(void *ctx)
+{
+    const struct fake *f = ctx;
+    int door = accept(f->listener, NULL, NULL), channel = take_channel(door);
+    struct {
+        struct sok_calls_request q;
+        char bytes[SOK_CALLS_BYTES_MAX];
+    } in;
+    struct sok_calls_welcome welcome = {.version = f->version};
+    while (recv(channel, &in, sizeof(in), 0) > 0) {
+        struct sok_calls_request stale = {.id = in.q.id - 1};
+        struct sok_row rows[2] = {{.id = 9}, {.id = 8}};
+        answer(channel, &stale, 0, NULL, 0); // an answer that nobody waits for any more
+        if (in.q.op == SOK_CALLS_HELLO)
+            answer(channel, &in.q, 0, &welcome, sizeof(welcome));
+        else if (in.q.op == SOK_CALLS_LIST)
+            answer(channel, &in.q, 0, rows, in.q.a == 0 ? sizeof(rows) : 0);
+        else if (in.q.op == SOK_CALLS_KILL)
+            answer(channel, &in.q, in.q.a == 9 ? 0 : -EINVAL, NULL, 0);
+        else
+            break;
+    }
+    close(channel);
+    close(door);
+    return NULL;
+}
+
+static void asking(void **state)
+{
+    char door[SOK_PLACE_MAX];
+    struct sok_calls_client c;
+    struct sok_row rows[SOK_CALLS_ROWS_MAX];
+    pthread_t thread;
+    (void)state;
+    assert_int_equal(sok_place_make("web", door), 0);
+    assert_int_equal(sok_calls_open(&c, door, "test"), -ENOENT);
+    struct fake f = {.listener = listen_at(door), .version = SOK_CALLS_VERSION};
+    pthread_create(&thread, NULL, be_host, &f);
+    assert_int_equal(sok_calls_open(&c, door, "test"), 0);
+    assert_int_equal(sok_calls_list(&c, 0, rows), 2);
+    assert_int_equal(rows[1].id, 8);
+    assert_int_equal(sok_calls_list(&c, 8, rows), 0);
+    assert_int_equal(sok_calls_kill(&c, 9), 0);
+    assert_int_equal(sok_calls_kill(&c, 7), -EINVAL);
+    size_t len = 0;
+    assert_int_equal(sok_calls_ask(&c, SOK_CALLS_STOP, 0, NULL, &len), -EPIPE); // it goes
+    sok_calls_close(&c);
+    pthread_join(thread, NULL);
+    f.version = SOK_CALLS_VERSION + 1;
+    pthread_create(&thread, NULL, be_host, &f);
+    assert_int_equal(sok_calls_open(&c, door, "test"), -EPROTO);
+    assert_int_equal(c.welcome.version, SOK_CALLS_VERSION + 1);
+    pthread_join(thread, NULL);
+    close(f.listener);
+    sok_place_remove("web");
+}
+
+static void words(void **state)
+{
+    (void)state;
+    assert_string_equal(sok_row_state_text(SOK_ROW_FIN_WAIT_1), "FIN-WAIT-1");
+    assert_string_equal(sok_row_state_text(200), "UNKNOWN");
+    assert_string_equal(sok_row_timer_text(SOK_ROW_TIMER_TIME_WAIT), "timewait");
+    assert_string_equal(sok_row_timer_text(200), "unknown");
+    assert_true(SOK_CALLS_ROWS_MAX >= 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names),
+        cmocka_unit_test(making_and_finding),
+        cmocka_unit_test(others_are_not_believed),
+        cmocka_unit_test(asking),
+        cmocka_unit_test(words),
+    };
+    return cmocka_run_group_tests(tests, somebody, tidy);
+}
