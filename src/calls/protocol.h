@@ -44,6 +44,7 @@
     X(LIST)    /* a: the id after which rows are wanted -> rows.h, as many as fit; 0: no more */           \
     X(KILL)    /* a row's id: the connection is aborted, the listener closed */                            \
     X(ABOUT)   /* -> text: the host's links and addresses, a line each */                                  \
+    X(DEVICE)  /* a: a request of netdevice(7); struct ifreq -> struct ifreq */                            \
     X(STOP)    /* the host goes (sockeye up) */                                                            \
     X(BEGIN) /* tracing: call a begins; c 1: what it writes to the socket waits for END or GO; its text */ \
     X(GO)  /* tracing: call a waits itself: what it wrote may go */                                        \

@@ -1,6 +1,7 @@
 // setsockopt, getsockopt, and the ioctls that look into a queue.
 #include <errno.h>
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -175,6 +176,57 @@ static int queued(int fd, const struct entry *e, unsigned long request, int *out
     return 0;
 }
 
+// netdevice(7): the host's links are the interfaces of its sockets.
+static bool about_interface(unsigned long request)
+{
+    switch (request) {
+    case SIOCGIFNAME:
+    case SIOCGIFINDEX:
+    case SIOCGIFHWADDR:
+    case SIOCGIFMTU:
+    case SIOCGIFFLAGS:
+    case SIOCGIFADDR:
+    case SIOCGIFNETMASK:
+    case SIOCGIFBRDADDR:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int ask_interface(unsigned long request, struct ifreq *q)
+{
+    struct call c = {.op = SOK_CALLS_DEVICE,
+        .a = (int)request,
+        .bytes = q,
+        .len = sizeof(*q),
+        .reply = q,
+        .reply_max = sizeof(*q)};
+    int32_t r = ask(&c);
+    return r < 0 ? fail(-r) : 0;
+}
+
+SOK_EXPORT unsigned if_nametoindex(const char *name)
+{
+    struct ifreq q = {.ifr_ifindex = 0};
+    if (!host_there())
+        return reals()->if_nametoindex(name);
+    strncpy(q.ifr_name, name, IFNAMSIZ - 1);
+    return ask_interface(SIOCGIFINDEX, &q) < 0 ? 0 : (unsigned)q.ifr_ifindex;
+}
+
+SOK_EXPORT char *if_indextoname(unsigned index, char name[IF_NAMESIZE])
+{
+    struct ifreq q = {.ifr_ifindex = (int)index};
+    if (!host_there())
+        return reals()->if_indextoname(index, name);
+    if (ask_interface(SIOCGIFNAME, &q) < 0) {
+        errno = errno == ENODEV ? ENXIO : errno;
+        return NULL;
+    }
+    return strcpy(name, q.ifr_name);
+}
+
 SOK_EXPORT int ioctl(int fd, unsigned long request, ...)
 {
     va_list args;
@@ -185,5 +237,7 @@ SOK_EXPORT int ioctl(int fd, unsigned long request, ...)
     if ((request == FIONREAD || request == SIOCOUTQ) && table_kind(fd) > KIND_OTHER &&
         table_get(fd, false, &e))
         return queued(fd, &e, request, arg);
+    if (about_interface(request) && table_kind(fd) > KIND_OTHER)
+        return arg ? ask_interface(request, arg) : fail(EFAULT);
     return reals()->ioctl(fd, request, arg);
 }

@@ -1,4 +1,4 @@
-// Datagrams: every packet in the pair has its address in front (struct sok_calls_packet).
+// Datagrams of UDP, raw and packet sockets: every packet in the pair has its address in front (struct sok_calls_packet).
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -68,11 +68,11 @@ ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int f
     bool named = m->msg_name && m->msg_namelen > 0;
     if (take_error(fd, e) || (e->connected && error_waits(fd)))
         return -1;
-    if (!named && !e->connected)
-        return fail(EDESTADDRREQ);
+    if (!named && e->domain == AF_PACKET ? !e->bound : !named && !e->connected)
+        return fail(e->domain == AF_PACKET ? ENXIO : EDESTADDRREQ);
     if (named && m->msg_namelen < 16)
         return fail(EINVAL);
-    if (len > 65507)
+    if (len > (e->type == SOCK_DGRAM && e->domain != AF_PACKET ? 65507 : 65549))
         return fail(EMSGSIZE);
     if (named) {
         head.len = m->msg_namelen < SOK_CALLS_ADDR_MAX ? m->msg_namelen : SOK_CALLS_ADDR_MAX;

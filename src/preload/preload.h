@@ -123,6 +123,8 @@ extern bool tracing;
     X(int, fcntl, (int, int, ...))                                                                 \
     X(int, fcntl64, (int, int, ...))                                                               \
     X(int, ioctl, (int, unsigned long, ...))                                                       \
+    X(unsigned, if_nametoindex, (const char *))                                                    \
+    X(char *, if_indextoname, (unsigned, char *))                                                  \
     X(ssize_t, sendfile, (int, int, off_t *, size_t))                                              \
     X(ssize_t, sendfile64, (int, int, int64_t *, size_t))                                          \
     X(ssize_t, splice, (int, int64_t *, int, int64_t *, size_t, unsigned))                         \

@@ -81,6 +81,7 @@ struct served {
     int error;                 // enum sok_err with which the stream ended
     struct sok_endpoint local, remote; // as of then
     struct held *held;                 // a packet that the pair had no room for
+    struct sok_packet_addr frames;     // of a packet socket: what it is bound to
     int32_t values[VALUE_COUNT];
     struct served *next, *prev; // all that live
 };
@@ -129,6 +130,20 @@ struct served *sok_serve_accepted(
 int32_t sok_serve_packets(struct sok_service *v, struct request *r);
 void sok_serve_packets_free(struct served *e);
 void sok_serve_packets_changed(struct served *e);
+
+// ---- frames.c: packet sockets; interfaces.c ----
+int32_t sok_serve_frames_bind(struct served *e, const uint8_t *bytes, uint32_t len);
+uint32_t sok_serve_frames_name(const struct served *e, uint8_t out[SOK_CALLS_ADDR_MAX]);
+int64_t sok_serve_frames_recv(
+    const struct served *e, uint8_t *data, size_t room, struct sok_calls_packet *head);
+int64_t sok_serve_frames_send(
+    const struct served *e, const struct sok_calls_packet *head, const uint8_t *data, size_t len);
+void sok_serve_interface(struct sok_service *v, struct request *r);
+
+// sockaddr_ll; 0 or -EINVAL, bytes put.
+int sok_ll_get(const uint8_t *bytes, uint32_t len, struct sok_packet_addr *out);
+uint32_t sok_ll_put(
+    const struct sok_host *host, const struct sok_packet_addr *a, uint8_t out[SOK_CALLS_ADDR_MAX]);
 
 // ---- address.c ----
 // 0 or -errno. v6: a real IPv6 address, for which there is no road yet.

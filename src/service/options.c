@@ -1,6 +1,7 @@
 // setsockopt() and getsockopt() of programs: what the stack can do is done, what only is told back is kept,
 // everything else is ENOPROTOOPT. Units of the kernel's interface outside, the host's inside.
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -42,6 +43,9 @@ static const struct option {
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT, SOCK_STREAM, KEPT, VALUE_NOTSENT_LOWAT},
     {IPPROTO_IP, IP_TTL, SOCK_STREAM, PLAIN, SOK_OPT_TTL},
     {IPPROTO_IP, IP_TOS, SOCK_STREAM, PLAIN, SOK_OPT_TOS},
+    {IPPROTO_IP, IP_HDRINCL, SOCK_RAW, BOOL, SOK_OPT_HDRINCL},
+    {IPPROTO_IP, IP_TTL, SOCK_RAW, PLAIN, SOK_OPT_TTL},
+    {IPPROTO_IP, IP_TOS, SOCK_RAW, PLAIN, SOK_OPT_TOS},
     {IPPROTO_IPV6, IPV6_TCLASS, SOCK_STREAM, PLAIN, SOK_OPT_TOS},
     {IPPROTO_IP, IP_MTU_DISCOVER, 0, KEPT, VALUE_MTU_DISCOVER},
     {IPPROTO_IPV6, IPV6_V6ONLY, 0, KEPT, VALUE_V6ONLY},
@@ -134,6 +138,10 @@ int32_t sok_serve_setopt(struct served *e, int level, int name, const uint8_t *b
         return set_linger(e, s, bytes, len);
     if (level == IPPROTO_TCP && name == TCP_CONGESTION && e->type == SOCK_STREAM)
         return set_congestion(s, bytes, len);
+    // Promiscuous or not, a packet socket sees whatever its link gives.
+    if (level == SOL_PACKET && e->domain == AF_PACKET &&
+        (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
+        return 0;
     const struct option *o = find(e, level, name);
     if (!o)
         return -ENOPROTOOPT;

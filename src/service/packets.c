@@ -1,4 +1,4 @@
-// Datagrams of programs: every packet in the pair carries the address it came from or goes to (struct
+// Datagrams of programs, of UDP, raw and packet sockets: every packet in the pair carries the address it came from or goes to (struct
 // sok_calls_packet), but for a connected socket in plain mode.
 #include <errno.h>
 #include <netinet/in.h>
@@ -9,8 +9,8 @@
 #include "base/container.h"
 #include "service/internal.h"
 
-#define PACKET_MAX (sizeof(struct sok_calls_packet) + 65535)
-#define ROUNDS_MAX 64 // packets each way in one go
+#define PACKET_MAX (sizeof(struct sok_calls_packet) + 65600) // a frame of the loopback, at most
+#define ROUNDS_MAX 64                                        // packets each way in one go
 #define BUFFER     (1 << 20)
 
 // A packet on its way to the program: head and data, or an error.
@@ -41,12 +41,15 @@ static size_t next_packet(struct served *e, uint8_t *packet)
 {
     struct sok_endpoint from = {.port = 0};
     struct sok_calls_packet head = {.error = 0};
-    int64_t n = sok_recvfrom(e->s, packet + sizeof(head), PACKET_MAX - sizeof(head), &from);
+    uint8_t *data = packet + sizeof(head);
+    size_t room = PACKET_MAX - sizeof(head);
+    int64_t n = e->domain == AF_PACKET ? sok_serve_frames_recv(e, data, room, &head)
+                                       : sok_recvfrom(e->s, data, room, &from);
     if (n == SOK_EAGAIN || !e->s->sock)
         return 0;
     if (n < 0)
         head.error = (uint32_t)sok_errno((int)n);
-    else
+    else if (e->domain != AF_PACKET)
         head.len = sok_sockaddr_put(e->domain, &from, head.addr);
     memcpy(packet, &head, sizeof(head));
     return sizeof(head) + (n > 0 ? (size_t)n : 0);
@@ -80,11 +83,26 @@ static void readable(void *ctx, struct sok_socket *s)
 
 // ---- from the program ----
 
+// An address that makes no sense was refused before (preload/packets.c): it is dropped.
+static int64_t send_on(
+    const struct served *e, const struct sok_calls_packet *head, const uint8_t *data, size_t len)
+{
+    struct sok_endpoint to;
+    bool v6;
+    if (e->domain == AF_PACKET)
+        return sok_serve_frames_send(e, head, data, len);
+    if (head->len == 0)
+        return sok_send(e->s, data, len);
+    if (head->len > sizeof(head->addr) ||
+        sok_sockaddr_get(e->domain, head->addr, head->len, &to, &v6) < 0 || v6)
+        return 0;
+    return sok_sendto(e->s, data, len, &to);
+}
+
 static void pass_on(struct served *e, const uint8_t *packet, size_t len)
 {
-    struct sok_calls_packet head;
-    struct sok_endpoint to;
-    bool v6 = false, plain = e->plain && e->s->dialled;
+    struct sok_calls_packet head = {.len = 0};
+    bool plain = e->plain && e->s->dialled;
     if (!plain && len < sizeof(head))
         return;
     if (!plain) {
@@ -92,12 +110,8 @@ static void pass_on(struct served *e, const uint8_t *packet, size_t len)
         packet += sizeof(head);
         len -= sizeof(head);
     }
-    bool addressed = !plain && head.len > 0;
-    if (addressed && (head.len > sizeof(head.addr) ||
-                         sok_sockaddr_get(e->domain, head.addr, head.len, &to, &v6) < 0 || v6))
-        return;
-    int64_t r = addressed ? sok_sendto(e->s, packet, len, &to) : sok_send(e->s, packet, len);
-    if (r == 0 || r > 0 || r == SOK_EAGAIN)
+    int64_t r = send_on(e, &head, packet, len);
+    if (r >= 0 || r == SOK_EAGAIN)
         return;
     // The call has gone through already; as with a kernel's socket, the next one hears of it.
     struct sok_calls_packet error = {.error = (uint32_t)sok_errno((int)r)};
@@ -142,11 +156,19 @@ static void set_buffers(int fd)
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
+static int open_socket(
+    struct sok_host *host, const struct sok_calls_request *q, struct sok_socket **out)
+{
+    if (q->a == AF_PACKET)
+        return sok_socket_packet(host, ntohs((uint16_t)q->c), q->b == SOCK_DGRAM, out);
+    return q->b == SOCK_RAW ? sok_socket_raw(host, q->c, out) : sok_socket(host, SOK_DGRAM, out);
+}
+
 int32_t sok_serve_packets(struct sok_service *v, struct request *r)
 {
     int pair[2];
     struct sok_socket *s;
-    int err = sok_socket(v->host, SOK_DGRAM, &s);
+    int err = open_socket(v->host, r->head, &s);
     if (err < 0)
         return -sok_errno(err);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -165,7 +187,9 @@ int32_t sok_serve_packets(struct sok_service *v, struct request *r)
     e->kind = SOK_CALLS_DGRAM;
     e->domain = r->head->a;
     e->type = r->head->b;
-    e->protocol = r->head->c ? r->head->c : IPPROTO_UDP;
+    e->protocol = r->head->c || e->domain == AF_PACKET ? r->head->c : IPPROTO_UDP;
+    e->frames =
+        (struct sok_packet_addr){.link = SOK_PACKET_ALL_LINKS, .type = ntohs((uint16_t)r->head->c)};
     e->s = s;
     e->lf.ready = pair_ready;
     // Level-triggered for what comes from the program; EPOLLOUT only matters after the pair was full.

@@ -50,11 +50,26 @@ static void describe(const struct served *e, struct request *r)
     say(r, &d, sizeof(d));
 }
 
+// As inet_create() of Linux says it.
+static int32_t make_raw(struct sok_service *v, struct request *r)
+{
+    int protocol = r->head->c;
+    if (protocol < 0 || protocol >= IPPROTO_MAX)
+        return -EINVAL;
+    return r->head->a == AF_INET && protocol > 0 && protocol <= 255 ? sok_serve_packets(v, r)
+                                                                    : -EPROTONOSUPPORT;
+}
+
 static void make_socket(struct sok_service *v, struct request *r)
 {
     int domain = r->head->a, type = r->head->b, protocol = r->head->c;
-    if (domain != AF_INET && domain != AF_INET6)
+    if (domain == AF_PACKET)
+        r->result =
+            type == SOCK_RAW || type == SOCK_DGRAM ? sok_serve_packets(v, r) : -ESOCKTNOSUPPORT;
+    else if (domain != AF_INET && domain != AF_INET6)
         r->result = -EAFNOSUPPORT;
+    else if (type == SOCK_RAW)
+        r->result = make_raw(v, r);
     else if (type == SOCK_STREAM)
         r->result =
             protocol == 0 || protocol == IPPROTO_TCP ? sok_serve_stream(v, r) : -EPROTONOSUPPORT;
@@ -72,8 +87,13 @@ static void bind_socket(struct served *e, struct request *r)
     struct sok_endpoint at;
     bool v6;
     struct sok_socket *s = sok_served_socket(e);
+    if (e->domain == AF_PACKET) {
+        r->result = sok_serve_frames_bind(e, r->bytes, r->head->len);
+        e->bound = e->bound || r->result == 0;
+        return;
+    }
     int err = sok_sockaddr_get(e->domain, r->bytes, r->head->len, &at, &v6);
-    if (err == 0 && (!s || e->bound))
+    if (err == 0 && (!s || (e->type == SOCK_RAW ? s->dialled : e->bound)))
         err = -EINVAL;
     if (err == 0 && v6)
         err = -EADDRNOTAVAIL;
@@ -91,7 +111,9 @@ static void connect_socket(struct served *e, struct request *r)
 {
     struct sok_endpoint to;
     bool v6;
-    int err = sok_sockaddr_get(e->domain, r->bytes, r->head->len, &to, &v6);
+    int err = e->domain == AF_PACKET
+                  ? -EOPNOTSUPP
+                  : sok_sockaddr_get(e->domain, r->bytes, r->head->len, &to, &v6);
     if (err < 0)
         r->result = err;
     else if (v6)
@@ -111,11 +133,18 @@ static void name_of(const struct served *e, struct request *r, bool peer)
     const struct sok_socket *s = sok_served_socket(e);
     bool connecting = e->bridge && sok_bridge_connecting(e->bridge);
     int err = 0;
+    if (e->domain == AF_PACKET) {
+        r->result = peer ? -EOPNOTSUPP : 0;
+        r->reply_len = peer ? 0 : sok_serve_frames_name(e, r->reply);
+        return;
+    }
     if (peer && (!s || connecting))
         err = SOK_ENOTCONN;
     else if (s)
         err = peer ? sok_getpeername(s, &at) : sok_getsockname(s, &at);
     r->result = -sok_errno(err);
+    if (e->type == SOCK_RAW && !peer) // raw(7) does not say so, but it is so
+        at.port = (uint16_t)e->protocol;
     if (err == 0)
         r->reply_len = sok_sockaddr_put(e->domain, &at, r->reply);
 }
@@ -245,6 +274,9 @@ void sok_serve_request(struct sok_service *v, struct request *r)
         break;
     case SOK_CALLS_GO:
         sok_trace_go(v, r);
+        break;
+    case SOK_CALLS_DEVICE:
+        sok_serve_interface(v, r);
         break;
     case SOK_CALLS_STOP:
         v->stopped = true;

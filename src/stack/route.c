@@ -64,6 +64,22 @@ int sok_stack_route_remove(struct sok_stack *stack, struct sok_addr net, unsigne
     return SOK_ENETUNREACH;
 }
 
+bool sok_stack_addr_first(
+    const struct sok_stack *stack, uint8_t link, struct sok_addr *addr, unsigned *prefix_len)
+{
+    *addr = sok_addr_v4(0x7f000001);
+    *prefix_len = 8;
+    for (unsigned i = 0; i < stack->addr_count; i++) {
+        const struct sok_stack_addr *a = &stack->addrs[i];
+        if (a->link != link)
+            continue;
+        *addr = a->addr;
+        *prefix_len = a->prefix_len;
+        return true;
+    }
+    return link == SOK_STACK_LOCAL;
+}
+
 int sok_addr_forget(struct sok_stack *stack, uint8_t link, const struct sok_addr *addr)
 {
     for (unsigned i = 0; i < stack->addr_count; i++) {

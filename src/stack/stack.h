@@ -146,6 +146,10 @@ void sok_stack_dhcp_stop(struct sok_stack *stack, uint8_t link, int64_t now); //
 // What it has; in use while sok_stack_addr_state says so. NULL: no client on this link.
 const struct sok_dhcp_lease *sok_stack_dhcp(const struct sok_stack *stack, uint8_t link);
 
+// The first address given to a link; false: none. That of link 0 is 127.0.0.1/8.
+bool sok_stack_addr_first(
+    const struct sok_stack *stack, uint8_t link, struct sok_addr *addr, unsigned *prefix_len);
+
 // A neighbour that is known for ever and never asked for.
 int sok_stack_neighbour_add(
     struct sok_stack *stack, uint8_t link, struct sok_addr addr, const uint8_t mac[6]);

@@ -6,6 +6,7 @@ import os
 import pathlib
 import socket
 import struct
+import sys
 import time
 
 from net import SERVER_IP, SERVER_MAC, SOCKEYE_IP, Net, Skip, check, sh, wait_for_line
@@ -110,6 +111,83 @@ def given(sockeye):
         check(done.code == 0 and done.out == b"2\n", f"{done} {done.out!r}")
 
 
+PROGRAM = """
+import errno, socket, struct, sys
+peer = sys.argv[1]
+
+def refused(call):
+    try:
+        call()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 102)
+raw.settimeout(10)
+raw.sendto(b"question", (peer, 0))
+data, sender = raw.recvfrom(65535)
+print(data[9], data[20:], sender, raw.getsockname())
+given = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 5, 102, 0, bytes(4), socket.inet_aton(peer))
+given.sendto(header + b"given", (peer, 0))
+print(given.getsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL), raw.recvfrom(65535)[0][20:])
+frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
+frames.bind(("eth0", 0x88B5))
+frames.settimeout(10)
+name = frames.getsockname()
+print(name[:4], name[4].hex(":"), socket.if_nametoindex("eth0"), socket.if_indextoname(1))
+frames.send(b"\\xff" * 6 + name[4] + b"\\x88\\xb5" + b"a frame")
+data, sender = frames.recvfrom(2000)
+print(data[14:21], sender[:4], sender[4].hex(":"))
+cooked = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+cooked.bind(("eth0", 0))
+cooked.sendto(b"cooked", ("eth0", 0x88B6, 0, 0, sender[4]))
+while True:
+    data, sender = cooked.recvfrom(2000)
+    if sender[1] == 0x88B6:
+        print(data[:9], sender[2])
+        break
+raw.connect((peer, 0))
+print(refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 0)), refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 300)),
+    refused(lambda: frames.connect(("eth0", 3))), refused(lambda: frames.bind(("none0", 3))), raw.getpeername())
+"""
+
+EXPECTED = """102 b're:question' ('192.0.2.1', 0) ('0.0.0.0', 102)
+1 b're:given'
+('eth0', 34997, 0, 1) 02:00:00:00:01:02 2 lo
+b'a frame' ('eth0', 34997, 0, 1) 02:00:00:00:01:01
+b're:cooked' 0
+EPROTONOSUPPORT EINVAL ENOTSUP ENODEV ('192.0.2.1', 0)
+"""
+
+ECHO = """
+import select, socket
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 102)
+frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
+frames.bind(("eth0", 0x88B5))
+cooked = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x88B6))
+cooked.bind(("eth0", 0x88B6))
+print("ready", flush=True)
+while True:
+    for s in select.select([raw, frames, cooked], [], [])[0]:
+        data, sender = s.recvfrom(65535)
+        if s is raw:
+            raw.sendto(b"re:" + data[20:], sender)
+        elif s is frames:
+            frames.send(data[6:12] + frames.getsockname()[4] + data[12:])
+        else:
+            cooked.sendto(b"re:" + data[:6], sender)
+"""
+
+
+def program(sockeye):
+    """A program that runs on either: raw, with a header of its own, frames whole and cooked."""
+    with Net(sockeye) as net:
+        echo = net.start(sys.executable, "-c", ECHO, namespace=net.server)
+        wait_for_line(echo.stdout, b"ready")
+        done = net.sockeye_run("run", "--", sys.executable, "-c", PROGRAM, SERVER_IP)
+        check(done.code == 0 and done.out.decode() == EXPECTED, f"{done} {done.out.decode()!r}")
+
+
 def neighbour(net):
     """The MAC that the server's kernel has learned."""
     for _ in range(200):
@@ -120,4 +198,5 @@ def neighbour(net):
     check(False, "the kernel does not learn the MAC")
 
 
-TESTS = {"raw-connect": proto_connect, "raw-listen": proto_listen, "raw-given": given}
+TESTS = {"raw-connect": proto_connect, "raw-listen": proto_listen, "raw-given": given,
+    "raw-program": program}
