@@ -343,6 +343,7 @@ struct sok_tcp_conn {
     uint8_t rack_extra;                          // quarters of min_rtt waited beyond the first,
     uint8_t rack_persist;                        // for so many recoveries more
     uint32_t prr_delivered, prr_out, prr_flight; // RFC 9937 6
+    uint32_t prr_owed; // of what was allowed before it began, not sent yet
     struct sok_tcp_undo undo;
     uint8_t frto;     // enum sok_tcp_frto
     bool tlp_due;     // a tail loss probe is to be sent
@@ -644,7 +645,8 @@ void sok_tcp_recovery_on_timeout(struct sok_tcp_conn *c, int64_t now);
 void sok_tcp_recovery_on_window_open(struct sok_tcp_conn *c, int64_t now);
 
 // ---- prr.c: RFC 9937 ----
-void sok_tcp_prr_begin(struct sok_tcp_conn *c, uint32_t flight);
+void sok_tcp_prr_begin(struct sok_tcp_conn *c, uint32_t flight, uint32_t owed);
+void sok_tcp_prr_sent(struct sok_tcp_conn *c, uint32_t len, bool again);
 void sok_tcp_prr_on_ack(struct sok_tcp_conn *c, uint32_t delivered, bool safe);
 
 // ---- undo.c: RFC 3522, 4015, 3708 ----

@@ -337,7 +337,7 @@ static bool send_lost(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segmen
     c->send_one = false;
     c->bytes_again += out->data_len;
     c->segments_again += sok_tcp_segments_of(out->data_len, sok_tcp_send_mss(c));
-    c->prr_out += len;
+    sok_tcp_prr_sent(c, len, true);
     sok_tcp_undo_repeated(c, len, now);
     if (r->start == c->snd_una) {
         sok_tcp_retransmit_arm(c, now);
@@ -486,7 +486,7 @@ static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
     c->held = SOK_HOLD_NOTHING;
     c->override_sws = false;
     sok_tcp_timer_stop(c, SOK_TCP_TIMER_CORK);
-    c->prr_out += out->data_len;
+    sok_tcp_prr_sent(c, out->data_len, false);
     note_flight(c);
     if (!sok_tcp_timer_armed(c, SOK_TCP_TIMER_RETRANSMIT)) {
         sok_tcp_timer_stop(c, SOK_TCP_TIMER_PERSIST);

@@ -12,6 +12,20 @@ void sok_tcp_tell_cwnd(struct sok_tcp_conn *c, enum sok_reason why, int64_t now)
     }
 }
 
+// Bytes that ACKs have made room for and that would be on their way, had each been answered before the next was
+// looked at (prr.c). unsacked: what was on its way before the ACK that showed the loss.
+static uint32_t owed(const struct sok_tcp_conn *c, uint32_t unsacked)
+{
+    if (c->held != SOK_HOLD_CWND || c->cwnd <= unsacked) {
+        return 0; // something else stopped us
+    }
+    uint32_t room = c->cwnd - unsacked, unsent = sok_tcp_unsent(c), out = c->snd_nxt - c->snd_una;
+    uint32_t window = c->snd_wnd > out ? c->snd_wnd - out : 0;
+    room = room < unsent ? room : unsent;
+    room = room < window ? room : window;
+    return room - room % sok_tcp_send_mss(c);
+}
+
 // What was on its way of late, as far as cwnd allowed it. FlightSize alone (RFC 5681 section 2) is too small when
 // many ACKs are taken in before the first of what they allow is sent.
 static uint32_t flight_used(const struct sok_tcp_conn *c, uint32_t flight)
@@ -40,15 +54,18 @@ void sok_tcp_congestion(struct sok_tcp_conn *c, enum sok_reason why, uint32_t fl
 // flight: FlightSize (RFC 5681 section 2); unsacked: without what was sacked before.
 void sok_tcp_enter_recovery(struct sok_tcp_conn *c, uint32_t flight, uint32_t unsacked, int64_t now)
 {
+    uint32_t more = owed(c, unsacked), cwnd = c->cwnd;
     if (c->recovery != SOK_RECOVERY_CWR) { // else this window has paid already (RFC 3168 6.1.2)
-        sok_tcp_congestion(c, SOK_REASON_FAST_RETRANSMIT, flight, now);
+        // Limited transmit earns nothing (RFC 5681 3.2 step 2).
+        uint32_t whole = flight + more < cwnd ? flight + more : cwnd;
+        sok_tcp_congestion(c, SOK_REASON_FAST_RETRANSMIT, whole > flight ? whole : flight, now);
     }
     c->recovery = SOK_RECOVERY_FAST;
     c->recover = c->snd_nxt;
     c->send_one = true;
     c->tlp_out = c->tlp_due = false; // RFC 8985 7.1
     c->fast_retransmits++;
-    sok_tcp_prr_begin(c, unsacked);
+    sok_tcp_prr_begin(c, unsacked, more);
 }
 
 // The path says that it is congested, and nothing is lost: once for a window of data.
