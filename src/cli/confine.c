@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/if_tun.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -114,6 +115,24 @@ static const struct allowed steward[] = {
     IF2(socket, IS(0, AF_UNIX), TYPE(1, SOCK_SEQPACKET)),
     ANY(connect), ANY(bind), ANY(listen), ANY(getsockopt), ANY(unlink), ANY(unlinkat), ANY(flock),
     IF(openat, HAS(2, O_CREAT | O_NOFOLLOW, O_CREAT | O_NOFOLLOW)), // the lock of a lan
+};
+
+#define NOTIFICATIONS HAS(1, 0xff00, SECCOMP_IOC_MAGIC << 8)
+static const struct allowed supervisor[] = {
+    // Notifications, and what they are about.
+    IF(ioctl, NOTIFICATIONS), ANY(pidfd_open), ANY(pidfd_getfd), ANY(process_vm_readv),
+    ANY(process_vm_writev), ANY(recvfrom), ANY(recvmsg), ANY(sendto), ANY(sendmsg),
+    ANY(getsockopt), ANY(setsockopt), IF(fcntl, IS(1, F_GETFL)), IF(fcntl, IS(1, F_SETFL)),
+    // Who it is: /proc/PID/status, fdinfo.
+    IF(openat, HAS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)), ANY(read), ANY(close),
+    // Instead of a host's socket where a program goes to 127.0.0.1.
+    IF2(socket, IS(0, AF_INET), TYPE(1, SOCK_STREAM)),
+    IF2(socket, IS(0, AF_INET), TYPE(1, SOCK_DGRAM)),
+    IF2(socket, IS(0, AF_INET6), TYPE(1, SOCK_STREAM)),
+    IF2(socket, IS(0, AF_INET6), TYPE(1, SOCK_DGRAM)),
+    ANY(epoll_wait), ANY(epoll_pwait), ANY(epoll_ctl), ANY(clock_gettime), ANY(brk),
+    IF(mmap, HAS(2, PROT_EXEC, 0)), ANY(munmap), ANY(mremap), ANY(madvise), ANY(futex),
+    ANY(getpid), ANY(gettid), ANY(rt_sigprocmask), ANY(rt_sigreturn), ANY(exit), ANY(exit_group),
 };
 // clang-format on
 
@@ -260,22 +279,41 @@ int sok_confine(const struct sok_confine *c, char line[SOK_HOST_ERR_MAX])
     return 0;
 }
 
-int sok_confine_steward(void)
+// One capability stays, if it was there: `keep`. 0 or errno.
+static int drop_all_but(unsigned keep)
 {
     int error = drop_bounds();
     capng_get_caps_process();
-    bool root = capng_have_capability(CAPNG_PERMITTED, CAP_DAC_OVERRIDE);
+    bool had = capng_have_capability(CAPNG_PERMITTED, keep);
     capng_clear(CAPNG_SELECT_ALL);
-    if (root) // for what root made in another one's directory
-        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_DAC_OVERRIDE);
+    if (had)
+        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, keep);
     if (!error && capng_apply(CAPNG_SELECT_CAPS) < 0)
         error = EPERM;
     if (!error && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         error = errno;
-    if (error || SANITIZED)
-        return error;
+    return error;
+}
+
+static void filter_helper(const struct allowed *rows, size_t count)
+{
     scmp_filter_ctx filter = new_filter();
     if (filter)
-        load(filter, add(filter, steward, COUNT(steward)));
-    return 0;
+        load(filter, add(filter, rows, count));
+}
+
+int sok_confine_steward(void)
+{
+    int error = drop_all_but(CAP_DAC_OVERRIDE); // for what root made in another one's directory
+    if (!error && !SANITIZED)
+        filter_helper(steward, COUNT(steward));
+    return error;
+}
+
+int sok_confine_supervisor(void)
+{
+    int error = drop_all_but(CAP_SYS_PTRACE); // for programs that changed their user
+    if (!error && !SANITIZED)
+        filter_helper(supervisor, COUNT(supervisor));
+    return error;
 }

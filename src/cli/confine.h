@@ -21,4 +21,8 @@ int sok_confine(const struct sok_confine *c, char line[SOK_HOST_ERR_MAX]);
 // The same for the steward (steward.h), who opens and removes a few files and nothing else. 0 or errno.
 int sok_confine_steward(void);
 
+// And for the supervisor of `run` (notifier.h): it keeps what reaches the memory and the descriptors of the
+// program, and sees no packets either. 0 or errno.
+int sok_confine_supervisor(void);
+
 #endif

@@ -1,0 +1,377 @@
+// Calls that move data: on packet sockets, where every packet has a head that the target must not see.
+// On streams, and on packet sockets without heads (connected ones), the kernel does them, unless an
+// address is in play, which a pair knows nothing of.
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "cli/notifier_internal.h"
+
+#define MESSAGES_MAX 1024 // of one sendmmsg or recvmmsg, as in the kernel
+#define STREAM_BYTES SOK_PACKET_BYTES
+
+// ---- the target's message ----
+
+// sendto and recvfrom as a message: its one piece stands in `piece`, so msg_iov is not the target's.
+struct message {
+    struct msghdr m;
+    bool single;
+    uint64_t data; // of a single one
+    size_t len;
+    uint64_t at; // of struct msghdr in the target; 0: single
+    int flags;   // of the call
+};
+
+static bool is_send(int nr)
+{
+    return nr == SYS_sendto || nr == SYS_sendmsg || nr == SYS_sendmmsg;
+}
+
+static void single(const struct sok_notified *n, struct message *msg)
+{
+    *msg = (struct message){
+        .single = true, .data = n->args[1], .len = (size_t)n->args[2], .flags = (int)n->args[3]};
+    msg->m.msg_name = (void *)(uintptr_t)n->args[4];
+    msg->m.msg_namelen = n->nr == SYS_sendto ? (socklen_t)n->args[5] : 0;
+}
+
+// The index'th message of a call. 0 or -errno.
+static int read_message(const struct sok_notified *n, uint64_t index, struct message *msg)
+{
+    if (n->nr == SYS_sendto || n->nr == SYS_recvfrom) {
+        single(n, msg);
+        return 0;
+    }
+    bool many = n->nr == SYS_sendmmsg || n->nr == SYS_recvmmsg;
+    *msg = (struct message){.flags = (int)n->args[many ? 3 : 2]};
+    msg->at = n->args[1] + (many ? index * sizeof(struct mmsghdr) : 0);
+    return sok_target_read(n->tid, msg->at, &msg->m, sizeof(msg->m));
+}
+
+static ssize_t gather(
+    const struct sok_notified *n, const struct message *msg, void *to, size_t room)
+{
+    if (!msg->single)
+        return sok_target_gather(n->tid, &msg->m, to, room);
+    size_t len = msg->len < room ? msg->len : room;
+    int error = sok_target_read(n->tid, msg->data, to, len);
+    return error ? error : (ssize_t)len;
+}
+
+static ssize_t size_of(const struct sok_notified *n, const struct message *msg)
+{
+    if (!msg->single)
+        return sok_target_size(n->tid, &msg->m);
+    return msg->len > SSIZE_MAX ? -EINVAL : (ssize_t)msg->len;
+}
+
+static ssize_t scatter(
+    const struct sok_notified *n, const struct message *msg, const void *from, size_t len)
+{
+    if (!msg->single)
+        return sok_target_scatter(n->tid, &msg->m, from, len);
+    size_t part = len < msg->len ? len : msg->len;
+    int error = sok_target_write(n->tid, msg->data, from, part);
+    return error ? error : (ssize_t)part;
+}
+
+static bool blocks(const struct sok_notified *n, const struct message *msg)
+{
+    return !(n->flags & O_NONBLOCK) && !(msg->flags & MSG_DONTWAIT) && n->done == 0;
+}
+
+// How a call ends that has moved some messages already, of which it tells first.
+static void finish(struct sok_supervisor *s, struct sok_notified *n, int64_t value)
+{
+    sok_notified_answer(s, n, n->done > 0 ? (int64_t)n->done : value);
+}
+
+// ---- sending packets ----
+
+static int read_destination(
+    const struct sok_notified *n, const struct message *msg, struct sok_calls_packet *head)
+{
+    socklen_t len = msg->m.msg_name ? msg->m.msg_namelen : 0;
+    *head = (struct sok_calls_packet){.len = len};
+    if (len == 0)
+        return -EDESTADDRREQ;
+    if (len > 128)
+        return -EINVAL;
+    if (len > sizeof(head->addr))
+        head->len = sizeof(head->addr);
+    return sok_target_read(n->tid, (uintptr_t)msg->m.msg_name, head->addr, head->len);
+}
+
+// The address of a connected one must be its own peer's: with no head there is no other.
+static int check_peer(const struct sok_notified *n, const struct sok_calls_packet *to)
+{
+    size_t port_and_address = to->addr[0] == AF_INET ? 8 : 24;
+    return n->peer_len >= port_and_address && to->len >= port_and_address &&
+                   memcmp(n->peer, to->addr, port_and_address) == 0
+               ? 0
+               : -EISCONN;
+}
+
+// 1 when it is sent; 0: not now; or -errno.
+static int64_t transmit(struct sok_supervisor *s, const struct sok_notified *n, size_t len)
+{
+    uint8_t *from = (uint8_t *)&s->packet;
+    size_t head = sizeof(s->packet.head);
+    if (n->known.plain)
+        from += head;
+    else
+        len += head;
+    if (send(n->fd, from, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+        return 1;
+    return errno == EAGAIN ? 0 : errno == EPIPE || errno == ECONNRESET ? -ENETDOWN : -errno;
+}
+
+// One packet. Its length, 0 with *again: not now, or -errno.
+static int64_t send_one(
+    struct sok_supervisor *s, struct sok_notified *n, const struct message *msg, bool *again)
+{
+    ssize_t len = size_of(n, msg);
+    *again = false;
+    if (len < 0)
+        return len;
+    if (len > SOK_PACKET_BYTES - 28)
+        return -EMSGSIZE;
+    if (msg->m.msg_controllen > 0) // to say what is not there would be a lie
+        return -EINVAL;
+    int error = read_destination(n, msg, &s->packet.head);
+    if (n->known.plain)
+        error = error == -EDESTADDRREQ ? 0 : error ? error : check_peer(n, &s->packet.head);
+    if (error)
+        return error;
+    len = gather(n, msg, s->packet.bytes, sizeof(s->packet.bytes));
+    if (len < 0 || !sok_notified_valid(s, n))
+        return len < 0 ? len : -EINTR;
+    int64_t r = transmit(s, n, (size_t)len);
+    *again = r == 0;
+    return r < 0 ? r : len;
+}
+
+static void send_packets(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *unused)
+{
+    bool many = n->nr == SYS_sendmmsg;
+    uint64_t count = many ? (uint32_t)n->args[2] : 1;
+    struct message msg;
+    (void)unused;
+    n->once = true;
+    for (; n->done < count && n->done < MESSAGES_MAX; n->done++) {
+        bool again = false;
+        int64_t r = read_message(n, n->done, &msg);
+        if (r == 0)
+            r = send_one(s, n, &msg, &again);
+        if (again && blocks(n, &msg)) {
+            sok_notified_wait(s, n, EPOLLOUT, SO_SNDTIMEO, send_packets);
+            return;
+        }
+        uint32_t sent = (uint32_t)r;
+        if (!again && r >= 0 && many)
+            r = sok_target_write(n->tid, msg.at + offsetof(struct mmsghdr, msg_len), &sent, 4);
+        if (again || r < 0 || !many) {
+            finish(s, n, again ? -EAGAIN : r);
+            return;
+        }
+    }
+    finish(s, n, 0);
+}
+
+// ---- receiving packets ----
+
+static int write_name(
+    const struct sok_notified *n, const struct message *msg, const struct sok_calls_packet *head)
+{
+    const void *from = n->known.plain ? n->peer : head->addr;
+    uint32_t len = n->known.plain ? n->peer_len : head->len;
+    if (len > SOK_CALLS_ADDR_MAX)
+        len = SOK_CALLS_ADDR_MAX;
+    if (msg->single)
+        return sok_target_write_address(n->tid, n->args[4], n->args[5], from, len);
+    if (!msg->m.msg_name)
+        return 0;
+    socklen_t room = msg->m.msg_namelen;
+    int error = sok_target_write(n->tid, (uintptr_t)msg->m.msg_name, from, room < len ? room : len);
+    return error ? error
+                 : sok_target_write(
+                       n->tid, msg->at + offsetof(struct msghdr, msg_namelen), &len, sizeof(len));
+}
+
+// msg_controllen and msg_flags.
+static int write_result(const struct sok_notified *n, const struct message *msg, int flags)
+{
+    size_t none = 0;
+    if (msg->single)
+        return 0;
+    int error = sok_target_write(
+        n->tid, msg->at + offsetof(struct msghdr, msg_controllen), &none, sizeof(none));
+    return error ? error
+                 : sok_target_write(
+                       n->tid, msg->at + offsetof(struct msghdr, msg_flags), &flags, sizeof(flags));
+}
+
+// The packet stands in s->packet. What the call returns for it.
+static int64_t deliver(
+    struct sok_supervisor *s, const struct sok_notified *n, const struct message *msg, size_t len)
+{
+    ssize_t part = scatter(n, msg, s->packet.bytes, len);
+    if (part < 0)
+        return part;
+    bool cut = (size_t)part < len;
+    int error = write_name(n, msg, &s->packet.head);
+    if (!error)
+        error = write_result(n, msg, cut ? MSG_TRUNC : 0);
+    return error ? error : msg->flags & MSG_TRUNC ? (int64_t)len : part;
+}
+
+static int64_t receive_one(
+    struct sok_supervisor *s, struct sok_notified *n, const struct message *msg, bool *again)
+{
+    size_t head = n->known.plain ? 0 : sizeof(s->packet.head);
+    uint8_t *to = (uint8_t *)&s->packet + sizeof(s->packet.head) - head;
+    *again = false;
+    if (msg->flags & (MSG_ERRQUEUE | MSG_OOB))
+        return msg->flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
+    if (!sok_notified_valid(s, n))
+        return -EINTR;
+    ssize_t len =
+        recv(n->fd, to, head + sizeof(s->packet.bytes), MSG_DONTWAIT | (msg->flags & MSG_PEEK));
+    if (len < 0) {
+        *again = errno == EAGAIN;
+        return -errno;
+    }
+    if ((size_t)len < head) // the pair's end: the host has gone
+        return -ENETDOWN;
+    if (head && s->packet.head.error)
+        return -(int64_t)(s->packet.head.error < 4096 ? s->packet.head.error : EIO);
+    return deliver(s, n, msg, (size_t)len - head);
+}
+
+static void receive_packets(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *unused)
+{
+    bool many = n->nr == SYS_recvmmsg;
+    uint64_t count = many ? (uint32_t)n->args[2] : 1;
+    struct message msg;
+    (void)unused;
+    n->once = true;
+    for (; n->done < count && n->done < MESSAGES_MAX; n->done++) {
+        bool again = false;
+        int64_t r = read_message(n, n->done, &msg);
+        if (r == 0)
+            r = receive_one(s, n, &msg, &again);
+        if (again && blocks(n, &msg)) {
+            sok_notified_wait(s, n, EPOLLIN, SO_RCVTIMEO, receive_packets);
+            return;
+        }
+        uint32_t got = (uint32_t)r;
+        if (r >= 0 && many)
+            r = sok_target_write(n->tid, msg.at + offsetof(struct mmsghdr, msg_len), &got, 4);
+        if (r < 0 || !many) {
+            finish(s, n, r);
+            return;
+        }
+    }
+    finish(s, n, 0);
+}
+
+// ---- streams ----
+
+// sendto() with an address on a stream: TCP does not look at it, a pair does.
+static void send_stream(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *unused)
+{
+    struct message msg;
+    (void)unused;
+    n->once = true;
+    single(n, &msg);
+    while (n->done < msg.len) {
+        size_t rest = msg.len - n->done, len = rest < STREAM_BYTES ? rest : STREAM_BYTES;
+        int error = sok_target_read(n->tid, msg.data + n->done, s->packet.bytes, len);
+        ssize_t r = error ? -1 : send(n->fd, s->packet.bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (r >= 0) {
+            n->done += (uint64_t)r;
+            continue;
+        }
+        error = error ? -error : errno;
+        if (error == EAGAIN && !(n->flags & O_NONBLOCK) && !(msg.flags & MSG_DONTWAIT)) {
+            sok_notified_wait(s, n, EPOLLOUT, SO_SNDTIMEO, send_stream);
+            return;
+        }
+        finish(s, n, -error);
+        return;
+    }
+    finish(s, n, 0);
+}
+
+// ---- which way ----
+
+static void answered_peer(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
+{
+    if (answer->result >= 0 && answer->len <= sizeof(n->peer)) {
+        memcpy(n->peer, answer->bytes, answer->len);
+        n->peer_len = answer->len;
+    }
+    if (is_send(n->nr))
+        send_packets(s, n, NULL);
+    else
+        receive_packets(s, n, NULL);
+}
+
+// Any of the messages with an address?
+static bool addressed(const struct sok_notified *n)
+{
+    bool many = n->nr == SYS_sendmmsg || n->nr == SYS_recvmmsg;
+    uint64_t count = many ? (uint32_t)n->args[2] : 1;
+    struct message msg;
+    for (uint64_t i = 0; i < count && i < MESSAGES_MAX; i++)
+        if (read_message(n, i, &msg) == 0 && msg.m.msg_name)
+            return true;
+    return false;
+}
+
+// A destination that is the kernel's, for a socket that has not been used yet.
+static bool goes_to_kernel(struct sok_supervisor *s, struct sok_notified *n)
+{
+    struct message msg;
+    struct sok_calls_packet to;
+    return read_message(n, 0, &msg) == 0 && read_destination(n, &msg, &to) == 0 &&
+           sok_notified_to_kernel(s, n, to.addr, to.len);
+}
+
+static void answered_bound(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
+{
+    struct sok_calls_socket socket = {.bound = 1};
+    if (answer->result >= 0 && answer->len >= sizeof(socket))
+        memcpy(&socket, answer->bytes, sizeof(socket));
+    n->known.used = true;
+    sok_notified_know(s, n);
+    if (socket.bound || !goes_to_kernel(s, n))
+        send_packets(s, n, NULL);
+}
+
+void sok_call_data(struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *unused)
+{
+    struct sok_calls_request peer = {.op = SOK_CALLS_PEER}, look = {.op = SOK_CALLS_LOOK};
+    bool out = is_send(n->nr);
+    (void)unused;
+    if (!n->known.dgram && n->nr == SYS_sendto)
+        send_stream(s, n, NULL);
+    else if (!n->known.dgram || (n->known.plain && !addressed(n)))
+        sok_notified_continue(s, n);
+    else if (n->known.plain)
+        sok_host_ask(s, n, &peer, NULL, answered_peer);
+    else if (out && !n->known.used && !s->welcome.loopback)
+        sok_host_ask(s, n, &look, NULL, answered_bound);
+    else if (out)
+        send_packets(s, n, NULL);
+    else
+        receive_packets(s, n, NULL);
+}
