@@ -46,7 +46,7 @@ static void grow(struct sok_supervisor *s, struct sok_notified *n)
     if (setsockopt(n->fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) < 0)
         setsockopt(n->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
     n->known.grown = true;
-    sok_notified_know(s, n);
+    sok_known_keep(s, &n->known);
 }
 
 // ---- socket ----
@@ -60,6 +60,14 @@ static void answered_socket(
         return;
     }
     answer->fd = -1;
+    struct sok_calls_socket socket;
+    if (answer->len >= sizeof(socket)) {
+        memcpy(&socket, answer->bytes, sizeof(socket));
+        n->known.cookie = socket.cookie;
+        sok_known_set(&n->known, &socket);
+        sok_known_keep(s, &n->known);
+        n->known.cookie = 0; // the call's own: it has no descriptor
+    }
     fcntl(fd, F_SETFL, type & SOCK_NONBLOCK ? O_RDWR | O_NONBLOCK : O_RDWR);
     sok_notified_give(s, n, fd, type & SOCK_CLOEXEC);
 }
@@ -97,7 +105,7 @@ static void answered_connect(
         .len = sizeof(plain)};
     if (answer->result == 0 && n->known.dgram) {
         n->known.plain = plain;
-        sok_notified_know(s, n);
+        sok_known_keep(s, &n->known);
         sok_host_ask(s, n, &r, &plain, answered_plain);
         return;
     }
@@ -150,7 +158,7 @@ static void answered_listen(
     struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
 {
     n->known.listener = answer->result == 0;
-    sok_notified_know(s, n);
+    sok_known_keep(s, &n->known);
     sok_notified_answer(s, n, answer->result);
 }
 
@@ -170,6 +178,11 @@ static void give_accepted(
     int flags = n->nr == SYS_accept4 ? (int)n->args[3] : 0;
     uint32_t len = a->peer_len <= sizeof(a->peer) ? a->peer_len : 0;
     int error = sok_target_write_address(n->tid, n->args[1], n->args[2], a->peer, len);
+    struct sok_known made = n->known;
+    made.cookie = a->cookie;
+    made.listener = false;
+    made.grown = true;
+    sok_known_keep(s, &made);
     fcntl(fd, F_SETFL, flags & SOCK_NONBLOCK ? O_RDWR | O_NONBLOCK : O_RDWR);
     if (error) {
         close(fd);
@@ -196,7 +209,7 @@ static void try_accept(
         sok_notified_wait(s, n, EPOLLIN, SO_RCVTIMEO, try_accept);
         return;
     }
-    int error = got < 0 ? errno : EINVAL; // the end: it listens no more
+    int error = got >= 0 ? EINVAL : errno == ECONNRESET ? ENETDOWN : errno; // the end: EINVAL
     int fd = got == sizeof(a) ? sok_one_descriptor_get(&m) : -1;
     if (fd < 0)
         sok_notified_answer(s, n, -error);
@@ -211,7 +224,7 @@ static void answered_is_listener(
     if (answer->result >= 0 && answer->len >= sizeof(socket))
         memcpy(&socket, answer->bytes, sizeof(socket));
     n->known.listener = socket.kind == SOK_CALLS_LISTENER;
-    sok_notified_know(s, n);
+    sok_known_keep(s, &n->known);
     if (n->known.listener)
         try_accept(s, n, NULL);
     else
@@ -286,30 +299,76 @@ static void call_setsockopt(
         sok_host_ask(s, n, &r, value, answered_result);
 }
 
+// The value into the target's memory, cut to its room. 0 or -errno.
+static int write_option(const struct sok_notified *n, const void *value, uint32_t len)
+{
+    int32_t room = 0;
+    int error = sok_target_read(n->tid, n->args[4], &room, sizeof(room));
+    if (!error && room < 0)
+        error = -EINVAL;
+    if (!error && len > (uint32_t)room)
+        len = (uint32_t)room;
+    if (!error)
+        error = sok_target_write(n->tid, n->args[3], value, len);
+    return error ? error : sok_target_write(n->tid, n->args[4], &len, sizeof(len));
+}
+
 static void answered_option(
     struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
 {
-    bool is_error = (int)n->args[1] == SOL_SOCKET && (int)n->args[2] == SO_ERROR;
-    int32_t room = 0, value = -1;
-    int error = answer->result < 0 ? answer->result
-                                   : sok_target_read(n->tid, n->args[4], &room, sizeof(room));
-    uint32_t len = answer->len < (uint32_t)room ? answer->len : (uint32_t)room;
-    if (!error)
-        error = sok_target_write(n->tid, n->args[3], answer->bytes, len);
-    if (!error)
-        error = sok_target_write(n->tid, n->args[4], &len, sizeof(len));
-    if (!error && is_error && answer->len >= sizeof(value)) {
+    sok_notified_answer(
+        s, n, answer->result < 0 ? answer->result : write_option(n, answer->bytes, answer->len));
+}
+
+static void answered_open(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
+{
+    struct sok_calls_socket socket = {0};
+    int32_t none = 0;
+    if (answer->result >= 0 && answer->len >= sizeof(socket))
+        memcpy(&socket, answer->bytes, sizeof(socket));
+    if (socket.state == SOK_CALLS_OPEN)
+        grow(s, n);
+    sok_notified_answer(s, n, write_option(n, &none, sizeof(none)));
+}
+
+// SO_ERROR: the host's word, else the pair's, which is taken in any case, so that no read tells it again.
+static void answered_error(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
+{
+    struct sok_calls_request look = {.op = SOK_CALLS_LOOK};
+    int32_t value = 0;
+    int pending = 0;
+    socklen_t len = sizeof(pending);
+    if (n->fd >= 0)
+        getsockopt(n->fd, SOL_SOCKET, SO_ERROR, &pending, &len);
+    if (answer->result == -ENETDOWN)
+        value = ENETDOWN;
+    else if (answer->result >= 0 && answer->len >= sizeof(value))
         memcpy(&value, answer->bytes, sizeof(value));
-        if (value == 0)
-            grow(s, n);
-    }
-    sok_notified_answer(s, n, error);
+    if (value == 0 && pending == ECONNRESET)
+        value = pending;
+    if (value == 0 && pending == 0 && !n->known.dgram && !n->known.grown)
+        sok_host_ask(s, n, &look, NULL, answered_open);
+    else
+        sok_notified_answer(s, n, write_option(n, &value, sizeof(value)));
+}
+
+static const int32_t *of_the_socket(const struct sok_notified *n, int level, int name)
+{
+    if (level != SOL_SOCKET)
+        return NULL;
+    return name == SO_TYPE       ? &n->known.type
+           : name == SO_DOMAIN   ? &n->known.domain
+           : name == SO_PROTOCOL ? &n->known.protocol
+                                 : NULL;
 }
 
 static void call_getsockopt(
     struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *unused)
 {
     int level = (int)n->args[1], name = (int)n->args[2];
+    const int32_t *known = of_the_socket(n, level, name);
     int32_t room = 0;
     (void)unused;
     int error = level == SOK_CALLS_LEVEL ? -ENOPROTOOPT
@@ -320,13 +379,18 @@ static void call_getsockopt(
         .a = level,
         .b = name,
         .c = room < SOK_CALLS_BYTES_MAX ? room : SOK_CALLS_BYTES_MAX};
-    n->once = level == SOL_SOCKET && name == SO_ERROR; // told once
+    bool is_error = level == SOL_SOCKET && name == SO_ERROR;
+    n->once = is_error; // told once
+    if (is_error)
+        r.c = sizeof(int32_t);
     if (error)
         sok_notified_answer(s, n, error);
     else if (of_the_pair(level, name))
         sok_notified_continue(s, n);
+    else if (known)
+        sok_notified_answer(s, n, write_option(n, known, sizeof(*known)));
     else
-        sok_host_ask(s, n, &r, NULL, answered_option);
+        sok_host_ask(s, n, &r, NULL, is_error ? answered_error : answered_option);
 }
 
 // ---- shutdown ----

@@ -49,10 +49,14 @@ static int transmit(
     return n < 0 ? ENETDOWN : 0;
 }
 
-static int greet(struct sok_supervisor *s, pid_t process, const char *name)
+// id 0: no answer is wanted.
+static int greet(struct sok_supervisor *s, uint32_t id, pid_t process, const char *name)
 {
-    struct sok_calls_request hello = {
-        .op = SOK_CALLS_HELLO, .a = SOK_CALLS_VERSION, .b = process, .len = (uint32_t)strlen(name)};
+    struct sok_calls_request hello = {.id = id,
+        .op = SOK_CALLS_HELLO,
+        .a = SOK_CALLS_VERSION,
+        .b = process,
+        .len = (uint32_t)strlen(name)};
     return transmit(s, &hello, name);
 }
 
@@ -94,12 +98,13 @@ int sok_host_open(struct sok_supervisor *s, int door, const char *place)
     int error = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? errno : 0;
     if (!error) {
         setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+        setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
         error = through_the_door(door, pair[1]);
         close(pair[1]);
         s->channel = pair[0];
     }
     if (!error)
-        error = greet(s, getpid(), "sockeye-notifier");
+        error = greet(s, 1, getpid(), "sockeye-notifier");
     if (!error &&
         (!receive(s, 0, &request) || s->answer.result < 0 || s->answer.len < sizeof(s->welcome)))
         error = EPROTO;
@@ -135,7 +140,7 @@ void sok_host_introduce(struct sok_supervisor *s, pid_t tid)
     if (process == 0 || process == s->introduced || s->channel < 0)
         return;
     s->introduced = process;
-    greet(s, process, name);
+    greet(s, 0, process, name);
 }
 
 static void all_gone(struct sok_supervisor *s)

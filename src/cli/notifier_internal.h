@@ -127,7 +127,8 @@ void sok_notified_wait(struct sok_supervisor *s, struct sok_notified *n, uint32_
 // SO_RCVTIMEO or SO_SNDTIMEO of the target's descriptor as the call's own.
 void sok_notified_limit(struct sok_notified *n, int timeout_option);
 bool sok_notified_valid(const struct sok_supervisor *s, const struct sok_notified *n);
-void sok_notified_know(struct sok_supervisor *s, const struct sok_notified *n);
+void sok_known_keep(struct sok_supervisor *s, const struct sok_known *known);
+void sok_known_set(struct sok_known *known, const struct sok_calls_socket *socket);
 bool sok_notified_put(struct sok_supervisor *s, struct sok_notified *n, int fd, bool cloexec);
 struct sok_notified *sok_notified_find(const struct sok_supervisor *s, uint32_t request);
 

@@ -12,6 +12,7 @@
 
 #define MESSAGES_MAX 1024 // of one sendmmsg or recvmmsg, as in the kernel
 #define STREAM_BYTES SOK_PACKET_BYTES
+#define DATAGRAM_MAX 65507
 
 // ---- the target's message ----
 
@@ -137,7 +138,7 @@ static int64_t send_one(
     *again = false;
     if (len < 0)
         return len;
-    if (len > SOK_PACKET_BYTES - 28)
+    if (len > DATAGRAM_MAX)
         return -EMSGSIZE;
     if (msg->m.msg_controllen > 0) // to say what is not there would be a lie
         return -EINVAL;
@@ -243,10 +244,10 @@ static int64_t receive_one(
         recv(n->fd, to, head + sizeof(s->packet.bytes), MSG_DONTWAIT | (msg->flags & MSG_PEEK));
     if (len < 0) {
         *again = errno == EAGAIN;
-        return -errno;
+        return errno == ECONNRESET ? -ENETDOWN : -errno;
     }
-    if ((size_t)len < head) // the pair's end: the host has gone
-        return -ENETDOWN;
+    if ((size_t)len < head) // shut down for reading; or the host has gone
+        return len == 0 ? 0 : -ENETDOWN;
     if (head && s->packet.head.error)
         return -(int64_t)(s->packet.head.error < 4096 ? s->packet.head.error : EIO);
     return deliver(s, n, msg, (size_t)len - head);
@@ -352,7 +353,7 @@ static void answered_bound(
     if (answer->result >= 0 && answer->len >= sizeof(socket))
         memcpy(&socket, answer->bytes, sizeof(socket));
     n->known.used = true;
-    sok_notified_know(s, n);
+    sok_known_keep(s, &n->known);
     if (socket.bound || !goes_to_kernel(s, n))
         send_packets(s, n, NULL);
 }

@@ -259,16 +259,16 @@ static struct sok_known *known_place(struct sok_supervisor *s, uint64_t cookie)
     return &s->known[(cookie * 0x9E3779B97F4A7C15ULL) >> 32 & (SOK_KNOWN_MAX - 1)];
 }
 
-void sok_notified_know(struct sok_supervisor *s, const struct sok_notified *n)
+void sok_known_keep(struct sok_supervisor *s, const struct sok_known *known)
 {
-    *known_place(s, n->known.cookie) = n->known;
+    *known_place(s, known->cookie) = *known;
 }
 
 static void answered_plain(
     struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
 {
     n->known.plain = answer->result == 0;
-    sok_notified_know(s, n);
+    sok_known_keep(s, &n->known);
     n->run(s, n, NULL);
 }
 
@@ -283,6 +283,16 @@ static void make_plain(struct sok_supervisor *s, struct sok_notified *n)
     sok_host_ask(s, n, &r, &one, answered_plain);
 }
 
+void sok_known_set(struct sok_known *known, const struct sok_calls_socket *socket)
+{
+    known->ours = true;
+    known->dgram = socket->kind == SOK_CALLS_DGRAM;
+    known->listener = socket->kind == SOK_CALLS_LISTENER;
+    known->domain = socket->domain;
+    known->type = socket->type;
+    known->protocol = socket->protocol;
+}
+
 static void answered_look(
     struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
 {
@@ -293,13 +303,9 @@ static void answered_look(
     }
     if (answer->result >= 0 && answer->len >= sizeof(socket))
         memcpy(&socket, answer->bytes, sizeof(socket));
+    sok_known_set(&n->known, &socket);
     n->known.ours = answer->result >= 0;
-    n->known.dgram = socket.kind == SOK_CALLS_DGRAM;
-    n->known.listener = socket.kind == SOK_CALLS_LISTENER;
-    n->known.domain = socket.domain;
-    n->known.type = socket.type;
-    n->known.protocol = socket.protocol;
-    sok_notified_know(s, n);
+    sok_known_keep(s, &n->known);
     if (!n->known.ours)
         sok_notified_continue(s, n);
     else if (n->known.dgram && socket.connected)

@@ -82,7 +82,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
         code = sok_run_host_start(&h, r.loopback, &host);
     if (code != 0)
         return code;
-    pid_t child = sok_run_child_start(path, argv + first, host.path);
+    pid_t child = sok_run_child_start(path, argv + first, host.path, r.verbose);
     code = child > 0 ? sok_run_child_wait(child) : -child;
     sok_run_host_end(&host);
     return code;

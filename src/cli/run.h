@@ -26,7 +26,7 @@ void sok_run_host_end(struct sok_run_host *r);
 // becomes somebody else by exec is refused here: the library would not be loaded into it.
 int sok_run_find(const char *name, char path[4096]);
 // Starts it with the library and the door in its environment: its pid, or an exit code, negative, after a message.
-pid_t sok_run_child_start(const char *path, char **argv, const char *door);
+pid_t sok_run_child_start(const char *path, char **argv, const char *door, bool verbose);
 int sok_run_child_wait(pid_t pid); // its exit code, as a shell tells it
 
 #endif

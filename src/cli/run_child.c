@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "calls/protocol.h"
+#include "cli/notifier.h"
 
 #define LIBRARY "libsockeye-preload.so"
 
@@ -77,6 +78,27 @@ static int library(char out[4096])
     return sok_cli_fail(1, "%s is not there: it is installed with sockeye (make install)", out);
 }
 
+// ---- programs that no library reaches ----
+
+static struct sok_notifier notifier = {.line = -1};
+
+// 0, or an exit code after a message: nobody could answer this program's calls.
+static int start_notifier(const char *path, const char *door, bool verbose)
+{
+    char line[SOK_NOTIFIER_LINE_MAX] = "";
+    enum sok_notifier_reach reach = sok_notifier_reach(path);
+    if (reach == SOK_REACH_NONE)
+        return sok_cli_fail(126, "%s is for another architecture: its calls cannot be taken", path);
+    if (sok_notifier_start(&notifier, -1, door, line) == 0)
+        return 0;
+    if (reach == SOK_REACH_STATIC || reach == SOK_REACH_GO)
+        return sok_cli_fail(126, "%s is %s, and %s", path,
+            reach == SOK_REACH_GO ? "a Go program" : "statically linked", line);
+    if (verbose)
+        fprintf(stderr, "sockeye: statically linked and Go programs cannot be run: %s\n", line);
+    return 0;
+}
+
 static void set_environment(const char *lib, const char *door)
 {
     const char *before = getenv("LD_PRELOAD");
@@ -85,6 +107,11 @@ static void set_environment(const char *lib, const char *door)
         value, sizeof(value), "%s%s%s", lib, before && *before ? ":" : "", before ? before : "");
     setenv("LD_PRELOAD", value, 1);
     setenv(SOK_CALLS_ENV, door, 1);
+    if (notifier.pid > 0) {
+        char mark[9];
+        sok_notifier_mark(&notifier, mark);
+        setenv(SOK_NOTIFIER_ENV, mark, 1);
+    }
 }
 
 // ---- running it ----
@@ -107,11 +134,13 @@ static void handle_signals(void)
     sigaction(SIGHUP, &on, NULL);
 }
 
-pid_t sok_run_child_start(const char *path, char **argv, const char *door)
+pid_t sok_run_child_start(const char *path, char **argv, const char *door, bool verbose)
 {
     char lib[4096];
     struct sigaction interrupt, quit;
     int code = library(lib);
+    if (code == 0)
+        code = start_notifier(path, door, verbose);
     if (code != 0)
         return -code;
     sigaction(SIGINT, NULL, &interrupt);
@@ -121,13 +150,18 @@ pid_t sok_run_child_start(const char *path, char **argv, const char *door)
     child = fork();
     if (child < 0)
         return -sok_cli_fail(1, "no process can be started: %s", strerror(errno));
-    if (child > 0)
+    if (child > 0) {
+        sok_notifier_leave(&notifier);
         return child;
+    }
     sigaction(SIGINT, &interrupt, NULL);
     sigaction(SIGQUIT, &quit, NULL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGHUP, SIG_DFL);
     set_environment(lib, door);
+    int error = notifier.pid > 0 ? sok_notifier_enter(&notifier) : 0;
+    if (error)
+        _exit(sok_cli_fail(126, "no notifications: %s", strerror(error)));
     execv(path, argv);
     _exit(sok_cli_fail(126, "%s cannot be run: %s", path, strerror(errno)));
 }
@@ -138,5 +172,6 @@ int sok_run_child_wait(pid_t pid)
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     child = 0;
+    sok_notifier_end(&notifier);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
