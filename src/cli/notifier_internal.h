@@ -3,9 +3,14 @@
 // its arrival to its answer; what it waits for is a function, `next`.
 //
 // What is kept of a target: nothing but calls under way. A descriptor is looked at anew in each call, and
-// known by its socket's cookie. A signal may interrupt a call at any time; the kernel then either begins it
-// again, as a new notification from the same thread with the same arguments, or it fails with EINTR. So
-// that nothing is done twice or lost, a call that was answered in vain is kept a little, with its answer.
+// known by its socket's cookie.
+//
+// Signals. Where the kernel can (5.19) a call that was received is not interrupted by any, but such as end
+// the process. A call that has to wait is looked after: when a signal is there, it is ended as the kernel
+// does it (ERESTARTSYS), and begins again, or fails with EINTR, as the program has asked for. Without that
+// a signal may interrupt a call at any time. Either way a call that begins again is a new notification
+// from the same thread with the same arguments. So that nothing is done twice or lost, one that goes on in
+// the host, or was answered in vain, is kept a little, with its answer.
 #ifndef SOK_CLI_NOTIFIER_INTERNAL_H
 #define SOK_CLI_NOTIFIER_INTERNAL_H
 
@@ -46,7 +51,8 @@ static inline int sok_one_descriptor_get(struct msghdr *m)
     8192 // sockets remembered, by a hash; who meets another there is asked for again
 #define SOK_PACKET_BYTES 65536 // of a packet without its head
 #define SOK_KEEP_NS      2000000000LL
-#define SOK_SWEEP_NS     500000000LL
+#define SOK_SWEEP_NS     40000000LL // between two looks for signals
+#define SOK_SWEEP_MAX    64         // calls in one look
 
 // What does not change about a socket, by its cookie.
 struct sok_known {
@@ -106,7 +112,9 @@ struct sok_supervisor {
     struct sok_calls_welcome welcome;
     pid_t introduced; // the process that the host was told about last
     uint32_t generation;
-    unsigned top; // slots from here on are free
+    unsigned top;   // slots from here on are free
+    unsigned look;  // the next of them to be looked at
+    int64_t looked; // when
     struct sok_notified *slots[SOK_NOTIFIED_MAX];
     struct sok_known known[SOK_KNOWN_MAX];
     struct sok_host_answer answer;
@@ -143,6 +151,8 @@ void sok_host_hear(struct sok_supervisor *s);
 int sok_target_thread(pid_t tid);     // a pidfd
 int sok_target_fd(pid_t tid, int fd); // a copy
 bool sok_target_cloexec(pid_t tid, int fd);
+// A signal waits for this thread: how its call ends then, -EINTR or -ERESTARTSYS; 0: none does.
+int sok_target_signalled(pid_t tid);
 pid_t sok_target_process(pid_t tid, char name[16]);
 int sok_target_read(pid_t tid, uint64_t from, void *to, size_t len);
 int sok_target_write(pid_t tid, uint64_t to, const void *from, size_t len);

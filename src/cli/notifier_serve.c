@@ -220,34 +220,50 @@ static void time_is_over(struct sok_supervisor *s, struct sok_notified *n)
         sok_notified_answer(s, n, n->asked ? -EINPROGRESS : -EAGAIN);
 }
 
-// Calls of which the time is over, and those that a signal ended: no event tells of these, and a copy of
-// the target's descriptor must not keep open what it closes. Returns how long to sleep, in ms.
-static int sweep(struct sok_supervisor *s, int64_t *swept)
+// A call that waits and need not: it is over, or a signal is there. No event tells of these, and a copy of
+// the target's descriptor must not keep open what it closes.
+static void look_after(struct sok_supervisor *s, struct sok_notified *n)
+{
+    bool valid = sok_notified_valid(s, n);
+    int signalled = valid ? sok_target_signalled(n->tid) : 0;
+    if (valid && !signalled)
+        return;
+    if (signalled)
+        respond(s, n, signalled, 0);
+    if (n->asked) // it goes on in the host, as a kernel's connect() does
+        let_go(&n->fd);
+    else
+        release(s, n);
+}
+
+// All in their turn, some at a time.
+static void look_around(struct sok_supervisor *s, int64_t now)
+{
+    s->looked = now;
+    for (unsigned i = 0; i < SOK_SWEEP_MAX && i < s->top; i++) {
+        s->look = s->look + 1 < s->top ? s->look + 1 : 1;
+        struct sok_notified *n = s->slots[s->look];
+        if (n && !n->gone && !n->over)
+            look_after(s, n);
+    }
+}
+
+// What time ends. Returns how long to sleep, in ms.
+static int sweep(struct sok_supervisor *s)
 {
     int64_t now = sok_supervisor_now(), next = INT64_MAX;
-    bool look = now - *swept >= SOK_SWEEP_NS;
-    if (look)
-        *swept = now;
+    if (now - s->looked >= SOK_SWEEP_NS)
+        look_around(s, now);
     for (unsigned i = 1; i < s->top; i++) {
         struct sok_notified *n = s->slots[i];
-        if (!n || n->gone)
-            continue;
-        if (n->due && n->due <= now) {
+        if (n && n->due && n->due <= now) {
             time_is_over(s, n);
             continue;
         }
-        if (n->due && n->due < next)
+        if (n && n->due && n->due < next)
             next = n->due;
-        if (n->over)
-            continue;
-        if (next > *swept + SOK_SWEEP_NS)
-            next = *swept + SOK_SWEEP_NS;
-        if (look && !sok_notified_valid(s, n)) {
-            if (n->waiting)
-                release(s, n);
-            else
-                let_go(&n->fd);
-        }
+        if (n && !n->gone && !n->over && s->looked + SOK_SWEEP_NS < next)
+            next = s->looked + SOK_SWEEP_NS;
     }
     return next == INT64_MAX ? -1 : next <= now ? 0 : (int)((next - now) / 1000000 + 1);
 }
@@ -444,11 +460,10 @@ static void act(struct sok_supervisor *s, const struct epoll_event *e)
 static _Noreturn void loop(struct sok_supervisor *s)
 {
     struct epoll_event events[EVENTS_MAX];
-    int64_t swept = 0;
     watch(s, s->listener, EPOLLIN, event_data(EVENT_LISTENER, NULL));
     watch(s, s->channel, EPOLLIN, event_data(EVENT_CHANNEL, NULL));
     for (;;) {
-        int count = epoll_wait(s->epoll, events, EVENTS_MAX, sweep(s, &swept));
+        int count = epoll_wait(s->epoll, events, EVENTS_MAX, sweep(s));
         if (count < 0 && errno != EINTR)
             _exit(1);
         for (int i = 0; i < count; i++)

@@ -13,6 +13,7 @@
 
 #define PIECES_MAX  1024   // UIO_MAXIOV
 #define THREAD_FLAG O_EXCL // PIDFD_THREAD, Linux 6.9
+#define ERESTARTSYS 512    // the kernel's own
 
 // ---- processes ----
 
@@ -67,6 +68,27 @@ bool sok_target_cloexec(pid_t tid, int fd)
     read_proc(tid, what, text, sizeof(text));
     const char *at = strstr(text, "flags:");
     return at && sscanf(at, "flags:\t%o", &flags) == 1 && (flags & O_CLOEXEC);
+}
+
+// A line of /proc/TID/status: its number.
+static uint64_t number(const char *text, const char *name, int base)
+{
+    const char *at = strstr(text, name);
+    return at ? strtoull(at + strlen(name), NULL, base) : 0;
+}
+
+int sok_target_signalled(pid_t tid)
+{
+    char text[2048];
+    if (read_proc(tid, "status", text, sizeof(text)) <= 0)
+        return 0;
+    uint64_t open = ~number(text, "\nSigBlk:", 16);
+    if (number(text, "\nSigPnd:", 16) & open)
+        return -ERESTARTSYS;
+    if (!(number(text, "\nShdPnd:", 16) & open))
+        return 0;
+    // Of several threads another one may take it; then nothing would turn ERESTARTSYS into what it means.
+    return number(text, "\nThreads:", 10) == 1 ? -ERESTARTSYS : -EINTR;
 }
 
 // ---- memory ----
