@@ -123,10 +123,10 @@ enum sok_socket_option {
     SOK_OPT_CORK,         // 0, 1
     SOK_OPT_KEEPALIVE,    // 0, 1
     SOK_OPT_LINGER_ZERO,  // 1: close resets
-    SOK_OPT_RCVBUF,       // bytes
-    SOK_OPT_SNDBUF,       // bytes
-    SOK_OPT_TTL,          // stream, raw
-    SOK_OPT_TOS,          // stream, raw
+    SOK_OPT_RCVBUF,       // bytes; of datagrams with their overhead
+    SOK_OPT_SNDBUF,       // bytes; of datagrams: kept, no more
+    SOK_OPT_TTL,          // stream, datagram, raw
+    SOK_OPT_TOS,          // stream, datagram, raw
     SOK_OPT_USER_TIMEOUT, // ns
     SOK_OPT_QUICKACK,     // 0, 1
     SOK_OPT_CONGESTION,   // 0 CUBIC, 1 NewReno

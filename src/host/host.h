@@ -83,7 +83,8 @@ struct sok_socket {
     struct sok_sock *sock; // the stack's handle; NULL: not open yet
     struct sok_endpoint local, remote;
     int64_t timeout_ns;
-    int64_t stamp;        // raw, packet: when what was received last came
+    struct sok_dgram_opts dgram; // of datagram sockets of all kinds; TCP's are in options
+    int64_t stamp;               // raw, packet: when what was received last came
     uint32_t options_set; // bit per enum sok_socket_option, given before there was a connection
     int64_t options[24];
     void (*notify)(void *ctx, struct sok_socket *s);
@@ -104,8 +105,10 @@ int64_t sok_socket_raw_send(
     struct sok_socket *s, const struct sok_iov *iov, unsigned count, const struct sok_endpoint *to);
 int64_t sok_socket_raw_recv(
     struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from);
-int sok_socket_raw_setopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
-int sok_socket_raw_getopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);
+// And of UDP sockets. SOK_EOPNOTSUPP: not for this kind.
+int sok_socket_dgram_setopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
+int sok_socket_dgram_getopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);
+void sok_socket_dgram_apply(struct sok_socket *s); // once it is open
 // socket_io.c: after SOK_EAGAIN true when a blocking socket has waited and the call is to be made again.
 bool sok_socket_again(struct sok_socket *s, unsigned want, int64_t *r);
 

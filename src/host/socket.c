@@ -174,6 +174,7 @@ int sok_bind(struct sok_socket *s, const struct sok_endpoint *given)
         if (r < 0)
             return r;
         adopt(s, (struct sok_sock *)u);
+        sok_socket_dgram_apply(s);
     }
     s->local = *local;
     s->bound = true;
@@ -411,13 +412,11 @@ int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         s->timeout_ns = value < 0 ? 0 : value;
         return 0;
     }
-    if (s->type == SOK_RAW || s->type == SOK_PACKET)
-        return sok_socket_raw_setopt(s, option, value);
     int number = tcp_option(option);
+    if (s->type != SOK_STREAM)
+        return sok_socket_dgram_setopt(s, option, value);
     if (number < 0)
         return SOK_EINVAL;
-    if (s->type != SOK_STREAM)
-        return SOK_EOPNOTSUPP;
     struct sok_tcp_conn *c = sok_socket_conn(s);
     s->host->dirty = true;
     if (c)
@@ -439,8 +438,8 @@ int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         *value = s->reuse;
     else if (option == SOK_OPT_TIMEOUT)
         *value = s->timeout_ns;
-    else if (s->type == SOK_RAW || s->type == SOK_PACKET)
-        return sok_socket_raw_getopt(s, option, value);
+    else if (s->type != SOK_STREAM)
+        return sok_socket_dgram_getopt(s, option, value);
     else if (number < 0)
         return SOK_EINVAL;
     else if (c)

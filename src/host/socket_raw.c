@@ -1,4 +1,5 @@
-// Raw and packet sockets: what sockeye/socket.h says of them, over stack/raw.c and stack/frames.c.
+// Raw and packet sockets: what sockeye/socket.h says of them, over stack/raw.c and stack/frames.c; and the options
+// of datagram sockets of all kinds.
 #include <string.h>
 #include "host/host.h"
 
@@ -86,38 +87,75 @@ int64_t sok_socket_raw_recv(struct sok_socket *s, void *data, size_t len, struct
     return r;
 }
 
-static int raw_option(enum sok_socket_option option)
+// ---- options of datagram sockets ----
+
+void sok_socket_dgram_apply(struct sok_socket *s)
+{
+    if (s->sock && s->type == SOK_DGRAM)
+        sok_udp_options((struct sok_udp *)s->sock, &s->dgram);
+    else if (s->sock && s->type == SOK_RAW)
+        sok_raw_options(raw_of(s), &s->dgram);
+    else if (s->sock && s->type == SOK_PACKET)
+        sok_frames_options((struct sok_frames *)s->sock, &s->dgram);
+}
+
+static bool has_option(const struct sok_socket *s, enum sok_socket_option option)
 {
     switch (option) {
     case SOK_OPT_HDRINCL:
-        return SOK_RAW_HDRINCL;
+        return s->type == SOK_RAW;
     case SOK_OPT_TTL:
-        return SOK_RAW_TTL;
     case SOK_OPT_TOS:
-        return SOK_RAW_TOS;
+        return s->type == SOK_RAW || s->type == SOK_DGRAM;
+    case SOK_OPT_RCVBUF:
+    case SOK_OPT_SNDBUF:
+        return s->type != SOK_ECHO;
+    case SOK_OPT_STAMP:
+        return s->type == SOK_RAW || s->type == SOK_PACKET;
     default:
-        return -1;
+        return false;
     }
 }
 
-int sok_socket_raw_setopt(struct sok_socket *s, enum sok_socket_option option, int64_t value)
+int sok_socket_dgram_setopt(struct sok_socket *s, enum sok_socket_option option, int64_t value)
 {
-    int number = raw_option(option);
-    if (number < 0 || s->type != SOK_RAW)
+    bool byte = option == SOK_OPT_TTL || option == SOK_OPT_TOS;
+    if (!has_option(s, option) || option == SOK_OPT_STAMP)
         return SOK_EOPNOTSUPP;
-    return sok_raw_setopt(raw_of(s), (enum sok_raw_opt)number, value);
+    if (byte && (value < (option == SOK_OPT_TTL) || value > UINT8_MAX))
+        return SOK_EINVAL;
+    if (option == SOK_OPT_HDRINCL)
+        sok_raw_hdrincl(raw_of(s), value != 0);
+    else if (option == SOK_OPT_TTL)
+        s->dgram.ttl = (uint8_t)value;
+    else if (option == SOK_OPT_TOS)
+        s->dgram.tos = (uint8_t)value;
+    else if (option == SOK_OPT_RCVBUF)
+        s->dgram.queue = (uint32_t)(value < 2048 ? 2048 : value > 1 << 30 ? 1 << 30 : value);
+    else
+        s->options[SOK_OPT_SNDBUF] = value < 2048 ? 2048 : value > 1 << 30 ? 1 << 30 : value;
+    sok_socket_dgram_apply(s);
+    return 0;
 }
 
-int sok_socket_raw_getopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value)
+int sok_socket_dgram_getopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value)
 {
-    int number = raw_option(option);
-    if (option == SOK_OPT_STAMP) {
+    const struct sok_stack_config *config = sok_stack_config(s->host->stack);
+    int64_t queue = s->type == SOK_DGRAM ? config->udp_queue : config->raw_queue;
+    if (!has_option(s, option))
+        return SOK_EOPNOTSUPP;
+    if (option == SOK_OPT_STAMP)
         *value = s->stamp;
-        return 0;
-    }
-    if (number < 0 || s->type != SOK_RAW)
-        return SOK_EOPNOTSUPP;
-    *value = sok_raw_getopt(raw_of(s), (enum sok_raw_opt)number);
+    else if (option == SOK_OPT_HDRINCL)
+        *value = sok_raw_has_hdrincl(raw_of(s));
+    else if (option == SOK_OPT_TTL)
+        *value = s->dgram.ttl ? s->dgram.ttl : config->ttl;
+    else if (option == SOK_OPT_TOS)
+        *value = s->dgram.tos;
+    else if (option == SOK_OPT_RCVBUF)
+        *value = s->dgram.queue ? s->dgram.queue : queue;
+    else // nothing hangs on it: what is sent waits in the queue of its link, which has a limit of its own
+        *value = s->options[SOK_OPT_SNDBUF] ? s->options[SOK_OPT_SNDBUF] : queue;
     return 0;
 }
 

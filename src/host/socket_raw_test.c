@@ -84,6 +84,49 @@ static void with_a_header(void **state)
     pair_free(&p);
 }
 
+static int64_t option(struct sok_socket *s, enum sok_socket_option name)
+{
+    int64_t value = -1;
+    assert_int_equal(sok_getsockopt(s, name, &value), 0);
+    return value;
+}
+
+// Given before the socket is open, or after.
+static void options_of_datagrams(void **state)
+{
+    struct pair p;
+    uint8_t got[100] = {0};
+    struct sok_socket *a, *b;
+    struct sok_endpoint b_at = {.addr = sok_addr_v4(0xc0000202), .port = 53};
+    (void)state;
+    pair_make(&p, NULL);
+    struct sok_socket *see = raw(p.b, 17);
+    assert_int_equal(sok_socket(p.a, SOK_DGRAM, &a), 0);
+    assert_int_equal(sok_socket(p.b, SOK_DGRAM, &b), 0);
+    assert_int_equal(option(a, SOK_OPT_TTL), 64);
+    assert_int_equal(option(a, SOK_OPT_RCVBUF), 212992);
+    assert_int_equal(sok_setsockopt(a, SOK_OPT_TTL, 3), 0);
+    assert_int_equal(sok_setsockopt(a, SOK_OPT_TTL, 0), SOK_EINVAL);
+    assert_int_equal(sok_setsockopt(a, SOK_OPT_TOS, 256), SOK_EINVAL);
+    assert_int_equal(sok_setsockopt(a, SOK_OPT_HDRINCL, 1), SOK_EOPNOTSUPP);
+    assert_int_equal(sok_setsockopt(b, SOK_OPT_RCVBUF, 2048), 0);
+    assert_int_equal(sok_bind(b, &b_at), 0);
+    for (unsigned i = 0; i < 30; i++) {
+        assert_int_equal(sok_sendto(a, got, 100, &b_at), 100);
+        assert_int_equal(sok_setsockopt(a, SOK_OPT_TOS, 8), 0); // of those that follow
+        pair_run(&p, 100000000);
+    }
+    unsigned count = 0;
+    while (sok_recv(b, got, 100) == 100)
+        count++;
+    assert_true(count > 0 && count < 20);
+    assert_int_equal(sok_recv(see, got, 28), 28);
+    assert_true(got[1] == 0 && got[8] == 3);
+    assert_int_equal(sok_recv(see, got, 28), 28);
+    assert_int_equal(got[1], 8);
+    pair_free(&p);
+}
+
 static void frames(void **state)
 {
     struct pair p;
@@ -133,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ways),
         cmocka_unit_test(with_a_header),
+        cmocka_unit_test(options_of_datagrams),
         cmocka_unit_test(frames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

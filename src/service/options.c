@@ -11,6 +11,7 @@ enum how {
     BOOL,    // 0, 1: the host's
     PLAIN,   // a number: the host's
     DOUBLED, // bytes: told back twice as large, as Linux does (socket(7))
+    TWICE,   // bytes: taken twice as large, as Linux does where overhead is counted too
     MS,      // ms outside, ns inside
     SECONDS, // s outside, ns inside
     KEPT,    // value: of the service
@@ -27,6 +28,10 @@ static const struct option {
     {SOL_SOCKET, SO_SNDBUF, SOCK_STREAM, DOUBLED, SOK_OPT_SNDBUF},
     {SOL_SOCKET, SO_RCVBUFFORCE, SOCK_STREAM, DOUBLED, SOK_OPT_RCVBUF},
     {SOL_SOCKET, SO_SNDBUFFORCE, SOCK_STREAM, DOUBLED, SOK_OPT_SNDBUF},
+    {SOL_SOCKET, SO_RCVBUF, 0, TWICE, SOK_OPT_RCVBUF},
+    {SOL_SOCKET, SO_SNDBUF, 0, TWICE, SOK_OPT_SNDBUF},
+    {SOL_SOCKET, SO_RCVBUFFORCE, 0, TWICE, SOK_OPT_RCVBUF},
+    {SOL_SOCKET, SO_SNDBUFFORCE, 0, TWICE, SOK_OPT_SNDBUF},
     {SOL_SOCKET, SO_BROADCAST, 0, KEPT, VALUE_BROADCAST},
     {SOL_SOCKET, SO_OOBINLINE, 0, KEPT, VALUE_OOBINLINE},
     {SOL_SOCKET, SO_PRIORITY, 0, KEPT, VALUE_PRIORITY},
@@ -41,11 +46,9 @@ static const struct option {
     {IPPROTO_TCP, TCP_DEFER_ACCEPT, SOCK_STREAM, KEPT, VALUE_DEFER_ACCEPT},
     {IPPROTO_TCP, TCP_LINGER2, SOCK_STREAM, KEPT, VALUE_LINGER2},
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT, SOCK_STREAM, KEPT, VALUE_NOTSENT_LOWAT},
-    {IPPROTO_IP, IP_TTL, SOCK_STREAM, PLAIN, SOK_OPT_TTL},
-    {IPPROTO_IP, IP_TOS, SOCK_STREAM, PLAIN, SOK_OPT_TOS},
     {IPPROTO_IP, IP_HDRINCL, SOCK_RAW, BOOL, SOK_OPT_HDRINCL},
-    {IPPROTO_IP, IP_TTL, SOCK_RAW, PLAIN, SOK_OPT_TTL},
-    {IPPROTO_IP, IP_TOS, SOCK_RAW, PLAIN, SOK_OPT_TOS},
+    {IPPROTO_IP, IP_TTL, 0, PLAIN, SOK_OPT_TTL},
+    {IPPROTO_IP, IP_TOS, 0, PLAIN, SOK_OPT_TOS},
     {IPPROTO_IPV6, IPV6_TCLASS, SOCK_STREAM, PLAIN, SOK_OPT_TOS},
     {IPPROTO_IP, IP_MTU_DISCOVER, 0, KEPT, VALUE_MTU_DISCOVER},
     {IPPROTO_IPV6, IPV6_V6ONLY, 0, KEPT, VALUE_V6ONLY},
@@ -73,6 +76,8 @@ static int64_t inside(enum how how, int64_t value)
         return value * 1000000000;
     case DOUBLED:
         return value < 2048 ? 2048 : value;
+    case TWICE:
+        return value < 1152 ? 2304 : value * 2;
     case PLAIN:
     case KEPT:
         break;
@@ -91,6 +96,7 @@ static int64_t outside(enum how how, int64_t value)
         return value * 2;
     case BOOL:
     case PLAIN:
+    case TWICE:
     case KEPT:
         break;
     }

@@ -192,6 +192,11 @@ int sok_frames_bind(struct sok_frames *f, int link, uint16_t type)
     return 0;
 }
 
+void sok_frames_options(struct sok_frames *f, const struct sok_dgram_opts *opts)
+{
+    f->inbox.most = opts->queue;
+}
+
 static void free_socket(struct sok_frames *f)
 {
     struct sok_stack *s = f->stack;
@@ -330,5 +335,5 @@ void sok_frames_about(const struct sok_frames *f, struct sok_sock_about *out)
     out->type = f->type;
     out->link = f->link;
     out->held = f->inbox.held;
-    out->most = (size_t)f->stack->config.raw_queue;
+    out->most = sok_inbox_most(f->stack, &f->inbox);
 }

@@ -4,13 +4,18 @@
 #include <string.h>
 #include "stack/internal.h"
 
+size_t sok_inbox_most(const struct sok_stack *s, const struct sok_inbox *inbox)
+{
+    return inbox->most ? inbox->most : (size_t)s->config.raw_queue;
+}
+
 struct sok_letter *sok_inbox_add(struct sok_stack *s, struct sok_inbox *inbox, uint32_t len,
     enum sok_drop full, enum sok_drop *why)
 {
     uint32_t size = (uint32_t)sizeof(struct sok_letter) + len;
     struct sok_letter *l = NULL;
     *why = full;
-    if (inbox->held + size <= (uint64_t)s->config.raw_queue) {
+    if (inbox->held + size <= sok_inbox_most(s, inbox)) {
         *why = SOK_DROP_NO_MEMORY;
         l = sok_mem_alloc(sok_stack_mem(s), size);
     }

@@ -16,9 +16,11 @@ struct sok_letter {
 
 struct sok_inbox {
     struct sok_letter *first, *last;
-    size_t held; // bytes of memory
+    size_t held; // bytes of memory,
+    size_t most; // and how many may be; 0: raw_queue
 };
 
+size_t sok_inbox_most(const struct sok_stack *s, const struct sok_inbox *inbox);
 // Room for len bytes at the end of the queue, to be filled at once; len may be made less then. NULL: *why is
 // full (the queue is) or SOK_DROP_NO_MEMORY.
 struct sok_letter *sok_inbox_add(struct sok_stack *s, struct sok_inbox *inbox, uint32_t len,

@@ -15,8 +15,8 @@ struct sok_raw {
     uint8_t protocol;
     bool connected, hdrincl;
     bool blocked; // waits for room in a link's queue
-    uint8_t ttl, tos;
-    int error; // pending
+    int error;    // pending
+    struct sok_dgram_opts opts;
     struct sok_inbox inbox;
 };
 
@@ -197,42 +197,20 @@ struct sok_addr sok_raw_local(const struct sok_raw *r)
     return r->local;
 }
 
-static bool is_byte(int64_t value)
+void sok_raw_options(struct sok_raw *r, const struct sok_dgram_opts *opts)
 {
-    return value >= 0 && value <= 255;
+    r->opts = *opts;
+    r->inbox.most = opts->queue;
 }
 
-int sok_raw_setopt(struct sok_raw *r, enum sok_raw_opt option, int64_t value)
+void sok_raw_hdrincl(struct sok_raw *r, bool on)
 {
-    switch (option) {
-    case SOK_RAW_HDRINCL:
-        r->hdrincl = value != 0;
-        return 0;
-    case SOK_RAW_TTL:
-        if (!is_byte(value) || value == 0)
-            return SOK_EINVAL;
-        r->ttl = (uint8_t)value;
-        return 0;
-    case SOK_RAW_TOS:
-        if (!is_byte(value))
-            return SOK_EINVAL;
-        r->tos = (uint8_t)value;
-        return 0;
-    }
-    return SOK_EINVAL;
+    r->hdrincl = on;
 }
 
-int64_t sok_raw_getopt(const struct sok_raw *r, enum sok_raw_opt option)
+bool sok_raw_has_hdrincl(const struct sok_raw *r)
 {
-    switch (option) {
-    case SOK_RAW_HDRINCL:
-        return r->hdrincl;
-    case SOK_RAW_TTL:
-        return r->ttl ? r->ttl : r->stack->config.ttl;
-    case SOK_RAW_TOS:
-        return r->tos;
-    }
-    return SOK_EINVAL;
+    return r->hdrincl;
 }
 
 // ---- out ----
@@ -304,8 +282,8 @@ static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsig
         .src = path.source,
         .dst = *to,
         .proto = r->protocol,
-        .tos = r->tos,
-        .ttl = r->ttl,
+        .tos = r->opts.tos,
+        .ttl = r->opts.ttl,
         .reason = SOK_REASON_RAW,
         .conn = r->sock.id,
     };
@@ -383,5 +361,5 @@ void sok_raw_about(const struct sok_raw *r, struct sok_sock_about *out)
     out->connected = r->connected;
     out->protocol = r->protocol;
     out->held = r->inbox.held;
-    out->most = (size_t)r->stack->config.raw_queue;
+    out->most = sok_inbox_most(r->stack, &r->inbox);
 }

@@ -215,7 +215,7 @@ static void a_header_of_the_programs(void **state)
     lab_open(&lab);
     lab_know_peer(&lab);
     struct sok_raw *r = open_raw(&lab, SOK_IPPROTO_RAW);
-    assert_int_equal(sok_raw_getopt(r, SOK_RAW_HDRINCL), 1);
+    assert_int_equal(sok_raw_has_hdrincl(r), true);
     size_t len = own_header(p, 0, 0, LAB_PEER);
     assert_int_equal(send_text(&lab, r, p, len, LAB_PEER), len);
     assert_true(lab_out(&lab));
@@ -246,10 +246,8 @@ static void a_header_of_the_programs(void **state)
     assert_int_equal(send_text(&lab, r, p, 24, LAB_PEER), SOK_EINVAL);
     p[0] = 0x44;
     assert_int_equal(send_text(&lab, r, p, 24, LAB_PEER), SOK_EINVAL);
-    assert_int_equal(sok_raw_setopt(r, SOK_RAW_HDRINCL, 0), 0);
-    assert_int_equal(sok_raw_setopt(r, SOK_RAW_TTL, 0), SOK_EINVAL);
-    assert_int_equal(sok_raw_setopt(r, SOK_RAW_TTL, 9), 0);
-    assert_int_equal(sok_raw_setopt(r, SOK_RAW_TOS, 16), 0);
+    sok_raw_hdrincl(r, false);
+    sok_raw_options(r, &(struct sok_dgram_opts){.ttl = 9, .tos = 16});
     assert_true(lab_out(&lab));
     assert_int_equal(send_text(&lab, r, "x", 1, LAB_PEER), 1);
     assert_true(lab_out(&lab) && sok_ip4_get(lab.frame + 14, lab.len - 14, &h));
@@ -281,6 +279,10 @@ static void a_queue_has_its_limit(void **state)
     for (; ((struct sok_sock *)r)->ready & SOK_READY_IN; taken++)
         expect(&lab, r, frame, len);
     assert_int_equal(taken + dropped, 10);
+    sok_raw_options(r, &(struct sok_dgram_opts){.queue = 100000}); // its own
+    for (unsigned i = 0; i < 10; i++)
+        lab_in(&lab, frame, len);
+    assert_int_equal(lab_drops(&lab, SOK_DROP_RAW_QUEUE_FULL), dropped);
     lab_close(&lab);
 }
 
@@ -407,7 +409,7 @@ static void room_is_waited_for(void **state)
         assert_int_equal(send_text(&lab, r, "x", 1, LAB_PEER), 1);
     assert_int_equal(send_text(&lab, r, "x", 1, LAB_PEER), SOK_EAGAIN);
     assert_false(((struct sok_sock *)r)->ready & SOK_READY_OUT);
-    assert_int_equal(sok_raw_setopt(r, SOK_RAW_HDRINCL, 1), 0);
+    sok_raw_hdrincl(r, true);
     uint8_t p[64];
     size_t len = own_header(p, 1, 0, LAB_PEER);
     assert_int_equal(send_text(&lab, r, p, len, LAB_PEER), SOK_EAGAIN);

@@ -108,6 +108,11 @@ void sok_stack_free(struct sok_stack *stack)
     sok_mem_free(&mem, stack, sizeof(*stack));
 }
 
+const struct sok_stack_config *sok_stack_config(const struct sok_stack *stack)
+{
+    return &stack->config;
+}
+
 int sok_stack_link_add(struct sok_stack *stack, const struct sok_link_info *info)
 {
     if (stack->link_count == SOK_STACK_LINKS_MAX)

@@ -190,6 +190,14 @@ int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, 
 int sok_stack_bindable(struct sok_stack *stack, struct sok_endpoint *local);
 struct sok_tcp *sok_stack_tcp(struct sok_stack *stack);
 
+const struct sok_stack_config *sok_stack_config(const struct sok_stack *stack);
+
+// What datagram sockets of all kinds can be told; 0: as the stack's settings say.
+struct sok_dgram_opts {
+    uint8_t ttl, tos; // of what is sent; not of frames and of what has a header of its own
+    uint32_t queue;   // bytes that wait to be read, most
+};
+
 // UDP (RFC 768). local.port 0: one is chosen. EADDRINUSE, EADDRNOTAVAIL.
 int sok_udp_open(struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out);
 int sok_udp_connect(
@@ -200,6 +208,7 @@ int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned co
 // One datagram; longer ones are cut, the result is the length copied. EAGAIN: none.
 int64_t sok_udp_recvfrom(
     struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from, int64_t now);
+void sok_udp_options(struct sok_udp *u, const struct sok_dgram_opts *opts);
 int sok_udp_error(
     struct sok_udp *u); // takes the pending error (port unreachable on a connected socket)
 struct sok_endpoint sok_udp_local(const struct sok_udp *u);
@@ -225,16 +234,13 @@ void sok_echo_close(struct sok_echo *e);
 
 // IPv4 datagrams of one protocol (raw(7)), 1 to 255. What arrives for us is given whole with its IP header, to
 // every socket that wants it, also what the stack has a use for itself. 255 (SOK_IPPROTO_RAW) only sends.
-enum sok_raw_opt {
-    SOK_RAW_HDRINCL, // what is sent begins with the IP header; so from the start with protocol 255
-    SOK_RAW_TTL,     // of what is sent without a header of its own
-    SOK_RAW_TOS,     //
-};
 int sok_raw_open(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out);
 int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local); // 0.0.0.0: any
 int sok_raw_connect(struct sok_raw *r, const struct sok_addr *remote);
-int sok_raw_setopt(struct sok_raw *r, enum sok_raw_opt option, int64_t value);
-int64_t sok_raw_getopt(const struct sok_raw *r, enum sok_raw_opt option);
+void sok_raw_options(struct sok_raw *r, const struct sok_dgram_opts *opts);
+// What is sent begins with the IP header; so from the start with protocol 255.
+void sok_raw_hdrincl(struct sok_raw *r, bool on);
+bool sok_raw_has_hdrincl(const struct sok_raw *r);
 // With a header of its own: SOK_EMSGSIZE over the link's MTU, SOK_EINVAL when it is none; else cut as need be.
 int64_t sok_raw_sendto(struct sok_raw *r, const struct sok_iov *iov, unsigned count,
     const struct sok_addr *to, int64_t now);
@@ -265,6 +271,7 @@ struct sok_frame_addr {
 // type 0: none until bind. cooked: without the link's header, which is made from the address when sending.
 int sok_frames_open(struct sok_stack *stack, uint16_t type, bool cooked, struct sok_frames **out);
 int sok_frames_bind(struct sok_frames *f, int link, uint16_t type);
+void sok_frames_options(struct sok_frames *f, const struct sok_dgram_opts *opts);
 // to NULL: the link bound to. Not cooked: nothing but to->link is looked at.
 int64_t sok_frames_send(struct sok_frames *f, const struct sok_iov *iov, unsigned count,
     const struct sok_frame_addr *to, int64_t now);

@@ -21,6 +21,7 @@ struct sok_udp {
     bool connected;
     bool blocked; // waits for room in a link's queue
     int error;    // pending
+    struct sok_dgram_opts opts;
     struct sok_datagram *first, *last;
     size_t queued; // bytes of memory in the queue
 };
@@ -73,11 +74,16 @@ static struct sok_udp *find(const struct sok_stack *s, const struct sok_addr *ds
 
 // ---- in ----
 
+static size_t queue_most(const struct sok_udp *u)
+{
+    return u->opts.queue ? u->opts.queue : (size_t)u->stack->config.udp_queue;
+}
+
 static enum sok_drop enqueue(struct sok_udp *u, const struct sok_endpoint *from,
     const struct sok_endpoint *to, const uint8_t *data, uint32_t len)
 {
     struct sok_stack *s = u->stack;
-    if (u->queued + sizeof(struct sok_datagram) + len > (uint64_t)s->config.udp_queue)
+    if (u->queued + sizeof(struct sok_datagram) + len > queue_most(u))
         return SOK_DROP_UDP_QUEUE_FULL;
     struct sok_datagram *d = sok_mem_alloc(sok_stack_mem(s), sizeof(*d) + len);
     if (!d)
@@ -315,6 +321,8 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
         .src = from.addr,
         .dst = to->addr,
         .proto = SOK_IPPROTO_UDP,
+        .tos = u->opts.tos,
+        .ttl = u->opts.ttl,
         .reason = SOK_REASON_DATAGRAM,
         .conn = u->sock.id,
     };
@@ -391,6 +399,11 @@ int64_t sok_udp_recv_any(struct sok_udp *u, void *data, size_t len, struct sok_e
     return (int64_t)n;
 }
 
+void sok_udp_options(struct sok_udp *u, const struct sok_dgram_opts *opts)
+{
+    u->opts = *opts;
+}
+
 int sok_udp_error(struct sok_udp *u)
 {
     int err = u->error;
@@ -423,7 +436,7 @@ void sok_udp_about(const struct sok_udp *u, struct sok_sock_about *out)
     if (u->connected)
         out->remote = u->remote;
     out->held = u->queued;
-    out->most = (size_t)u->stack->config.udp_queue;
+    out->most = queue_most(u);
 }
 
 // The port stays the holder's, as with the kernel's sockets; its peer is forgotten.

@@ -146,6 +146,10 @@ while True:
     if sender[1] == 0x88B6:
         print(data[:9], sender[2])
         break
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+udp.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 5)
+print(udp.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF), udp.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF), udp.getsockopt(socket.IPPROTO_IP, socket.IP_TTL))
 raw.connect((peer, 0))
 print(refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 0)), refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 300)),
     refused(lambda: frames.connect(("eth0", 3))), refused(lambda: frames.bind(("none0", 3))), raw.getpeername())
@@ -156,6 +160,7 @@ EXPECTED = """102 b're:question' ('192.0.2.1', 0) ('0.0.0.0', 102)
 ('eth0', 34997, 0, 1) 02:00:00:00:01:02 2 lo
 b'a frame' ('eth0', 34997, 0, 1) 02:00:00:00:01:01
 b're:cooked' 0
+131072 212992 5
 EPROTONOSUPPORT EINVAL ENOTSUP ENODEV ('192.0.2.1', 0)
 """
 
