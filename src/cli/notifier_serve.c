@@ -228,8 +228,8 @@ static void look_after(struct sok_supervisor *s, struct sok_notified *n)
     int signalled = valid ? sok_target_signalled(n->tid) : 0;
     if (valid && !signalled)
         return;
-    if (signalled)
-        respond(s, n, signalled, 0);
+    if (signalled) // a call with a time limit does not begin again (signal(7))
+        respond(s, n, n->due ? -EINTR : signalled, 0);
     if (n->asked) // it goes on in the host, as a kernel's connect() does
         let_go(&n->fd);
     else
