@@ -140,12 +140,13 @@ def killed(sockeye):
         for pid in there:
             if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "static":
                 os.kill(int(pid), signal.SIGKILL)
-        done = net.finish(process)
-        check(done.code == 128 + signal.SIGKILL, f"{done}")
         try:
             check(peer.recv(1) == b"", "bytes that nobody sent")
         except ConnectionResetError:
             pass
+        peer.close()
+        done = net.finish(process)
+        check(done.code == 128 + signal.SIGKILL, f"{done}")
         check(not children(net), f"left: {children(net)} of {there}")
 
 
