@@ -110,6 +110,26 @@ static const struct allowed outward[] = {
     IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_TTL)),
 };
 
+// --kernel: sockets of the kernel's are what the command is about.
+static const struct allowed own_sockets[] = {
+    IF2(socket, IS(0, AF_INET6), TYPE(1, SOCK_STREAM)),
+    IF2(socket, IS(0, AF_INET6), TYPE(1, SOCK_DGRAM)),
+    IF3(socket, IS(0, AF_INET), TYPE(1, SOCK_STREAM), IS(2, IPPROTO_TCP)),
+    ANY(bind),
+    IF2(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPIDLE)), // libcurl
+    IF2(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPINTVL)),
+    IF2(setsockopt, IS(1, SOL_IPV6), IS(2, IPV6_RECVERR)),
+};
+
+// libcurl has the C library look up where a redirect leads: its files, name servers, nscd, which addresses
+// this machine has. Reading is all; nothing is made.
+static const struct allowed lookups[] = {
+    IF(openat, HAS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)), ANY(newfstatat), ANY(access),
+    ANY(statx), ANY(readlink), ANY(getppid),
+    IF2(socket, IS(0, AF_UNIX), TYPE(1, SOCK_STREAM)),
+    IF2(socket, IS(0, AF_NETLINK), TYPE(1, SOCK_RAW)),
+};
+
 static const struct allowed steward[] = {
     ANY(recvfrom), ANY(sendmsg), ANY(close), ANY(exit_group), ANY(exit), ANY(rt_sigreturn),
     IF2(socket, IS(0, AF_UNIX), TYPE(1, SOCK_SEQPACKET)),
@@ -192,6 +212,10 @@ static int filter_calls(const struct sok_confine *c)
     int r = add(filter, everybody, COUNT(everybody));
     if (r == 0 && c->sockets)
         r = add(filter, outward, COUNT(outward));
+    if (r == 0 && c->kernel)
+        r = add(filter, own_sockets, COUNT(own_sockets));
+    if (r == 0 && c->names)
+        r = add(filter, lookups, COUNT(lookups));
     if (r == 0)
         r = add_child(filter, c->child);
     if (r == 0)
@@ -269,13 +293,16 @@ int sok_confine(const struct sok_confine *c, char line[SOK_HOST_ERR_MAX])
         snprintf(line, SOK_HOST_ERR_MAX, "%s: %s", what, strerror(error));
         return SOK_EACCES;
     }
-    error = SANITIZED ? ENOSYS : filter_calls(c);
+    error = SANITIZED || c->unfiltered ? ENOSYS : filter_calls(c);
     if (error)
         snprintf(line, SOK_HOST_ERR_MAX, "no capabilities%s; system calls are not filtered (%s)",
-            user, SANITIZED ? "a sanitizer's build" : "this kernel has no seccomp");
+            user,
+            SANITIZED       ? "a sanitizer's build"
+            : c->unfiltered ? "its sockets are another process's"
+                            : "this kernel has no seccomp");
     else
-        snprintf(line, SOK_HOST_ERR_MAX, "no capabilities%s; no file%s can be opened any more",
-            user, c->sockets ? "" : " and no socket");
+        snprintf(line, SOK_HOST_ERR_MAX, "no capabilities%s; no file%s can be %s any more", user,
+            c->sockets ? "" : " and no socket", c->names ? "written to" : "opened");
     return 0;
 }
 

@@ -10,8 +10,12 @@
 
 struct sok_confine {
     bool sockets; // but for kernel sockets of TCP, UDP and ping: the link user's way out
-    pid_t child;  // but for ending this one and waiting for it; 0: none
-    bool stay;    // the user stays also under sudo
+    bool
+        kernel; // and all that --kernel needs of them: IPv6, addresses of one's own, the peer's errors
+    bool names;      // and what the C library does to look a name up: files are read
+    bool unfiltered; // only privileges go, system calls stay
+    pid_t child;     // but for ending this one and waiting for it; 0: none
+    bool stay;       // the user stays also under sudo
 };
 
 // From here on; threads made later are confined as well. 0 and a line that says what is left, or an error

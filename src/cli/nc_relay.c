@@ -1,6 +1,7 @@
 // The two directions of a stream. See nc.c.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +10,10 @@
 #include "cli/nc.h"
 
 #define BLOCK (256 * 1024) // read from stdin at once, at most
+
+// Who has heard the peer's end and says nothing himself for so long has nothing more to say: nobody waits
+// for ever for a terminal, or a pipe, that was not meant. What stdin has is sent, whatever it takes.
+#define SILENCE_NS INT64_C(2000000000)
 
 // ---- stdout ----
 
@@ -41,6 +46,8 @@ int sok_nc_out_start(struct sok_nc *nc)
 
 void sok_nc_out_close(struct sok_nc *nc)
 {
+    if (!nc->host)
+        return;
     if (nc->writer.started)
         sok_host_unwatch(nc->host, nc->writer.done_fd);
     sok_writer_stop(&nc->writer);
@@ -101,7 +108,7 @@ static void on_written(void *ctx, int fd, unsigned ready)
     }
     if (nc->writer.busy)
         return;
-    sok_consume(nc->s, nc->writing);
+    nc->net->consume(nc, nc->writing);
     nc->writing = 0;
     nc->active_at = sok_host_now(nc->host);
     from_peer(nc);
@@ -120,7 +127,7 @@ static void from_peer(struct sok_nc *nc)
     while (nc->writing == 0 && !nc->peer_ended && nc->code < 0) {
         struct iovec iov[16];
         int count = 16;
-        int64_t n = sok_peek(nc->s, iov, &count);
+        int64_t n = nc->net->peek(nc, iov, &count);
         if (n == SOK_EAGAIN)
             return;
         if (n < 0) {
@@ -129,6 +136,7 @@ static void from_peer(struct sok_nc *nc)
         }
         if (n == 0) {
             nc->peer_ended = true;
+            nc->active_at = sok_host_now(nc->host);
             return;
         }
         if (nc->writer.started) {
@@ -144,7 +152,7 @@ static void from_peer(struct sok_nc *nc)
             write_failed(nc, (int)w);
             return;
         }
-        sok_consume(nc->s, (size_t)w);
+        nc->net->consume(nc, (size_t)w);
         nc->active_at = sok_host_now(nc->host);
     }
 }
@@ -170,10 +178,12 @@ static void watch_in(struct sok_nc *nc, bool on)
     if (nc->in_watched == on)
         return;
     nc->in_watched = on;
+    if (on)
+        nc->active_at = sok_host_now(nc->host);
     // A closed or forbidden stdin counts as ended.
     if (sok_host_watch(nc->host, STDIN_FILENO, on ? SOK_POLL_IN : 0, in_ready, nc) < 0) {
         nc->in_ended = true;
-        sok_shutdown(nc->s);
+        nc->net->shutdown(nc);
     }
 }
 
@@ -183,13 +193,13 @@ static void in_ready(void *ctx, int fd, unsigned ready)
     size_t len = BLOCK;
     int err;
     (void)ready;
-    void *room = sok_reserve(nc->s, &len, &err);
+    void *room = nc->net->reserve(nc, &len, &err);
     if (!room) {
         watch_in(nc, false); // until the connection takes bytes again
         return;
     }
     ssize_t n = read(fd, room, len);
-    int64_t sent = sok_commit(nc->s, n > 0 ? (size_t)n : 0);
+    int64_t sent = nc->net->commit(nc, n > 0 ? (size_t)n : 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (sent < 0) {
@@ -202,16 +212,16 @@ static void in_ready(void *ctx, int fd, unsigned ready)
         return;
     nc->in_ended = true;
     watch_in(nc, false);
-    sok_shutdown(nc->s);
+    nc->net->shutdown(nc);
 }
 
-static void stream_ready(void *ctx, struct sok_socket *s)
+static void stream_ready(struct sok_nc *nc, void *ctx)
 {
-    struct sok_nc *nc = ctx;
+    (void)ctx;
     if (!nc->out_watched)
         from_peer(nc);
     if (!nc->in_ended && nc->code < 0)
-        watch_in(nc, sok_socket_ready(s) & SOK_POLL_OUT);
+        watch_in(nc, nc->net->takes(nc));
 }
 
 // The thread is done with the connection's bytes before the connection goes.
@@ -221,31 +231,65 @@ static void finish_writing(struct sok_nc *nc)
         continue;
 }
 
+// ---- the end ----
+
+static bool stdin_silent(void)
+{
+    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+    return poll(&p, 1, 0) == 0;
+}
+
+// When to leave though the connection goes on: -q after the end of stdin; after the peer's end, when stdin
+// is silent.
+static int64_t leave_at(const struct sok_nc *nc)
+{
+    if (nc->in_ended && nc->quit_ns >= 0)
+        return nc->leave_at > 0 ? nc->leave_at : sok_host_now(nc->host) + nc->quit_ns;
+    if (nc->peer_ended && nc->in_watched && nc->quit_ns != SOK_NC_QUIT_NEVER)
+        return nc->active_at + SILENCE_NS;
+    return 0;
+}
+
 static int over(struct sok_nc *nc)
 {
-    return nc->code >= 0 || (nc->in_ended && nc->peer_ended);
+    if (nc->code >= 0)
+        return 1;
+    if (!nc->net->drained(nc))
+        return 0;
+    if (nc->in_ended && nc->peer_ended)
+        return 1;
+    // The next peer is not kept waiting for what was not meant for this one.
+    if (nc->keep && nc->peer_ended && nc->in_watched && stdin_silent())
+        return 1;
+    nc->leave_at = leave_at(nc);
+    return 0;
+}
+
+static int ended(struct sok_nc *nc, int r)
+{
+    if (r == SOK_NC_INTERRUPTED) {
+        nc->net->shutdown(nc);
+        return 128 + sok_cli_interrupted();
+    }
+    if (r == SOK_NC_FAILED)
+        return 1;
+    return nc->code > 0 ? nc->code : 0;
 }
 
 int sok_nc_relay(struct sok_nc *nc)
 {
     nc->code = -1;
     nc->peer_ended = false;
+    nc->leave_at = 0;
     nc->active_at = sok_host_now(nc->host);
-    sok_socket_notify(nc->s, stream_ready, nc);
+    nc->net->notify(nc, stream_ready, NULL);
     if (nc->in_ended)
-        sok_shutdown(nc->s); // -k: stdin ended with an earlier peer
-    stream_ready(nc, nc->s);
+        nc->net->shutdown(nc); // -k: stdin ended with an earlier peer
+    stream_ready(nc, NULL);
     int r = sok_nc_until(nc, over, true);
+    nc->leave_at = 0;
     watch_in(nc, false);
     watch_out(nc, false);
     finish_writing(nc);
-    if (r == SOK_NC_INTERRUPTED) {
-        sok_shutdown(nc->s);
-        return 128 + sok_cli_interrupted();
-    }
-    if (r == SOK_NC_FAILED)
-        return 1;
-    if (nc->code == 1)
-        return 1;
-    return nc->code > 0 ? nc->code : 0;
+    return ended(nc, r);
 }

@@ -164,9 +164,17 @@ static int take_link(
     }
 }
 
+static void note_given(struct sok_cli_host *h, int key)
+{
+    for (const struct sok_cli_option *o = sok_cli_host_options; o->key != 0; o++)
+        if (o->key == key && key != KEY_NO_CONFINE && !h->given)
+            h->given = o->name;
+}
+
 int sok_cli_host_option(
     const struct sok_cli_command *cmd, struct sok_cli_host *h, int key, const char *arg)
 {
+    note_given(h, key);
     switch (key) {
     case KEY_DNS:
         if (h->dns_count == SOK_CLI_DNS_MAX)
