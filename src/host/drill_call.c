@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/bytes.h"
 #include "host/drill_internal.h"
+#include "wire/ip4.h"
 
 // ---- results ----
 
@@ -16,7 +18,7 @@ static int check_result(
     if (result < 0 && !begun)
         snprintf(came->reason, sizeof came->reason, "%s", sok_strerror((int)result));
     else if ((want->has & SOK_HAS(AMOUNT)) && result != want->amount &&
-             want->call != SOK_CALL_PING) {
+             want->call != SOK_CALL_PING && want->call != SOK_LINE_CALL_RAW) {
         came->has |= SOK_HAS(RESULT);
         came->result = result;
         if (want->call == SOK_CALL_RECV && result == 0)
@@ -255,23 +257,57 @@ static int64_t open_udp(struct drill *d, struct drill_conn *c, const struct sok_
     return rc;
 }
 
+static int64_t open_raw(struct drill *d, struct drill_conn *c, int64_t protocol)
+{
+    if (protocol > UINT8_MAX)
+        return SOK_EINVAL;
+    int rc = sok_raw_open(d->stack, (uint8_t)protocol, &c->raw);
+    if (rc == 0)
+        c->raw_id = ((struct sok_sock *)c->raw)->id;
+    return rc;
+}
+
 static int64_t call_sendto(
     struct drill *d, const struct drill_step *step, struct drill_conn *c, struct sok_line *l)
 {
     struct sok_endpoint local = {.addr = d->addr};
     if (l->has & SOK_HAS(FROM))
         local = l->dst;
-    int64_t rc = c->udp ? 0 : open_udp(d, c, &local);
+    int64_t rc = c->udp || c->raw ? 0 : open_udp(d, c, &local);
     uint8_t *p = rc == 0 ? malloc((size_t)l->amount + 1) : NULL;
     if (!p)
         return rc < 0 ? rc : SOK_ENOMEM;
     for (int64_t i = 0; i < l->amount; i++)
         p[i] = l->has & SOK_HAS(TEXT) ? l->text[i] : sok_drill_pattern((uint64_t)i);
     struct sok_iov iov = {p, (size_t)l->amount};
-    rc = sok_udp_sendto(c->udp, &iov, 1, &step->line->src, d->now);
-    l->dst = sok_udp_local(c->udp);
-    l->has |= SOK_HAS(FROM);
+    if (c->raw) {
+        rc = sok_raw_sendto(c->raw, &iov, 1, &step->line->src.addr, d->now);
+    } else {
+        rc = sok_udp_sendto(c->udp, &iov, 1, &step->line->src, d->now);
+        l->dst = sok_udp_local(c->udp);
+        l->has |= SOK_HAS(FROM);
+    }
     free(p);
+    return rc;
+}
+
+// A datagram of a raw socket counts from behind its IP header, which must be right.
+static int64_t receive(struct drill *d, const struct drill_step *step, const struct drill_conn *c,
+    uint8_t *p, size_t len, struct sok_endpoint *from)
+{
+    static uint8_t whole[65536];
+    int64_t at;
+    *from = (struct sok_endpoint){.port = 0};
+    if (c->udp)
+        return sok_udp_recvfrom(c->udp, p, len, from, d->now);
+    int64_t rc = sok_raw_recvfrom(c->raw, whole, sizeof whole, &from->addr, &at, d->now);
+    if (rc < 0)
+        return rc;
+    int64_t head = 4 * (whole[0] & 15);
+    if (sok_get16(whole + 2) != rc || !sok_ip4_verify(whole, (size_t)head))
+        sok_drill_fail(d, step, "the header is not that of %" PRId64 " bytes", rc);
+    rc = rc - head < (int64_t)len ? rc - head : (int64_t)len;
+    memcpy(p, whole + head, (size_t)rc);
     return rc;
 }
 
@@ -282,7 +318,7 @@ static int64_t call_recvfrom(
     if (!p)
         return SOK_ENOMEM;
     struct sok_endpoint from;
-    int64_t rc = sok_udp_recvfrom(c->udp, p, (size_t)l->amount, &from, d->now);
+    int64_t rc = receive(d, step, c, p, (size_t)l->amount, &from);
     if (rc >= 0) {
         if ((l->has & SOK_HAS(TEXT)) && (rc != l->text_len || memcmp(p, l->text, l->text_len) != 0))
             sok_drill_fail(d, step, "the datagram is another one (%" PRId64 " bytes)", rc);
@@ -323,8 +359,8 @@ static bool call_other(
     struct drill *d, const struct drill_step *step, struct drill_conn *c, int64_t *rc)
 {
     unsigned call = step->line->call;
-    if (call == SOK_LINE_CALL_TAKE_ERROR && c->udp) {
-        *rc = sok_udp_error(c->udp);
+    if (call == SOK_LINE_CALL_TAKE_ERROR && (c->udp || c->raw)) {
+        *rc = c->udp ? sok_udp_error(c->udp) : sok_raw_error(c->raw);
         return true;
     }
     if (call != SOK_CALL_CLOSE)
@@ -334,12 +370,15 @@ static bool call_other(
         sok_tcp_listener_close(c->listener, d->now);
     else if (c->udp)
         sok_udp_close(c->udp);
+    else if (c->raw)
+        sok_raw_close(c->raw);
     else if (c->echo)
         sok_echo_close(c->echo);
     else
         return false;
     c->listener = NULL;
     c->udp = NULL;
+    c->raw = NULL;
     c->echo = NULL;
     return true;
 }
@@ -367,11 +406,13 @@ int sok_drill_call(struct drill *d, const struct drill_step *step)
         rc = call_accept(d, step, came);
     else if (call == SOK_LINE_CALL_BIND)
         rc = open_udp(d, c, &came->src);
+    else if (call == SOK_LINE_CALL_RAW)
+        rc = open_raw(d, c, came->amount);
     else if (call == SOK_CALL_SENDTO)
         rc = call_sendto(d, step, c, came);
     else if (call == SOK_CALL_PING)
         rc = call_ping(d, c, came);
-    else if (call == SOK_CALL_RECVFROM && c->udp)
+    else if (call == SOK_CALL_RECVFROM && (c->udp || c->raw))
         rc = call_recvfrom(d, step, c, came);
     else if (call_needs_tcp(call) && c->tcp)
         rc = call_tcp(d, step, c);

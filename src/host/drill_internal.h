@@ -73,8 +73,9 @@ struct drill_conn {
     struct sok_tcp_conn *tcp;
     struct sok_tcp_listener *listener;
     struct sok_udp *udp;
+    struct sok_raw *raw;
     struct sok_echo *echo;
-    uint32_t tcp_id, listener_id, udp_id, echo_id; // in events; 0: none
+    uint32_t tcp_id, listener_id, udp_id, raw_id, echo_id; // in events; 0: none
     bool has_ends;
     struct sok_endpoint local, remote;
     // Ours, as the peer has seen it.

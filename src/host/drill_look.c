@@ -302,6 +302,7 @@ int sok_drill_ready(struct drill *d, const struct drill_step *step)
                          : c->tcp      ? (struct sok_sock *)c->tcp
                          : c->listener ? (struct sok_sock *)c->listener
                          : c->udp      ? (struct sok_sock *)c->udp
+                         : c->raw      ? (struct sok_sock *)c->raw
                                        : (struct sok_sock *)c->echo;
     if (rc)
         return rc;

@@ -71,7 +71,8 @@ struct drill_conn *sok_drill_conn_of_id(struct drill *d, uint32_t id)
 {
     for (unsigned i = 0; id && i < d->conn_count; i++) {
         struct drill_conn *c = d->conns[i];
-        if (c->tcp_id == id || c->listener_id == id || c->udp_id == id || c->echo_id == id)
+        if (c->tcp_id == id || c->listener_id == id || c->udp_id == id || c->raw_id == id ||
+            c->echo_id == id)
             return c;
     }
     return NULL;

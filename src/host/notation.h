@@ -121,6 +121,7 @@ _Static_assert(SOK_LINE_FIELD_COUNT <= 64, "fields fit into one set");
     X(OPTION, "option") /* option nodelay on */                                                    \
     X(URGENT, "urgent") /* send with the URGENT flag: urgent "abc" */                              \
     X(BIND, "udp")      /* opens a UDP socket: udp :53 */                                          \
+    X(RAW, "raw")       /* opens a raw socket of a protocol: raw 102 */                            \
     X(TAKE_ERROR, "error")
 
 enum sok_line_call {

@@ -275,7 +275,7 @@ static int parse_call(struct sok_cursor *c)
     if (call == SOK_LINE_CALL_COUNT)
         return fail(c,
             "no such call: '%.*s' (connect listen accept send recv shutdown close abort option "
-            "urgent error udp sendto recvfrom ping)",
+            "urgent error udp raw sendto recvfrom ping)",
             (int)n, c->p);
     c->p += n;
     l->call = (uint8_t)call;
@@ -285,7 +285,8 @@ static int parse_call(struct sok_cursor *c)
     bool local = call == SOK_CALL_LISTEN || call == SOK_LINE_CALL_BIND;
     if (remote || local) {
         sok_cursor_skip(c);
-        if (!sok_cursor_end(c, &l->src, &port) || port == (call == SOK_CALL_PING))
+        bool either = call == SOK_CALL_SENDTO; // a raw socket has no ports
+        if (!sok_cursor_end(c, &l->src, &port) || (!either && port == (call == SOK_CALL_PING)))
             return fail(c, "%s needs %s", sok_line_call_word(call),
                 call == SOK_CALL_PING ? "an address"
                 : local               ? "[ADDRESS]:PORT"
@@ -300,7 +301,8 @@ static int parse_call(struct sok_cursor *c)
             return fail(c, "option needs a name and a value (option nodelay on)");
     }
     bool amount = call == SOK_CALL_SEND || call == SOK_LINE_CALL_URGENT || call == SOK_CALL_RECV ||
-                  call == SOK_CALL_SENDTO || call == SOK_CALL_RECVFROM || call == SOK_CALL_PING;
+                  call == SOK_CALL_SENDTO || call == SOK_CALL_RECVFROM || call == SOK_CALL_PING ||
+                  call == SOK_LINE_CALL_RAW;
     const char *before = c->p;
     sok_cursor_skip(c);
     if (amount && sok_cursor_i64(c, 0, INT64_C(1) << 40, &l->amount)) {

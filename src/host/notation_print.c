@@ -93,6 +93,13 @@ const char *sok_duration_format(int64_t ns, bool utf8, char out[SOK_DURATION_MAX
     return out;
 }
 
+// A ping's end, and that of a raw socket.
+static bool has_no_port(const struct sok_line *l, const struct sok_endpoint *e)
+{
+    bool datagram = l->call == SOK_CALL_SENDTO || l->call == SOK_CALL_RECVFROM;
+    return l->call == SOK_CALL_PING || (e->port == 0 && (datagram || l->call == SOK_CALL_CONNECT));
+}
+
 static void put_end(struct out *o, const struct sok_endpoint *e, bool no_port)
 {
     char text[SOK_ENDPOINT_TEXT_MAX];
@@ -236,7 +243,7 @@ static void put_field(struct out *o, const struct sok_line *l, unsigned field)
             put(o, "%02x", l->hex[k]);
         break;
     case SOK_LINE_TYPE_END:
-        put_end(o, p, l->kind == SOK_LINE_CALL && l->call == SOK_CALL_PING);
+        put_end(o, p, l->kind == SOK_LINE_CALL && has_no_port(l, p));
         break;
     case SOK_LINE_TYPE_ENDS:
         put_ends(o, &l->src, &l->dst, l->no_port);
