@@ -471,7 +471,10 @@ static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
         a.fin = false;
     }
     uint32_t end = seq + out->data_len;
-    bool push = out->data_len > 0 && end == c->sendq.end; // MUST-61
+    // The last that may go before an ACK comes is pushed, too: a receiver that acknowledges every second segment
+    // (RFC 5681 4.2) would wait for another one in vain, for as long as it delays an ACK.
+    bool last = cwnd_room(c) < out->data_len + mss;
+    bool push = out->data_len > 0 && (last || end == c->sendq.end); // MUST-61
     uint16_t cwr = sok_tcp_ecn_new_data(c, out);
     set_flags(out, (uint16_t)((a.fin ? SOK_TCP_FIN : 0) | (push ? SOK_TCP_PSH : 0) | cwr));
     if (out->data_len % mss != 0) {
