@@ -19,10 +19,15 @@ static int unread(int fd)
     return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
+// What one takes is seen when it is alone in there, unless the program was quicker; until then only an
+// empty pair tells.
 static void count_taken(struct served *e)
 {
-    if (e->pushed_size > 0)
-        e->pushed = (unsigned)(unread(e->lf.fd) / e->pushed_size);
+    int bytes = unread(e->lf.fd);
+    if (bytes == 0)
+        e->pushed = 0;
+    else if (e->pushed_size > 0)
+        e->pushed = (unsigned)(bytes / e->pushed_size);
 }
 
 static bool send_record(struct served *e, const struct sok_calls_accepted *record, int fd)
@@ -44,7 +49,7 @@ static bool send_record(struct served *e, const struct sok_calls_accepted *recor
     if (sendmsg(e->lf.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(*record))
         return false;
     e->pushed++;
-    if (e->pushed == 1)
+    if (e->pushed == 1 && e->pushed_size == 0)
         e->pushed_size = unread(e->lf.fd);
     return true;
 }
