@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/get.h"
+#include "cli/kernel.h"
 
 enum { KEY_MAX_TIME = 300, KEY_CONNECT_TIMEOUT, KEY_RESOLVE, KEY_COMPRESSED, KEY_CACERT };
 
@@ -27,6 +28,7 @@ static const struct sok_cli_option options[] = {
     {KEY_RESOLVE, "resolve", "PIN", "HOST:PORT:ADDRESS, not looked up; again for more"},
     {KEY_CONNECT_TIMEOUT, "connect-timeout", "SECONDS", "give up connecting after so long"},
     {KEY_MAX_TIME, "max-time", "SECONDS", "give up altogether after so long"},
+    SOK_CLI_OPTION_KERNEL,
     {0, NULL, NULL, NULL},
 };
 
@@ -57,6 +59,9 @@ static int take_option(void *ctx, int key, const char *arg)
         return 0;
     case 'k':
         g->insecure = true;
+        return 0;
+    case SOK_CLI_KEY_KERNEL:
+        g->kernel = true;
         return 0;
     case KEY_COMPRESSED:
         g->compressed = true;
@@ -219,7 +224,7 @@ static int close_output(struct sok_get *g, const struct sok_cli_host *ho, int co
 static int open_all(struct sok_get *g)
 {
     int code = open_output(g);
-    if (code == 0 && !sok_get_dial_open(g))
+    if (code == 0 && !g->kernel && !sok_get_dial_open(g))
         code = sok_get_fail(g, CURLE_FAILED_INIT, "no sockets: %s", strerror(errno));
     return code;
 }
@@ -236,15 +241,45 @@ static int meanwhile(void *ctx)
     return code;
 }
 
+// --kernel: the same without a host. The C library looks the name up once before it may do no more than
+// read files: it loads what it looks names up with.
+static int open_kernel(struct sok_get *g, struct sok_cli_host *ho)
+{
+    struct sok_confine c = {.names = true};
+    int code = sok_cli_kernel_begin(&g->host);
+    if (code == 0)
+        code = meanwhile(g);
+    if (code == 0 && sok_cli_kernel_filters(ho))
+        sok_get_kernel_warm_up(g);
+    return code == 0 ? sok_cli_kernel_confine(ho, &c) : code;
+}
+
+static int open_host(struct sok_get *g, struct sok_cli_host *ho)
+{
+    if (g->kernel)
+        return open_kernel(g, ho);
+    ho->meanwhile = meanwhile;
+    ho->ctx = g;
+    return sok_cli_host_open(ho, &g->host);
+}
+
+static int close_host(struct sok_get *g, struct sok_cli_host *ho, int code)
+{
+    if (g->kernel) {
+        sok_host_free(g->host);
+        return code;
+    }
+    sok_host_linger(g->host, INT64_C(1000000000));
+    return sok_cli_host_close(ho, g->host, code);
+}
+
 // Outputs are opened before devices are made.
 static int fetch(struct sok_get *g, struct sok_cli_host *ho)
 {
     int code = open_all(g);
     ho->made = g->out.made ? g->output : NULL;
-    ho->meanwhile = meanwhile;
-    ho->ctx = g;
     if (code == 0)
-        code = sok_cli_host_open(ho, &g->host);
+        code = open_host(g, ho);
     if (code != 0)
         return close_output(g, ho, code);
     g->started = sok_host_now(g->host);
@@ -256,8 +291,7 @@ static int fetch(struct sok_get *g, struct sok_cli_host *ho)
     else
         code = sok_get_curl(g);
     code = close_output(g, ho, code);
-    sok_host_linger(g->host, INT64_C(1000000000));
-    return sok_cli_host_close(ho, g->host, code);
+    return close_host(g, ho, code);
 }
 
 static int fetch_url(struct sok_get *g, struct sok_cli_host *ho)
@@ -287,7 +321,9 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
                           : sok_cli_usage(self, "one URL at a time: %s", argv[at + 1]);
     } else if (at >= 0) {
         g.url = argv[at];
-        code = fetch_url(&g, &ho);
+        code = g.kernel ? sok_cli_kernel_check(self, &ho) : 0;
+        if (code == 0)
+            code = fetch_url(&g, &ho);
     }
     end_curl(&g);
     free(g.headers.texts);

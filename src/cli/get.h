@@ -1,5 +1,5 @@
 // What the files of `sockeye get` share: get.c (words, exit codes), get_curl.c (libcurl in the host's
-// loop), get_dial.c (its connections), get_words.c,
+// loop), get_dial.c (its connections; --kernel: get_kernel.c), get_words.c,
 // get_keys.c, get_trust.c, get_output.c (where the page goes).
 #ifndef SOK_CLI_GET_H
 #define SOK_CLI_GET_H
@@ -37,11 +37,13 @@ struct sok_get {
     char *output_made;  // -O: the name, ours to free
     bool remote_name, fail, verbose, silent;
     bool follow, insecure, head, compressed; // -L -k -I --compressed
+    bool kernel;                             // --kernel: libcurl's own connections
     const char *method, *cacert;             // -X --cacert; or NULL
     struct curl_blob trusted; // what is in the file of certificates; data NULL: not read
     char *body;               // -d; or NULL
     size_t body_len;
     struct sok_get_words headers, pins; // -H, --resolve
+    struct curl_slist *pinned;          // with --kernel: for libcurl
     int keys_fd;                        // the file of SSLKEYLOGFILE; -1: none
     off_t keys_from;                    // what SSLKEYLOGFILE holds was there before
     int64_t connect_timeout, max_time;  // ns; 0: none
@@ -71,6 +73,11 @@ int sok_get_curl(struct sok_get *g);       // the transfer; an exit code
 bool sok_get_dial_open(struct sok_get *g); // what it takes, before the process is confined
 void sok_get_dial_set_up(struct sok_get *g, CURL *easy); // curl's connections are this host's
 void sok_get_dial_clean_up(struct sok_get *g);
+
+// get_kernel.c, --kernel: libcurl's own connections instead.
+void sok_get_kernel_warm_up(struct sok_get *g); // before the process is confined
+bool sok_get_kernel_set_up(struct sok_get *g, CURL *easy);
+void sok_get_kernel_note(struct sok_get *g);
 
 // get_trust.c: g->trusted.
 void sok_get_trust_read(struct sok_get *g);

@@ -86,14 +86,14 @@ static bool starts(const char *data, size_t len, const char *with)
 // since it does not know what carries it.
 static int on_debug(CURL *easy, curl_infotype type, char *data, size_t len, void *ctx)
 {
+    const struct sok_get *g = ctx;
     (void)easy;
-    (void)ctx;
     const char *mark = type == CURLINFO_HEADER_IN    ? "< "
                        : type == CURLINFO_HEADER_OUT ? "> "
                                                      : "* ";
     if (type != CURLINFO_HEADER_IN && type != CURLINFO_HEADER_OUT && type != CURLINFO_TEXT)
         return 0;
-    if (type == CURLINFO_TEXT &&
+    if (type == CURLINFO_TEXT && !g->kernel &&
         (starts(data, len, "  Trying") || starts(data, len, "Connected to") ||
             starts(data, len, "Connecting to")))
         return 0;
@@ -161,13 +161,15 @@ static void set_options(struct sok_get *g, struct curl_slist *headers)
     curl_easy_setopt(easy, CURLOPT_FAILONERROR, (long)g->fail);
     curl_easy_setopt(easy, CURLOPT_VERBOSE, (long)g->verbose);
     curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
+    curl_easy_setopt(easy, CURLOPT_DEBUGDATA, g);
     set_request(g, headers);
     set_tls(g);
     if (g->connect_timeout > 0)
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(g->connect_timeout / 1000000 + 1));
     if (g->max_time > 0)
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(g->max_time / 1000000 + 1));
-    sok_get_dial_set_up(g, easy);
+    if (!g->kernel)
+        sok_get_dial_set_up(g, easy);
 }
 
 static void act(struct sok_get *g, curl_socket_t fd, int what)
@@ -257,16 +259,22 @@ int sok_get_curl(struct sok_get *g)
     curl_multi_setopt(g->multi, CURLMOPT_SOCKETDATA, g);
     curl_multi_setopt(g->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(g->multi, CURLMOPT_TIMERDATA, g);
-    curl_easy_setopt(g->easy, CURLOPT_CONNECT_TO, everything);
     set_options(g, headers);
+    if (!g->kernel)
+        curl_easy_setopt(g->easy, CURLOPT_CONNECT_TO, everything);
+    else if (!sok_get_kernel_set_up(g, g->easy))
+        return sok_get_fail(g, CURLE_OUT_OF_MEMORY, "no memory for --resolve");
     curl_multi_add_handle(g->multi, g->easy);
     transfer(g);
     sok_progress_end(&g->progress);
+    if (g->kernel)
+        sok_get_kernel_note(g);
     curl_multi_remove_handle(g->multi, g->easy);
     curl_easy_cleanup(g->easy);
     curl_multi_cleanup(g->multi);
     curl_slist_free_all(everything);
     curl_slist_free_all(headers);
+    curl_slist_free_all(g->pinned);
     sok_get_keys_end(g);
     sok_get_dial_clean_up(g);
     return outcome(g);

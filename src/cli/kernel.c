@@ -18,6 +18,18 @@ int sok_cli_kernel_begin(struct sok_host **out)
     return sok_host_new(NULL, out, err) < 0 ? sok_cli_fail(1, "%s", err) : 0;
 }
 
+// Under `sockeye run` each call on a socket is several to the host's door, by a library that is not this
+// program's to fence in. Privileges go all the same.
+static bool under_run(void)
+{
+    return getenv(SOK_CALLS_ENV) != NULL;
+}
+
+bool sok_cli_kernel_filters(const struct sok_cli_host *h)
+{
+    return !h->no_confine && !under_run();
+}
+
 int sok_cli_kernel_confine(const struct sok_cli_host *h, struct sok_confine *c)
 {
     char line[SOK_HOST_ERR_MAX];
@@ -29,9 +41,7 @@ int sok_cli_kernel_confine(const struct sok_cli_host *h, struct sok_confine *c)
         return sok_cli_fail(1, "no process can be started (--no-confine goes on all the same)");
     c->sockets = c->kernel = true;
     c->child = sok_steward_pid();
-    // Under `sockeye run` each call on a socket is several to the host's door, by a library that is not
-    // this program's to fence in. Privileges go all the same.
-    c->unfiltered = getenv(SOK_CALLS_ENV) != NULL;
+    c->unfiltered = under_run();
     if (sok_confine(c, line) < 0)
         return sok_cli_fail(SOK_EXIT_USAGE, "%s (--no-confine goes on all the same)", line);
     return 0;

@@ -19,6 +19,8 @@ int sok_cli_kernel_begin(struct sok_host **out);
 // Everything that needs a file or a privilege is done. 0 or an exit code. What a command keeps beside what
 // all keep is in c: sockets to connect, to look names up.
 int sok_cli_kernel_confine(const struct sok_cli_host *h, struct sok_confine *c);
+// Whether system calls will be filtered, so that what looks names up must be loaded before.
+bool sok_cli_kernel_filters(const struct sok_cli_host *h);
 int sok_cli_kernel_end(const struct sok_cli_host *h, struct sok_host *host, int code);
 
 #endif

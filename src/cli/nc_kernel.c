@@ -40,8 +40,11 @@ static int look_up(
         r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
 }
 
+// Anybody's address is IPv4's, unless said otherwise.
 static int family_of(const struct sok_nc *nc)
 {
+    if (nc->listen && !nc->address && !nc->source && nc->family == 0)
+        return AF_INET;
     return nc->family == 4 ? AF_INET : nc->family == 6 ? AF_INET6 : AF_UNSPEC;
 }
 

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "cli/options.h"
+#include "cli/ping.h"
 #include "link/user.h"
 
 #define SEQS 65536
@@ -14,12 +14,14 @@ static const struct sok_cli_option options[] = {
     {'W', "timeout", "SECONDS", "wait so long for an answer (4)"},
     {'t', "ttl", "N", "time to live (64)"},
     {'v', "verbose", NULL, "how the way there was made, and the name of who answers"},
+    SOK_CLI_OPTION_KERNEL,
     {0, NULL, NULL, NULL},
 };
 
 struct ping {
     struct sok_host *host;
     struct sok_socket *s;
+    struct sok_ping_kernel *kernel; // instead of it; NULL: none
     struct sok_addr to;
     char to_text[SOK_ADDR_TEXT_MAX];
     const char *name;          // as typed
@@ -27,7 +29,7 @@ struct ping {
     int64_t interval, timeout; // ns
     size_t size;
     uint8_t ttl; // 0: default
-    bool verbose;
+    bool verbose, over_kernel;
     uint64_t sent, received, errors, duplicates;
     int64_t started, last_sent, next_at;
     double min, max, sum, squares; // ms
@@ -45,6 +47,9 @@ static int take_option(void *ctx, int key, const char *arg)
     uint64_t n = 0;
     bool ok;
     switch (key) {
+    case SOK_CLI_KEY_KERNEL:
+        p->over_kernel = true;
+        return 0;
     case 'v':
         p->verbose = true;
         return 0;
@@ -126,7 +131,8 @@ static int send_one(struct ping *p, int64_t now)
     p->answered[seq] = false;
     p->last_sent = now;
     p->next_at = now + p->interval;
-    int r = sok_ping_send(p->s, &p->to, seq, p->data, p->size, p->ttl);
+    int r = p->kernel ? sok_ping_kernel_send(p->kernel, &p->to, seq, p->data, p->size, p->ttl)
+                      : sok_ping_send(p->s, &p->to, seq, p->data, p->size, p->ttl);
     if (r < 0) {
         sok_cli_fail(0, "%s: %s", p->to_text, sok_strerror(r));
         p->answered[seq] = true;
@@ -155,12 +161,22 @@ static bool finished(const struct ping *p)
     return p->count > 0 && p->sent >= p->count && p->expired == p->sent;
 }
 
+static int receive(struct ping *p, struct sok_ping_reply *reply)
+{
+    if (!p->kernel)
+        return sok_ping_recv(p->s, reply);
+    int r = sok_ping_kernel_recv(p->kernel, reply);
+    if (r == 0)
+        reply->rtt_ns = sok_host_now(p->host) - p->sent_at[reply->seq];
+    return r;
+}
+
 static void loop(struct ping *p)
 {
     p->started = p->next_at = sok_host_now(p->host);
     while (!sok_cli_interrupted()) {
         struct sok_ping_reply reply;
-        while (sok_ping_recv(p->s, &reply) == 0) {
+        while (receive(p, &reply) == 0) {
             show_reply(p, &reply);
             fflush(stdout);
         }
@@ -201,6 +217,48 @@ static void summary(const struct ping *p)
         sqrt(var > 0 ? var : 0));
 }
 
+static int open_own(struct ping *p, struct sok_cli_host *ho)
+{
+    int code = sok_cli_host_open(ho, &p->host);
+    if (code != 0)
+        return code;
+    sok_cli_signals(p->host);
+    if (sok_cli_host_inside(p->host) && !sok_link_user_can_ping())
+        sok_cli_fail(0,
+            "the kernel lets this user have no ping sockets, so nobody outside is asked "
+            "(see: sysctl net.ipv4.ping_group_range)");
+    code = sok_cli_resolve(p->host, p->name, INT64_MAX, &p->to);
+    int r = code == 0 ? sok_socket(p->host, SOK_ECHO, &p->s) : 0;
+    return r < 0 ? sok_cli_fail(2, "ping: %s", sok_strerror(r)) : code;
+}
+
+// The name is looked up and the socket made before the process is confined.
+static int open_kernel(struct ping *p, const struct sok_cli_host *ho)
+{
+    struct sok_confine c = {0};
+    int code = sok_cli_kernel_check(&sok_cmd_ping, ho);
+    if (code == 0)
+        code = sok_cli_kernel_begin(&p->host);
+    if (code == 0)
+        code = sok_ping_kernel_open(p->host, p->name, &p->to, &p->kernel);
+    if (code == 0)
+        code = sok_cli_kernel_confine(ho, &c);
+    if (code == 0)
+        sok_cli_signals(p->host);
+    return code;
+}
+
+static int finish(struct ping *p, const struct sok_cli_host *ho, int code)
+{
+    if (!p->host)
+        return code;
+    sok_close(p->s);
+    if (!p->over_kernel)
+        return sok_cli_host_close(ho, p->host, code);
+    sok_ping_kernel_close(p->kernel);
+    return sok_cli_kernel_end(ho, p->host, code);
+}
+
 static int run(const struct sok_cli_command *self, int argc, char **argv)
 {
     struct sok_cli_host ho = {0};
@@ -216,31 +274,19 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     for (size_t i = 0; i < p->size; i++)
         p->data[i] = (uint8_t)i;
     ho.verbose = p->verbose;
-    int code = sok_cli_host_open(&ho, &p->host);
-    if (code != 0)
-        return code;
-    sok_cli_signals(p->host);
-    if (sok_cli_host_inside(p->host) && !sok_link_user_can_ping())
-        sok_cli_fail(0,
-            "the kernel lets this user have no ping sockets, so nobody outside is asked "
-            "(see: sysctl net.ipv4.ping_group_range)");
-    code = sok_cli_resolve(p->host, argv[at], INT64_MAX, &p->to);
-    if (code != 0) // a name nobody knows is 2, as with ping(8)
-        return sok_cli_host_close(&ho, p->host, code == SOK_EXIT_NO_NAME ? 2 : code);
     p->name = argv[at];
+    int code = p->over_kernel ? open_kernel(p, &ho) : open_own(p, &ho);
+    if (code != 0) // a name nobody knows is 2, as with ping(8)
+        return finish(p, &ho, code == SOK_EXIT_NO_NAME ? 2 : code);
     sok_addr_format(p->to, p->to_text);
-    int r = sok_socket(p->host, SOK_ECHO, &p->s);
-    if (r < 0)
-        return sok_cli_host_close(&ho, p->host, sok_cli_fail(2, "ping: %s", sok_strerror(r)));
     printf("PING %s (%s) %zu(%zu) bytes of data.\n", p->name, p->to_text, p->size, p->size + 28);
     fflush(stdout);
-    if (p->verbose)
+    if (p->verbose && !p->over_kernel)
         sok_cli_say_name(p->host, p->to);
     loop(p);
     summary(p);
     fflush(stdout);
-    sok_close(p->s);
-    return sok_cli_host_close(&ho, p->host, p->received > 0 ? 0 : 1);
+    return finish(p, &ho, p->received > 0 ? 0 : 1);
 }
 
 const struct sok_cli_command sok_cmd_ping = {
