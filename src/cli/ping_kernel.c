@@ -18,6 +18,7 @@
 struct sok_ping_kernel {
     struct sok_host *host;
     int fd;
+    bool errors; // are told
     bool raw;    // identifier and checksum are ours, and everybody's replies come
     uint16_t id; // then
     uint8_t packet[PACKET_MAX];
@@ -66,7 +67,7 @@ int sok_ping_kernel_open(
     if (k->fd < 0)
         return sok_cli_fail(2, "the kernel lets this user have no ping sockets: %s%s",
             strerror(error), error == EACCES ? " (see: sysctl net.ipv4.ping_group_range)" : "");
-    setsockopt(k->fd, SOL_IP, IP_RECVERR, &on, sizeof(on));
+    k->errors = setsockopt(k->fd, SOL_IP, IP_RECVERR, &on, sizeof(on)) == 0;
     setsockopt(k->fd, SOL_IP, IP_RECVTTL, &on, sizeof(on));
     sok_host_watch(host, k->fd, SOK_POLL_IN, woken, NULL);
     return 0;
@@ -172,7 +173,7 @@ int sok_ping_kernel_recv(struct sok_ping_kernel *k, struct sok_ping_reply *out)
 {
     struct taken t;
     int ttl = 0;
-    if (take_error(k, out) == 0)
+    if (k->errors && take_error(k, out) == 0)
         return 0;
     ssize_t n, header;
     const uint8_t *icmp;
