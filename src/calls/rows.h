@@ -56,13 +56,14 @@ enum sok_row_flag {
     SOK_ROW_FASTOPEN = 32,
     SOK_ROW_WSCALE = 64,
     SOK_ROW_APP_LIMITED = 128, // of the delivery rate
-    SOK_ROW_V6ONLY = 256,      //
-    SOK_ROW_V6ANY = 512,       // ::, and IPv4 as well: shown as *
-    SOK_ROW_SHUT_IN = 1024,    // nothing more is received, sent
+    SOK_ROW_V6ONLY = 256,
+    SOK_ROW_V6ONLY_KNOWN = 512,
+    SOK_ROW_SHUT_IN = 1024, // nothing more is received, sent
     SOK_ROW_SHUT_OUT = 2048,
-    SOK_ROW_LIMITS = 4096, // `limit` and `limited` are known
-    SOK_ROW_MEMORY = 8192, // `memory` is
-    SOK_ROW_OWNER = 16384, // `uid` is
+    SOK_ROW_LIMITS = 4096,      // `limit` and `limited` are known
+    SOK_ROW_MEMORY = 8192,      // `memory` is
+    SOK_ROW_OWNER = 16384,      // `uid` is
+    SOK_ROW_SHUT_KNOWN = 32768, // and those two say so
 };
 
 // X(type, name, what), the numbers of ss's info line and more. Times are in ns; cwnd, ssthresh, unacked, lost

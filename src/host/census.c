@@ -59,7 +59,7 @@ static uint32_t segments(uint64_t bytes, uint32_t mss)
 
 static uint32_t flags_of(const struct sok_tcp_info *t)
 {
-    return SOK_ROW_INFO | SOK_ROW_LIMITS | SOK_ROW_MEMORY |
+    return SOK_ROW_INFO | SOK_ROW_LIMITS | SOK_ROW_MEMORY | SOK_ROW_SHUT_KNOWN |
            (t->timestamps ? SOK_ROW_TIMESTAMPS : 0u) | (t->sack ? SOK_ROW_SACK : 0u) |
            (t->ecn ? SOK_ROW_ECN : 0u) | (t->ecn_marks ? SOK_ROW_ECN_SEEN : 0u) |
            (t->fastopen ? SOK_ROW_FASTOPEN : 0u) | (t->window_scale ? SOK_ROW_WSCALE : 0u) |
