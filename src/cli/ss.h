@@ -1,5 +1,6 @@
 // What the files of `sockeye ss` share: ss.c (words, sources, the order of things), ss_filter.c (which rows),
-// ss_print.c and ss_info.c (lines), ss_json.c, ss_kernel.c (the kernel's sockets), ss_users.c (whose they are).
+// ss_print.c and ss_info.c (lines), ss_json.c, ss_kernel.c and ss_proc.c (the
+// kernel's sockets), ss_users.c (whose they are).
 #ifndef SOK_CLI_SS_H
 #define SOK_CLI_SS_H
 
@@ -54,6 +55,11 @@ bool sok_ss_wanted(const struct sok_ss_wish *w, const struct sok_row *row);
 // 0, or -errno with a line in err.
 int sok_ss_kernel(const struct sok_ss_wish *w, struct sok_ss_list *out, char err[SOK_SS_ERR_MAX]);
 int sok_ss_kernel_kill(const struct sok_row *row); // 0, or -errno
+
+// ---- ss_proc.c ----
+
+int sok_ss_proc_raw(const struct sok_ss_wish *w, int family, struct sok_ss_list *out); // 0, -ENOMEM
+const char *sok_ss_cgroup(uint64_t id); // "/system.slice", "unreachable:1"; until the next call
 
 // ---- ss_users.c ----
 

@@ -266,10 +266,22 @@ static struct mnl_socket *open_socket(void)
     return s;
 }
 
+// The end of a dump may say that there was none.
+static int take_done(const struct nlmsghdr *h, void *ctx)
+{
+    int error = 0;
+    (void)ctx;
+    if (mnl_nlmsg_get_payload_len(h) >= sizeof(error))
+        memcpy(&error, mnl_nlmsg_get_payload(h), sizeof(error));
+    errno = -error;
+    return error < 0 ? MNL_CB_ERROR : MNL_CB_STOP;
+}
+
 // Sends the request and hands each answer to take(). 0 or -errno.
 static int run(struct mnl_socket *s, struct nlmsghdr *request, mnl_cb_t take, void *ctx)
 {
     static _Alignas(struct nlmsghdr) char buf[65536];
+    mnl_cb_t control[NLMSG_DONE + 1] = {[NLMSG_DONE] = take_done};
     request->nlmsg_seq++;
     if (mnl_socket_sendto(s, request, request->nlmsg_len) < 0)
         return -errno;
@@ -278,7 +290,8 @@ static int run(struct mnl_socket *s, struct nlmsghdr *request, mnl_cb_t take, vo
         ssize_t n = mnl_socket_recvfrom(s, buf, sizeof(buf));
         if (n < 0)
             return -errno;
-        r = mnl_cb_run(buf, (size_t)n, request->nlmsg_seq, mnl_socket_get_portid(s), take, ctx);
+        r = mnl_cb_run2(buf, (size_t)n, request->nlmsg_seq, mnl_socket_get_portid(s), take, ctx,
+            control, NLMSG_DONE + 1);
     }
     return r < 0 ? -errno : 0;
 }
@@ -326,6 +339,11 @@ static int one_kind(struct mnl_socket *s, struct dump *d, unsigned kind)
         r = dump_inet(s, d, AF_INET, protocols[kind]);
     if (r == 0 && (d->wish->v6 || !d->wish->v4))
         r = dump_inet(s, d, AF_INET6, protocols[kind]);
+    if (r == -ENOENT && kind == SOK_ROW_RAW) {
+        r = d->wish->v6 && !d->wish->v4 ? 0 : sok_ss_proc_raw(d->wish, 4, d->out);
+        if (r == 0 && (d->wish->v6 || !d->wish->v4))
+            r = sok_ss_proc_raw(d->wish, 6, d->out);
+    }
     return r == -ENOENT ? 0 : r;
 }
 

@@ -223,6 +223,8 @@ static void put_extended(const struct table *t, const struct sok_row *row)
         fprintf(t->f, " id:%u", row->id);
     if (row->mark)
         fprintf(t->f, " fwmark:0x%x", row->mark);
+    if (row->cgroup)
+        fprintf(t->f, " cgroup:%s", sok_ss_cgroup(row->cgroup));
     if (row->flags & SOK_ROW_V6ONLY_KNOWN)
         fprintf(t->f, " v6only:%d", row->flags & SOK_ROW_V6ONLY ? 1 : 0);
     if (row->flags & SOK_ROW_SHUT_KNOWN)
@@ -260,7 +262,7 @@ static void put_line(const struct table *t, const struct sok_ss_item *item)
         sok_ss_duration(row->timer_left, left);
         fprintf(t->f, " timer:(%s,%s,%u)", sok_row_timer_text(row->timer), left, row->retries);
     }
-    if (t->show->extended)
+    if (t->show->extended && (row->cookie || !t->show->kernel)) // not from /proc, as ss
         put_extended(t, row);
     put_below(t, item);
     fputc('\n', t->f);
@@ -277,7 +279,7 @@ void sok_ss_print(FILE *f, const struct sok_ss_show *show, const struct sok_ss_l
         "Netid", "State", "Recv-Q", "Send-Q", "Local Address", "Port", "Peer Address", "Port"};
     char cells[COLUMNS][CELL_MAX];
     struct table t = {.f = f, .show = show};
-    t.left_out[NETID] = is_one_bit(show->kinds);
+    t.left_out[NETID] = is_one_bit(show->kinds) && show->kinds != 1u << SOK_ROW_PACKET;
     t.left_out[STATE] = is_one_bit(show->states);
     for (int i = 0; i < COLUMNS && !show->no_header; i++)
         t.width[i] = (int)strlen(heads[i]);
