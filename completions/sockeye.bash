@@ -3,7 +3,7 @@ _sockeye()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "get nc ping run drill impair demo -h --help --version" -- "$word"))
+        COMPREPLY=($(compgen -W "get nc ping run ss drill impair demo -h --help --version" -- "$word"))
         return
     fi
     case $before in
@@ -31,6 +31,9 @@ _sockeye()
         ;;
     run)
         COMPREPLY=($(compgen -W "--loopback --trace -o --output -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --no-confine" -- "$word"))
+        ;;
+    ss)
+        COMPREPLY=($(compgen -W "--host --kernel -t --tcp -u --udp -w --raw -0 --packet -a --all -l --listening -4 --ipv4 -6 --ipv6 -n --numeric -o --options -i --info -p --processes -e --extended -m --memory -s --summary -O --oneline -H --no-header -K --kill --json --watch -h --help" -- "$word"))
         ;;
     drill)
         COMPREPLY=($(compgen -W "-v --verbose -j --json -p --play -h --help" -- "$word"))
