@@ -458,6 +458,11 @@ struct sok_socket *sok_bridge_socket(const struct sok_bridge *b)
     return b->s;
 }
 
+int sok_bridge_pair(const struct sok_bridge *b)
+{
+    return b->lf.fd;
+}
+
 bool sok_bridge_connecting(const struct sok_bridge *b)
 {
     return b->connecting;
@@ -472,6 +477,12 @@ void sok_bridge_hold(struct sok_bridge *b, bool held)
 {
     b->held = held;
     activate(b);
+}
+
+void sok_bridge_drop(struct sok_bridge *b)
+{
+    b->hung_up = true;
+    bridge_end(b, false, true);
 }
 
 int sok_bridge_take(struct sok_bridge *b)

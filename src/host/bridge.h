@@ -18,10 +18,13 @@ struct sok_bridge_hooks {
 void sok_bridge_tell(struct sok_bridge *b, const struct sok_bridge_hooks *hooks, void *ctx);
 
 struct sok_socket *sok_bridge_socket(const struct sok_bridge *b);
+int sok_bridge_pair(const struct sok_bridge *b);        // the host's end
 bool sok_bridge_connecting(const struct sok_bridge *b); // or idle
 void sok_bridge_pump(struct sok_bridge *b);             // look at it in the next turn
 // While held, nothing of the program's is taken: what it writes, shuts down and closes waits.
 void sok_bridge_hold(struct sok_bridge *b, bool held);
+void sok_bridge_drop(
+    struct sok_bridge *b); // the program has closed a socket that was never connected
 // The bridge goes without a word, its socket stays, and its end of the pair is the caller's: for a socket
 // that listens.
 int sok_bridge_take(struct sok_bridge *b);

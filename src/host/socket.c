@@ -340,6 +340,7 @@ int sok_accept(struct sok_socket *s, struct sok_socket **out)
         return SOK_ENOMEM;
     }
     made->dialled = true;
+    made->reuse = s->reuse;
     made->options_set = s->options_set; // as Linux: what the listener was told counts for them
     memcpy(made->options, s->options, sizeof(made->options));
     apply_options(made);

@@ -83,6 +83,23 @@ static ssize_t send_traced(int fd, const struct msghdr *m, int flags)
     return more >= 0 ? (n > 0 ? n : 0) + more : n > 0 ? n : more;
 }
 
+static ssize_t write_pair(int fd, const struct msghdr *m, int flags)
+{
+    if (tracing)
+        return send_traced(fd, m, flags | MSG_NOSIGNAL);
+    if (flags || m->msg_controllen || m->msg_iovlen != 1 || !pipe_signal_ignored())
+        return k_sendmsg(fd, m, flags | MSG_NOSIGNAL);
+    return reals()->write(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len);
+}
+
+static ssize_t read_pair(int fd, struct msghdr *m, int flags)
+{
+    if (flags || m->msg_controllen || m->msg_iovlen != 1)
+        return k_recvmsg(fd, m, flags);
+    m->msg_flags = 0;
+    return reals()->read(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len);
+}
+
 ssize_t stream_send(int fd, const struct msghdr *m, int flags)
 {
     struct msghdr plain = *m; // to whom is known; AF_UNIX would look at the name
@@ -92,8 +109,7 @@ ssize_t stream_send(int fd, const struct msghdr *m, int flags)
     if (table_state(fd) == SOK_CALLS_IDLE)
         n = fail(EPIPE);
     else
-        n = tracing ? send_traced(fd, &plain, flags | MSG_NOSIGNAL)
-                    : k_sendmsg(fd, &plain, flags | MSG_NOSIGNAL);
+        n = write_pair(fd, &plain, flags);
     if (n >= 0) {
         if (table_state(fd) == SOK_CALLS_CONNECTING)
             stream_is_open(fd);
@@ -113,7 +129,7 @@ ssize_t stream_recv(int fd, struct msghdr *m, int flags)
 {
     if (table_state(fd) == SOK_CALLS_IDLE)
         return fail(ENOTCONN);
-    ssize_t n = k_recvmsg(fd, m, flags);
+    ssize_t n = read_pair(fd, m, flags);
     m->msg_namelen = 0;
     if (n < 0 && errno == ECONNRESET)
         errno = stream_reason(fd, ECONNRESET);

@@ -260,6 +260,33 @@ SOK_EXPORT struct hostent *gethostbyaddr(const void *addr, socklen_t len, int fa
     return &entry;
 }
 
+SOK_EXPORT int gethostbyaddr_r(const void *restrict addr, socklen_t len, int family,
+    struct hostent *restrict out, char *restrict buffer, size_t buffer_len,
+    struct hostent **restrict result, int *restrict herr)
+{
+    struct sok_calls_names names = {.count = 1};
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    char *aligned = (char *)(((uintptr_t)buffer + 15) & ~(uintptr_t)15);
+    *result = NULL;
+    if (buffer_len < sizeof(struct host_space) + 16)
+        return ERANGE;
+    if (family != AF_INET || len != 4) {
+        *herr = NO_DATA;
+        return 0;
+    }
+    memcpy(&in.sin_addr, addr, 4);
+    int32_t r = name_of(&in, sizeof(in), names.canonical);
+    if (r < 0) {
+        *herr = h_errno_of(r);
+        return r == -ENOENT ? 0 : EAGAIN;
+    }
+    names.addrs[0].family = AF_INET;
+    memcpy(names.addrs[0].addr + 12, addr, 4);
+    fill(&names, (struct host_space *)(void *)aligned, out);
+    *result = out;
+    return 0;
+}
+
 SOK_EXPORT int getnameinfo(const struct sockaddr *restrict addr, socklen_t addr_len,
     char *restrict name, socklen_t name_len, char *restrict service, socklen_t service_len,
     int flags)

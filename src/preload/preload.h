@@ -12,6 +12,7 @@
 //   options.c   setsockopt, getsockopt, ioctl
 //   data.c      read and write and their kin                  packets.c: of datagrams
 //   files.c     close, dup, fcntl, fork                       names.c: getaddrinfo and its kin
+//   signals.c   whether SIGPIPE is ignored
 //   loopback.c  127.0.0.0/8 stays with the kernel             trace.c: calls in the timeline
 //
 // Nothing here may be called by the program while the library is half changed: signal handlers make socket
@@ -130,6 +131,8 @@ extern bool tracing;
     X(ssize_t, splice, (int, int64_t *, int, int64_t *, size_t, unsigned))                         \
     X(int, close_range, (unsigned, unsigned, int))                                                 \
     X(int, epoll_ctl, (int, int, int, void *))                                                     \
+    X(int, sigaction, (int, const void *, void *))                                                 \
+    X(void *, signal, (int, void *))                                                               \
     X(int, getaddrinfo, (const char *, const char *, const void *, void *))                        \
     X(int, getnameinfo, (const void *, socklen_t, char *, socklen_t, char *, socklen_t, int))
 
@@ -179,6 +182,8 @@ const char *trace_address(const void *addr, socklen_t len); // valid until the c
 const char *trace_bytes(const void *data, size_t len);      // "GET / HT"...
 const char *trace_socket(int domain, int type);
 const char *trace_option(int level, int name);
+
+bool pipe_signal_ignored(void); // signals.c
 
 // ---- data.c, packets.c ----
 ssize_t stream_send(int fd, const struct msghdr *m, int flags);

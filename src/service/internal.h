@@ -77,7 +77,6 @@ struct served {
     struct ask *connecting;    // who waits for the end of connect
     bool connect_reported;     // its end was told
     unsigned backlog, pushed;  // of a listener: as Linux counts; given and not yet taken
-    int pushed_size;           // what one of them takes of the pair's buffer, as SIOCOUTQ counts
     int error;                 // enum sok_err with which the stream ended
     struct sok_endpoint local, remote; // as of then
     struct held *held;                 // a packet that the pair had no room for
@@ -90,7 +89,8 @@ struct sok_service {
     struct sok_host *host;
     struct sok_loop_fd door;
     bool loopback, stopped, trace;
-    uint64_t calls; // traced so far
+    uint64_t calls;  // traced so far
+    int record_size; // listener.c; 0: not known yet
     struct channel *channels;
     unsigned channel_count;
     struct sok_map sockets; // by cookie
@@ -124,6 +124,9 @@ uint64_t sok_cookie_of(int fd);
 // ---- stream.c, listener.c, packets.c ----
 int32_t sok_serve_stream(struct sok_service *v, struct request *r);
 int32_t sok_serve_connect(struct served *e, struct request *r, const struct sok_endpoint *to);
+// Those that their programs have closed go now, not when the loop hears of it: what comes over a channel may
+// be quicker. True: there were some.
+bool sok_serve_reap(struct sok_service *v);
 int32_t sok_serve_listen(struct served *e, int backlog);
 struct served *sok_serve_accepted(
     struct sok_service *v, const struct served *from, struct sok_socket *s, int *program_fd);

@@ -19,18 +19,7 @@ static int unread(int fd)
     return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
-// What one takes is seen when it is alone in there, unless the program was quicker; until then only an
-// empty pair tells.
-static void count_taken(struct served *e)
-{
-    int bytes = unread(e->lf.fd);
-    if (bytes == 0)
-        e->pushed = 0;
-    else if (e->pushed_size > 0)
-        e->pushed = (unsigned)(bytes / e->pushed_size);
-}
-
-static bool send_record(struct served *e, const struct sok_calls_accepted *record, int fd)
+static bool send_record(int pair, const struct sok_calls_accepted *record, int fd)
 {
     union {
         struct cmsghdr align;
@@ -46,12 +35,26 @@ static bool send_record(struct served *e, const struct sok_calls_accepted *recor
     cm->cmsg_type = SCM_RIGHTS;
     cm->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
-    if (sendmsg(e->lf.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(*record))
-        return false;
-    e->pushed++;
-    if (e->pushed == 1 && e->pushed_size == 0)
-        e->pushed_size = unread(e->lf.fd);
-    return true;
+    return sendmsg(pair, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*record);
+}
+
+// What one record takes of a pair's buffer: tried once, in a pair that nobody reads.
+static int record_size(struct sok_service *v)
+{
+    const struct sok_calls_accepted none = {.cookie = 0};
+    int pair[2];
+    if (v->record_size == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
+        if (send_record(pair[0], &none, pair[1]))
+            v->record_size = unread(pair[0]);
+        close(pair[0]);
+        close(pair[1]);
+    }
+    return v->record_size > 0 ? v->record_size : 1;
+}
+
+static void count_taken(struct served *e)
+{
+    e->pushed = (unsigned)(unread(e->lf.fd) / record_size(e->service));
 }
 
 // The connection goes with its descriptor when it cannot be handed over: nobody has it then.
@@ -67,7 +70,8 @@ static void hand_over(struct served *e, struct sok_socket *s)
     struct sok_calls_accepted record = {.cookie = made->cookie};
     record.peer_len = sok_sockaddr_put(e->domain, &peer, record.peer);
     record.name_len = sok_sockaddr_put(e->domain, &name, record.name);
-    send_record(e, &record, fd);
+    if (send_record(e->lf.fd, &record, fd))
+        e->pushed++;
     close(fd);
 }
 
@@ -78,7 +82,8 @@ static void push(struct served *e)
     count_taken(e);
     while (e->pushed < ahead && sok_accept(e->s, &s) == 0)
         hand_over(e, s);
-    sok_tcp_listener_backlog((struct sok_tcp_listener *)e->s->sock, e->backlog - e->pushed);
+    sok_tcp_listener_backlog(
+        (struct sok_tcp_listener *)e->s->sock, e->backlog > e->pushed ? e->backlog - e->pushed : 0);
 }
 
 static void somebody_connects(void *ctx, struct sok_socket *s)

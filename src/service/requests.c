@@ -99,6 +99,8 @@ static void bind_socket(struct served *e, struct request *r)
         err = -EADDRNOTAVAIL;
     if (err == 0)
         err = -sok_errno(sok_bind(s, &at));
+    if (err == -EADDRINUSE && sok_serve_reap(e->service))
+        err = -sok_errno(sok_bind(s, &at));
     // Nobody comes over IPv6 yet: what is bound to it alone is in nobody's way.
     if (err == -EADDRINUSE && e->values[VALUE_V6ONLY] && sok_addr_is_any(at.addr))
         err = 0;

@@ -1,6 +1,7 @@
 // The sockets of programs, by cookie. One whose stream has ended is kept for a while, since its program may
 // still ask why.
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "base/container.h"
@@ -117,6 +118,25 @@ void sok_served_ended(struct served *e, int error)
 struct sok_socket *sok_served_socket(const struct served *e)
 {
     return e->bridge ? sok_bridge_socket(e->bridge) : e->s;
+}
+
+bool sok_serve_reap(struct sok_service *v)
+{
+    bool some = false;
+    for (struct served *e = v->live, *next; e; e = next) {
+        struct pollfd p = {.fd = e->bridge ? sok_bridge_pair(e->bridge) : e->lf.fd};
+        next = e->next;
+        bool idle =
+            !e->bridge || !sok_served_socket(e)->dialled; // else what it wrote is to be delivered
+        if (!idle || p.fd < 0 || poll(&p, 1, 0) != 1 || !(p.revents & POLLHUP))
+            continue;
+        some = true;
+        if (e->bridge)
+            sok_bridge_drop(e->bridge);
+        else
+            sok_served_free(e);
+    }
+    return some;
 }
 
 void sok_served_free_all(struct sok_service *v)

@@ -1,0 +1,479 @@
+"""Unmodified programs on Sockeye's sockets (`sockeye run`), against the same programs on the kernel's."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from net import SERVER_IP, SOCKEYE_IP, Net, Skip, check, sh, wait_for_line
+from transfer import make_file, sha256_of
+
+PYTHON = "/usr/bin/python3"
+MB = 1 << 20
+
+
+def need(*programs):
+    found = []
+    for program in programs:
+        path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+        if not path:
+            raise Skip(f"{program} is not installed")
+        found.append(path)
+    return found[0] if len(found) == 1 else found
+
+
+def under(net, *words, options=()):
+    """The words that run a program on Sockeye's sockets; tap s0, 192.0.2.2."""
+    return [*net.host("run"), *options, "--", *words]
+
+
+def until(what, seconds=15):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return
+        time.sleep(0.05)
+    check(False, "it took too long")
+
+
+def answers(net, port, namespace=None, address=SOCKEYE_IP):
+    """Somebody accepts there, as a kernel's connect() sees it."""
+    def tried():
+        with contextlib.suppress(OSError):
+            net.connect(port, address).close()
+            return True
+        return False
+    until(tried)
+
+
+def well(done, what):
+    check(done.code == 0, f"{what}: {done}")
+    return done
+
+
+def kernel_web(net, where):
+    """python3's http.server on the kernel's sockets, port 8000."""
+    process = net.start(PYTHON, "-m", "http.server", "-b", SERVER_IP, "-d", where, "8000", namespace=net.server,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: net.listening(8000))
+    return process
+
+
+def nothing_left(net):
+    """No process of `sockeye run` is left in the namespace, no door's directory."""
+    def gone():
+        pids = sh("ip", "netns", "pids", net.sockeye).split()
+        return not pids
+    until(gone)
+
+
+# ---- clients ----
+
+
+def fetchers(sockeye):
+    """curl, wget and python3 fetch; a refusal, a silent host and a name that is not there are told as the kernel does."""
+    curl, wget = need("curl", "wget")
+    with Net(sockeye) as net:
+        www = net.tmp / "www"
+        www.mkdir()
+        digest = make_file(www / "big", 16 * MB)
+        kernel_web(net, www)
+        url = f"http://{SERVER_IP}:8000/big"
+        script = f"import urllib.request as u, sys; sys.stdout.buffer.write(u.urlopen('{url}').read())"
+        for name, words in (("curl", [curl, "-sS", "-o", net.tmp / "got", url]),
+                ("wget", [wget, "-q", "-O", net.tmp / "got", url]),
+                ("python3", [PYTHON, "-c", script])):
+            done = well(net.run(*under(net, *words), namespace=net.sockeye), name)
+            if name == "python3":
+                (net.tmp / "got").write_bytes(done.out)
+            check(sha256_of(net.tmp / "got") == digest, f"{name}: other bytes came")
+        done = net.run(*under(net, curl, "-sS", f"http://{SERVER_IP}:81/"), namespace=net.sockeye)
+        check(done.code == 7 and b"refused" in done.err.lower() or b"Couldn't connect" in done.err, f"refused: {done}")
+        done = net.run(*under(net, curl, "-sS", "--connect-timeout", "2", "http://192.0.2.99/"), namespace=net.sockeye)
+        check(done.code in (7, 28), f"silent: {done}")
+        script = ("import socket,errno\ns=socket.socket(); s.settimeout(5)\n"
+                  f"print(errno.errorcode[s.connect_ex(('{SERVER_IP}',81))])")
+        done = well(net.run(*under(net, PYTHON, "-c", script), namespace=net.sockeye), "connect_ex")
+        check(done.out == b"ECONNREFUSED\n", f"connect_ex: {done.out}")
+        nothing_left(net)
+
+
+def names(sockeye):
+    """getaddrinfo, gethostbyname and getnameinfo go over Sockeye's UDP to --dns."""
+    dnsmasq = need("dnsmasq")
+    with Net(sockeye) as net:
+        net.start(dnsmasq, "-k", "-C", "/dev/null", "-h", "-R", f"--listen-address={SERVER_IP}", "--bind-interfaces",
+            "-I", "lo", f"--host-record=web.example.test,{SERVER_IP}", "--local=/example.test/", "--log-facility=-", "-q",
+            namespace=net.server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: sh("ip", "netns", "exec", net.server, "ss", "-Huln", "sport = :53").strip())
+        script = ("import socket\n"
+                  "print(socket.getaddrinfo('web.example.test', 80, type=socket.SOCK_STREAM)[0][4])\n"
+                  "print(socket.gethostbyname('web.example.test'))\n"
+                  f"print(socket.getnameinfo(('{SERVER_IP}', 80), socket.NI_NUMERICSERV)[0])\n"
+                  f"print(socket.gethostbyaddr('{SERVER_IP}')[0])\n"
+                  "try: socket.getaddrinfo('none.example.test', 80)\n"
+                  "except socket.gaierror as e: print(e.errno == socket.EAI_NONAME)\n"
+                  "print(socket.gethostbyname('localhost'))")
+        done = well(net.run(*under(net, PYTHON, "-c", script, options=["--dns", SERVER_IP]), namespace=net.sockeye), "names")
+        wanted = [f"('{SERVER_IP}', 80)", SERVER_IP, "web.example.test", "web.example.test", "True", "127.0.0.1"]
+        check(done.out.decode().split("\n")[:-1] == wanted, done.out.decode())
+
+
+def loopback(sockeye):
+    """127.0.0.1 stays the kernel's, in an epoll set too; with --loopback it is Sockeye's own."""
+    script = """
+import selectors, socket, sys
+def pair(bound):
+    server = socket.socket(); server.bind((bound, 0)); server.listen()
+    client = socket.socket(); client.setblocking(False)
+    watch = selectors.EpollSelector()
+    watch.register(client, selectors.EVENT_WRITE)
+    client.connect_ex(('127.0.0.1', server.getsockname()[1]))
+    assert watch.select(5)
+    other, who = server.accept()
+    client.setblocking(True)
+    client.sendall(b'x'); assert other.recv(1) == b'x' and who == client.getsockname()
+pair('127.0.0.1')
+if len(sys.argv) > 1: pair('0.0.0.0')
+print('well')
+"""
+    with Net(sockeye) as net:
+        for options in ((), ("--loopback",)):
+            words = [PYTHON, "-c", script, *options]
+            done = well(net.run(*under(net, *words, options=options), namespace=net.sockeye), str(options))
+            check(done.out == b"well\n", f"{options}: {done.out}")
+
+
+# ---- servers ----
+
+
+def web_server(sockeye):
+    """python3's http.server under Sockeye, curl on the kernel: hashes, many at once, then killed."""
+    curl = need("curl")
+    with Net(sockeye) as net:
+        www = net.tmp / "www"
+        www.mkdir()
+        digest = make_file(www / "big", 8 * MB)
+        server = net.start(*under(net, PYTHON, "-m", "http.server", "-d", www, "8000"), namespace=net.sockeye,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        answers(net, 8000)
+        url = f"http://{SOCKEYE_IP}:8000/big"
+        clients = [net.start(curl, "-sS", "-o", net.tmp / f"got{i}", url, namespace=net.server) for i in range(8)]
+        for i, client in enumerate(clients):
+            well(net.finish(client), f"curl {i}")
+            check(sha256_of(net.tmp / f"got{i}") == digest, f"curl {i}: other bytes came")
+        talking = net.connect(8000, SOCKEYE_IP)
+        talking.sendall(b"GET /big HTTP/1.0\r\n")
+        time.sleep(0.2)
+        os.killpg(server.pid, signal.SIGKILL) # the program and who started it; the host is in a session of its own
+        talking.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            check(talking.recv(10) == b"", "the dead server sent something")
+        talking.close()
+        nothing_left(net)
+
+
+NGINX = """daemon off; worker_processes 2; pid {tmp}/nginx.pid; error_log {tmp}/error.log; user root;
+events {{ worker_connections 512; }}
+http {{ access_log off; default_type application/octet-stream; keepalive_requests 100000;
+    client_body_temp_path {tmp}/t1; proxy_temp_path {tmp}/t2; fastcgi_temp_path {tmp}/t3;
+    uwsgi_temp_path {tmp}/t4; scgi_temp_path {tmp}/t5; sendfile on; tcp_nopush on;
+    server {{ listen 80; location / {{ root {tmp}/www; }} location /word {{ return 200 "word\\n"; }} }} }}
+"""
+
+
+def nginx(sockeye):
+    """nginx (master, workers) serves 10,000 requests over kept connections and reloads while it serves; wrk on the kernel
+    sees no error."""
+    program, curl, wrk = need("nginx", "curl", "wrk")
+    with Net(sockeye) as net:
+        (net.tmp / "www").mkdir()
+        digest = make_file(net.tmp / "www" / "big", 32 * MB)
+        (net.tmp / "conf").write_text(NGINX.format(tmp=net.tmp))
+        net.start(*under(net, program, "-c", net.tmp / "conf"), namespace=net.sockeye,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        answers(net, 80)
+        well(net.run(curl, "-sS", "-o", net.tmp / "got", f"http://{SOCKEYE_IP}/big", namespace=net.server), "curl")
+        check(sha256_of(net.tmp / "got") == digest, "other bytes came")
+        # A worker that makes room for its successor closes kept connections: one such surprise is no fault.
+        script = ("import http.client\n"
+                  f"c = http.client.HTTPConnection('{SOCKEYE_IP}', 80)\n"
+                  "again = 0\n"
+                  "for i in range(2500):\n"
+                  "    try: c.request('GET', '/word'); r = c.getresponse()\n"
+                  "    except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):\n"
+                  "        again += 1; c.close(); c.request('GET', '/word'); r = c.getresponse()\n"
+                  "    assert r.read() == b'word\\n' and again < 2, i\n")
+        clients = [net.start(PYTHON, "-c", script, namespace=net.server) for _ in range(4)]
+        time.sleep(0.5)
+        os.kill(int((net.tmp / "nginx.pid").read_text()), signal.SIGHUP)
+        for client in clients:
+            well(net.finish(client, timeout=120), "10,000 requests")
+        done = well(net.run(wrk, "-t", "1", "-c", "16", "-d", "2", f"http://{SOCKEYE_IP}/word", namespace=net.server), "wrk")
+        text = done.out.decode()
+        check("Socket errors" not in text and "Non-2xx" not in text, text)
+        os.kill(int((net.tmp / "nginx.pid").read_text()), signal.SIGQUIT)
+        nothing_left(net)
+        return re.search(r"Requests/sec: +([\d.]+)", text).group(1) + " requests/s"
+
+
+def redis(sockeye):
+    """redis-server under Sockeye with redis-benchmark on the kernel, and the other way round; nothing fails."""
+    server, bench, cli = need("redis-server", "redis-benchmark", "redis-cli")
+    with Net(sockeye) as net:
+        words = [server, "--save", "", "--protected-mode", "no", "--dir", net.tmp, "--bind"]
+        net.start(*under(net, *words, "0.0.0.0"), namespace=net.sockeye, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        net.start(*words, SERVER_IP, namespace=net.server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        answers(net, 6379)
+        until(lambda: net.listening(6379))
+        load = ["-n", "20000", "-c", "20", "-t", "set,get", "-q", "--csv"]
+        for what, done in (
+                ("to Sockeye", net.run(bench, "-h", SOCKEYE_IP, *load, namespace=net.server, timeout=120)),
+                ("from Sockeye", net.run(*net.host("run", link="tap:s1", address="192.0.2.3", mac=None), "--",
+                    bench, "-h", SERVER_IP, *load, namespace=net.sockeye, timeout=120)),
+                ("cli", net.run(*net.host("run", link="tap:s1", address="192.0.2.3", mac=None), "--",
+                    cli, "-h", SERVER_IP, "set", "a", "b", namespace=net.sockeye))):
+            well(done, what)
+            check(b"rror" not in done.out, f"{what}: {done.out}")
+
+
+def iperf3(sockeye):
+    """iperf3 both ways, one stream and eight, Sockeye as client and as server."""
+    program = need("iperf3")
+    with Net(sockeye) as net:
+        net.start(program, "-s", "-B", SERVER_IP, namespace=net.server, stdout=subprocess.DEVNULL)
+        net.start(*net.host("run", link="tap:s1", address="192.0.2.3", mac=None), "--", program, "-4", "-s",
+            namespace=net.sockeye, stdout=subprocess.DEVNULL)
+        until(lambda: net.listening(5201))
+        answers(net, 5201, address="192.0.2.3")
+        for streams in ("1", "8"):
+            for back in ([], ["-R"]):
+                load = [program, "-J", "-t", "1", "-P", streams, *back]
+                for words, where in ((under(net, *load, "-c", SERVER_IP), net.sockeye), ([*load, "-c", "192.0.2.3"], net.server)):
+                    done = net.run(*words, namespace=where, timeout=60)
+                    report = json.loads(done.out or b"{}")
+                    check(done.code == 0 and not report.get("error"), f"{streams} {back}: {report.get('error')} {done}")
+                    check(report["end"]["sum_received"]["bytes"] > 0, f"{streams} {back}: nothing arrived")
+
+
+def git(sockeye):
+    """git clone from git daemon, each side under Sockeye once."""
+    program = need("git")
+    if not pathlib.Path(sh(program, "--exec-path").strip(), "git-daemon").exists():
+        raise Skip("git daemon is not installed")
+    with Net(sockeye) as net:
+        repo = net.tmp / "repo"
+        env = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.test",
+            "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.test"}
+        repo.mkdir()
+        make_file(repo / "file", 4 * MB)
+        for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+            subprocess.run([program, "-C", repo, *words], check=True, env=env)
+        daemon = [program, "daemon", "--export-all", f"--base-path={net.tmp}", "--reuseaddr"]
+        net.start(*daemon, f"--listen={SERVER_IP}", namespace=net.server, stderr=subprocess.DEVNULL, env=env)
+        net.start(*net.host("run", link="tap:s1", address="192.0.2.3", mac=None), "--", *daemon, "--listen=0.0.0.0",
+            namespace=net.sockeye, stderr=subprocess.DEVNULL, env=env)
+        until(lambda: net.listening(9418))
+        answers(net, 9418, address="192.0.2.3")
+        for name, words, where in (("client", under(net, program, "clone", "-q", f"git://{SERVER_IP}/repo", net.tmp / "c1"), net.sockeye),
+                ("server", [program, "clone", "-q", "git://192.0.2.3/repo", net.tmp / "c2"], net.server)):
+            well(net.run(*words, namespace=where, env=env), name)
+        for copy in ("c1", "c2"):
+            check(sha256_of(net.tmp / copy / "file") == sha256_of(repo / "file"), f"{copy}: other bytes came")
+
+
+def ssh(sockeye):
+    """ssh to sshd, each side under Sockeye once: a command's output, and 8 MB through it."""
+    client, server, keygen = need("ssh", "sshd", "ssh-keygen")
+    with Net(sockeye) as net:
+        for name in ("host", "user"):
+            sh(keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(net.tmp / name))
+        (net.tmp / "keys").write_bytes((net.tmp / "user.pub").read_bytes())
+        (net.tmp / "keys").chmod(0o600)
+        net.tmp.chmod(0o755)
+        pathlib.Path("/run/sshd").mkdir(exist_ok=True)
+        digest = make_file(net.tmp / "big", 8 * MB)
+        daemon = [server, "-D", "-e", "-f", "/dev/null", "-h", net.tmp / "host", "-o", f"AuthorizedKeysFile={net.tmp}/keys",
+            "-o", "StrictModes=no", "-o", "UsePAM=no", "-o", "PidFile=none", "-o", "PermitRootLogin=yes", "-o", "UseDNS=no"]
+        net.start(*daemon, "-o", f"ListenAddress={SERVER_IP}:22", namespace=net.server, stderr=subprocess.DEVNULL)
+        net.start(*net.host("run", link="tap:s1", address="192.0.2.3", mac=None), "--", *daemon, "-o", "ListenAddress=0.0.0.0:22",
+            namespace=net.sockeye, stderr=subprocess.DEVNULL)
+        until(lambda: net.listening(22))
+        answers(net, 22, address="192.0.2.3")
+        words = [client, "-F", "/dev/null", "-i", net.tmp / "user", "-o", "StrictHostKeyChecking=no", "-o",
+            f"UserKnownHostsFile={net.tmp}/known", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes"]
+        for name, command, where in (("client", under(net, *words, f"root@{SERVER_IP}", "cat", net.tmp / "big"), net.sockeye),
+                ("server", [*words, "root@192.0.2.3", "cat", net.tmp / "big"], net.server)):
+            done = well(net.run(*command, namespace=where), name)
+            (net.tmp / "got").write_bytes(done.out)
+            check(sha256_of(net.tmp / "got") == digest, f"{name}: other bytes came")
+
+
+NODE_SERVER = """
+const http = require('http');
+http.createServer((q, r) => { let n = 0; q.on('data', d => n += d.length); q.on('end', () => r.end('got ' + n)); }).listen(8080);
+"""
+NODE_CLIENT = """
+const http = require('http'); let left = 5;
+for (let i = 0; i < 5; i++) {
+    const q = http.request({host: process.argv[1], port: 8080, method: 'POST'}, r => {
+        let t = ''; r.on('data', d => t += d); r.on('end', () => { console.log(t); if (--left === 0) process.exit(0); }); });
+    q.on('error', e => { console.log(e.message); process.exit(1); });
+    q.end(Buffer.alloc(1000000));
+}
+"""
+
+
+def node(sockeye):
+    """node's http server and client, each side under Sockeye once."""
+    program = need("node")
+    with Net(sockeye) as net:
+        net.start(program, "-e", NODE_SERVER, namespace=net.server)
+        net.start(*net.host("run", link="tap:s1", address="192.0.2.3", mac=None), "--", program, "-e", NODE_SERVER,
+            namespace=net.sockeye)
+        until(lambda: net.listening(8080))
+        answers(net, 8080, address="192.0.2.3")
+        for name, words, where in (("client", under(net, program, "-e", NODE_CLIENT, SERVER_IP), net.sockeye),
+                ("server", [program, "-e", NODE_CLIENT, "192.0.2.3"], net.server)):
+            done = well(net.run(*words, namespace=where), name)
+            check(done.out == b"got 1000000\n" * 5, f"{name}: {done.out}")
+
+
+def netcat(sockeye):
+    """netcat both ways, with the end of the stream; and UDP."""
+    program = need("nc.openbsd")
+    with Net(sockeye) as net:
+        data = os.urandom(3 * MB)
+        server = net.start(*under(net, program, "-lN", "7000"), namespace=net.sockeye, stdin=subprocess.DEVNULL)
+        time.sleep(1)
+        done = well(net.run(program, "-N", SOCKEYE_IP, "7000", namespace=net.server, input=data), "to Sockeye")
+        got = well(net.finish(server), "server")
+        check(got.out == data, f"{len(got.out)} of {len(data)} bytes")
+        server = net.start(program, "-lN", SERVER_IP, "7001", namespace=net.server, stdin=subprocess.DEVNULL,
+            stdout=(net.tmp / "got").open("wb"))
+        until(lambda: net.listening(7001))
+        well(net.run(*under(net, program, "-N", SERVER_IP, "7001"), namespace=net.sockeye, input=data), "from Sockeye")
+        net.finish(server)
+        check((net.tmp / "got").read_bytes() == data, "other bytes came")
+        done = net.run(*under(net, program, "-zv", "-w", "2", SERVER_IP, "7002"), namespace=net.sockeye)
+        check(done.code == 1 and b"refused" in done.err, f"{done}")
+
+
+# ---- the timeline ----
+
+
+def trace(sockeye):
+    """--trace: socket, connect, and between them SYN, SYN-ACK, ACK; what a call wrote comes after its line; JSON."""
+    with Net(sockeye) as net:
+        listener = net.listen(7000)
+        script = (f"import socket; s = socket.socket(); s.connect(('{SERVER_IP}', 7000)); s.sendall(b'x' * 50000); s.close()")
+        client = net.start(*under(net, PYTHON, "-c", script, options=["--trace", "-o", net.tmp / "t"]), namespace=net.sockeye)
+        peer, _ = listener.accept()
+        count = 0
+        while part := peer.recv(65536):
+            count += len(part)
+        peer.close()
+        well(net.finish(client), "trace")
+        check(count == 50000, f"{count} bytes")
+        text = (net.tmp / "t").read_text()
+        rows = ["socket(AF_INET", "connect(3, 192.0.2.1:7000) ...", " SYN ", "SYN,ACK", "connect(3, 192.0.2.1:7000) = 0",
+            'send(3, "xxx', " len ", "FIN,"]
+        at = 0
+        for row in rows:
+            found = text.find(row, at)
+            check(found >= 0, f"no {row!r} where it should be:\n{text}")
+            at = found
+        done = net.start(*under(net, PYTHON, "-c", script, options=["--trace=json", "-o", net.tmp / "j"]), namespace=net.sockeye)
+        peer, _ = listener.accept()
+        while peer.recv(65536):
+            pass
+        peer.close()
+        well(net.finish(done), "json")
+        events = [json.loads(row) for row in (net.tmp / "j").read_text().splitlines()]
+        calls = [e for e in events if e["kind"] == "program_result"]
+        check([c["text"].split("(")[0] for c in calls][:3] == ["socket", "connect", "send"], str(calls))
+        check(calls[0]["result"] == 3 and calls[1]["result"] == 0 and calls[2]["result"] == 50000, str(calls))
+
+
+# ---- what goes wrong ----
+
+
+def bad_input(sockeye):
+    """No such program, not a program, set-user-ID, a wrong option, a link that is not there: one line, the right code."""
+    with Net(sockeye) as net:
+        special = net.tmp / "special"
+        shutil.copy("/bin/true", special)
+        os.chown(special, 65534, 65534)
+        special.chmod(0o4755)
+        plain = net.tmp / "plain"
+        plain.write_text("x")
+        for words, code, what in (
+                (under(net, "no-such-program-here"), 127, "no such program"),
+                (under(net, plain), 126, "cannot be run"),
+                (under(net, special), 126, "becomes another user"),
+                (under(net), 2, "no program"),
+                (under(net, "true", options=["--trace=xml"]), 2, "text or json"),
+                (under(net, "true", options=["-o", "x"]), 2, "--trace"),
+                ([sockeye, "run", "--link", "packet:none0", "--addr", "192.0.2.2/24", "--", "true"], 2, "none0"),
+                (under(net, "false"), 1, None),
+                (under(net, "sh", "-c", "kill -9 $$"), 137, None)):
+            done = net.run(*words, namespace=net.sockeye)
+            check(done.code == code, f"{words}: {done}")
+            if what:
+                lines = done.err.decode().strip().split("\n")
+                check(len(lines) == 1 and what in lines[0], f"{words}: {done}")
+            else:
+                check(not done.err, f"{words}: {done}")
+        nothing_left(net)
+
+
+def killed(sockeye):
+    """Programs killed while they send, 30 times: the peer is told each time, and nothing is left."""
+    with Net(sockeye) as net:
+        listener = net.listen(7000)
+        script = f"import socket\ns = socket.create_connection(('{SERVER_IP}', 7000))\nwhile True: s.sendall(b'x' * 65536)"
+        for i in range(30):
+            client = net.start(*under(net, PYTHON, "-c", script), namespace=net.sockeye)
+            peer, _ = listener.accept()
+            peer.settimeout(20)
+            peer.recv(1000)
+            if i % 3 == 0:
+                os.killpg(client.pid, signal.SIGKILL)
+            elif i % 3 == 1:
+                client.send_signal(signal.SIGTERM)
+            else:
+                host = sh("ip", "netns", "pids", net.sockeye).split()
+                os.kill(int(host[i % len(host)]), signal.SIGKILL)
+                if i % len(host):
+                    os.killpg(client.pid, signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                while peer.recv(1 << 20):
+                    pass
+            peer.close()
+            client.wait(20)
+            nothing_left(net)
+        return "30 times"
+
+
+TESTS = {
+    "programs-fetchers": fetchers,
+    "programs-names": names,
+    "programs-loopback": loopback,
+    "programs-web-server": web_server,
+    "programs-nginx": nginx,
+    "programs-redis": redis,
+    "programs-iperf3": iperf3,
+    "programs-git": git,
+    "programs-ssh": ssh,
+    "programs-node": node,
+    "programs-netcat": netcat,
+    "programs-trace": trace,
+    "programs-bad-input": bad_input,
+    "programs-killed": killed,
+}
