@@ -37,12 +37,13 @@ static uint8_t timer_of(enum sok_tcp_wait wait)
 static void put_ends(
     struct sok_row *row, const struct sok_endpoint *local, const struct sok_endpoint *remote)
 {
-    memcpy(row->local, local->addr.b, 16);
-    memcpy(row->remote, remote->addr.b, 16);
+    bool v6 = !sok_addr_is_v4(local->addr) && !sok_addr_is_any(local->addr);
+    struct sok_addr any = v6 ? (struct sok_addr){{0}} : sok_addr_v4(0);
+    memcpy(row->local, sok_addr_is_any(local->addr) ? any.b : local->addr.b, 16);
+    memcpy(row->remote, sok_addr_is_any(remote->addr) ? any.b : remote->addr.b, 16);
     row->local_port = local->port;
     row->remote_port = remote->port;
-    bool v4 = sok_addr_is_v4(local->addr) || sok_addr_is_v4(remote->addr);
-    row->family = v4 || sok_addr_is_any(local->addr) ? 4 : 6;
+    row->family = v6 ? 6 : 4;
 }
 
 static uint32_t clamp32(uint64_t n)

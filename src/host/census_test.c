@@ -140,6 +140,8 @@ static void datagram_sockets(void **state)
     assert_int_equal(rows[1].protocol, 102);
     assert_int_equal(rows[2].kind, SOK_ROW_RAW);
     assert_int_equal(rows[2].protocol, 1);
+    const struct sok_addr any = sok_addr_v4(0);
+    assert_memory_equal(rows[1].remote, any.b, 16);
     assert_int_equal(rows[3].kind, SOK_ROW_UDP);
     assert_int_equal(rows[3].state, SOK_ROW_ESTABLISHED);
     assert_int_equal(rows[3].local_port, 53);

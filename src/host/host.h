@@ -89,6 +89,7 @@ struct sok_socket {
     int64_t options[24];
     void (*notify)(void *ctx, struct sok_socket *s);
     void *notify_ctx;
+    void *owner; // who serves it to a program; NULL: nobody does
     struct sok_buf *reserved;
     struct sok_socket *next, *prev;
 };

@@ -82,6 +82,10 @@ struct served {
     struct held *held;                 // a packet that the pair had no room for
     struct sok_packet_addr frames;     // of a packet socket: what it is bound to
     int32_t values[VALUE_COUNT];
+    uint64_t inode; // of the program's end; and who asked for it:
+    int pid;
+    uint32_t uid;
+    char program[16];
     struct served *next, *prev; // all that live
 };
 
@@ -133,6 +137,14 @@ struct served *sok_serve_accepted(
 int32_t sok_serve_packets(struct sok_service *v, struct request *r);
 void sok_serve_packets_free(struct served *e);
 void sok_serve_packets_changed(struct served *e);
+
+// ---- list.c: for `sockeye ss` ----
+void sok_served_own(struct served *e, const struct channel *c);
+void sok_served_inherit(struct served *e, const struct served *from);
+uint64_t sok_inode_of(int fd);
+void sok_serve_list(struct sok_service *v, struct request *r);
+void sok_serve_kill(struct sok_service *v, struct request *r);
+void sok_serve_about(struct sok_service *v, struct request *r);
 
 // ---- frames.c: packet sockets; interfaces.c ----
 int32_t sok_serve_frames_bind(struct served *e, const uint8_t *bytes, uint32_t len);

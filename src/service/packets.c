@@ -191,6 +191,7 @@ int32_t sok_serve_packets(struct sok_service *v, struct request *r)
     e->frames =
         (struct sok_packet_addr){.link = SOK_PACKET_ALL_LINKS, .type = ntohs((uint16_t)r->head->c)};
     e->s = s;
+    s->owner = e;
     e->lf.ready = pair_ready;
     // Level-triggered for what comes from the program; EPOLLOUT only matters after the pair was full.
     err = sok_loop_add(v->host->loop, &e->lf, pair[1], EPOLLIN);

@@ -78,8 +78,11 @@ static void make_socket(struct sok_service *v, struct request *r)
             protocol == 0 || protocol == IPPROTO_UDP ? sok_serve_packets(v, r) : -EPROTONOSUPPORT;
     else
         r->result = -ESOCKTNOSUPPORT;
-    if (r->result == 0)
-        describe(sok_served_find(v, sok_cookie_of(r->fd)), r);
+    if (r->result == 0) {
+        struct served *e = sok_served_find(v, sok_cookie_of(r->fd));
+        sok_served_own(e, r->channel);
+        describe(e, r);
+    }
 }
 
 static void bind_socket(struct served *e, struct request *r)
@@ -279,6 +282,15 @@ void sok_serve_request(struct sok_service *v, struct request *r)
         break;
     case SOK_CALLS_DEVICE:
         sok_serve_interface(v, r);
+        break;
+    case SOK_CALLS_LIST:
+        sok_serve_list(v, r);
+        break;
+    case SOK_CALLS_KILL:
+        sok_serve_kill(v, r);
+        break;
+    case SOK_CALLS_ABOUT:
+        sok_serve_about(v, r);
         break;
     case SOK_CALLS_STOP:
         v->stopped = true;

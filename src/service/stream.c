@@ -40,6 +40,7 @@ static struct served *serve_stream(
     }
     sok_bridge_tell(b, &hooks, e);
     e->bridge = b;
+    s->owner = e;
     e->kind = SOK_CALLS_STREAM;
     e->type = SOCK_STREAM;
     e->protocol = IPPROTO_TCP;
@@ -69,6 +70,7 @@ struct served *sok_serve_accepted(
     if (!e)
         return NULL;
     e->domain = from->domain;
+    sok_served_inherit(e, from);
     e->connect_reported = true;
     return e;
 }
