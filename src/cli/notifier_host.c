@@ -132,6 +132,15 @@ void sok_host_ask(struct sok_supervisor *s, struct sok_notified *n,
     next(s, n, &s->answer);
 }
 
+void sok_host_tell(struct sok_supervisor *s, const struct sok_notified *n,
+    struct sok_calls_request *request, const char *text)
+{
+    request->cookie = n->known.cookie;
+    request->len = (uint32_t)strlen(text);
+    if (s->channel >= 0)
+        transmit(s, request, text);
+}
+
 // The channel is everybody's; what is asked for from here on is this process's.
 void sok_host_introduce(struct sok_supervisor *s, pid_t tid)
 {

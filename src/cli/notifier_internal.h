@@ -95,6 +95,7 @@ struct sok_notified {
     bool gone;               // nobody wants the answer any more
     bool over;               // answered in vain: value and give are kept
     bool once;               // must not be done twice
+    bool traced;             // the host was told that it begins
     int thread;              // pidfd, while it is waiting
     int64_t due;             // of the call, or of being kept; 0: never
     int64_t value;
@@ -144,6 +145,8 @@ struct sok_notified *sok_notified_find(const struct sok_supervisor *s, uint32_t 
 int sok_host_open(struct sok_supervisor *s, int door, const char *place); // 0 or an errno
 void sok_host_ask(struct sok_supervisor *s, struct sok_notified *n,
     const struct sok_calls_request *request, const void *bytes, sok_notified_next *next);
+void sok_host_tell(struct sok_supervisor *s, const struct sok_notified *n,
+    struct sok_calls_request *request, const char *text);     // no answer is wanted
 void sok_host_introduce(struct sok_supervisor *s, pid_t tid); // whose sockets these will be
 void sok_host_hear(struct sok_supervisor *s);
 
@@ -169,6 +172,10 @@ sok_notified_next *sok_notified_call(int nr); // NULL: none of ours
 bool sok_notified_to_kernel(struct sok_supervisor *s, struct sok_notified *n, const void *address,
     uint32_t len); // begun, if the address is loopback and that is the kernel's
 sok_notified_next sok_call_data;
+
+// notifier_trace.c: when the host wants to hear of calls.
+void sok_trace_notified(struct sok_supervisor *s, struct sok_notified *n);
+void sok_trace_answered(struct sok_supervisor *s, struct sok_notified *n, int64_t value);
 
 int64_t sok_supervisor_now(void);
 

@@ -133,6 +133,7 @@ static bool respond(
 
 void sok_notified_answer(struct sok_supervisor *s, struct sok_notified *n, int64_t value)
 {
+    sok_trace_answered(s, n, value); // before it makes its next call
     if (respond(s, n, value, 0))
         release(s, n);
     else
@@ -141,6 +142,7 @@ void sok_notified_answer(struct sok_supervisor *s, struct sok_notified *n, int64
 
 void sok_notified_continue(struct sok_supervisor *s, struct sok_notified *n)
 {
+    sok_trace_answered(s, n, 0);
     respond(s, n, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
     release(s, n);
 }
@@ -156,6 +158,8 @@ void sok_notified_give(struct sok_supervisor *s, struct sok_notified *n, int fd,
     int error = n->gone ? ENOENT : errno;
     n->give = fd;
     n->give_cloexec = cloexec;
+    if (r >= 0)
+        sok_trace_answered(s, n, r);
     if (r >= 0)
         release(s, n);
     else if (error == ENOENT || error == EINPROGRESS)
@@ -280,12 +284,18 @@ void sok_known_keep(struct sok_supervisor *s, const struct sok_known *known)
     *known_place(s, known->cookie) = *known;
 }
 
+static void run(struct sok_supervisor *s, struct sok_notified *n)
+{
+    sok_trace_notified(s, n);
+    n->run(s, n, NULL);
+}
+
 static void answered_plain(
     struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
 {
     n->known.plain = answer->result == 0;
     sok_known_keep(s, &n->known);
-    n->run(s, n, NULL);
+    run(s, n);
 }
 
 // A packet socket that somebody connected: whoever uses it now may read() from it, unseen.
@@ -327,7 +337,7 @@ static void answered_look(
     else if (n->known.dgram && socket.connected)
         make_plain(s, n);
     else
-        n->run(s, n, NULL);
+        run(s, n);
 }
 
 // The descriptor's socket: false when it is the kernel's affair (no socket at all included).
@@ -352,7 +362,7 @@ static void begin(struct sok_supervisor *s, struct sok_notified *n)
     n->flags = n->fd >= 0 ? fcntl(n->fd, F_GETFL) : 0;
     struct sok_calls_request look = {.op = SOK_CALLS_LOOK};
     if (n->known.type != 0 || n->fd < 0)
-        n->run(s, n, NULL);
+        run(s, n);
     else
         sok_host_ask(s, n, &look, NULL, answered_look);
 }

@@ -75,7 +75,8 @@ SOK_EXPORT int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
     }
     unsigned t = trace_begin(fd, "accept(%d)", fd);
     int r = do_accept(fd, &e, addr, len, flags);
-    return (int)trace_end_with(t, r, "%s", r >= 0 && addr ? trace_address(addr, *len) : "");
+    return (int)trace_end_with(
+        t, r, "%s", r >= 0 && addr ? sok_calls_text_address(addr, *len) : "");
 }
 
 SOK_EXPORT int accept(int fd, struct sockaddr *addr, socklen_t *len)

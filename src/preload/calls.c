@@ -51,7 +51,7 @@ SOK_EXPORT int socket(int domain, int type, int protocol)
             table_clear(fd, KIND_OTHER);
         return fd;
     }
-    unsigned t = trace_begin(-1, "socket(%s, %d)", trace_socket(domain, type), protocol);
+    unsigned t = trace_begin(-1, "socket(%s, %d)", sok_calls_text_socket(domain, type), protocol);
     return (int)trace_end(t, new_socket(domain, type, protocol));
 }
 
@@ -81,7 +81,7 @@ SOK_EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
     struct entry e;
     if (!table_get(fd, true, &e) || loopback_taken(fd, &e, addr, len))
         return k_bind(fd, addr, len);
-    unsigned t = trace_begin(fd, "bind(%d, %s)", fd, trace_address(addr, len));
+    unsigned t = trace_begin(fd, "bind(%d, %s)", fd, sok_calls_text_address(addr, len));
     return (int)trace_end(t, do_bind(fd, &e, addr, len));
 }
 
@@ -138,7 +138,7 @@ SOK_EXPORT int connect(int fd, const struct sockaddr *addr, socklen_t len)
     struct entry e;
     if (!table_get(fd, true, &e) || loopback_taken(fd, &e, addr, len))
         return k_connect(fd, addr, len);
-    unsigned t = trace_begin(fd, "connect(%d, %s)", fd, trace_address(addr, len));
+    unsigned t = trace_begin(fd, "connect(%d, %s)", fd, sok_calls_text_address(addr, len));
     return (int)trace_end(t, do_connect(fd, &e, addr, len));
 }
 
@@ -232,7 +232,7 @@ SOK_EXPORT int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
         return k_getsockname(fd, addr, len);
     unsigned t = trace_begin(fd, "getsockname(%d)", fd);
     int r = name_of(&e, false, addr, len);
-    return (int)trace_end_with(t, r, "%s", r == 0 ? trace_address(addr, *len) : "");
+    return (int)trace_end_with(t, r, "%s", r == 0 ? sok_calls_text_address(addr, *len) : "");
 }
 
 SOK_EXPORT int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
@@ -242,5 +242,5 @@ SOK_EXPORT int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
         return k_getpeername(fd, addr, len);
     unsigned t = trace_begin(fd, "getpeername(%d)", fd);
     int r = name_of(&e, true, addr, len);
-    return (int)trace_end_with(t, r, "%s", r == 0 ? trace_address(addr, *len) : "");
+    return (int)trace_end_with(t, r, "%s", r == 0 ? sok_calls_text_address(addr, *len) : "");
 }

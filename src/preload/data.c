@@ -232,7 +232,7 @@ SOK_EXPORT ssize_t sendto(int fd, const void *data, size_t len, int flags,
         .msg_iov = &iov,
         .msg_iovlen = 1};
     unsigned t = trace_begin_held(fd, "sendto(%d, %s, %zu%s%s)", fd, trace_bytes(data, len), len,
-        addr ? ", " : "", addr ? trace_address(addr, addr_len) : "");
+        addr ? ", " : "", addr ? sok_calls_text_address(addr, addr_len) : "");
     return trace_end(t, send_any(fd, &m, flags));
 }
 

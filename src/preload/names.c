@@ -118,7 +118,7 @@ SOK_EXPORT int getaddrinfo(const char *restrict node, const char *restrict servi
     int result = r < 0 ? eai_of(r) : list_of(&names, service, hints, out);
     if (t)
         trace_result(t, result, "%s",
-            result == 0 ? trace_address((*out)->ai_addr, (*out)->ai_addrlen)
+            result == 0 ? sok_calls_text_address((*out)->ai_addr, (*out)->ai_addrlen)
                         : gai_strerror(result));
     return result;
 }

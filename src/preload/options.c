@@ -61,7 +61,8 @@ SOK_EXPORT int setsockopt(int fd, int level, int name, const void *value, sockle
     int number = 0;
     if (value && len >= sizeof(number))
         memcpy(&number, value, sizeof(number));
-    unsigned t = trace_begin(fd, "setsockopt(%d, %s, %d)", fd, trace_option(level, name), number);
+    unsigned t =
+        trace_begin(fd, "setsockopt(%d, %s, %d)", fd, sok_calls_text_option(level, name), number);
     return (int)trace_end(t, do_set(fd, &e, level, name, value, len));
 }
 
@@ -143,7 +144,7 @@ SOK_EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *l
     struct entry e;
     if (!table_get(fd, true, &e) || of_the_pair(level, name))
         return k_getsockopt(fd, level, name, value, len);
-    unsigned t = trace_begin(fd, "getsockopt(%d, %s)", fd, trace_option(level, name));
+    unsigned t = trace_begin(fd, "getsockopt(%d, %s)", fd, sok_calls_text_option(level, name));
     int r = do_get(fd, &e, level, name, value, len), number = 0;
     if (r == 0 && *len >= sizeof(number))
         memcpy(&number, value, sizeof(number));

@@ -27,6 +27,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include "calls/protocol.h"
+#include "calls/text.h"
 
 #define SOK_EXPORT __attribute__((visibility("default")))
 
@@ -178,10 +179,7 @@ ssize_t trace_result(unsigned call, ssize_t result, const char *format, ...)
 #define trace_end(call, result) ((call) ? trace_result(call, result, NULL) : (result))
 #define trace_end_with(call, result, ...)                                                          \
     ((call) ? trace_result(call, result, __VA_ARGS__) : (result))
-const char *trace_address(const void *addr, socklen_t len); // valid until the call after the next
-const char *trace_bytes(const void *data, size_t len);      // "GET / HT"...
-const char *trace_socket(int domain, int type);
-const char *trace_option(int level, int name);
+const char *trace_bytes(const void *data, size_t len); // "GET / HT"...
 
 bool pipe_signal_ignored(void); // signals.c
 

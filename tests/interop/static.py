@@ -127,6 +127,21 @@ def child(sockeye):
         check(done.out == f"one\nb'two' {SOCKEYE_IP} \n".encode(), f"{done.out} {done}")
 
 
+def trace(sockeye):
+    """The packets of a call stand beneath it."""
+    program = helper(sockeye)
+    with Net(sockeye) as net:
+        echo(net.listen(PORT), 1)
+        timeline = net.tmp / "timeline"
+        done = net.sockeye_run("run", "--trace", "-o", timeline, "--", program, "client", SERVER_IP, PORT, input=b"x")
+        check(done.out == b"x", f"{done.out} {done}")
+        text = timeline.read_text()
+        order = ["] socket(AF_INET, SOCK_STREAM, 0) = ", f"] connect(3, {SERVER_IP}:{PORT}) ...", " SYN ", " SYN,ACK ",
+            f"] connect(3, {SERVER_IP}:{PORT}) = 0", "] shutdown(3, SHUT_WR)"]
+        places = [text.find(part) for part in order]
+        check(-1 not in places and places == sorted(places), f"{list(zip(order, places))}")
+
+
 def killed(sockeye):
     """Its sockets go with it, the supervisor too."""
     program = helper(sockeye)
@@ -199,6 +214,7 @@ TESTS = {
     "run-static-server": server,
     "run-static-udp": udp,
     "run-static-child": child,
+    "run-static-trace": trace,
     "run-static-killed": killed,
     "run-go-get": go_get,
     "run-go-serve": go_serve,
