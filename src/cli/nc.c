@@ -193,6 +193,8 @@ static const char *who(const struct sok_nc *nc, char out[WHO_MAX])
 int sok_nc_failed(const struct sok_nc *nc, int err)
 {
     char text[WHO_MAX];
+    if (nc->bind_failed)
+        return sok_cli_fail(1, "bind failed: %s", sok_strerror(err));
     if (nc->local_path)
         return sok_cli_fail(1, "%s: %s", nc->address,
             err == SOK_ENONAME ? "No such file or directory" : sok_strerror(err));
@@ -330,7 +332,7 @@ static int serve_streams(struct sok_nc *nc)
             nc->net->close_listener(nc);
         code = talk(nc);
     } while (nc->keep && !sok_cli_interrupted() && code != 128 + SIGPIPE);
-    return code;
+    return sok_cli_interrupted() ? 128 + sok_cli_interrupted() : code;
 }
 
 // Ports in their order: 0 when one of them was open.

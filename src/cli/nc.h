@@ -84,7 +84,8 @@ struct sok_nc {
     bool in_ended;                    // stdin has
     bool in_watched, out_watched;
     bool peer_ended;
-    int code; // an exit code that ends the relay at once; -1: none
+    bool bind_failed; // this is why a connection did
+    int code;         // an exit code that ends the relay at once; -1: none
     struct sok_socket *listener, *s;
     struct sok_nc_kernel_state *k;
     void (*notified)(struct sok_nc *nc, void *ctx);

@@ -71,7 +71,7 @@ static int bind_source(const struct sok_nc *nc, int fd, int family)
 }
 
 // A descriptor, or an error.
-static int new_socket(const struct sok_nc *nc, int family)
+static int new_socket(struct sok_nc *nc, int family)
 {
     struct sok_nc_kernel_state *k = nc->k;
     int fd = k->prepared;
@@ -83,6 +83,7 @@ static int new_socket(const struct sok_nc *nc, int family)
     if (fd < 0)
         return sok_from_errno(errno);
     int r = bind_source(nc, fd, family);
+    nc->bind_failed = r < 0;
     if (r < 0) {
         close(fd);
         return r;

@@ -77,6 +77,7 @@ static int own_connect(struct sok_nc *nc, unsigned target, uint16_t port)
     int r = sok_socket(nc->host, nc->udp ? SOK_DGRAM : SOK_STREAM, &nc->s);
     if (r == 0 && (nc->local.port != 0 || nc->source || nc->udp))
         r = sok_bind(nc->s, &nc->local);
+    nc->bind_failed = r < 0;
     if (r == 0)
         r = sok_connect(nc->s, &nc->remote);
     return r;
