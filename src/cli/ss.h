@@ -29,7 +29,7 @@ bool sok_ss_filter_new(char *const *words, int count, uint32_t *states, struct s
 void sok_ss_filter_free(struct sok_ss_filter *f);
 bool sok_ss_filter_takes(const struct sok_ss_filter *f, const struct sok_row *row); // f NULL: all
 
-// ---- rows, as they are gathered ----
+// ---- ss_list.c: rows, as they are gathered ----
 
 struct sok_ss_item {
     struct sok_row row;
