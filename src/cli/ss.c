@@ -28,7 +28,7 @@ static const struct sok_cli_option options[] = {
     {'o', "options", NULL, "timers"},
     {'i', "info", NULL, "what TCP says of itself, and what limits it"},
     {'p', "processes", NULL, "whose it is"},
-    {'e', "extended", NULL, "user, inode, number, directions that are shut"},
+    {'e', "extended", NULL, "as -o, and user, inode, number, directions that are shut"},
     {'m', "memory", NULL, "memory"},
     {'s', "summary", NULL, "how many there are, alone"},
     {'O', "oneline", NULL, "a line for each"},
@@ -96,6 +96,7 @@ static int settle(struct options *o, int argc, char **argv, struct sok_ss_filter
         o->wish.kinds = (1u << SOK_ROW_KINDS) - 1;
     o->wish.states = o->show.states = states;
     o->show.kinds = o->wish.kinds;
+    o->show.timers = o->show.timers || o->show.extended; // as ss
     o->show.kernel = o->kernel;
     o->wish.filter = *filter;
     return 0;

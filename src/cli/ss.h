@@ -33,7 +33,8 @@ bool sok_ss_filter_takes(const struct sok_ss_filter *f, const struct sok_row *ro
 
 struct sok_ss_item {
     struct sok_row row;
-    char more[96]; // what the kernel's congestion control says of itself
+    uint64_t bbr_rate; // what the kernel's BBR says of itself: bytes a second,
+    char bbr[96];      // and the rest, ",mrtt:..."; "": it is not BBR
 };
 
 struct sok_ss_list {

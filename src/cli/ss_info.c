@@ -54,11 +54,13 @@ static void put_rtt(FILE *f, const struct sok_ss_show *show, const struct sok_ss
         fprintf(f, " rtt:%g/%g", milli(i->rtt), milli(i->rtt_var));
 }
 
-static void put_more(FILE *f, const struct sok_ss_show *show, const struct sok_ss_item *item)
+static void put_bbr(FILE *f, const struct sok_ss_show *show, const struct sok_ss_item *item)
 {
-    (void)show;
-    if (item->more[0])
-        fprintf(f, " %s", item->more);
+    if (!item->bbr[0])
+        return;
+    fputs(" bbr:(bw:", f);
+    put_rate(f, show->numeric, 8.0 * (double)item->bbr_rate);
+    fprintf(f, "%s)", item->bbr);
 }
 
 // What cwnd and RTT would give.
@@ -148,7 +150,7 @@ static const struct word words[] = {
     {"segs_in", COUNT32, AT(segs_in), NULL},
     {"data_segs_out", COUNT32, AT(data_segs_out), NULL},
     {"data_segs_in", COUNT32, AT(data_segs_in), NULL},
-    {"more", SPECIAL, 0, put_more},
+    {"bbr", SPECIAL, 0, put_bbr},
     {"send", SPECIAL, 0, put_send},
     {"lastsnd", MILLI_WHOLE, AT(since_sent), NULL},
     {"lastrcv", MILLI_WHOLE, AT(since_received), NULL},

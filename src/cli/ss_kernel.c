@@ -129,14 +129,13 @@ static void take_bbr(struct sok_ss_item *item, const struct nlattr *attr)
     size_t len = mnl_attr_get_payload_len(attr);
     char gains[48] = "";
     memcpy(&b, mnl_attr_get_payload(attr), len < sizeof(b) ? len : sizeof(b));
-    double bits = 8 * ((double)b.bbr_bw_hi * 4294967296.0 + b.bbr_bw_lo);
+    item->bbr_rate = (uint64_t)b.bbr_bw_hi << 32 | b.bbr_bw_lo;
     if (b.bbr_pacing_gain)
         snprintf(gains, sizeof(gains), ",pacing_gain:%g", b.bbr_pacing_gain / 256.0);
     if (b.bbr_cwnd_gain)
         snprintf(gains + strlen(gains), sizeof(gains) - strlen(gains), ",cwnd_gain:%g",
             b.bbr_cwnd_gain / 256.0);
-    snprintf(item->more, sizeof(item->more), "bbr:(bw:%.0fbps,mrtt:%g%s)", bits,
-        b.bbr_min_rtt / 1000.0, gains);
+    snprintf(item->bbr, sizeof(item->bbr), ",mrtt:%g%s", b.bbr_min_rtt / 1000.0, gains);
 }
 
 static void take_attr(struct sok_ss_item *item, const struct nlattr *attr)
@@ -266,8 +265,9 @@ static struct mnl_socket *open_socket(void)
     return s;
 }
 
-// The end of a dump may say that there was none.
-static int take_done(const struct nlmsghdr *h, void *ctx)
+// The end of a dump, which may say that there was none, and the answer to another request: an errno, negative,
+// or 0.
+static int take_end(const struct nlmsghdr *h, void *ctx)
 {
     int error = 0;
     (void)ctx;
@@ -281,7 +281,7 @@ static int take_done(const struct nlmsghdr *h, void *ctx)
 static int run(struct mnl_socket *s, struct nlmsghdr *request, mnl_cb_t take, void *ctx)
 {
     static _Alignas(struct nlmsghdr) char buf[65536];
-    mnl_cb_t control[NLMSG_DONE + 1] = {[NLMSG_DONE] = take_done};
+    mnl_cb_t control[NLMSG_DONE + 1] = {[NLMSG_ERROR] = take_end, [NLMSG_DONE] = take_end};
     request->nlmsg_seq++;
     if (mnl_socket_sendto(s, request, request->nlmsg_len) < 0)
         return -errno;

@@ -1,0 +1,182 @@
+"""`sockeye ss` against the ss of iproute2, on the kernel's sockets, line by line; and of hosts: what is shown while
+two programs talk, what ends a connection, and who may not ask."""
+
+import json
+import os
+import pathlib
+import re
+import sys
+import time
+
+from net import ORDINARY, Net, check, wait_for_line
+
+# Sockets of every kind that stay as they are.
+KEEPER = """
+import os, socket, struct, sys, time
+def tcp(): return socket.socket()
+listener = tcp(); listener.bind(("127.0.0.1", 8080)); listener.listen(5)
+waits = tcp(); waits.connect(("127.0.0.1", 8080))
+client = tcp(); client.connect(("127.0.0.1", 8080))
+client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+first = listener.accept()[0]; server = listener.accept()[0]
+server.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+client.sendall(b"x" * 5000)
+full = tcp(); full.connect(("127.0.0.1", 8080)); full.settimeout(0.3)
+try:
+    while True: full.send(b"x" * 65536)
+except TimeoutError: pass
+half = tcp(); half.connect(("127.0.0.1", 8080))
+other = listener.accept()[0]; half_server = listener.accept()[0]
+half.shutdown(socket.SHUT_WR)
+gone = tcp(); gone.connect(("127.0.0.1", 8080)); gone_server = listener.accept()[0]
+gone.close(); time.sleep(0.05); gone_server.close()
+unaccepted = tcp(); unaccepted.connect(("127.0.0.1", 8080))
+six = socket.socket(socket.AF_INET6); six.bind(("::", 8081)); six.listen(7)
+mapped = tcp(); mapped.connect(("127.0.0.1", 8081))
+only = socket.socket(socket.AF_INET6); only.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+only.bind(("::", 80)); only.listen(1)
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.bind(("127.0.0.1", 53))
+bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); bound.setsockopt(socket.SOL_SOCKET, 25, b"lo"); bound.bind(("", 5353))
+talks = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); talks.connect(("127.0.0.1", 53)); talks.send(b"abc")
+udp6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); udp6.bind(("::", 123))
+raws = [socket.socket(socket.AF_INET, socket.SOCK_RAW, n) for n in (1, 89, 200)]
+packets = [socket.socket(socket.AF_PACKET, kind, socket.htons(n)) for kind, n in ((socket.SOCK_RAW, 3), (socket.SOCK_DGRAM, 0x806))]
+child = os.fork()
+if child == 0:
+    time.sleep(60); os._exit(0)
+time.sleep(1)
+print("ready", flush=True)
+try: time.sleep(60)
+finally: os.kill(child, 9)
+"""
+
+OPTIONS = ["-tuanoip", "-t -u -w", "-tan", "-a -tuw", "-an -tuw0", "-tuwlnemO", "-0 -a", "-an -0 -p", "-t state established", "-Htan", "-tai",
+    "-taiO", "-tanme", "-uap", "-ta4", "-tan6", "-l -t -n", "-a -w -n -p", "-tn -o", "-tano -p"]
+
+FILTERS = ["sport = :8080", "sport = 8080 or dport = :8080", "( sport = :8080 and not src 10.0.0.0/8 )", "state listening", "exclude listening",
+    "state fin-wait-2 state close-wait", "state time-wait", "dst 127.0.0.1", "dst 127.0.0.0/8 dport = :http-alt", "src 127.0.0.1:8080",
+    "dport > :8079 dport < :8082", "sport != :8080", "not dst 127.0.0.1", "state connected", "state synchronized", "state all sport ge 8081",
+    "src [::]:80", "not sport = :8080", "! ( sport = :8080 or dport = :8080 )", "dst 192.0.2.0/24", "state bucket", "src :8080"]
+
+
+def lines(text):
+    """One line for each socket, without what changes from one moment to the next, in no order."""
+    text = text.replace("PortProcess", "Port Process").replace("\n\t", " ")
+    text = re.sub(r" (lastsnd|lastrcv|lastack):\d+", "", text)
+    text = re.sub(r"timer:\((\w+),[^,]*,", r"timer:(\1,", text)
+    text = re.sub(r" busy:\d+ms", "", re.sub(r"_limited:\d+ms\([\d.]+%\)", "_limited", text))
+    text = re.sub(r" (backoff|retrans|rto|notsent):\S+", "", text)  # a window that stays closed is probed
+    return sorted(filter(None, (" ".join(line.split()) for line in text.splitlines())))
+
+
+def kernel(sockeye):
+    with Net(sockeye) as net:
+        keeper = net.start(sys.executable, "-c", KEEPER, namespace=net.server)
+        wait_for_line(keeper.stdout, b"ready", 20)
+        for words in [o.split() for o in OPTIONS] + [["-tan", *f.split()] for f in FILTERS] + [["-tan", f] for f in FILTERS if not re.match("state|exclude", f)]:
+            ask = lambda *program: net.run(*program, *words, namespace=net.server)
+            for patience in (2, 1, 0):  # a probe may go between the two
+                theirs, ours = ask("ss"), ask(sockeye, "ss", "--kernel")
+                check(ours.code == 0 and theirs.code == 0, f"{words}: {ours} {theirs}")
+                a, b = lines(theirs.out.decode()), lines(ours.out.decode())
+                if a == b:
+                    break
+                time.sleep(0.5)
+            check(a == b, f"ss {' '.join(words)}:\n" + "\n".join([f"- {x}" for x in a if x not in b] + [f"+ {x}" for x in b if x not in a]))
+        rows = [json.loads(row) for row in net.run(sockeye, "ss", "--kernel", "-tap", "--json", namespace=net.server).out.splitlines()]
+        listener, = [r for r in rows if r["local_port"] == 8080 and r["state"] == "LISTEN"]
+        check([u["pid"] for u in listener["users"]].count(keeper.pid) == 1 or len(listener["users"]) == 2, f"{listener['users']}")
+        check(listener["recv_q"] == 1 and listener["send_q"] == 5, f"{listener}")
+        done = net.run(sockeye, "ss", "--kernel", "-K", "-Htn", "dport = :8081", namespace=net.server)
+        check(done.code == 0, str(done))
+        if done.out:  # a kernel that can
+            left = net.run(sockeye, "ss", "--kernel", "-Htn", "dport = :8081", namespace=net.server)
+            check(left.out == b"", f"{left.out!r}")
+
+
+SERVER = """
+import os, socket, sys, time
+s = socket.socket(); s.bind(("192.0.2.1", 8080)); s.listen(5)
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("192.0.2.1", 53))
+c, _ = s.accept()
+print("ready", flush=True)
+time.sleep(60)
+"""
+CLIENT = """
+import socket, time
+c = socket.create_connection(("192.0.2.1", 8080), 10)
+c.settimeout(1)
+try:
+    while True: c.send(b"x" * 100000)
+except TimeoutError: print("full", flush=True)
+c.settimeout(20)
+try:
+    while True: c.send(b"x" * 100000)
+except OSError as e: print(e.errno, flush=True)
+"""
+
+
+def hosts(sockeye):
+    """Two hosts on a wire, whose doors are in a directory of the test's own; the receiver does not read."""
+    with Net(sockeye) as net:
+        env = {**os.environ, "XDG_RUNTIME_DIR": str(net.tmp)}
+        lan = f"lan:{net.tmp.name}"
+        run = lambda address, program: net.start(
+            sockeye, "run", "--link", lan, "--addr", f"{address}/24", "--", sys.executable, "-c", program, env=env)
+        ss = lambda *words, **options: net.run(sockeye, "ss", *words, env=env, **options)
+        server = run("192.0.2.1", SERVER)
+        end = time.monotonic() + 20
+        while not (doors := sorted(net.tmp.glob("sockeye-*/door"))) or not ss("--host", doors[0], "-Htl").out:
+            check(time.monotonic() < end, "the server does not listen")
+            time.sleep(0.1)
+        at_server = doors[0]
+        client = run("192.0.2.2", CLIENT)
+        wait_for_line(client.stdout, b"full", 30)
+        at_client, = [d for d in net.tmp.glob("sockeye-*/door") if d != at_server]
+        row, = [json.loads(r) for r in ss("--host", at_client, "-tp", "--json").out.splitlines()]
+        check(row["limited_by"] == "receiver's window", f"{row['limited_by']}")
+        check(abs(sum(row["limited"].values()) - row["info"]["age"]) < 1e-6, f"{row['limited']} {row['info']['age']}")
+        check(row["limited"]["receiver's window"] > 0.5 * row["info"]["age"] and row["send_q"] > 0, f"{row['limited']}")
+        check(row["timer"] == "persist" and len(row["users"]) == 1, f"{row}")
+        user, = row["users"]
+        link = os.readlink(f"/proc/{user['pid']}/fd/{user['fd']}")
+        check(link == f"socket:[{row['inode']}]" and user["name"].startswith("python"), f"{user} {link}")
+        text = lines(ss("--host", at_server, "-tuanoip").out.decode())
+        for pattern in (r"^Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port Process$",
+                r'^tcp LISTEN 0 5 192\.0\.2\.1:8080 0\.0\.0\.0:\* users:\(\("python3?[\d.]*",pid=\d+,fd=3\)\)$',
+                r'^udp UNCONN 0 0 192\.0\.2\.1:53 0\.0\.0\.0:\* users:', r"^tcp ESTAB [1-9]\d+ 0 192\.0\.2\.1:8080 192\.0\.2\.2:\d+ users:.* "
+                r"cubic wscale:\d+,\d+ .*rtt:.*bytes_received:\d+ .*limited by application; of [\d.]+s: application"):
+            check(any(re.search(pattern, line) for line in text), f"{pattern}: " + "\n".join(text))
+        check(not ss("--host", at_server, "-Htn", "dport = :1").out, "the filter takes nothing")
+        summary = ss("--host", at_server, "-s").out.decode()
+        check("192.0.2.1/24" in summary and "estab 1" in summary, summary)
+        killed = ss("--host", at_client, "-KHtn", "dport", "=", ":8080")
+        check(killed.code == 0 and killed.out.count(b"\n") == 1, f"{killed} {killed.out!r}")
+        wait_for_line(client.stdout, b"103", 10)  # ECONNABORTED
+        check(not ss("--host", at_client, "-Htn").out, "it is still there")
+        trouble(net, ss, at_server)
+        check(server.poll() is None, "the server went")
+
+
+def trouble(net, ss, door):
+    """Another user's host, a name nobody has, nobody up, a mistake, a reader that goes."""
+    other = net.run(net.binary, "ss", "--host", door, user=ORDINARY)
+    check(other.code == 1 and b"another user's" in other.err and other.err.count(b"\n") == 1, str(other))
+    nobody = ss("--host", "nosuchhost")
+    check(nobody.code == 1 and b"no such host: nosuchhost" in nobody.err, str(nobody))
+    check(ss("--host", "../x").code == 1 and ss("--host", "a b").code == 2, "names")
+    mistake = ss("--kernel", "sport = :80 or ( foo )")
+    check(mistake.code == 2 and b">>foo<<" in mistake.err and mistake.err.count(b"\n") == 1, str(mistake))
+    check(ss("--kernel", "-K").code == 2, "-K without a filter")
+    pipe = net.run("sh", "-c", f"{net.binary} ss --kernel --watch=0.01 -a | head -n 3")
+    check(pipe.code == 0 and pipe.err == b"" and pipe.out.count(b"\n") == 3, f"{pipe} {pipe.out!r}")
+    watch = net.start(net.binary, "ss", "--host", door, "--watch=0.05", "-tan")
+    wait_for_line(watch.stdout, b"LISTEN", 10)
+    wait_for_line(watch.stdout, b"LISTEN", 10)
+    watch.send_signal(2)
+    check(net.finish(watch, timeout=10).code == -2, "Ctrl-C")
+    full = net.run("sh", "-c", f"{net.binary} ss --kernel -a > /dev/full")
+    check(full.code == 1 and b"No space left" in full.err, str(full))
+
+
+TESTS = {"ss-kernel": kernel, "ss-hosts": hosts}
