@@ -161,8 +161,11 @@ static void put_listener(struct sok_row *row, const struct sok_tcp_listener *l)
 {
     struct sok_endpoint local = sok_tcp_listener_local(l), nobody = {.addr = sok_addr_v4(0)};
     put_ends(row, &local, &nobody);
-    row->state = sok_tcp_listener_open(l) ? SOK_ROW_LISTEN : SOK_ROW_CLOSE;
-    sok_tcp_listener_queue(l, &row->recv_queue, &row->send_queue);
+    row->state = SOK_ROW_CLOSE;
+    if (sok_tcp_listener_open(l)) {
+        row->state = SOK_ROW_LISTEN;
+        sok_tcp_listener_queue(l, &row->recv_queue, &row->send_queue);
+    }
 }
 
 // ---- the others ----

@@ -14,6 +14,7 @@
 
 #define CHANNELS_MAX 16384
 #define SOCKETS_MAX  262144
+#define SPARES       4    // channels for when there is no memory: somebody may want to see why (ss)
 #define ENDED_MAX    4096 // sockets remembered after their stream has ended with an error
 
 struct open_call; // trace.c
@@ -97,7 +98,8 @@ struct sok_service {
     int record_size; // listener.c; 0: not known yet
     struct channel *channels;
     unsigned channel_count;
-    struct sok_map sockets; // by cookie
+    struct channel spares[SPARES]; // service NULL: not in use
+    struct sok_map sockets;        // by cookie
     struct served *live, *ended, *ended_last;
     unsigned socket_count, ended_count;
 };

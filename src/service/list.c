@@ -61,9 +61,21 @@ void sok_serve_list(struct sok_service *v, struct request *r)
     r->result = (int32_t)n;
 }
 
+// accept() of a listener's program waits for what comes through the pair: its end is EINVAL.
+static void end_accept(const struct sok_host *host, uint32_t id)
+{
+    const struct sok_sock *sock = sok_stack_sock(host->stack, id);
+    const struct sok_socket *s = sock ? sock->user : NULL;
+    const struct served *e = s ? s->owner : NULL;
+    if (e && e->kind == SOK_CALLS_LISTENER && e->lf.fd >= 0)
+        shutdown(e->lf.fd, SHUT_WR);
+}
+
 void sok_serve_kill(struct sok_service *v, struct request *r)
 {
     int err = sok_host_kill(v->host, (uint32_t)r->head->a);
+    if (err == 0)
+        end_accept(v->host, (uint32_t)r->head->a);
     r->result = err < 0 ? -sok_errno(err) : 0;
 }
 

@@ -10,6 +10,22 @@
 
 #define READS_MAX 64 // packets of one channel in one turn
 
+static struct channel *channel_take(struct sok_service *v)
+{
+    struct channel *c = v->channel_count < CHANNELS_MAX ? calloc(1, sizeof(*c)) : NULL;
+    for (unsigned i = 0; i < SPARES && !c; i++)
+        c = v->spares[i].service ? NULL : &v->spares[i];
+    return c;
+}
+
+static void channel_give(struct sok_service *v, struct channel *c)
+{
+    if (c >= v->spares && c < v->spares + SPARES)
+        *c = (struct channel){.service = NULL};
+    else
+        free(c);
+}
+
 static void channel_free(struct channel *c)
 {
     struct sok_service *v = c->service;
@@ -25,14 +41,14 @@ static void channel_free(struct channel *c)
     v->channel_count--;
     sok_loop_remove(v->host->loop, &c->lf);
     close(c->lf.fd);
-    free(c);
+    channel_give(v, c);
 }
 
 // fd is the channel's, also on failure.
 static void channel_new(
     struct sok_service *v, int fd, void (*ready)(struct sok_loop_fd *lf, uint32_t epoll_events))
 {
-    struct channel *c = v->channel_count < CHANNELS_MAX ? calloc(1, sizeof(*c)) : NULL;
+    struct channel *c = channel_take(v);
     if (!c) {
         close(fd);
         return;
@@ -41,7 +57,7 @@ static void channel_new(
     c->lf.ready = ready;
     if (sok_loop_add(v->host->loop, &c->lf, fd, EPOLLIN) < 0) {
         close(fd);
-        free(c);
+        channel_give(v, c);
         return;
     }
     c->next = v->channels;

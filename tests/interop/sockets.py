@@ -100,6 +100,9 @@ s = socket.socket(); s.bind(("192.0.2.1", 8080)); s.listen(5)
 u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("192.0.2.1", 53))
 c, _ = s.accept()
 print("ready", flush=True)
+try:
+    while True: s.accept()
+except OSError as e: print("accept", e.errno, flush=True)
 time.sleep(60)
 """
 CLIENT = """
@@ -154,6 +157,9 @@ def hosts(sockeye):
         check(killed.code == 0 and killed.out.count(b"\n") == 1, f"{killed} {killed.out!r}")
         wait_for_line(client.stdout, b"103", 10)  # ECONNABORTED
         check(not ss("--host", at_client, "-Htn").out, "it is still there")
+        killed = ss("--host", at_server, "-KHtln", "sport", "=", ":8080")
+        check(killed.code == 0 and killed.out.count(b"LISTEN") == 1, f"{killed} {killed.out!r}")
+        wait_for_line(server.stdout, b"accept 22", 10)  # EINVAL
         trouble(net, ss, at_server)
         check(server.poll() is None, "the server went")
 
@@ -171,12 +177,45 @@ def trouble(net, ss, door):
     pipe = net.run("sh", "-c", f"{net.binary} ss --kernel --watch=0.01 -a | head -n 3")
     check(pipe.code == 0 and pipe.err == b"" and pipe.out.count(b"\n") == 3, f"{pipe} {pipe.out!r}")
     watch = net.start(net.binary, "ss", "--host", door, "--watch=0.05", "-tan")
-    wait_for_line(watch.stdout, b"LISTEN", 10)
-    wait_for_line(watch.stdout, b"LISTEN", 10)
+    wait_for_line(watch.stdout, b":8080", 10)
+    wait_for_line(watch.stdout, b":8080", 10)
     watch.send_signal(2)
     check(net.finish(watch, timeout=10).code == -2, "Ctrl-C")
     full = net.run("sh", "-c", f"{net.binary} ss --kernel -a > /dev/full")
     check(full.code == 1 and b"No space left" in full.err, str(full))
 
 
-TESTS = {"ss-kernel": kernel, "ss-hosts": hosts}
+MANY = """
+import socket, time
+print("begins", flush=True)
+input()
+held, failed = [], 0
+for i in range(3000):
+    try:
+        s = socket.socket(); s.setblocking(False); s.connect_ex(("192.0.2.99", 9)); held.append(s)
+    except OSError: failed += 1
+print("failed", failed, flush=True)
+time.sleep(60)
+"""
+
+
+def no_memory(sockeye):
+    """The host's process may take no more memory, and a program takes what is left: ss is still answered."""
+    with Net(sockeye) as net:
+        env = {**os.environ, "XDG_RUNTIME_DIR": str(net.tmp)}
+        run = net.start(sockeye, "run", "--link", f"lan:{net.tmp.name}", "--addr", "192.0.2.1/24", "--", sys.executable, "-c", MANY, env=env)
+        wait_for_line(run.stdout, b"begins", 20)
+        door, = net.tmp.glob("sockeye-*/door")
+        children = pathlib.Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+        host, = [pid for pid in children if pathlib.Path(f"/proc/{pid}/comm").read_text() == "sockeye\n"]
+        used = int(re.search(r"VmSize:\s+(\d+)", pathlib.Path(f"/proc/{host}/status").read_text())[1])
+        net.run("prlimit", f"--pid={host}", f"--as={used * 1024}")
+        run.stdin.write(b"\n")
+        run.stdin.flush()
+        wait_for_line(run.stdout, b"failed", 30)
+        for _ in range(3):
+            done = net.run(sockeye, "ss", "--host", door, "-Htan", "state", "syn-sent", env=env)
+            check(done.code == 0 and done.out.count(b"\n") > 10, f"{done} {len(done.out)}")
+
+
+TESTS = {"ss-kernel": kernel, "ss-hosts": hosts, "ss-no-memory": no_memory}
