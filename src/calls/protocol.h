@@ -113,10 +113,12 @@ struct sok_calls_accepted {
 };
 
 // Options about the pair. PLAIN (set, 1): packets of a connected socket have no head, for who cannot take it
-// off. QUEUED (get): bytes sent and not acknowledged yet, as SIOCOUTQ.
+// off. QUEUED (get): bytes sent and not acknowledged yet, as SIOCOUTQ. SEND (set): a packet with its head, past
+// the pair: how a connected plain socket sends to somebody else.
 #define SOK_CALLS_LEVEL        (-1)
 #define SOK_CALLS_LEVEL_PLAIN  1
 #define SOK_CALLS_LEVEL_QUEUED 2
+#define SOK_CALLS_LEVEL_SEND   3
 
 // In front of every packet. To the host: len 0: to the connected peer. From the host: who sent it;
 // error above 0: no packet, but an errno for the next call that receives or sends.

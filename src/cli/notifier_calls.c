@@ -77,6 +77,10 @@ static void call_socket(
 {
     int type = (int)n->args[1];
     (void)unused;
+    if ((type & 0xf) > SOCK_PACKET) { // the kernel has no such type of any family
+        sok_notified_answer(s, n, -EINVAL);
+        return;
+    }
     sok_host_introduce(s, n->tid);
     struct sok_calls_request r = {.op = SOK_CALLS_SOCKET,
         .a = (int32_t)n->args[0],
@@ -209,7 +213,8 @@ static void try_accept(
         sok_notified_wait(s, n, EPOLLIN, SO_RCVTIMEO, try_accept);
         return;
     }
-    int error = got >= 0 ? EINVAL : errno == ECONNRESET ? ENETDOWN : errno; // the end: EINVAL
+    // The end: it listens no more, or the host has gone.
+    int error = got < 0 && errno != ECONNRESET ? errno : s->channel < 0 ? ENETDOWN : EINVAL;
     int fd = got == sizeof(a) ? sok_one_descriptor_get(&m) : -1;
     if (fd < 0)
         sok_notified_answer(s, n, -error);

@@ -60,7 +60,7 @@ struct sok_known {
     bool ours;  // the host's; else the kernel's
     bool dgram; // packets, with a head unless `plain`
     bool listener, plain;
-    bool used;  // has sent a packet: a host's for good
+    bool used;  // has sent a packet, a host's for good; a stream: was connected
     bool grown; // its pair has the large send buffer
     int32_t domain, type, protocol;
 };

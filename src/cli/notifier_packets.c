@@ -92,6 +92,20 @@ static void finish(struct sok_supervisor *s, struct sok_notified *n, int64_t val
 
 // ---- sending packets ----
 
+// As the kernel looks at it, for UDP.
+static int check_destination(const struct sok_notified *n, const struct sok_calls_packet *head)
+{
+    struct sockaddr_in in;
+    memcpy(&in, head->addr, sizeof(in));
+    if (n->known.type != SOCK_DGRAM || n->known.domain != AF_INET)
+        return 0;
+    if (head->len < sizeof(in))
+        return -EINVAL;
+    if (in.sin_family != AF_INET && in.sin_family != AF_UNSPEC)
+        return -EAFNOSUPPORT;
+    return in.sin_port == 0 ? -EINVAL : 0;
+}
+
 static int read_destination(
     const struct sok_notified *n, const struct message *msg, struct sok_calls_packet *head)
 {
@@ -103,17 +117,16 @@ static int read_destination(
         return -EINVAL;
     if (len > sizeof(head->addr))
         head->len = sizeof(head->addr);
-    return sok_target_read(n->tid, (uintptr_t)msg->m.msg_name, head->addr, head->len);
+    int error = sok_target_read(n->tid, (uintptr_t)msg->m.msg_name, head->addr, head->len);
+    return error ? error : check_destination(n, head);
 }
 
-// The address of a connected one must be its own peer's: with no head there is no other.
-static int check_peer(const struct sok_notified *n, const struct sok_calls_packet *to)
+// Of a connected one, whose packets in the pair have no head: to its own peer?
+static bool is_peer(const struct sok_notified *n, const struct sok_calls_packet *to)
 {
-    size_t port_and_address = to->addr[0] == AF_INET ? 8 : 24;
+    size_t port_and_address = n->known.domain == AF_INET6 ? 24 : 8;
     return n->peer_len >= port_and_address && to->len >= port_and_address &&
-                   memcmp(n->peer, to->addr, port_and_address) == 0
-               ? 0
-               : -EISCONN;
+           memcmp(n->peer, to->addr, port_and_address) == 0;
 }
 
 // 1 when it is sent; 0: not now; or -errno.
@@ -144,7 +157,9 @@ static int64_t send_one(
         return -EINVAL;
     int error = read_destination(n, msg, &s->packet.head);
     if (n->known.plain)
-        error = error == -EDESTADDRREQ ? 0 : error ? error : check_peer(n, &s->packet.head);
+        error = error == -EDESTADDRREQ || (!error && is_peer(n, &s->packet.head)) ? 0
+                : error                                                           ? error
+                                                                                  : -EISCONN;
     if (error)
         return error;
     len = gather(n, msg, s->packet.bytes, sizeof(s->packet.bytes));
@@ -312,6 +327,31 @@ static void send_stream(
 
 // ---- which way ----
 
+// A connected socket's packet to somebody else: a single one, and not a large one. What sendmsg() and
+// sendmmsg() would send so is refused.
+static void answered_aside(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
+{
+    sok_notified_answer(s, n, answer->result < 0 ? answer->result : (int64_t)n->args[2]);
+}
+
+static bool send_aside(struct sok_supervisor *s, struct sok_notified *n)
+{
+    struct message msg;
+    size_t head = sizeof(s->packet.head);
+    if (n->nr != SYS_sendto || n->args[2] > SOK_CALLS_BYTES_MAX - head ||
+        read_message(n, 0, &msg) != 0 || read_destination(n, &msg, &s->packet.head) != 0 ||
+        is_peer(n, &s->packet.head) || gather(n, &msg, s->packet.bytes, n->args[2]) < 0)
+        return false;
+    struct sok_calls_request r = {.op = SOK_CALLS_SETOPT,
+        .a = SOK_CALLS_LEVEL,
+        .b = SOK_CALLS_LEVEL_SEND,
+        .len = (uint32_t)(head + n->args[2])};
+    n->once = true;
+    sok_host_ask(s, n, &r, &s->packet, answered_aside);
+    return true;
+}
+
 static void answered_peer(
     struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
 {
@@ -319,10 +359,10 @@ static void answered_peer(
         memcpy(n->peer, answer->bytes, answer->len);
         n->peer_len = answer->len;
     }
-    if (is_send(n->nr))
-        send_packets(s, n, NULL);
-    else
+    if (!is_send(n->nr))
         receive_packets(s, n, NULL);
+    else if (!send_aside(s, n))
+        send_packets(s, n, NULL);
 }
 
 // Any of the messages with an address?
@@ -358,14 +398,44 @@ static void answered_bound(
         send_packets(s, n, NULL);
 }
 
+// A pair is connected from the beginning, a stream is not.
+static void answered_opened(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
+{
+    struct sok_calls_socket socket = {.state = SOK_CALLS_OPEN};
+    if (answer->result >= 0 && answer->len >= sizeof(socket))
+        memcpy(&socket, answer->bytes, sizeof(socket));
+    n->known.used = socket.state == SOK_CALLS_OPEN;
+    sok_known_keep(s, &n->known);
+    bool not_yet = socket.kind == SOK_CALLS_LISTENER ||
+                   (socket.kind == SOK_CALLS_STREAM && socket.state == SOK_CALLS_IDLE);
+    if (not_yet && !is_send(n->nr))
+        sok_notified_answer(s, n, -ENOTCONN);
+    else if (n->nr == SYS_sendto)
+        send_stream(s, n, NULL);
+    else
+        sok_notified_continue(s, n);
+}
+
+static void call_on_stream(struct sok_supervisor *s, struct sok_notified *n)
+{
+    struct sok_calls_request look = {.op = SOK_CALLS_LOOK};
+    if (!n->known.used && !n->known.grown)
+        sok_host_ask(s, n, &look, NULL, answered_opened);
+    else if (n->nr == SYS_sendto)
+        send_stream(s, n, NULL);
+    else
+        sok_notified_continue(s, n);
+}
+
 void sok_call_data(struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *unused)
 {
     struct sok_calls_request peer = {.op = SOK_CALLS_PEER}, look = {.op = SOK_CALLS_LOOK};
     bool out = is_send(n->nr);
     (void)unused;
-    if (!n->known.dgram && n->nr == SYS_sendto)
-        send_stream(s, n, NULL);
-    else if (!n->known.dgram || (n->known.plain && !addressed(n)))
+    if (!n->known.dgram)
+        call_on_stream(s, n);
+    else if (n->known.plain && !addressed(n))
         sok_notified_continue(s, n);
     else if (n->known.plain)
         sok_host_ask(s, n, &peer, NULL, answered_peer);

@@ -139,6 +139,7 @@ struct served *sok_serve_accepted(
 int32_t sok_serve_packets(struct sok_service *v, struct request *r);
 void sok_serve_packets_free(struct served *e);
 void sok_serve_packets_changed(struct served *e);
+int32_t sok_serve_packets_send(struct served *e, const uint8_t *packet, uint32_t len); // or -errno
 
 // ---- list.c: for `sockeye ss` ----
 void sok_served_own(struct served *e, const struct channel *c);

@@ -138,6 +138,8 @@ int32_t sok_serve_setopt(struct served *e, int level, int name, const uint8_t *b
         e->plain = true;
         return 0;
     }
+    if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_SEND && e->kind == SOK_CALLS_DGRAM)
+        return sok_serve_packets_send(e, bytes, len);
     if (!s)
         return -EINVAL;
     if (level == SOL_SOCKET && name == SO_LINGER)

@@ -205,6 +205,16 @@ int32_t sok_serve_packets(struct sok_service *v, struct request *r)
     return 0;
 }
 
+int32_t sok_serve_packets_send(struct served *e, const uint8_t *packet, uint32_t len)
+{
+    struct sok_calls_packet head;
+    if (len < sizeof(head))
+        return -EINVAL;
+    memcpy(&head, packet, sizeof(head));
+    int64_t r = send_on(e, &head, packet + sizeof(head), len - sizeof(head));
+    return r < 0 ? -sok_errno((int)r) : 0;
+}
+
 void sok_serve_packets_changed(struct served *e)
 {
     if (e->s)
