@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "cli/options.h"
+#include "cli/run.h"
 
 #define OPTIONS_MAX 64
 
@@ -84,6 +85,17 @@ static int complain(const struct sok_cli_command *cmd, int c, char **argv)
     return sok_cli_usage(cmd, "unknown option: %s", word);
 }
 
+// --host NAME. Only returns when the words go on here: the index of the first that is no option.
+static int join(
+    const struct sok_cli_command *cmd, const struct sok_cli_host *host, int argc, char **argv)
+{
+    if (host->given)
+        return -sok_cli_usage(
+                   cmd, "--%s is for a host of its own, --host joins one that is up", host->given) -
+               1;
+    return cmd->joins ? -sok_join_command(argc, argv, host->join) - 1 : optind;
+}
+
 int sok_cli_parse(const struct sok_cli_command *cmd, int argc, char **argv,
     int (*take)(void *ctx, int key, const char *arg), void *ctx, struct sok_cli_host *host)
 {
@@ -112,6 +124,8 @@ int sok_cli_parse(const struct sok_cli_command *cmd, int argc, char **argv,
         if (r < 0)
             return r;
     }
+    if (cmd->talks && host->join)
+        return join(cmd, host, argc, argv);
     return optind;
 }
 

@@ -24,12 +24,13 @@ struct sok_cli_command {
     const char *about;                    // below the options in -h; or NULL
     const struct sok_cli_option *options; // key 0 at the end; or NULL
     bool talks;                           // takes the host options too (options.h)
-    bool program;                         // its arguments are another program's: options end there
+    bool joins;   // with --host NAME: runs itself again on that host's sockets
+    bool program; // its arguments are another program's: options end there
     int (*run)(const struct sok_cli_command *self, int argc, char **argv); // argv[0]: the command
 };
 
 extern const struct sok_cli_command sok_cmd_get, sok_cmd_nc, sok_cmd_ping, sok_cmd_demo,
-    sok_cmd_drill, sok_cmd_impair, sok_cmd_run, sok_cmd_ss;
+    sok_cmd_drill, sok_cmd_impair, sok_cmd_run, sok_cmd_up, sok_cmd_ss;
 
 #define SOK_EXIT_USAGE       2
 #define SOK_EXIT_INTERRUPTED 130

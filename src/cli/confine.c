@@ -133,7 +133,7 @@ static const struct allowed lookups[] = {
 static const struct allowed steward[] = {
     ANY(recvfrom), ANY(sendmsg), ANY(close), ANY(exit_group), ANY(exit), ANY(rt_sigreturn),
     IF2(socket, IS(0, AF_UNIX), TYPE(1, SOCK_SEQPACKET)),
-    ANY(connect), ANY(bind), ANY(listen), ANY(getsockopt), ANY(unlink), ANY(unlinkat), ANY(flock),
+    ANY(connect), ANY(bind), ANY(listen), ANY(getsockopt), ANY(rmdir), ANY(unlink), ANY(unlinkat), ANY(flock),
     IF(openat, HAS(2, O_CREAT | O_NOFOLLOW, O_CREAT | O_NOFOLLOW)), // the lock of a lan
 };
 

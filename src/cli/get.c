@@ -351,5 +351,6 @@ const struct sok_cli_command sok_cmd_get = {
         "  sockeye get --link tap:s0 --addr 192.0.2.2/24 --events http://192.0.2.1/ >/dev/null\n",
     .options = options,
     .talks = true,
+    .joins = true,
     .run = run,
 };

@@ -13,6 +13,7 @@ static const struct sok_cli_command *const commands[] = {
     &sok_cmd_nc,
     &sok_cmd_ping,
     &sok_cmd_run,
+    &sok_cmd_up,
     &sok_cmd_ss,
     &sok_cmd_drill,
     &sok_cmd_impair,

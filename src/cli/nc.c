@@ -417,5 +417,6 @@ const struct sok_cli_command sok_cmd_nc = {
              "code 6: there is no such name. Which ports are open: sockeye nc -zv HOST 20-30\n",
     .options = options,
     .talks = true,
+    .joins = true,
     .run = run,
 };

@@ -34,6 +34,7 @@ enum {
     KEY_SET,
     KEY_SEED,
     KEY_NO_CONFINE,
+    KEY_HOST,
 };
 
 const struct sok_cli_option sok_cli_host_options[] = {
@@ -54,6 +55,7 @@ const struct sok_cli_option sok_cli_host_options[] = {
     {KEY_EVENTS, "events", "[=brief|full|json]", "every call, packet and state, on stderr"},
     {KEY_SET, "set", "NAME=VALUE", "a constant of TCP/IP; `--set help` lists them"},
     {KEY_SEED, "seed", "NUMBER", "makes everything random come out the same again"},
+    {KEY_HOST, "host", "NAME", "the host NAME that is up (sockeye up), instead of all these"},
     {KEY_NO_CONFINE, "no-confine", NULL, "keep privileges and system calls, for debuggers"},
     {0, NULL, NULL, NULL},
 };
@@ -167,7 +169,7 @@ static int take_link(
 static void note_given(struct sok_cli_host *h, int key)
 {
     for (const struct sok_cli_option *o = sok_cli_host_options; o->key != 0; o++)
-        if (o->key == key && key != KEY_NO_CONFINE && !h->given)
+        if (o->key == key && key != KEY_NO_CONFINE && key != KEY_HOST && !h->given)
             h->given = o->name;
 }
 
@@ -197,6 +199,9 @@ int sok_cli_host_option(
         if (!sok_cli_number(arg, 0, UINT64_MAX, &h->seed))
             return -sok_cli_usage(cmd, "--seed %s: a whole number is needed", arg) - 1;
         h->has_seed = true;
+        return 0;
+    case KEY_HOST:
+        h->join = arg;
         return 0;
     case KEY_NO_CONFINE:
         h->no_confine = true;
@@ -376,7 +381,7 @@ static void say_roads(const struct sok_host *host)
 // Who finds the next hub of our lans, and removes the new file, when we may not any more.
 static int start_steward(const struct sok_cli_host *h, char *err)
 {
-    struct sok_steward s = {.file = h->made};
+    struct sok_steward s = {.file = h->made, .door = h->door};
     for (unsigned i = 0; i < h->link_count; i++) {
         int r = strncmp(h->links[i].spec, "lan:", 4) == 0
                     ? sok_lan_place(h->links[i].spec + 4, &s.lans[s.lan_count++], err)
@@ -384,7 +389,7 @@ static int start_steward(const struct sok_cli_host *h, char *err)
         if (r < 0)
             return r;
     }
-    if (s.lan_count == 0 && !s.file)
+    if (s.lan_count == 0 && !s.file && !s.door)
         return 0;
     int r = sok_steward_start(&s);
     return r < 0 ? sok_host_fail(err, r, "no process can be started: %s", sok_strerror(r)) : 0;

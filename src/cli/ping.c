@@ -298,5 +298,6 @@ const struct sok_cli_command sok_cmd_ping = {
              "  sockeye ping --link tap:s0 --addr 192.0.2.2/24 -c 3 192.0.2.1\n",
     .options = options,
     .talks = true,
+    .joins = true,
     .run = run,
 };

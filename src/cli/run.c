@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { OPT_LOOPBACK = 256, OPT_TRACE };
 
@@ -63,6 +64,19 @@ static int prepare_trace(const struct run *r, struct sok_cli_host *h)
     return 0;
 }
 
+// One of our own, or with --host one that is up.
+static int get_host(const struct run *r, struct sok_cli_host *h, struct sok_run_host *host)
+{
+    char name[SOK_PLACE_NAME_MAX];
+    if (h->join && (r->trace != SOK_CLI_EVENTS_NONE || r->loopback))
+        return sok_cli_usage(r->command, "--%s is for a host of its own, not with --host",
+            r->loopback ? "loopback" : "trace");
+    if (h->join)
+        return sok_join_door(h->join, host->path);
+    snprintf(name, sizeof(name), "run-%d", (int)getpid());
+    return sok_run_host_start(h, name, r->loopback, false, host);
+}
+
 static int run(const struct sok_cli_command *self, int argc, char **argv)
 {
     struct run r = {.command = self};
@@ -79,7 +93,7 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     if (code == 0)
         code = sok_run_find(argv[first], path);
     if (code == 0)
-        code = sok_run_host_start(&h, r.loopback, &host);
+        code = get_host(&r, &h, &host);
     if (code != 0)
         return code;
     pid_t child = sok_run_child_start(path, argv + first, host.path, r.verbose);

@@ -99,10 +99,13 @@ static int start_notifier(const char *path, const char *door, bool verbose)
     return 0;
 }
 
-static void set_environment(const char *lib, const char *door)
+int sok_run_environment(const char *door)
 {
     const char *before = getenv("LD_PRELOAD");
-    char value[8192];
+    char lib[4096], value[8192];
+    int code = library(lib);
+    if (code != 0)
+        return code;
     snprintf(
         value, sizeof(value), "%s%s%s", lib, before && *before ? ":" : "", before ? before : "");
     setenv("LD_PRELOAD", value, 1);
@@ -112,6 +115,7 @@ static void set_environment(const char *lib, const char *door)
         sok_notifier_mark(&notifier, mark);
         setenv(SOK_NOTIFIER_ENV, mark, 1);
     }
+    return 0;
 }
 
 // ---- running it ----
@@ -136,11 +140,8 @@ static void handle_signals(void)
 
 pid_t sok_run_child_start(const char *path, char **argv, const char *door, bool verbose)
 {
-    char lib[4096];
     struct sigaction interrupt, quit;
-    int code = library(lib);
-    if (code == 0)
-        code = start_notifier(path, door, verbose);
+    int code = start_notifier(path, door, verbose);
     if (code != 0)
         return -code;
     sigaction(SIGINT, NULL, &interrupt);
@@ -158,7 +159,9 @@ pid_t sok_run_child_start(const char *path, char **argv, const char *door, bool 
     sigaction(SIGQUIT, &quit, NULL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGHUP, SIG_DFL);
-    set_environment(lib, door);
+    code = sok_run_environment(door);
+    if (code != 0)
+        _exit(code);
     int error = notifier.pid > 0 ? sok_notifier_enter(&notifier) : 0;
     if (error)
         _exit(sok_cli_fail(126, "no notifications: %s", strerror(error)));

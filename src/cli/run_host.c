@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,37 +14,35 @@
 
 #define DELIVER_NS INT64_C(10000000000) // what programs sent has so long to arrive after they ended
 
-// ---- the door's place ----
+// ---- the door ----
 
-static int make_door(struct sok_run_host *r)
+static int place_failed(const struct sok_run_host *r, int error)
 {
-    const char *dir = getenv("XDG_RUNTIME_DIR");
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    if (!dir || strlen(dir) > 60)
-        dir = "/tmp";
-    snprintf(r->path, sizeof(r->path), "%s/sockeye-XXXXXX", dir);
-    if (!mkdtemp(r->path)) {
-        int code = sok_cli_fail(
-            SOK_EXIT_USAGE, "no directory can be made in %s: %s", dir, strerror(errno));
-        r->path[0] = '\0';
-        return -code;
-    }
-    strcat(r->path, "/door");
-    memcpy(at.sun_path, r->path, sizeof(r->path));
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 128) < 0)
-        return -sok_cli_fail(SOK_EXIT_USAGE, "%s: %s", r->path, strerror(errno));
-    return fd;
+    if (error == -EADDRINUSE)
+        return sok_cli_fail(SOK_EXIT_USAGE, "a host with the name %s is up already", r->name);
+    if (error == -EINVAL)
+        return sok_cli_fail(SOK_EXIT_USAGE,
+            "not a name for a host: %s (letters, digits, - and _, at most %d)", r->name,
+            SOK_PLACE_NAME_MAX - 1);
+    if (error == -EPERM)
+        return sok_cli_fail(SOK_EXIT_USAGE, "%s is not this user's alone", r->path);
+    return sok_cli_fail(SOK_EXIT_USAGE, "%s: %s", r->path, strerror(-error));
 }
 
-static void remove_door(struct sok_run_host *r)
+// A socket that listens there, or an exit code, negative, after a message.
+static int make_door(struct sok_run_host *r)
 {
-    if (!r->path[0])
-        return;
-    unlink(r->path);
-    *strrchr(r->path, '/') = '\0';
-    rmdir(r->path);
-    r->path[0] = '\0';
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int error = sok_place_make(r->name, r->path);
+    if (error < 0)
+        return -place_failed(r, error);
+    memcpy(at.sun_path, r->path, sizeof(at.sun_path));
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 128) == 0)
+        return fd;
+    int code = sok_cli_fail(SOK_EXIT_USAGE, "%s: %s", r->path, strerror(errno));
+    sok_place_remove(r->name);
+    return -code;
 }
 
 // ---- the host's process ----
@@ -59,26 +56,36 @@ static void life_over(void *ctx, int fd, unsigned ready)
     sok_host_unwatch(ctx, fd);
 }
 
-static void serve(struct sok_host *host, struct sok_service *service, int said)
+// Whether it still is wanted: who started it is there, or a program with its sockets; a host that stays only
+// goes when it is told to.
+static bool wanted(const struct sok_service *service, bool stay)
+{
+    return !sok_service_stopped(service) && (stay ? !let_go : !let_go || sok_service_used(service));
+}
+
+static void serve(struct sok_host *host, struct sok_service *service, int said, bool stay)
 {
     bool told = false;
-    while (!let_go || sok_service_used(service)) {
+    while (wanted(service, stay)) {
         if (sok_host_step(host, -1) < 0)
             return;
-        if (let_go && !told && sok_service_used(service))
+        if (let_go && !told && !stay && sok_service_used(service))
             told = write(said, "u", 1) == 1;
     }
+    sok_service_free(service); // sockets that programs still hold are reset
     sok_host_linger(host, DELIVER_NS);
 }
 
 // Never returns.
-static void be_host(const struct sok_cli_host *h, bool loopback, int door, int life, int said)
+static void be_host(struct sok_cli_host *h, bool loopback, bool stay, const char *path, int door,
+    int life, int said)
 {
     struct sok_host *host;
     struct sok_service *service;
     // The terminal's signals are for the program; who started us says when it is over.
     setsid();
     signal(SIGPIPE, SIG_IGN);
+    h->door = path;
     int code = sok_cli_host_open(h, &host);
     if (code != 0)
         exit(code);
@@ -87,8 +94,7 @@ static void be_host(const struct sok_cli_host *h, bool loopback, int door, int l
     if (sok_service_new(host, &config, &service) < 0 ||
         sok_host_watch(host, life, SOK_POLL_IN, life_over, host) < 0 || write(said, "r", 1) != 1)
         exit(sok_cli_fail(1, "no memory for a host"));
-    serve(host, service, said);
-    sok_service_free(service);
+    serve(host, service, said, stay);
     exit(sok_cli_host_close(h, host, 0));
 }
 
@@ -114,14 +120,14 @@ static int exit_code(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int sok_run_host_start(const struct sok_cli_host *h, bool loopback, struct sok_run_host *r)
+int sok_run_host_start(
+    struct sok_cli_host *h, const char *name, bool loopback, bool stay, struct sok_run_host *r)
 {
     int life[2], said[2];
+    snprintf(r->name, sizeof(r->name), "%s", name);
     int door = make_door(r);
-    if (door < 0) {
-        remove_door(r);
+    if (door < 0)
         return -door;
-    }
     if (pipe2(life, O_CLOEXEC) < 0 || pipe2(said, O_CLOEXEC) < 0)
         return sok_cli_fail(1, "no pipe: %s", strerror(errno));
     fflush(NULL);
@@ -131,7 +137,7 @@ int sok_run_host_start(const struct sok_cli_host *h, bool loopback, struct sok_r
     if (r->pid == 0) {
         close(life[1]);
         close(said[0]);
-        be_host(h, loopback, door, life[0], said[1]);
+        be_host(h, loopback, stay, r->path, door, life[0], said[1]);
     }
     close(door);
     close(life[0]);
@@ -141,7 +147,7 @@ int sok_run_host_start(const struct sok_cli_host *h, bool loopback, struct sok_r
     if (hear(r, -1) == 'r')
         return 0;
     int code = exit_code(r->pid);
-    remove_door(r);
+    sok_place_remove(r->name);
     return code ? code : 1;
 }
 
@@ -153,5 +159,13 @@ void sok_run_host_end(struct sok_run_host *r)
     close(r->life);
     if (hear(r, (int)(DELIVER_NS / 1000000) + 2000) == 0)
         exit_code(r->pid);
-    remove_door(r);
+    sok_place_remove(r->name);
+}
+
+int sok_run_host_wait(struct sok_run_host *r)
+{
+    int code = exit_code(r->pid);
+    r->pid = 0;
+    sok_place_remove(r->name);
+    return code;
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -80,6 +81,18 @@ static void keep_only_the_line(void)
     syscall(SYS_close_range, line + 1, ~0U, 0);
 }
 
+static void remove_door(void)
+{
+    char dir[108];
+    snprintf(dir, sizeof(dir), "%s", tasks.door);
+    char *slash = strrchr(dir, '/');
+    unlink(tasks.door);
+    if (!slash)
+        return;
+    *slash = '\0';
+    rmdir(dir);
+}
+
 static _Noreturn void be_steward(void)
 {
     static const int not_for_us[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
@@ -94,6 +107,8 @@ static _Noreturn void be_steward(void)
         _exit(1);
     while (recv(line, &q, sizeof(q), 0) == sizeof(q) && serve(&q, locks))
         continue;
+    if (tasks.door)
+        remove_door();
     _exit(0);
 }
 

@@ -13,6 +13,8 @@ struct sok_steward {
     struct sok_lan_place lans[SOK_STEWARD_LANS_MAX];
     unsigned lan_count;
     const char *file; // that may be removed; or NULL
+    const char
+        *door; // removed with its directory when the command has ended, whatever ended it; or NULL
 };
 
 // From here on the places of lans are found through it. To be called while there is one thread. 0 or an
