@@ -8,7 +8,7 @@ import re
 import sys
 import time
 
-from net import ORDINARY, Net, check, wait_for_line
+from net import ORDINARY, Net, Skip, check, wait_for_line
 
 # Sockets of every kind that stay as they are.
 KEEPER = """
@@ -218,4 +218,53 @@ def no_memory(sockeye):
             check(done.code == 0 and done.out.count(b"\n") > 10, f"{done} {len(done.out)}")
 
 
-TESTS = {"ss-kernel": kernel, "ss-hosts": hosts, "ss-no-memory": no_memory}
+LISTENER = """
+import socket, sys, time
+s = socket.socket(); s.bind(("0.0.0.0", int(sys.argv[1]))); s.listen(1)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def several(sockeye):
+    """Hosts of an ordinary user, each under its name; one that was killed; none."""
+    python = "/usr/bin/python3"  # one that everybody may run
+    if not os.access(python, os.X_OK):
+        raise Skip(f"there is no {python}")
+    with Net(sockeye) as net:
+        home = net.tmp / "home"
+        home.mkdir(0o700)
+        os.chown(home, ORDINARY, ORDINARY)
+        env = {**os.environ, "XDG_RUNTIME_DIR": str(home)}
+        ss = lambda *words: net.run(sockeye, "ss", *words, env=env, user=ORDINARY)
+        none = ss()
+        check(none.code == 1 and b"no host is up" in none.err and b"sockeye up" in none.err and b"--kernel" in none.err, str(none))
+        for number, name in ((1, "web"), (2, "db")):
+            run = net.start(sockeye, "run", "--link", f"lan:{net.tmp.name}", "--addr", f"192.0.2.{number}/24", "--", python, "-c",
+                LISTENER, str(8080 + number), env=env, user=ORDINARY)
+            wait_for_line(run.stdout, b"ready", 20)
+            door, = [d for d in home.glob("sockeye-*/door") if d.parent.name != "sockeye"]
+            place = home / "sockeye" / name
+            place.mkdir(0o700, parents=True)
+            door.parent.rename(home / f"was-{name}")
+            (place / "door").symlink_to(home / f"was-{name}" / "door")
+            os.chown(place, ORDINARY, ORDINARY)
+        os.chmod(home / "sockeye", 0o700)
+        os.chown(home / "sockeye", ORDINARY, ORDINARY)
+        gone = home / "sockeye" / "gone"
+        gone.mkdir(0o700)
+        (gone / "door").symlink_to("/nowhere")
+        both = ss("-ltn")
+        words = [" ".join(line.split()) for line in both.out.decode().splitlines()]
+        head = "State Recv-Q Send-Q Local Address:Port Peer Address:Port Process"
+        check(both.code == 0 and words == ["db:", head, "LISTEN 0 1 0.0.0.0:8082 0.0.0.0:*", "", "web:", head,
+            "LISTEN 0 1 0.0.0.0:8081 0.0.0.0:*"], f"{both} {words}")
+        one = ss("--host", "web", "-Hltn")
+        check(one.code == 0 and one.out.split()[3] == b"0.0.0.0:8081", f"{one} {one.out!r}")
+        missing = ss("--host", "mail")
+        check(missing.code == 1 and b"no such host: mail (up: db, web)" in missing.err, str(missing))
+        names = [json.loads(line)["host"] for line in ss("-l", "--json").out.splitlines()]
+        check(names == ["db", "web"], f"{names}")
+
+
+TESTS = {"ss-kernel": kernel, "ss-hosts": hosts, "ss-several": several, "ss-no-memory": no_memory}
