@@ -4,11 +4,13 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import threading
+import time
 
 from net import NOBODY_IP, SERVER_IP, SOCKEYE_IP, Net, Skip, check, read_all, wait_for_line
 
@@ -165,6 +167,27 @@ def killed(sockeye):
         check(not children(net), f"left: {children(net)} of {there}")
 
 
+def kill_loop(sockeye):
+    """Killed at any moment, connected or not yet: it always ends, and nothing is left."""
+    program, seed = helper(sockeye), int(os.environ.get("SOK_SEED", "1"))
+    times = {"quick": 5, "full": 300}.get(os.environ.get("SOK_TIER", "check"), 25)
+    moment = random.Random(seed)
+    with Net(sockeye) as net:
+        echo(net.listen(PORT), times)
+        for i in range(times):
+            process = net.sockeye_start("run", "--", program, "client", SERVER_IP, PORT)
+            time.sleep(moment.random() * 0.1)
+            for pid in children(net):
+                with contextlib.suppress(OSError):
+                    if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "static":
+                        os.kill(int(pid), signal.SIGKILL)
+            net.finish(process, b"")
+            end = time.monotonic() + 10
+            while children(net):
+                check(time.monotonic() < end, f"left after {i + 1} times, seed {seed}: {children(net)}")
+        return f"{times} times"
+
+
 def go_get(sockeye):
     program, data = go_program(sockeye), os.urandom(1 << 20)
     with Net(sockeye) as net:
@@ -216,6 +239,7 @@ TESTS = {
     "run-static-child": child,
     "run-static-trace": trace,
     "run-static-killed": killed,
+    "run-static-kill-loop": kill_loop,
     "run-go-get": go_get,
     "run-go-serve": go_serve,
     "run-go-udp": go_udp,
