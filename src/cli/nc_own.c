@@ -144,11 +144,10 @@ static bool own_takes(const struct sok_nc *nc)
     return (sok_socket_ready(nc->s) & SOK_POLL_OUT) != 0;
 }
 
-// The host lingers.
 static bool own_drained(const struct sok_nc *nc)
 {
-    (void)nc;
-    return true;
+    struct sok_info info;
+    return sok_getinfo(nc->s, &info) < 0 || info.send_queued == 0;
 }
 
 static void on_notify(void *ctx, struct sok_socket *s)
@@ -204,8 +203,7 @@ static void say_bytes(uint64_t bytes, const char *what)
 
 static int all_arrived(struct sok_nc *nc)
 {
-    struct sok_info info;
-    return sok_getinfo(nc->s, &info) < 0 || info.send_queued == 0;
+    return own_drained(nc);
 }
 
 // How it went, and what kept us from sending more: from one part in a hundred on, in their order.
