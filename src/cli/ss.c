@@ -200,6 +200,8 @@ static void show_host(struct listing *l, struct sok_calls_client *c, const char 
     const struct options *o = l->o;
     struct sok_ss_list list = {0};
     int r = read_rows(c, &o->wish, &list), killed = 0;
+    if (r >= 0)
+        sok_ss_unread(&list);
     if (r >= 0 && o->kill)
         killed = end_all(&list, c);
     if (r < 0)
@@ -209,7 +211,7 @@ static void show_host(struct listing *l, struct sok_calls_client *c, const char 
         l->code = sok_cli_fail(1, "host %s: not all could be closed: %s", name, strerror(-killed));
     if (r >= 0) {
         bool named = !o->json && (o->summary || (l->several && !o->show.no_header));
-        if (named && l->shown++ > 0)
+        if (named && l->shown++ > 0 && !o->summary)
             putchar('\n');
         if (named && o->summary)
             show_about(c, name);

@@ -56,6 +56,8 @@ bool sok_ss_wanted(const struct sok_ss_wish *w, const struct sok_row *row);
 // 0, or -errno with a line in err.
 int sok_ss_kernel(const struct sok_ss_wish *w, struct sok_ss_list *out, char err[SOK_SS_ERR_MAX]);
 int sok_ss_kernel_kill(const struct sok_row *row); // 0, or -errno
+// Adds to Recv-Q what the programs of a host's connections have not read: it waits in their ends of the pairs.
+void sok_ss_unread(struct sok_ss_list *l);
 
 // ---- ss_proc.c ----
 

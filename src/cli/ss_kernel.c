@@ -6,6 +6,8 @@
 #include <linux/packet_diag.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
+#include <linux/unix_diag.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "base/addr.h"
@@ -389,4 +391,69 @@ int sok_ss_kernel_kill(const struct sok_row *row)
     int r = row->kind == SOK_ROW_PACKET ? -EOPNOTSUPP : run(s, h, NULL, NULL);
     mnl_socket_close(s);
     return r;
+}
+
+// ---- what waits in a program's own end ----
+
+struct ends {
+    struct sok_row **rows; // by inode
+    size_t count;
+};
+
+static int by_inode(const void *a, const void *b)
+{
+    uint64_t x = (*(struct sok_row *const *)a)->inode, y = (*(struct sok_row *const *)b)->inode;
+    return x < y ? -1 : x > y;
+}
+
+static int take_unread(const struct nlmsghdr *h, void *ctx)
+{
+    const struct ends *e = ctx;
+    const struct unix_diag_msg *m = mnl_nlmsg_get_payload(h);
+    struct sok_row wanted = {.inode = m->udiag_ino}, *key = &wanted;
+    struct sok_row **found = bsearch(&key, e->rows, e->count, sizeof(key), by_inode);
+    const struct nlattr *attr;
+    struct unix_diag_rqlen len;
+    for (attr = mnl_nlmsg_get_payload_offset(h, sizeof(*m)); found && is_inside(h, attr);
+         attr = mnl_attr_next(attr)) {
+        if (mnl_attr_get_type(attr) != UNIX_DIAG_RQLEN)
+            continue;
+        memcpy(&len, mnl_attr_get_payload(attr), sizeof(len));
+        (*found)->recv_queue += len.udiag_rqueue;
+    }
+    return MNL_CB_OK;
+}
+
+static void dump_unread(struct ends *e)
+{
+    _Alignas(struct nlmsghdr) char buf[128];
+    struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+    struct mnl_socket *s = open_socket();
+    if (!s)
+        return;
+    h->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    struct unix_diag_req *q = mnl_nlmsg_put_extra_header(h, sizeof(*q));
+    q->sdiag_family = AF_UNIX;
+    q->udiag_states = UINT32_MAX;
+    q->udiag_show = UDIAG_SHOW_RQLEN;
+    run(s, h, take_unread, e);
+    mnl_socket_close(s);
+}
+
+// A kernel without unix_diag, and a program in another network namespace, say nothing.
+void sok_ss_unread(struct sok_ss_list *l)
+{
+    struct ends e = {.rows = calloc(l->count + 1, sizeof(*e.rows))};
+    for (size_t i = 0; i < l->count && e.rows; i++) {
+        struct sok_row *row = &l->items[i].row;
+        if (row->kind == SOK_ROW_TCP && row->state != SOK_ROW_LISTEN &&
+            row->state != SOK_ROW_SYN_SENT && row->inode) // else it holds no bytes of the peer
+            e.rows[e.count++] = row;
+    }
+    if (e.count > 0) {
+        qsort(e.rows, e.count, sizeof(*e.rows), by_inode);
+        dump_unread(&e);
+    }
+    free(e.rows);
 }
