@@ -31,6 +31,7 @@ bench: setup-check build
 	@ninja -C build/gcc
 	@bench/run
 	@bench/lossy
+	@bench/programs
 
 fuzz: setup-check
 	@tools/fuzz $(FUZZ_SECONDS)

@@ -465,6 +465,8 @@ int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
     struct sok_host_config config;
     sok_host_config_default(&config);
     config.settings = h->settings;
+    if (h->no_spin)
+        config.spin_ns = 0;
     config.has_seed = h->has_seed;
     config.seed = h->seed;
     struct sok_host *host;

@@ -86,6 +86,7 @@ static void be_host(struct sok_cli_host *h, bool loopback, bool stay, const char
     setsid();
     signal(SIGPIPE, SIG_IGN);
     h->door = path;
+    h->no_spin = true; // its programs need the processor more
     int code = sok_cli_host_open(h, &host);
     if (code != 0)
         exit(code);
