@@ -27,7 +27,7 @@ static int somebody(void **state)
     (void)state;
     if (!mkdtemp(top) || chmod(top, 0700) < 0)
         return -1;
-    if (geteuid() == 0 && (chown(top, 65534, 65534) < 0 || seteuid(65534) < 0))
+    if (geteuid() == 0 && (chown(top, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0))
         return -1;
     prctl(PR_SET_DUMPABLE, 1); // the sanitizer's leak check attaches to us
     return setenv("XDG_RUNTIME_DIR", top, 1);
