@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "host/census.h"
 #include "service/service.h"
 
 #define DELIVER_NS INT64_C(10000000000) // what programs sent has so long to arrive after they ended
@@ -63,6 +64,20 @@ static bool wanted(const struct sok_service *service, bool stay)
     return !sok_service_stopped(service) && (stay ? !let_go : !let_go || sok_service_used(service));
 }
 
+// Peers are not left alone with a connection that nobody has any more.
+static void reset_rest(struct sok_host *host)
+{
+    struct sok_row rows[8];
+    uint32_t after = 0;
+    unsigned count;
+    while ((count = sok_host_census(host, after, rows, 8, NULL, NULL)) > 0) {
+        for (unsigned i = 0; i < count; i++)
+            sok_host_kill(host, rows[i].id);
+        after = rows[count - 1].id;
+    }
+    sok_host_step(host, 0);
+}
+
 static void serve(struct sok_host *host, struct sok_service *service, int said, bool stay)
 {
     bool told = false;
@@ -73,7 +88,8 @@ static void serve(struct sok_host *host, struct sok_service *service, int said, 
             told = write(said, "u", 1) == 1;
     }
     sok_service_free(service); // sockets that programs still hold are reset
-    sok_host_linger(host, DELIVER_NS);
+    if (sok_host_linger(host, DELIVER_NS) < 0)
+        reset_rest(host);
 }
 
 // Never returns.

@@ -462,6 +462,25 @@ def killed(sockeye):
         return f"{rounds} times"
 
 
+def reader_stops(sockeye):
+    """What was sent is delivered for 10 seconds after the program's end; a peer that reads no more is reset then."""
+    with Net(sockeye) as net:
+        listener = net.listen(7000)
+        script = f"import socket\ns = socket.create_connection(('{SERVER_IP}', 7000))\ns.sendall(b'x' * 8000000)"
+        client = net.start(*under(net, PYTHON, "-c", script), namespace=net.sockeye)
+        peer, _ = listener.accept()
+        well(net.finish(client), "sender")
+        reset = False
+        try:
+            while peer.recv(1 << 20):
+                pass
+        except ConnectionResetError:
+            reset = True
+        peer.close()
+        check(reset, "the peer saw no reset")
+        nothing_left(net)
+
+
 def up(sockeye):
     """A host that stays: joined by run, get, nc and ping, its ports shared; names that are taken, not known, another's."""
     name = f"ski-{os.getpid()}"
@@ -522,5 +541,6 @@ TESTS = {
     "programs-trace": trace,
     "programs-bad-input": bad_input,
     "programs-killed": killed,
+    "programs-reader-stops": reader_stops,
     "programs-up": up,
 }
