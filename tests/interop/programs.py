@@ -481,6 +481,40 @@ def reader_stops(sockeye):
         nothing_left(net)
 
 
+def course(sockeye):
+    """examples/python, unchanged: each server and each client on the kernel and under Sockeye, in all four pairs."""
+    examples = pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"
+    with Net(sockeye) as net:
+        def at(which, *words):
+            """A program on the kernel (at 192.0.2.1) or under Sockeye (192.0.2.2)."""
+            words = [PYTHON, examples / words[0], *words[1:]]
+            if which == "kernel":
+                return net.start(*words, namespace=net.server, stdin=subprocess.DEVNULL)
+            return net.start(*under(net, *words), namespace=net.sockeye, stdin=subprocess.DEVNULL)
+        address = {"kernel": SERVER_IP, "sockeye": SOCKEYE_IP}
+        for server, client in (("kernel", "sockeye"), ("sockeye", "kernel")):
+            other = address[server]
+            for name, serve, ask, wanted, seen in (
+                    ("tcp", ("tcp_server.py", "7000"), ("tcp_client.py", other, "7000", "abc"), "ABC\n", "the client has closed"),
+                    ("udp", ("udp_server.py", "7000", "1"), ("udp_client.py", other, "7000", "abc"), "cba\n", "3 bytes from"),
+                    ("raw", ("raw_server.py", "1"), ("raw_client.py", other, "abc"), f"got abc from {other}\n", "'abc' from")):
+                waiting = at(server, *serve)
+                wait_for_line(waiting.stdout, b"waiting" if name != "tcp" else b"listening")
+                done = well(net.finish(at(client, *ask)), f"{name} client on {client}")
+                check(done.out.decode() == wanted, f"{name} client on {client}: {done.out}")
+                done = well(net.finish(waiting), f"{name} server on {server}")
+                check(seen in done.out.decode(), f"{name} server on {server}: {done.out}")
+        done = well(net.finish(at("sockeye", "unix_pair.py")), "AF_UNIX")
+        check(done.out == b"hello from the child\n", f"AF_UNIX: {done.out}")
+        listener = net.listen(7001)
+        done = well(net.finish(at("sockeye", "scan.py", SERVER_IP, "7000", "7002")), "scan")
+        check(done.out == b"7000 closed\n7001 open\n7002 closed\n", f"scan: {done.out}")
+        listener.close()
+        done = net.finish(at("sockeye", "udp_client.py", SERVER_IP, "7000"))
+        check(done.code == 1 and b"refused" in done.err, f"a closed UDP port: {done}")
+        nothing_left(net)
+
+
 def up(sockeye):
     """A host that stays: joined by run, get, nc and ping, its ports shared; names that are taken, not known, another's."""
     name = f"ski-{os.getpid()}"
@@ -542,5 +576,6 @@ TESTS = {
     "programs-bad-input": bad_input,
     "programs-killed": killed,
     "programs-reader-stops": reader_stops,
+    "programs-course": course,
     "programs-up": up,
 }
