@@ -88,8 +88,8 @@ static void serve(struct sok_host *host, struct sok_service *service, int said, 
             told = write(said, "u", 1) == 1;
     }
     sok_service_free(service); // sockets that programs still hold are reset
-    if (sok_host_linger(host, DELIVER_NS) < 0)
-        reset_rest(host);
+    sok_host_linger(host, DELIVER_NS);
+    reset_rest(host);
 }
 
 // Never returns.

@@ -1,6 +1,7 @@
 // Making a host, stepping it, its views. One turn is in wire.c. Read first: stack/stack.h (the order of the
 // calls) and host.h.
 #include "host/host.h"
+#include "host/census.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -190,12 +191,34 @@ int64_t sok_host_now(const struct sok_host *host)
     return sok_loop_now(host->loop);
 }
 
-// Connections that still have something to deliver; TIME-WAIT has not.
-static bool delivering(const struct sok_host *host)
+// In FIN-WAIT-2 all of ours has arrived, but the peer's FIN, should it come, wants an acknowledgment: so long
+// is waited for it.
+#define PEER_CLOSES_NS (1 * SOK_S)
+
+static bool is_over(const struct sok_row *r, bool patient)
 {
-    struct sok_tcp_counts counts;
-    sok_stack_counts(host->stack, &counts);
-    bool busy = host->dirty || host->bridges || counts.conns > counts.time_waits;
+    return r->kind != SOK_ROW_TCP || r->state == SOK_ROW_LISTEN || r->state == SOK_ROW_CLOSE ||
+           r->state == SOK_ROW_TIME_WAIT || (r->state == SOK_ROW_FIN_WAIT_2 && !patient);
+}
+
+// Connections that still have something to deliver.
+static bool conns_deliver(struct sok_host *host, bool patient)
+{
+    struct sok_row rows[8];
+    uint32_t after = 0;
+    unsigned count;
+    while ((count = sok_host_census(host, after, rows, 8, NULL, NULL)) > 0) {
+        for (unsigned i = 0; i < count; i++)
+            if (!is_over(&rows[i], patient))
+                return true;
+        after = rows[count - 1].id;
+    }
+    return false;
+}
+
+static bool delivering(struct sok_host *host, bool patient)
+{
+    bool busy = host->dirty || host->bridges || conns_deliver(host, patient);
     for (unsigned i = 0; i < host->wire_count; i++)
         busy |= host->wires[i]->link->busy;
     return busy;
@@ -205,11 +228,13 @@ int sok_host_linger(struct sok_host *host, int64_t timeout_ns)
 {
     int64_t now = sok_host_now(host);
     int64_t end = timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
-    while (delivering(host)) {
+    int64_t patience = now + PEER_CLOSES_NS;
+    while (delivering(host, now < patience)) {
         now = sok_host_now(host);
         if (now >= end)
             return SOK_ETIMEDOUT;
-        int r = sok_host_step(host, end == INT64_MAX ? -1 : end - now);
+        int64_t until = now < patience && patience < end ? patience : end;
+        int r = sok_host_step(host, until == INT64_MAX ? -1 : until - now);
         if (r < 0)
             return r;
     }
