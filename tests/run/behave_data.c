@@ -142,7 +142,7 @@ static void timeouts(void)
 static void partly(void)
 {
     long id;
-    static char block[4 << 20];
+    static char block[32 << 20];
     int fd = call_peer(&id);
     peer("room %ld 4096", id);
     no_waiting(fd);

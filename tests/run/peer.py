@@ -124,7 +124,7 @@ class Peer:
             if not part:
                 break
             data += part
-        return len(data), data[:1000].decode(errors="replace")
+        return len(data), data[:1000].decode(errors="replace").replace("\n", "|")
 
     def hash(self, number):
         """Everything until the end: how much, and its SHA-256."""
