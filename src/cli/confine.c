@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -76,7 +77,7 @@ static const struct allowed everybody[] = {
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)),
     // Is it a terminal, how wide, how much is waiting, a file? Nothing that types into a terminal.
     IF(ioctl, IS(1, TCGETS)), IF(ioctl, IS(1, TIOCGWINSZ)), IF(ioctl, IS(1, FIONREAD)),
-    IF(ioctl, IS(1, FIONBIO)), ANY(fstat), IF(newfstatat, IS(3, AT_EMPTY_PATH)), // = fstat
+    IF(ioctl, IS(1, FIONBIO)), IF(ioctl, IS(1, SIOCOUTQ)), ANY(fstat), IF(newfstatat, IS(3, AT_EMPTY_PATH)), // = fstat
     // Whether an interface still is there.
     IF(ioctl, IS(1, SIOCGIFNAME)), IF(ioctl, IS(1, TUNGETIFF)),
     // Waiting, and the time.

@@ -35,6 +35,9 @@ static int do_accept(
     int taken = -1;
     if (e->kind == KIND_DGRAM)
         return fail(EOPNOTSUPP);
+    struct entry now;
+    if (e->kind == KIND_STREAM && e->state == SOK_CALLS_IDLE && table_again(fd, &now))
+        e = &now; // a child has called listen()
     if (e->kind != KIND_LISTENER || (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)))
         return fail(EINVAL);
     int r = take(fd, flags & SOCK_CLOEXEC, &record, &taken);

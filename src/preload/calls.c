@@ -26,8 +26,10 @@ static int new_socket(int domain, int type, int protocol)
         .take_fd = true,
         .cloexec = flags & SOCK_CLOEXEC};
     int32_t r = ask(&c);
-    if (r < 0 || c.fd < 0 || c.reply_len != sizeof(s))
+    if (r < 0 || c.reply_len != sizeof(s))
         return fail(r < 0 ? -r : EPROTO);
+    if (c.fd < 0) // it was sent, and found no room
+        return fail(EMFILE);
     struct entry e = {
         .cookie = s.cookie,
         .kind = (uint8_t)(2 + s.kind),
@@ -119,15 +121,59 @@ static int connect_stream(int fd, const struct entry *e, struct call *c)
     return r == -EAGAIN ? -EINPROGRESS : r;
 }
 
+static void now_idle(struct entry *e, const void *with)
+{
+    (void)with;
+    e->state = SOK_CALLS_IDLE;
+    e->connected = false;
+}
+
+// A connect() that failed leaves a socket that may try again. While it does not block, SO_ERROR is asked
+// first, and who asks makes another socket.
+static void connect_failed(int fd, const struct entry *e, int error)
+{
+    bool tried = error == ECONNREFUSED || error == ETIMEDOUT || error == EHOSTUNREACH ||
+                 error == ECONNRESET || error == ENETUNREACH || error == ECONNABORTED;
+    bool goes_on = error == EINPROGRESS || error == EALREADY || error == EINTR ||
+                   error == EISCONN || error == ENETDOWN;
+    if (e->kind != KIND_STREAM || goes_on || e->state == SOK_CALLS_OPEN)
+        return;
+    if (tried && !(reals()->fcntl(fd, F_GETFL) & O_NONBLOCK))
+        socket_renew(fd, e);
+    else if (e->state == SOK_CALLS_IDLE)
+        table_change(fd, e->cookie, now_idle, NULL);
+}
+
+static bool is_unspec(const void *addr, socklen_t len)
+{
+    sa_family_t family;
+    if (!addr || len < sizeof(family))
+        return false;
+    memcpy(&family, addr, sizeof(family));
+    return family == AF_UNSPEC;
+}
+
+// No peer any more.
+static int disconnect(int fd, const struct entry *e)
+{
+    bool has_one = e->kind == KIND_STREAM ? e->state != SOK_CALLS_IDLE
+                                          : e->kind == KIND_LISTENER || e->connected;
+    return has_one && !socket_renew(fd, e) ? fail(ENOBUFS) : 0;
+}
+
 static int do_connect(int fd, const struct entry *e, const void *addr, socklen_t len)
 {
     struct call c = {.op = SOK_CALLS_CONNECT, .cookie = e->cookie, .bytes = addr, .len = len};
     uint8_t open = SOK_CALLS_OPEN;
     if (len > SOK_CALLS_BYTES_MAX)
         return fail(EINVAL);
+    if (is_unspec(addr, len) && e->domain != AF_PACKET)
+        return disconnect(fd, e);
     int32_t r = e->kind == KIND_DGRAM ? ask(&c) : connect_stream(fd, e, &c);
-    if (r < 0)
+    if (r < 0) {
+        connect_failed(fd, e, -r);
         return fail(-r);
+    }
     if (e->kind == KIND_DGRAM)
         table_change(fd, e->cookie, now_in_state, &open);
     return 0;
@@ -173,12 +219,26 @@ SOK_EXPORT int listen(int fd, int backlog)
 
 // ---- shutdown ----
 
+// The connection has ended both ways, or by a reset: the pair would not say so.
+static bool over(const struct entry *e)
+{
+    uint8_t peer[SOK_CALLS_ADDR_MAX];
+    struct call c = {
+        .op = SOK_CALLS_PEER, .cookie = e->cookie, .reply = peer, .reply_max = sizeof(peer)};
+    return ask(&c) == -ENOTCONN;
+}
+
 static int do_shutdown(int fd, const struct entry *e, int how)
 {
+    struct entry now;
+    if (e->kind == KIND_STREAM && e->state == SOK_CALLS_IDLE && table_again(fd, &now))
+        e = &now; // a child has called connect()
     bool connected = e->kind == KIND_STREAM ? e->state != SOK_CALLS_IDLE : e->connected;
     if (how < SHUT_RD || how > SHUT_RDWR)
         return fail(EINVAL);
     if (e->kind != KIND_LISTENER && !connected)
+        return fail(ENOTCONN);
+    if (e->kind == KIND_STREAM && e->state == SOK_CALLS_OPEN && over(e))
         return fail(ENOTCONN);
     return k_shutdown(fd, how);
 }

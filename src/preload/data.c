@@ -3,9 +3,11 @@
 // (RFC 9293 3.10.2, and every kernel since 4.2BSD).
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/sendfile.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 #include "preload/preload.h"
@@ -100,13 +102,20 @@ static ssize_t read_pair(int fd, struct msghdr *m, int flags)
     return reals()->read(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len);
 }
 
+// Nobody has connected it, as far as this process knows.
+static bool idle(int fd)
+{
+    struct entry e;
+    return table_state(fd) == SOK_CALLS_IDLE && !(table_again(fd, &e) && e.state != SOK_CALLS_IDLE);
+}
+
 ssize_t stream_send(int fd, const struct msghdr *m, int flags)
 {
     struct msghdr plain = *m; // to whom is known; AF_UNIX would look at the name
     plain.msg_name = NULL;
     plain.msg_namelen = 0;
     ssize_t n;
-    if (table_state(fd) == SOK_CALLS_IDLE)
+    if (idle(fd))
         n = fail(EPIPE);
     else
         n = write_pair(fd, &plain, flags);
@@ -125,14 +134,55 @@ ssize_t stream_send(int fd, const struct msghdr *m, int flags)
     return fail(error);
 }
 
+// MSG_TRUNC of a stream: bytes are thrown away (tcp(7)).
+static ssize_t discard(int fd, size_t len, int flags)
+{
+    static uint8_t nowhere[65536]; // never read
+    return k_recvfrom(
+        fd, nowhere, len < sizeof(nowhere) ? len : sizeof(nowhere), flags, NULL, NULL);
+}
+
+// A pair does not wait for more than the first bytes when it only looks.
+static ssize_t peek_all(int fd, struct msghdr *m, size_t room, int flags)
+{
+    struct timeval limit = {0};
+    socklen_t len = sizeof(limit);
+    k_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, &len);
+    int64_t rounds = ((int64_t)limit.tv_sec * 1000 + limit.tv_usec / 1000) / 2;
+    bool waits = !(flags & MSG_DONTWAIT) && !(reals()->fcntl(fd, F_GETFL) & O_NONBLOCK);
+    for (int64_t i = 0;; i++) {
+        struct pollfd end = {fd, POLLRDHUP, 0};
+        ssize_t n = k_recvmsg(fd, m, flags & ~(MSG_WAITALL | MSG_TRUNC));
+        if (n <= 0 || (size_t)n >= room || !waits || (rounds && i >= rounds))
+            return n;
+        if (poll(&end, 1, 2) != 0) // the end is there, or a signal
+            return n;
+    }
+}
+
 ssize_t stream_recv(int fd, struct msghdr *m, int flags)
 {
-    if (table_state(fd) == SOK_CALLS_IDLE)
+    if (idle(fd))
         return fail(ENOTCONN);
-    ssize_t n = read_pair(fd, m, flags);
+    size_t room = 0;
+    for (size_t i = 0; i < m->msg_iovlen; i++)
+        room += m->msg_iov[i].iov_len;
+    ssize_t n;
+    if (flags & (MSG_ERRQUEUE | MSG_OOB)) // there is none of either
+        n = fail(flags & MSG_ERRQUEUE ? EAGAIN : EINVAL);
+    else if (room == 0)
+        n = 0; // a pair would wait
+    else if ((flags & (MSG_TRUNC | MSG_PEEK)) == MSG_TRUNC)
+        n = discard(fd, room, flags & ~MSG_TRUNC);
+    else if ((flags & (MSG_PEEK | MSG_WAITALL)) == (MSG_PEEK | MSG_WAITALL))
+        n = peek_all(fd, m, room, flags);
+    else
+        n = read_pair(fd, m, flags & ~MSG_TRUNC);
     m->msg_namelen = 0;
     if (n < 0 && errno == ECONNRESET)
         errno = stream_reason(fd, ECONNRESET);
+    if (n < 0 && errno == EPIPE) // its end was there before the reset
+        n = 0;
     return n;
 }
 

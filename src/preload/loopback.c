@@ -63,7 +63,7 @@ static void replay(int fd, const struct entry *e)
             e->early->options[i].value, e->early->options[i].len);
 }
 
-static void into_epolls(int fd, const struct entry *e)
+void into_epolls(int fd, const struct entry *e)
 {
     for (unsigned i = 0; i < EPOLLS_MAX; i++) {
         struct epoll_event ev = {.events = e->epolls[i].events, .data.u64 = e->epolls[i].data};

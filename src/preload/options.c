@@ -155,6 +155,8 @@ SOK_EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *l
 
 static int queued(int fd, const struct entry *e, unsigned long request, int *out)
 {
+    if (request == FIONREAD && e->kind == KIND_LISTENER)
+        return fail(EINVAL);
     if (request == FIONREAD) {
         int r = reals()->ioctl(fd, FIONREAD, out);
         int head = (int)sizeof(struct sok_calls_packet);

@@ -1,6 +1,7 @@
 // Datagrams of UDP, raw and packet sockets: every packet in the pair has its address in front (struct sok_calls_packet).
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include "preload/preload.h"
@@ -61,17 +62,43 @@ static bool error_waits(int fd)
     return true;
 }
 
+// What sendto() refuses at once; an errno, 0: nothing.
+static int bad_address(const struct entry *e, const void *name, socklen_t len)
+{
+    struct sockaddr_in in;
+    if (len < sizeof(in))
+        return EINVAL;
+    memcpy(&in, name, sizeof(in));
+    if (e->domain == AF_INET && in.sin_family != AF_INET && in.sin_family != AF_UNSPEC)
+        return EAFNOSUPPORT;
+    if (e->domain == AF_INET6 && in.sin_family != AF_INET6 && in.sin_family != AF_INET)
+        return EAFNOSUPPORT;
+    return e->domain != AF_PACKET && e->type == SOCK_DGRAM && in.sin_port == 0 ? EINVAL : 0;
+}
+
+// Nothing can be sent any more: this end was shut down, unless the host is gone.
+static int why_broken(const struct entry *e)
+{
+    struct sok_calls_socket s;
+    struct call c = {
+        .op = SOK_CALLS_LOOK, .cookie = e->cookie, .reply = &s, .reply_max = sizeof(s)};
+    return ask(&c) < 0 ? ENETDOWN : EPIPE;
+}
+
 ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags)
 {
     struct sok_calls_packet head = {.error = 0};
     size_t len = total(m);
     bool named = m->msg_name && m->msg_namelen > 0;
+    if (flags & MSG_OOB)
+        return fail(EOPNOTSUPP);
     if (take_error(fd, e) || (e->connected && error_waits(fd)))
         return -1;
     if (!named && e->domain == AF_PACKET ? !e->bound : !named && !e->connected)
         return fail(e->domain == AF_PACKET ? ENXIO : EDESTADDRREQ);
-    if (named && m->msg_namelen < 16)
-        return fail(EINVAL);
+    int wrong = named ? bad_address(e, m->msg_name, m->msg_namelen) : 0;
+    if (wrong)
+        return fail(wrong);
     if (len > (e->type == SOCK_DGRAM && e->domain != AF_PACKET ? 65507 : 65549))
         return fail(EMSGSIZE);
     if (named) {
@@ -86,7 +113,7 @@ ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int f
     int error = errno;
     free(iov);
     if (n < 0)
-        return fail(error == EPIPE || error == ECONNRESET ? ENETDOWN : error);
+        return fail(error == EPIPE || error == ECONNRESET ? why_broken(e) : error);
     return n - (ssize_t)sizeof(head);
 }
 
@@ -96,6 +123,8 @@ ssize_t packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags)
     size_t room = total(m);
     if (take_error(fd, e))
         return -1;
+    if (flags & MSG_ERRQUEUE) // there is none
+        return fail(EAGAIN);
     struct iovec *iov = with_head(m, &head);
     if (!iov)
         return -1;

@@ -81,7 +81,8 @@ void table_change(int fd, uint64_t cookie, void (*change)(struct entry *e, const
     const void *with);                    // if fd still is that socket
 void table_clear(int fd, enum kind kind); // KIND_UNKNOWN or KIND_OTHER
 void table_copy(int from, int to);
-void table_received(int fd); // somebody gave it: look now
+bool table_again(int fd, struct entry *out); // looks anew: another process may have connected it
+void table_received(int fd);                 // somebody gave it: look now
 void table_fork_lock(void);
 void table_fork_unlock(void);
 
@@ -192,6 +193,9 @@ void stream_is_open(int fd);          // it was connecting: room for it now
 int stream_reason(int fd, int error); // the errno TCP has for a broken pair's
 
 // ---- accept.c, loopback.c, options.c ----
+// Another pair takes the place of this one, which failed to connect or shall have no peer any more.
+bool socket_renew(int fd, const struct entry *e);
+void into_epolls(int fd, const struct entry *e); // again, where it was
 // For a socket whose address will be or is 127.0.0.0/8 or ::1: it becomes the kernel's, and true is returned.
 bool loopback_taken(int fd, const struct entry *e, const void *addr, socklen_t len);
 void early_option(int fd, const struct entry *e, int level, int name, const void *v, socklen_t len);

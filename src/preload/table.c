@@ -171,6 +171,28 @@ void table_received(int fd)
         look(fd);
 }
 
+static void now_as(struct entry *e, const void *with)
+{
+    const struct sok_calls_socket *s = with;
+    e->kind = (uint8_t)(2 + s->kind);
+    e->state = s->state;
+    e->bound = s->bound;
+    e->connected = s->connected;
+    e->name_len = e->peer_len = 0;
+}
+
+bool table_again(int fd, struct entry *out)
+{
+    struct sok_calls_socket s;
+    struct call c = {.op = SOK_CALLS_LOOK, .reply = &s, .reply_max = sizeof(s)};
+    if (!table_get(fd, false, out))
+        return false;
+    c.cookie = out->cookie;
+    if (ask(&c) == 0 && c.reply_len == sizeof(s))
+        table_change(fd, out->cookie, now_as, &s);
+    return table_get(fd, false, out);
+}
+
 bool table_get(int fd, bool want_look, struct entry *out)
 {
     enum kind kind = table_kind(fd);

@@ -54,6 +54,31 @@ static const struct option {
     {IPPROTO_IPV6, IPV6_V6ONLY, 0, KEPT, VALUE_V6ONLY},
 };
 
+// What a number may be, where Linux refuses others.
+static const struct range {
+    int level, name;
+    int64_t least, most;
+} ranges[] = {
+    {IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767},
+    {IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767},
+    {IPPROTO_TCP, TCP_KEEPCNT, 1, 127},
+    {IPPROTO_TCP, TCP_MAXSEG, 88, 32767},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT32_MAX},
+    {IPPROTO_IP, IP_TTL, 1, 255},
+};
+
+static bool in_range(int level, int name, const uint8_t *bytes, uint32_t len)
+{
+    int32_t value;
+    if (len < sizeof(value))
+        return true;
+    memcpy(&value, bytes, sizeof(value));
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+        if (ranges[i].level == level && ranges[i].name == name)
+            return value >= ranges[i].least && value <= ranges[i].most;
+    return true;
+}
+
 static const struct option *find(const struct served *e, int level, int name)
 {
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -151,6 +176,9 @@ int32_t sok_serve_setopt(struct served *e, int level, int name, const uint8_t *b
         (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
         return 0;
     const struct option *o = find(e, level, name);
+    bool of_type = level != IPPROTO_TCP || e->type == SOCK_STREAM;
+    if (of_type && !in_range(level, name, bytes, len))
+        return -EINVAL;
     if (!o)
         return -ENOPROTOOPT;
     if (len < sizeof(value) && !(level == IPPROTO_IP && len == 1))
@@ -205,7 +233,7 @@ static int32_t get_info(const struct served *e, struct request *r, uint32_t want
     struct sok_info i;
     const struct sok_socket *s = sok_served_socket(e);
     if (e->type != SOCK_STREAM)
-        return -ENOPROTOOPT;
+        return -EOPNOTSUPP;
     if (!s || sok_getinfo(s, &i) < 0)
         return give(r, want, &t, sizeof(t));
     for (size_t k = 0; k < sizeof(states) / sizeof(states[0]); k++)
@@ -220,6 +248,7 @@ static int32_t get_info(const struct served *e, struct request *r, uint32_t want
     t.tcpi_rtt = (uint32_t)(i.rtt / 1000);
     t.tcpi_rttvar = (uint32_t)(i.rtt_var / 1000);
     t.tcpi_snd_mss = i.send_mss;
+    t.tcpi_pmtu = i.send_mss + 40 + (i.timestamps ? 12 : 0);
     t.tcpi_rcv_mss = t.tcpi_advmss = i.recv_mss;
     uint32_t mss = i.send_mss ? i.send_mss : 1;
     t.tcpi_unacked = (i.send_unacked + mss - 1) / mss;
@@ -230,6 +259,16 @@ static int32_t get_info(const struct served *e, struct request *r, uint32_t want
     t.tcpi_rcv_space = i.recv_window;
     t.tcpi_total_retrans = (uint32_t)((i.bytes_again + mss - 1) / mss);
     return give(r, want, &t, sizeof(t));
+}
+
+// Linux says it with different words for a whole level that is not the socket's.
+static bool known_level(const struct served *e, int level)
+{
+    return level == SOL_SOCKET || level == IPPROTO_IP ||
+           (level == IPPROTO_TCP && e->type == SOCK_STREAM) ||
+           (level == IPPROTO_UDP && e->type == SOCK_DGRAM) ||
+           (level == IPPROTO_RAW && e->type == SOCK_RAW) ||
+           (level == IPPROTO_IPV6 && e->domain == AF_INET6) || e->domain == AF_PACKET;
 }
 
 int32_t sok_serve_getopt(struct served *e, int level, int name, uint32_t want, struct request *r)
@@ -269,9 +308,11 @@ int32_t sok_serve_getopt(struct served *e, int level, int name, uint32_t want, s
     }
     const struct option *o = find(e, level, name);
     if (!o)
-        return -ENOPROTOOPT;
+        return known_level(e, level) ? -ENOPROTOOPT : -EOPNOTSUPP;
     if (o->how == KEPT)
         return give_int(r, want, e->values[o->number]);
     int err = s ? sok_getsockopt(s, (enum sok_socket_option)o->number, &value) : SOK_EINVAL;
+    if (o->level == IPPROTO_IP && o->name == IP_TTL && value == 0)
+        value = 64; // a stream's own default (src/tcp): none was set
     return err < 0 ? -sok_errno(err) : give_int(r, want, outside(o->how, value));
 }

@@ -135,6 +135,12 @@ static void collect(struct served *e)
     free(packet);
 }
 
+void sok_serve_packets_first(struct served *e)
+{
+    if (e->lf.fd >= 0 && e->s)
+        collect(e);
+}
+
 static void pair_ready(struct sok_loop_fd *lf, uint32_t events)
 {
     struct served *e = SOK_CONTAINER_OF(lf, struct served, lf);

@@ -63,6 +63,10 @@ static int32_t make_raw(struct sok_service *v, struct request *r)
 static void make_socket(struct sok_service *v, struct request *r)
 {
     int domain = r->head->a, type = r->head->b, protocol = r->head->c;
+    if (type < 0 || type > SOCK_PACKET) {
+        r->result = -EINVAL;
+        return;
+    }
     if (domain == AF_PACKET)
         r->result =
             type == SOCK_RAW || type == SOCK_DGRAM ? sok_serve_packets(v, r) : -ESOCKTNOSUPPORT;
@@ -155,9 +159,10 @@ static void name_of(const struct served *e, struct request *r, bool peer)
 }
 
 // Why the pair is broken. With nothing known, the pair's own word is right.
-static void error_of(const struct served *e, struct request *r)
+static void error_of(struct served *e, struct request *r)
 {
     r->result = -sok_errno(e->error);
+    e->error = 0; // told
 }
 
 static void of_socket(struct sok_service *v, struct request *r)
@@ -168,6 +173,8 @@ static void of_socket(struct sok_service *v, struct request *r)
         r->result = -ENOTSOCK;
         return;
     }
+    if (e->kind == SOK_CALLS_DGRAM)
+        sok_serve_packets_first(e);
     switch (q->op) {
     case SOK_CALLS_LOOK:
         describe(e, r);

@@ -59,8 +59,10 @@ static void unlink_live(struct served *e)
 // Its end of a pair, if it has one of its own, and what waits for it.
 static void let_go(struct served *e, int error)
 {
-    if (e->connecting)
+    if (e->connecting) {
         sok_ask_answer(e->connecting, error ? -sok_errno(error) : -ECONNABORTED, NULL, 0);
+        e->error = 0; // told
+    }
     e->connecting = NULL;
     if (e->lf.fd >= 0) {
         sok_loop_remove(e->service->host->loop, &e->lf);
