@@ -284,7 +284,9 @@ static void note_error(struct sok_bridge *b, int error)
     int64_t pending = 0;
     if (error == 0)
         sok_getsockopt(b->s, SOK_OPT_ERROR, &pending);
-    b->s->host->stream_error = error ? error : (int)pending;
+    error = error ? error : (int)pending;
+    // After the peer's FIN a reset is only about what we send (as tcp_reset() of Linux says it).
+    b->s->host->stream_error = error == SOK_ERESET && b->to_program_done ? SOK_EPIPE : error;
 }
 
 int sok_host_stream_error(const struct sok_host *host)

@@ -145,6 +145,8 @@ static bool bound_by_another(const struct sok_socket *s, const struct sok_endpoi
 static int bind_stream(struct sok_socket *s, struct sok_endpoint *local)
 {
     bool choose = local->port == 0;
+    if (!choose && !s->reuse && sok_stack_port_busy(s->host->stack, local))
+        return SOK_EADDRINUSE;
     for (unsigned tries = 0; tries < 65536; tries++) {
         int r = sok_stack_bindable(s->host->stack, local);
         if (r < 0 || !bound_by_another(s, local))

@@ -228,6 +228,40 @@ static bool over(const struct entry *e)
     return ask(&c) == -ENOTCONN;
 }
 
+// It does not listen any more, but may again; who waits in accept() hears of it.
+static int shut_listener(int fd, const struct entry *e)
+{
+    struct entry idle = *e;
+    k_shutdown(fd, SHUT_RDWR);
+    idle.kind = KIND_STREAM;
+    return socket_renew(fd, &idle) ? 0 : fail(ENOBUFS);
+}
+
+static bool still_connecting(const struct entry *e)
+{
+    struct sok_calls_socket s;
+    struct call c = {
+        .op = SOK_CALLS_LOOK, .cookie = e->cookie, .reply = &s, .reply_max = sizeof(s)};
+    return ask(&c) == 0 && s.state == SOK_CALLS_CONNECTING;
+}
+
+static void was_reset(struct entry *e, const void *with)
+{
+    (void)with;
+    e->error = ECONNRESET;
+}
+
+// A handshake that is shut down is over, as by disconnect() of Linux.
+static int give_up(int fd, const struct entry *e)
+{
+    struct entry now;
+    if (!socket_renew(fd, e))
+        return fail(ENOBUFS);
+    if (table_get(fd, false, &now))
+        table_change(fd, now.cookie, was_reset, NULL);
+    return 0;
+}
+
 static int do_shutdown(int fd, const struct entry *e, int how)
 {
     struct entry now;
@@ -240,6 +274,11 @@ static int do_shutdown(int fd, const struct entry *e, int how)
         return fail(ENOTCONN);
     if (e->kind == KIND_STREAM && e->state == SOK_CALLS_OPEN && over(e))
         return fail(ENOTCONN);
+    if (e->kind == KIND_LISTENER && how != SHUT_WR)
+        return shut_listener(fd, e);
+    if (e->kind == KIND_STREAM && e->state == SOK_CALLS_CONNECTING && over(e) &&
+        still_connecting(e))
+        return give_up(fd, e);
     return k_shutdown(fd, how);
 }
 

@@ -109,6 +109,22 @@ static bool idle(int fd)
     return table_state(fd) == SOK_CALLS_IDLE && !(table_again(fd, &e) && e.state != SOK_CALLS_IDLE);
 }
 
+static void no_error(struct entry *e, const void *with)
+{
+    (void)with;
+    e->error = 0;
+}
+
+// Why an idle one has nothing to read: its connection was given up, told once.
+static int idle_error(int fd)
+{
+    struct entry e;
+    if (!table_get(fd, false, &e) || !e.error)
+        return ENOTCONN;
+    table_change(fd, e.cookie, no_error, NULL);
+    return (int)e.error;
+}
+
 ssize_t stream_send(int fd, const struct msghdr *m, int flags)
 {
     struct msghdr plain = *m; // to whom is known; AF_UNIX would look at the name
@@ -163,7 +179,7 @@ static ssize_t peek_all(int fd, struct msghdr *m, size_t room, int flags)
 ssize_t stream_recv(int fd, struct msghdr *m, int flags)
 {
     if (idle(fd))
-        return fail(ENOTCONN);
+        return fail(idle_error(fd));
     size_t room = 0;
     for (size_t i = 0; i < m->msg_iovlen; i++)
         room += m->msg_iov[i].iov_len;

@@ -92,6 +92,9 @@ static int get_error(int fd, const struct entry *e, void *value, socklen_t *len)
         .c = sizeof(number),
         .reply = &number,
         .reply_max = sizeof(number)};
+    int waits = e->kind == KIND_DGRAM ? packet_error(fd, e) : 0;
+    if (waits)
+        return give_int(value, len, waits);
     int pending = pair_error(fd); // taken, so that the next read does not tell it once more
     int32_t r = ask(&c);
     if (r == -ENETDOWN)

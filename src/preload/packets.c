@@ -62,6 +62,11 @@ static bool error_waits(int fd)
     return true;
 }
 
+int packet_error(int fd, const struct entry *e)
+{
+    return take_error(fd, e) || error_waits(fd) ? errno : 0;
+}
+
 // What sendto() refuses at once; an errno, 0: nothing.
 static int bad_address(const struct entry *e, const void *name, socklen_t len)
 {
@@ -82,7 +87,7 @@ static int why_broken(const struct entry *e)
     struct sok_calls_socket s;
     struct call c = {
         .op = SOK_CALLS_LOOK, .cookie = e->cookie, .reply = &s, .reply_max = sizeof(s)};
-    return ask(&c) < 0 ? ENETDOWN : EPIPE;
+    return ask(&c) == -ENETDOWN ? ENETDOWN : EPIPE;
 }
 
 ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags)

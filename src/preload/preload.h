@@ -188,6 +188,7 @@ bool pipe_signal_ignored(void); // signals.c
 ssize_t stream_send(int fd, const struct msghdr *m, int flags);
 ssize_t stream_recv(int fd, struct msghdr *m, int flags);
 ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags);
+int packet_error(int fd, const struct entry *e); // an errno that waits, taken; 0: none
 ssize_t packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags);
 void stream_is_open(int fd);          // it was connecting: room for it now
 int stream_reason(int fd, int error); // the errno TCP has for a broken pair's

@@ -253,6 +253,11 @@ int sok_stack_bindable(struct sok_stack *stack, struct sok_endpoint *local)
     return sok_port_is_ours(stack, local->port) ? 0 : SOK_EADDRNOTAVAIL;
 }
 
+bool sok_stack_port_busy(const struct sok_stack *stack, const struct sok_endpoint *local)
+{
+    return sok_tcp_port_busy(stack->tcp, local);
+}
+
 int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
     int64_t now, struct sok_tcp_listener **out)
 {

@@ -188,6 +188,8 @@ int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, 
     int64_t now, struct sok_tcp_listener **out);
 // What can be bound: an address of ours or any; port 0 becomes a free one of TCP. 0 or EADDRNOTAVAIL.
 int sok_stack_bindable(struct sok_stack *stack, struct sok_endpoint *local);
+// A TCP connection has this port, also one in TIME-WAIT: bind() without SO_REUSEADDR must not.
+bool sok_stack_port_busy(const struct sok_stack *stack, const struct sok_endpoint *local);
 struct sok_tcp *sok_stack_tcp(struct sok_stack *stack);
 
 const struct sok_stack_config *sok_stack_config(const struct sok_stack *stack);

@@ -90,6 +90,20 @@ int sok_tcp_free_port(struct sok_tcp *t, struct sok_endpoint *local)
     return sok_tcp_pick_port(t, local, &nobody);
 }
 
+bool sok_tcp_port_busy(const struct sok_tcp *t, const struct sok_endpoint *local)
+{
+    struct sok_map_iter it;
+    for (struct sok_map_node *n = sok_map_begin(&t->conns, &it); n;
+         n = sok_map_step(&t->conns, &it)) {
+        const struct sok_tcp_conn *c = SOK_CONTAINER_OF(n, struct sok_tcp_conn, node);
+        if (c->local.port == local->port &&
+            (sok_addr_is_any(local->addr) || sok_addr_eq(local->addr, c->local.addr))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sok_tcp_listener_full(const struct sok_tcp_listener *l)
 {
     return l->to_accept.count >= l->backlog;

@@ -172,6 +172,8 @@ struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l);
 void sok_tcp_listener_backlog(struct sok_tcp_listener *l, unsigned backlog); // 0: it is full
 // A port for local.addr that nobody listens on or has a connection from. 0 or EADDRNOTAVAIL.
 int sok_tcp_free_port(struct sok_tcp *tcp, struct sok_endpoint *local);
+// A connection has this port (at this address), also one that only waits for its 2 MSL to be over.
+bool sok_tcp_port_busy(const struct sok_tcp *tcp, const struct sok_endpoint *local);
 
 // SEND: copies as much as fits. SOK_EAGAIN: buffer full; READY_OUT comes.
 int64_t sok_tcp_send(

@@ -67,7 +67,8 @@ void gives(const char *name, long result, int want)
 
 // ---- the peer ----
 
-static void say(const char *prefix, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void say(
+    const char *prefix, const char *format, va_list args)
 {
     char line[4096];
     int n = snprintf(line, sizeof(line), "%s", prefix);
