@@ -40,6 +40,11 @@ static int do_accept(
         e = &now; // a child has called listen()
     if (e->kind != KIND_LISTENER || (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)))
         return fail(EINVAL);
+    // With no room for a descriptor the connection must stay where it is.
+    int room = reals()->fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (room < 0)
+        return -1;
+    reals()->close(room);
     int r = take(fd, flags & SOCK_CLOEXEC, &record, &taken);
     if (r < 0)
         return fail(-r);
