@@ -52,7 +52,7 @@ struct sok_cli_host {
     bool programs;     // and calls of programs among them
     bool verbose;      // say on stderr which address was got, and how
     bool no_confine;
-    bool no_spin; // it never looks for work before it sleeps: others need the processor
+    bool no_spin;      // it never looks for work before it sleeps: others need the processor
     const char *given; // the first option that was, but for no-confine; NULL: none
     bool has_seed;
     uint64_t seed;
