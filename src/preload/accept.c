@@ -4,6 +4,13 @@
 #include <string.h>
 #include "preload/preload.h"
 
+// The listener's pair has ended: another thread shut it down, unless the host is gone.
+static int why_gone(void)
+{
+    struct call c = {.op = SOK_CALLS_LOOK};
+    return ask(&c) == -ENETDOWN ? ENETDOWN : EINVAL;
+}
+
 // 0 or -errno.
 static int take(int fd, bool cloexec, struct sok_calls_accepted *record, int *taken)
 {
@@ -18,7 +25,7 @@ static int take(int fd, bool cloexec, struct sok_calls_accepted *record, int *ta
         .msg_controllen = sizeof(control.space)};
     ssize_t n = k_recvmsg(fd, &m, cloexec ? MSG_CMSG_CLOEXEC : 0);
     if (n < 0)
-        return errno == ECONNRESET ? -ENETDOWN : -errno;
+        return errno == ECONNRESET ? -why_gone() : -errno;
     const struct cmsghdr *cm = n == (ssize_t)sizeof(*record) ? CMSG_FIRSTHDR(&m) : NULL;
     if (n == 0) // the host is gone, or another thread shut the listener down
         return -EINVAL;
