@@ -28,7 +28,7 @@
     8192 // while connecting; writable again with the one packet of filler that stays
 #define MOVE_MAX   (256 << 10) // bytes from the program in one piece
 #define COPY_UNDER 8192        // fewer are copied into the connection's own buffers
-#define ROUNDS_MAX 16          // moves per direction in one pump, so that bridges share the host
+#define ROUNDS_MAX 1 // moves per direction in one pump: bridges share the host, and the caches
 
 struct sok_bridge {
     struct sok_loop_fd lf; // first; our end of the pair

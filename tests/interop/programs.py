@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import static
 from net import SERVER_IP, SOCKEYE_IP, Net, Skip, check, sh, wait_for_line
 from transfer import make_file, sha256_of
 
@@ -210,16 +211,31 @@ def nginx(sockeye):
                   "    except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):\n"
                   "        again += 1; c.close(); c.request('GET', '/word'); r = c.getresponse()\n"
                   "    assert r.read() == b'word\\n' and again < 2, i\n")
+        def workers():
+            """{pid} of the workers; one that makes room still is among them."""
+            found = set()
+            for pid in sh("ip", "netns", "pids", net.sockeye).split():
+                with contextlib.suppress(OSError):
+                    if b"worker process" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                        found.add(pid)
+            return found
+        before = workers()
         clients = [net.start(PYTHON, "-c", script, namespace=net.server) for _ in range(4)]
         time.sleep(0.5)
         os.kill(int((net.tmp / "nginx.pid").read_text()), signal.SIGHUP)
         for client in clients:
             well(net.finish(client, timeout=120), "10,000 requests")
+        until(lambda: len(workers()) == 2 and not workers() & before) # the reload is over
         done = well(net.run(wrk, "-t", "1", "-c", "16", "-d", "2", f"http://{SOCKEYE_IP}/word", namespace=net.server), "wrk")
         text = done.out.decode()
         check("Socket errors" not in text and "Non-2xx" not in text, text)
         os.kill(int((net.tmp / "nginx.pid").read_text()), signal.SIGQUIT)
         nothing_left(net)
+        net.start(program, "-c", net.tmp / "conf", namespace=net.server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: net.listening(80))
+        back = well(net.run(*under(net, wrk, "-t", "1", "-c", "16", "-d", "1", f"http://{SERVER_IP}/word"), namespace=net.sockeye),
+            "wrk under Sockeye").out.decode()
+        check("Socket errors" not in back and "Non-2xx" not in back, back)
         return re.search(r"Requests/sec: +([\d.]+)", text).group(1) + " requests/s"
 
 
@@ -434,32 +450,94 @@ def bad_input(sockeye):
 
 
 def killed(sockeye):
-    """Programs and hosts killed while they send: the peer is told, or the program, and nothing is left."""
+    """Programs and hosts killed while they send, and links that go down and come up: the peer is told, or the program,
+    or it goes on; and nothing is left."""
     with Net(sockeye) as net:
         listener = net.listen(7000)
         script = f"import socket\ns = socket.create_connection(('{SERVER_IP}', 7000))\nwhile True: s.sendall(b'x' * 65536)"
-        rounds = {"quick": 9, "full": 1000}.get(os.environ.get("SOK_TIER"), 30)
+        rounds = {"quick": 8, "full": 1000}.get(os.environ.get("SOK_TIER"), 32)
         for i in range(rounds):
             client = net.start(*under(net, PYTHON, "-c", script), namespace=net.sockeye)
             peer, _ = listener.accept()
             peer.settimeout(20)
             peer.recv(1000)
-            if i % 3 == 0:
+            if i % 4 == 0:
                 os.killpg(client.pid, signal.SIGKILL)
-            elif i % 3 == 1:
+            elif i % 4 == 1:
                 client.send_signal(signal.SIGTERM)
+            elif i % 4 == 2:
+                sh("ip", "-n", net.sockeye, "link", "set", "s0", "down")
+                sh("ip", "-n", net.sockeye, "link", "set", "s0", "up")
+                more = 0
+                while more < 4 * MB: # more than was on its way
+                    more += len(peer.recv(1 << 20))
+                os.killpg(client.pid, signal.SIGKILL)
             else:
                 # The host itself, in its own session: the program is told that its connection is gone, and ends.
                 for pid in map(int, sh("ip", "netns", "pids", net.sockeye).split()):
                     if os.getsid(pid) == pid != client.pid:
                         os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(OSError):
-                while i % 3 < 2 and peer.recv(1 << 20): # a host that was killed says nothing
+                while i % 4 < 3 and peer.recv(1 << 20): # a host that was killed says nothing
                     pass
             peer.close()
             client.wait(20)
             nothing_left(net)
         return f"{rounds} times"
+
+
+def stays(sockeye):
+    """A host that is up while its programs are killed, again and again: it has as many descriptors and as little memory
+    afterwards, and no socket of theirs."""
+    name = f"ski-stays-{os.getpid()}"
+    rounds = {"quick": 8, "full": 1000}.get(os.environ.get("SOK_TIER"), 50)
+    script = ("import socket, os, time, sys\n"
+              f"s = socket.create_connection(('{SERVER_IP}', 7000)); l = socket.socket(); l.listen()\n"
+              "u = socket.socket(type=socket.SOCK_DGRAM); u.bind(('', 0))\n"
+              "print('there', flush=True)\n"
+              "while True: s.sendall(b'x' * 65536)\n")
+    with Net(sockeye) as net:
+        listener = net.listen(7000)
+        well(net.run(sockeye, "up", *net.host("up")[2:], name, namespace=net.sockeye), "up")
+        try:
+            host = next(pid for pid in map(int, sh("ip", "netns", "pids", net.sockeye).split())
+                if os.getsid(pid) == pid and pathlib.Path(f"/proc/{pid}/fd").exists()
+                and any("tun" in os.readlink(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()))
+            descriptors = lambda: len(os.listdir(f"/proc/{host}/fd"))
+            before = descriptors()
+            for i in range(rounds):
+                client = net.start(sockeye, "run", "--host", name, "--", PYTHON, "-c", script, namespace=net.sockeye)
+                peer, _ = listener.accept()
+                peer.settimeout(20)
+                peer.recv(1000)
+                os.killpg(client.pid, signal.SIGKILL)
+                with contextlib.suppress(OSError):
+                    while peer.recv(1 << 20):
+                        pass
+                peer.close()
+                net.finish(client)
+                net.started.remove(client)
+            until(lambda: descriptors() == before)
+            rows = well(net.run(sockeye, "ss", "--host", name, "-Htuan", "exclude", "time-wait", namespace=net.sockeye), "ss").out
+            check(rows == b"", f"sockets are left: {rows}")
+        finally:
+            well(net.run(sockeye, "up", "--stop", name, namespace=net.sockeye), "stop")
+        nothing_left(net)
+        return f"{rounds} times, {before} descriptors"
+
+
+def within(sockeye):
+    """A kernel that gives no notifications (here: since somebody else has them): dynamic programs run all the same,
+    static ones are refused by one line before they run."""
+    with Net(sockeye) as net:
+        program = static.helper(sockeye)
+        done = net.run(*under(net, sockeye, "run", "--link", "lan:x", "--addr", "192.0.2.9/24", "--", "/bin/true"),
+            namespace=net.sockeye)
+        well(done, "a dynamic program")
+        done = net.run(*under(net, sockeye, "run", "--link", "lan:x", "--addr", "192.0.2.9/24", "--", program),
+            namespace=net.sockeye)
+        lines = done.err.decode().strip().split("\n")
+        check(done.code == 126 and len(lines) == 1 and "statically linked" in lines[0], f"static: {done}")
 
 
 def reader_stops(sockeye):
@@ -575,6 +653,8 @@ TESTS = {
     "programs-trace": trace,
     "programs-bad-input": bad_input,
     "programs-killed": killed,
+    "programs-stays": stays,
+    "programs-within": within,
     "programs-reader-stops": reader_stops,
     "programs-course": course,
     "programs-up": up,
