@@ -28,6 +28,7 @@ enum sok_field_as {
     SOK_AS_FLAGS, // each bit has a letter or word (values, by bit number)
     SOK_AS_MAC,   // bytes
     SOK_AS_IP4,   // a 32-bit number
+    SOK_AS_IP6,   // 16 bytes
     SOK_AS_BYTES, // bytes, as hex
 };
 

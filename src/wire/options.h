@@ -1,6 +1,6 @@
 // The options of IPv4 (RFC 791) and TCP (RFC 9293 section 3.1) share one form: kind 0 ends the list, kind 1
 // is one byte, all others are kind, length (of all of it), value. Those of DHCP are alike (RFC 2132 section
-// 2), with other numbers. This walks them: bounded, and never past the end, whatever the lengths say.
+// 2), with other numbers; those of neighbour discovery count units of 8 bytes (RFC 4861 section 4.6). This walks them: bounded, and never past the end, whatever the lengths say.
 #ifndef SOK_WIRE_OPTIONS_H
 #define SOK_WIRE_OPTIONS_H
 
@@ -16,12 +16,13 @@ struct sok_options {
     size_t left;
     uint8_t end, nop; // the kinds of one byte
     uint8_t beside;   // bytes of an option that its length does not count
-    bool malformed;   // a length too small, or past the end; the walk stopped there
+    uint8_t unit; // 0: lengths count bytes; else so many bytes each, and no kind is one byte alone
+    bool malformed; // a length too small, or past the end; the walk stopped there
 };
 
 struct sok_option {
     uint8_t kind;
-    uint8_t len;         // of the value
+    uint16_t len;        // of the value
     const uint8_t *data; // the value
 };
 
@@ -37,17 +38,19 @@ static inline bool sok_option_next(struct sok_options *o, struct sok_option *out
         return false;
     uint8_t kind = o->at[0];
     size_t len = 1;
-    if (kind != o->end && kind != o->nop) {
-        len = o->left > 1 ? (size_t)o->at[1] + o->beside : 0;
+    bool alone = !o->unit && (kind == o->end || kind == o->nop);
+    if (!alone) {
+        size_t unit = o->unit ? o->unit : 1;
+        len = o->left > 1 ? o->at[1] * unit + o->beside : 0;
         if (len < 2 || len > o->left) {
             o->malformed = true;
             return false;
         }
     }
     size_t head = len > 1 ? 2 : 1;
-    *out = (struct sok_option){.kind = kind, .len = (uint8_t)(len - head), .data = o->at + head};
+    *out = (struct sok_option){.kind = kind, .len = (uint16_t)(len - head), .data = o->at + head};
     o->at += len;
-    o->left = kind == o->end ? 0 : o->left - len;
+    o->left = alone && kind == o->end ? 0 : o->left - len;
     return true;
 }
 

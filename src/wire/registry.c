@@ -4,6 +4,7 @@
 #include "wire/dhcp.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
+#include "wire/icmp6.h"
 #include "wire/ip4.h"
 #include "wire/tcp.h"
 #include "wire/udp.h"
@@ -15,6 +16,7 @@ static const struct sok_proto *const protos[] = {
     &sok_proto_arp,
     &sok_proto_ip4,
     &sok_proto_icmp,
+    &sok_proto_icmp6,
     &sok_proto_udp,
     &sok_proto_tcp,
     &sok_proto_bootp,

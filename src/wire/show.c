@@ -50,6 +50,8 @@ void sok_text_field(struct sok_text *t, const struct sok_field *f, const uint8_t
         add_number(t, f, sok_field_get(f, header));
     else if (f->as == SOK_AS_MAC && f->bits == 48)
         sok_text_add_mac(t, header + f->bit / 8);
+    else if (f->as == SOK_AS_IP6 && f->bits == 128)
+        sok_text_add_ip6(t, header + f->bit / 8);
     else
         sok_text_add_hex(t, header + f->bit / 8, f->bits / 8);
 }
@@ -235,8 +237,9 @@ static void tree_layer(struct sok_text *t, const struct sok_layer *layer, const 
     if (proto->view && !layer->truncated)
         fields = proto->view(header, layer->header, &count);
     tree_fields(t, fields, count, header, layer->header, "    ");
-    if (proto->options && layer->header > proto->hdr_len)
-        tree_options(t, proto, header + proto->hdr_len, layer->header - proto->hdr_len);
+    size_t fixed = count ? sok_field_end(&fields[count - 1]) : proto->hdr_len;
+    if (proto->options && layer->header > fixed)
+        tree_options(t, proto, header + fixed, layer->header - fixed);
 }
 
 size_t sok_show_tree(char *out, size_t size, const uint8_t *frame, size_t len)

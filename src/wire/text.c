@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "base/addr.h"
 
 void sok_text_add(struct sok_text *t, const char *format, ...)
 {
@@ -58,6 +59,16 @@ void sok_text_add_ip4(struct sok_text *t, uint32_t ip)
             *--at = '.';
     }
     add_bytes(t, at, (size_t)(end - at));
+}
+
+void sok_text_add_ip6(struct sok_text *t, const uint8_t ip[16])
+{
+    char text[SOK_ADDR_TEXT_MAX];
+    struct sok_addr a;
+    memcpy(a.b, ip, sizeof(a.b));
+    if (sok_addr_is_v4(a)) // in an IPv6 packet it is no IPv4 address
+        sok_text_add_str(t, "::ffff:");
+    sok_text_add_str(t, sok_addr_format(a, text));
 }
 
 static const char hex[] = "0123456789abcdef";
