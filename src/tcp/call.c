@@ -309,7 +309,8 @@ void sok_tcp_kill(struct sok_tcp_conn *c, int64_t now)
         if (c->state != SOK_TCP_SYN_SENT && c->state != SOK_TCP_TIME_WAIT && !c->undecided) {
             sok_tcp_reset_conn(c, SOK_REASON_RST_ABORT);
         }
-        sok_tcp_over(c, SOK_EABORTED, now);
+        // One that nobody holds and that only waits for 2 MSL has nothing left to fail at.
+        sok_tcp_over(c, c->orphan && c->state == SOK_TCP_TIME_WAIT ? 0 : SOK_EABORTED, now);
     }
 }
 

@@ -149,6 +149,38 @@ static void abort_resets_the_peer(void **state)
     world_free(&w);
 }
 
+// Ended from outside while it only waits for 2 MSL and nobody holds it: nothing failed.
+static void killed_in_time_wait_is_no_error(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct sok_tcp_listener *l;
+    struct sok_tcp_conn *a, *b;
+    struct sok_event e;
+    world_new(&w, NULL);
+    open_pair(&w, &l, &a, &b);
+    sok_tcp_close(a, w.now);
+    for (unsigned i = 0; i < 2; i++) {
+        step(&w);
+    }
+    sok_tcp_close(b, w.now);
+    for (unsigned i = 0; i < 2; i++) {
+        step(&w);
+    }
+    assert_int_equal(a->state, SOK_TCP_TIME_WAIT);
+    sok_events_init(&w.ends[0].events, &w.mem, true);
+    sok_tcp_kill(a, w.now);
+    bool closed = false;
+    while (sok_events_pop(&w.ends[0].events, &e)) {
+        assert_int_not_equal(e.kind, SOK_EVENT_ERROR);
+        closed = closed || e.kind == SOK_EVENT_STATE;
+    }
+    assert_true(closed);
+    sok_events_free(&w.ends[0].events);
+    sok_tcp_listener_close(l, w.now);
+    world_free(&w);
+}
+
 static void closed_window_is_probed_until_it_opens(void **state)
 {
     (void)state;
@@ -294,6 +326,7 @@ int main(void)
         cmocka_unit_test(closed_port_refuses),
         cmocka_unit_test(silent_peer_times_out),
         cmocka_unit_test(abort_resets_the_peer),
+        cmocka_unit_test(killed_in_time_wait_is_no_error),
         cmocka_unit_test(closed_window_is_probed_until_it_opens),
         cmocka_unit_test(gateway_admits_when_it_decides),
         cmocka_unit_test(gateway_refuses_or_ignores),
