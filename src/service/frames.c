@@ -1,49 +1,7 @@
-// Packet sockets of programs (AF_PACKET): sockaddr_ll to and from the host's own addresses. Interfaces have
-// numbers as on a kernel: lo is 1, the links follow.
-#include <arpa/inet.h>
+// Packet sockets of programs (AF_PACKET): bound, named, received from, sent to.
 #include <errno.h>
-#include <linux/if_packet.h>
-#include <net/if_arp.h>
 #include <string.h>
 #include "service/internal.h"
-
-int sok_ll_get(const uint8_t *bytes, uint32_t len, struct sok_packet_addr *out)
-{
-    struct sockaddr_ll ll;
-    if (len < sizeof(ll))
-        return -EINVAL;
-    memcpy(&ll, bytes, sizeof(ll));
-    if (ll.sll_family != AF_PACKET)
-        return -EINVAL;
-    *out = (struct sok_packet_addr){
-        .link = ll.sll_ifindex - 1,
-        .type = ntohs(ll.sll_protocol),
-        .kind = ll.sll_pkttype,
-    };
-    memcpy(out->mac, ll.sll_addr, sizeof(out->mac));
-    return 0;
-}
-
-uint32_t sok_ll_put(
-    const struct sok_host *host, const struct sok_packet_addr *a, uint8_t out[SOK_CALLS_ADDR_MAX])
-{
-    struct sok_packet_link about;
-    struct sockaddr_ll ll = {
-        .sll_family = AF_PACKET,
-        .sll_protocol = htons(a->type),
-        .sll_ifindex = a->link + 1,
-        .sll_pkttype = a->kind,
-    };
-    if (sok_packet_link(host, a->link, &about) == 0) {
-        ll.sll_hatype = a->link == 0     ? ARPHRD_LOOPBACK
-                        : about.ethernet ? ARPHRD_ETHER
-                                         : ARPHRD_NONE;
-        ll.sll_halen = about.ethernet ? sizeof(a->mac) : 0;
-        memcpy(ll.sll_addr, a->mac, ll.sll_halen);
-    }
-    memcpy(out, &ll, sizeof(ll));
-    return sizeof(ll);
-}
 
 int32_t sok_serve_frames_bind(struct served *e, const uint8_t *bytes, uint32_t len)
 {

@@ -1,5 +1,5 @@
 // What the files of the service share: service.c (doors, channels), requests.c (what each request does),
-// stream.c and listener.c and packets.c (the pairs), options.c, address.c.
+// stream.c and listener.c and packets.c (the pairs). Options and addresses are mapped by host/posix.h.
 #ifndef SOK_SERVICE_INTERNAL_H
 #define SOK_SERVICE_INTERNAL_H
 
@@ -10,6 +10,7 @@
 #include "host/bridge.h"
 #include "host/host.h"
 #include "host/loop.h"
+#include "host/posix.h"
 #include "service/service.h"
 
 #define CHANNELS_MAX 16384
@@ -49,29 +50,14 @@ struct request {
     bool later; // answered by sok_ask_answer()
 };
 
-enum value { // options that are kept and told, or looked at by the service itself
-    VALUE_BROADCAST,
-    VALUE_OOBINLINE,
-    VALUE_PRIORITY,
-    VALUE_RCVLOWAT,
-    VALUE_MTU_DISCOVER,
-    VALUE_V6ONLY,
-    VALUE_DEFER_ACCEPT,
-    VALUE_LINGER2,
-    VALUE_NOTSENT_LOWAT,
-    VALUE_HDRINCL,
-    VALUE_LINGER_S, // seconds + 1; 0: off
-    VALUE_COUNT
-};
-
 // One socket of a program.
 struct served {
     struct sok_map_node node; // in the service, by cookie
     struct sok_service *service;
     uint64_t cookie;
-    int domain, type, protocol;
+    struct sok_posix posix;
     uint8_t kind;              // enum sok_calls_kind
-    bool bound, plain;         // plain: packets without a head while connected
+    bool plain;                // packets without a head while connected
     struct sok_bridge *bridge; // a stream; NULL: it has ended, or it listens
     struct sok_socket *s;      // of a listener or packets; a stream's is its bridge's. NULL: none
     struct sok_loop_fd lf;     // the host's end of a listener or of packets; fd -1: none
@@ -82,8 +68,7 @@ struct served {
     struct sok_endpoint local, remote; // as of then
     struct held *held;                 // a packet that the pair had no room for
     struct sok_packet_addr frames;     // of a packet socket: what it is bound to
-    int32_t values[VALUE_COUNT];
-    uint64_t inode; // of the program's end; and who asked for it:
+    uint64_t inode;                    // of the program's end; and who asked for it:
     int pid;
     uint32_t uid;
     char program[16];
@@ -158,22 +143,5 @@ int64_t sok_serve_frames_recv(
 int64_t sok_serve_frames_send(
     const struct served *e, const struct sok_calls_packet *head, const uint8_t *data, size_t len);
 void sok_serve_interface(struct sok_service *v, struct request *r);
-
-// sockaddr_ll; 0 or -EINVAL, bytes put.
-int sok_ll_get(const uint8_t *bytes, uint32_t len, struct sok_packet_addr *out);
-uint32_t sok_ll_put(
-    const struct sok_host *host, const struct sok_packet_addr *a, uint8_t out[SOK_CALLS_ADDR_MAX]);
-
-// ---- address.c ----
-// 0 or -errno. v6: a real IPv6 address, for which there is no road yet.
-int sok_sockaddr_get(
-    int domain, const uint8_t *bytes, uint32_t len, struct sok_endpoint *out, bool *v6);
-uint32_t sok_sockaddr_put(
-    int domain, const struct sok_endpoint *e, uint8_t out[SOK_CALLS_ADDR_MAX]);
-
-// ---- options.c ----
-int32_t sok_serve_setopt(struct served *e, int level, int name, const uint8_t *bytes, uint32_t len);
-// Bytes written into r's reply, or -errno.
-int32_t sok_serve_getopt(struct served *e, int level, int name, uint32_t want, struct request *r);
 
 #endif

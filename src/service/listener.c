@@ -68,8 +68,8 @@ static void hand_over(struct served *e, struct sok_socket *s)
     if (!made)
         return;
     struct sok_calls_accepted record = {.cookie = made->cookie};
-    record.peer_len = sok_sockaddr_put(e->domain, &peer, record.peer);
-    record.name_len = sok_sockaddr_put(e->domain, &name, record.name);
+    record.peer_len = sok_sockaddr_put(e->posix.domain, &peer, record.peer);
+    record.name_len = sok_sockaddr_put(e->posix.domain, &name, record.name);
     if (send_record(e->lf.fd, &record, fd))
         e->pushed++;
     close(fd);
@@ -111,6 +111,7 @@ static int become_listener(struct served *e)
     int fd = sok_bridge_take(e->bridge);
     e->bridge = NULL;
     e->kind = SOK_CALLS_LISTENER;
+    e->posix.listens = true;
     e->lf.ready = pair_ready;
     int r = sok_loop_add(loop, &e->lf, fd, EPOLLIN | EPOLLOUT | EPOLLET);
     if (r < 0) {
@@ -123,12 +124,12 @@ static int become_listener(struct served *e)
 int32_t sok_serve_listen(struct served *e, int backlog)
 {
     struct sok_socket *s = sok_served_socket(e);
-    if (!s || e->type != SOCK_STREAM)
+    if (!s || e->posix.type != SOCK_STREAM)
         return s ? -EOPNOTSUPP : -EINVAL;
     unsigned most = backlog < 0 || backlog > 4096 ? 4096 : (unsigned)backlog;
     bool first = e->kind != SOK_CALLS_LISTENER;
     int r = 0;
-    if (!e->values[VALUE_V6ONLY])         // else nobody comes: there is no IPv6 yet
+    if (!e->posix.values[VALUE_V6ONLY])   // else nobody comes: there is no IPv6 yet
         r = sok_listen(s, (int)most + 1); // as Linux, which is full above the backlog
     if (r < 0)
         return -sok_errno(r);
@@ -137,7 +138,7 @@ int32_t sok_serve_listen(struct served *e, int backlog)
         r = become_listener(e);
     if (r < 0)
         return -sok_errno(r);
-    if (!e->values[VALUE_V6ONLY]) {
+    if (!e->posix.values[VALUE_V6ONLY]) {
         sok_socket_notify(s, somebody_connects, e);
         push(e);
     }

@@ -43,14 +43,14 @@ static size_t next_packet(struct served *e, uint8_t *packet)
     struct sok_calls_packet head = {.error = 0};
     uint8_t *data = packet + sizeof(head);
     size_t room = PACKET_MAX - sizeof(head);
-    int64_t n = e->domain == AF_PACKET ? sok_serve_frames_recv(e, data, room, &head)
-                                       : sok_recvfrom(e->s, data, room, &from);
+    int64_t n = e->posix.domain == AF_PACKET ? sok_serve_frames_recv(e, data, room, &head)
+                                             : sok_recvfrom(e->s, data, room, &from);
     if (n == SOK_EAGAIN || !e->s->sock)
         return 0;
     if (n < 0)
         head.error = (uint32_t)sok_errno((int)n);
-    else if (e->domain != AF_PACKET)
-        head.len = sok_sockaddr_put(e->domain, &from, head.addr);
+    else if (e->posix.domain != AF_PACKET)
+        head.len = sok_sockaddr_put(e->posix.domain, &from, head.addr);
     memcpy(packet, &head, sizeof(head));
     return sizeof(head) + (n > 0 ? (size_t)n : 0);
 }
@@ -89,12 +89,12 @@ static int64_t send_on(
 {
     struct sok_endpoint to;
     bool v6;
-    if (e->domain == AF_PACKET)
+    if (e->posix.domain == AF_PACKET)
         return sok_serve_frames_send(e, head, data, len);
     if (head->len == 0)
         return sok_send(e->s, data, len);
     if (head->len > sizeof(head->addr) ||
-        sok_sockaddr_get(e->domain, head->addr, head->len, &to, &v6) < 0 || v6)
+        sok_sockaddr_get(e->posix.domain, head->addr, head->len, &to, &v6) < 0 || v6)
         return 0;
     return sok_sendto(e->s, data, len, &to);
 }
@@ -191,9 +191,9 @@ int32_t sok_serve_packets(struct sok_service *v, struct request *r)
         return -ENFILE;
     }
     e->kind = SOK_CALLS_DGRAM;
-    e->domain = r->head->a;
-    e->type = r->head->b;
-    e->protocol = r->head->c || e->domain == AF_PACKET ? r->head->c : IPPROTO_UDP;
+    e->posix.domain = r->head->a;
+    e->posix.type = r->head->b;
+    e->posix.protocol = r->head->c || e->posix.domain == AF_PACKET ? r->head->c : IPPROTO_UDP;
     e->frames =
         (struct sok_packet_addr){.link = SOK_PACKET_ALL_LINKS, .type = ntohs((uint16_t)r->head->c)};
     e->s = s;

@@ -39,11 +39,11 @@ static void describe(const struct served *e, struct request *r)
         .cookie = e->cookie,
         .kind = e->kind,
         .state = SOK_CALLS_OPEN,
-        .bound = e->bound,
+        .bound = e->posix.bound,
         .connected = s && s->dialled,
-        .domain = e->domain,
-        .type = e->type,
-        .protocol = e->protocol,
+        .domain = e->posix.domain,
+        .type = e->posix.type,
+        .protocol = e->posix.protocol,
     };
     if (e->bridge && sok_bridge_connecting(e->bridge))
         d.state = s->dialled ? SOK_CALLS_CONNECTING : SOK_CALLS_IDLE;
@@ -94,13 +94,13 @@ static void bind_socket(struct served *e, struct request *r)
     struct sok_endpoint at;
     bool v6;
     struct sok_socket *s = sok_served_socket(e);
-    if (e->domain == AF_PACKET) {
+    if (e->posix.domain == AF_PACKET) {
         r->result = sok_serve_frames_bind(e, r->bytes, r->head->len);
-        e->bound = e->bound || r->result == 0;
+        e->posix.bound = e->posix.bound || r->result == 0;
         return;
     }
-    int err = sok_sockaddr_get(e->domain, r->bytes, r->head->len, &at, &v6);
-    if (err == 0 && (!s || (e->type == SOCK_RAW ? s->dialled : e->bound)))
+    int err = sok_sockaddr_get(e->posix.domain, r->bytes, r->head->len, &at, &v6);
+    if (err == 0 && (!s || (e->posix.type == SOCK_RAW ? s->dialled : e->posix.bound)))
         err = -EINVAL;
     if (err == 0 && v6)
         err = -EADDRNOTAVAIL;
@@ -109,9 +109,9 @@ static void bind_socket(struct served *e, struct request *r)
     if (err == -EADDRINUSE && sok_serve_reap(e->service))
         err = -sok_errno(sok_bind(s, &at));
     // Nobody comes over IPv6 yet: what is bound to it alone is in nobody's way.
-    if (err == -EADDRINUSE && e->values[VALUE_V6ONLY] && sok_addr_is_any(at.addr))
+    if (err == -EADDRINUSE && e->posix.values[VALUE_V6ONLY] && sok_addr_is_any(at.addr))
         err = 0;
-    e->bound = e->bound || err == 0;
+    e->posix.bound = e->posix.bound || err == 0;
     r->result = err;
 }
 
@@ -120,14 +120,14 @@ static void connect_socket(struct served *e, struct request *r)
 {
     struct sok_endpoint to;
     bool v6;
-    int err = e->domain == AF_PACKET
+    int err = e->posix.domain == AF_PACKET
                   ? -EOPNOTSUPP
-                  : sok_sockaddr_get(e->domain, r->bytes, r->head->len, &to, &v6);
+                  : sok_sockaddr_get(e->posix.domain, r->bytes, r->head->len, &to, &v6);
     if (err < 0)
         r->result = err;
     else if (v6)
         r->result = -ENETUNREACH;
-    else if (e->type == SOCK_STREAM)
+    else if (e->posix.type == SOCK_STREAM)
         r->result = sok_serve_connect(e, r, &to);
     else {
         r->result = -sok_errno(sok_connect(e->s, &to));
@@ -142,7 +142,7 @@ static void name_of(const struct served *e, struct request *r, bool peer)
     const struct sok_socket *s = sok_served_socket(e);
     bool connecting = e->bridge && sok_bridge_connecting(e->bridge);
     int err = 0;
-    if (e->domain == AF_PACKET) {
+    if (e->posix.domain == AF_PACKET) {
         r->result = peer ? -EOPNOTSUPP : 0;
         r->reply_len = peer ? 0 : sok_serve_frames_name(e, r->reply);
         return;
@@ -152,10 +152,10 @@ static void name_of(const struct served *e, struct request *r, bool peer)
     else if (s)
         err = peer ? sok_getpeername(s, &at) : sok_getsockname(s, &at);
     r->result = -sok_errno(err);
-    if (e->type == SOCK_RAW && !peer) // raw(7) does not say so, but it is so
-        at.port = (uint16_t)e->protocol;
+    if (e->posix.type == SOCK_RAW && !peer) // raw(7) does not say so, but it is so
+        at.port = (uint16_t)e->posix.protocol;
     if (err == 0)
-        r->reply_len = sok_sockaddr_put(e->domain, &at, r->reply);
+        r->reply_len = sok_sockaddr_put(e->posix.domain, &at, r->reply);
 }
 
 // Why the pair is broken. With nothing known, the pair's own word is right.
@@ -163,6 +163,57 @@ static void error_of(struct served *e, struct request *r)
 {
     r->result = -sok_errno(e->error);
     e->error = 0; // told
+}
+
+static int32_t set_option(struct served *e, struct request *r)
+{
+    int level = r->head->a, name = r->head->b;
+    if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_PLAIN && e->kind == SOK_CALLS_DGRAM) {
+        e->plain = true;
+        return 0;
+    }
+    if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_SEND && e->kind == SOK_CALLS_DGRAM)
+        return sok_serve_packets_send(e, r->bytes, r->head->len);
+    return sok_posix_setopt(&e->posix, sok_served_socket(e), level, name, r->bytes, r->head->len);
+}
+
+// What connect() left; as SO_ERROR, it is told once.
+static int32_t take_error(struct served *e)
+{
+    struct sok_socket *s = sok_served_socket(e);
+    int64_t pending = e->error;
+    e->error = 0;
+    if (s && e->kind != SOK_CALLS_LISTENER)
+        sok_getsockopt(s, SOK_OPT_ERROR, &pending);
+    return sok_errno((int)pending);
+}
+
+// What of a stream is sent and not acknowledged yet.
+static int32_t queued(const struct served *e)
+{
+    struct sok_info i = {.send_queued = 0};
+    const struct sok_socket *s = sok_served_socket(e);
+    if (s && e->posix.type == SOCK_STREAM)
+        sok_getinfo(s, &i);
+    return (int32_t)i.send_queued;
+}
+
+static int32_t get_option(struct served *e, struct request *r)
+{
+    int level = r->head->a, name = r->head->b;
+    uint32_t most = sizeof(r->reply), want = (uint32_t)r->head->c;
+    bool error = level == SOL_SOCKET && name == SO_ERROR;
+    if (r->head->c < 0)
+        return -EINVAL;
+    want = want < most ? want : most;
+    if (error || (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_QUEUED)) {
+        int32_t number = error ? take_error(e) : queued(e);
+        say(r, &number, want < sizeof(number) ? want : sizeof(number));
+        return (int32_t)r->reply_len;
+    }
+    int n = sok_posix_getopt(&e->posix, sok_served_socket(e), level, name, r->reply, want);
+    r->reply_len = n > 0 ? (uint32_t)n : 0;
+    return n;
 }
 
 static void of_socket(struct sok_service *v, struct request *r)
@@ -195,10 +246,10 @@ static void of_socket(struct sok_service *v, struct request *r)
         name_of(e, r, true);
         break;
     case SOK_CALLS_SETOPT:
-        r->result = sok_serve_setopt(e, q->a, q->b, r->bytes, q->len);
+        r->result = set_option(e, r);
         break;
     case SOK_CALLS_GETOPT:
-        r->result = q->c < 0 ? -EINVAL : sok_serve_getopt(e, q->a, q->b, (uint32_t)q->c, r);
+        r->result = get_option(e, r);
         break;
     default:
         error_of(e, r);

@@ -24,7 +24,7 @@ struct served *sok_served_new(struct sok_service *v, int program_fd)
     e->cookie = cookie;
     e->inode = sok_inode_of(program_fd);
     e->lf.fd = -1;
-    e->domain = AF_INET;
+    e->posix.domain = AF_INET;
     e->next = v->live;
     if (e->next)
         e->next->prev = e;

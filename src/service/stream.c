@@ -42,8 +42,8 @@ static struct served *serve_stream(
     e->bridge = b;
     s->owner = e;
     e->kind = SOK_CALLS_STREAM;
-    e->type = SOCK_STREAM;
-    e->protocol = IPPROTO_TCP;
+    e->posix.type = SOCK_STREAM;
+    e->posix.protocol = IPPROTO_TCP;
     *program_fd = fd;
     return e;
 }
@@ -58,7 +58,7 @@ int32_t sok_serve_stream(struct sok_service *v, struct request *r)
     struct served *e = serve_stream(v, s, &r->fd, &error);
     if (!e)
         return error;
-    e->domain = r->head->a;
+    e->posix.domain = r->head->a;
     return 0;
 }
 
@@ -69,7 +69,7 @@ struct served *sok_serve_accepted(
     struct served *e = serve_stream(v, s, program_fd, &error);
     if (!e)
         return NULL;
-    e->domain = from->domain;
+    e->posix.domain = from->posix.domain;
     sok_served_inherit(e, from);
     e->connect_reported = true;
     return e;

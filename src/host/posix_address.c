@@ -1,9 +1,13 @@
-// Addresses of programs: sockaddr_in and sockaddr_in6 to endpoints and back. A socket of AF_INET6 sees IPv4 as
-// ::ffff:a.b.c.d (RFC 3493 3.7).
+// Addresses of programs: sockaddr_in and sockaddr_in6 to endpoints and back, sockaddr_ll to links' addresses. A
+// socket of AF_INET6 sees IPv4 as ::ffff:a.b.c.d (RFC 3493 3.7). Interfaces have numbers as on a kernel: lo is 1, the
+// links follow.
+#include "host/posix.h"
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <string.h>
-#include "service/internal.h"
 
 static int from_in(const uint8_t *bytes, uint32_t len, struct sok_endpoint *out)
 {
@@ -48,7 +52,7 @@ int sok_sockaddr_get(
     return -EAFNOSUPPORT;
 }
 
-uint32_t sok_sockaddr_put(int domain, const struct sok_endpoint *e, uint8_t out[SOK_CALLS_ADDR_MAX])
+uint32_t sok_sockaddr_put(int domain, const struct sok_endpoint *e, uint8_t out[SOK_POSIX_ADDR_MAX])
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(e->port)};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(e->port)};
@@ -62,4 +66,44 @@ uint32_t sok_sockaddr_put(int domain, const struct sok_endpoint *e, uint8_t out[
         memcpy(in6.sin6_addr.s6_addr, e->addr.b, 16);
     memcpy(out, &in6, sizeof(in6));
     return sizeof(in6);
+}
+
+// ---- packet sockets ----
+
+int sok_ll_get(const uint8_t *bytes, uint32_t len, struct sok_packet_addr *out)
+{
+    struct sockaddr_ll ll;
+    if (len < sizeof(ll))
+        return -EINVAL;
+    memcpy(&ll, bytes, sizeof(ll));
+    if (ll.sll_family != AF_PACKET)
+        return -EINVAL;
+    *out = (struct sok_packet_addr){
+        .link = ll.sll_ifindex - 1,
+        .type = ntohs(ll.sll_protocol),
+        .kind = ll.sll_pkttype,
+    };
+    memcpy(out->mac, ll.sll_addr, sizeof(out->mac));
+    return 0;
+}
+
+uint32_t sok_ll_put(
+    const struct sok_host *host, const struct sok_packet_addr *a, uint8_t out[SOK_POSIX_ADDR_MAX])
+{
+    struct sok_packet_link about;
+    struct sockaddr_ll ll = {
+        .sll_family = AF_PACKET,
+        .sll_protocol = htons(a->type),
+        .sll_ifindex = a->link + 1,
+        .sll_pkttype = a->kind,
+    };
+    if (sok_packet_link(host, a->link, &about) == 0) {
+        ll.sll_hatype = a->link == 0     ? ARPHRD_LOOPBACK
+                        : about.ethernet ? ARPHRD_ETHER
+                                         : ARPHRD_NONE;
+        ll.sll_halen = about.ethernet ? sizeof(a->mac) : 0;
+        memcpy(ll.sll_addr, a->mac, ll.sll_halen);
+    }
+    memcpy(out, &ll, sizeof(ll));
+    return sizeof(ll);
 }

@@ -1,11 +1,12 @@
-// setsockopt() and getsockopt() of programs: what the stack can do is done, what only is told back is kept,
-// everything else is ENOPROTOOPT. Units of the kernel's interface outside, the host's inside.
+// setsockopt() and getsockopt(): what the stack can do is done, what only is told back is kept, everything else is
+// ENOPROTOOPT. Units of the kernel's interface outside, the host's inside.
+#include "host/posix.h"
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include "service/internal.h"
+#include "host/host.h"
 
 enum how {
     BOOL,    // 0, 1: the host's
@@ -79,12 +80,12 @@ static bool in_range(int level, int name, const uint8_t *bytes, uint32_t len)
     return true;
 }
 
-static const struct option *find(const struct served *e, int level, int name)
+static const struct option *find(const struct sok_posix *p, int level, int name)
 {
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         const struct option *o = &table[i];
-        if (o->level == level && o->name == name && (o->type == 0 || o->type == e->type) &&
-            (level != IPPROTO_IPV6 || e->domain == AF_INET6))
+        if (o->level == level && o->name == name && (o->type == 0 || o->type == p->type) &&
+            (level != IPPROTO_IPV6 || p->domain == AF_INET6))
             return o;
     }
     return NULL;
@@ -128,21 +129,20 @@ static int64_t outside(enum how how, int64_t value)
     return value;
 }
 
-static int32_t set_linger(
-    struct served *e, struct sok_socket *s, const uint8_t *bytes, uint32_t len)
+static int set_linger(struct sok_posix *p, struct sok_socket *s, const uint8_t *bytes, uint32_t len)
 {
     struct linger l;
     if (len < sizeof(l))
         return -EINVAL;
     memcpy(&l, bytes, sizeof(l));
-    e->values[VALUE_LINGER_S] = l.l_onoff ? (l.l_linger < 0 ? 0 : l.l_linger) + 1 : 0;
-    if (e->type != SOCK_STREAM)
+    p->values[VALUE_LINGER_S] = l.l_onoff ? (l.l_linger < 0 ? 0 : l.l_linger) + 1 : 0;
+    if (p->type != SOCK_STREAM)
         return 0;
     // A close that waits is the program's side's affair; here it must not be cut short.
     return -sok_errno(sok_setsockopt(s, SOK_OPT_LINGER_ZERO, l.l_onoff && l.l_linger == 0));
 }
 
-static int32_t set_congestion(struct sok_socket *s, const uint8_t *bytes, uint32_t len)
+static int set_congestion(struct sok_socket *s, const uint8_t *bytes, uint32_t len)
 {
     static const char *const names[] = {"cubic", "newreno"};
     char name[16] = "";
@@ -155,28 +155,22 @@ static int32_t set_congestion(struct sok_socket *s, const uint8_t *bytes, uint32
     return -ENOENT;
 }
 
-int32_t sok_serve_setopt(struct served *e, int level, int name, const uint8_t *bytes, uint32_t len)
+int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int name,
+    const uint8_t *bytes, uint32_t len)
 {
-    struct sok_socket *s = sok_served_socket(e);
     int32_t value = 0;
-    if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_PLAIN && e->kind == SOK_CALLS_DGRAM) {
-        e->plain = true;
-        return 0;
-    }
-    if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_SEND && e->kind == SOK_CALLS_DGRAM)
-        return sok_serve_packets_send(e, bytes, len);
     if (!s)
         return -EINVAL;
     if (level == SOL_SOCKET && name == SO_LINGER)
-        return set_linger(e, s, bytes, len);
-    if (level == IPPROTO_TCP && name == TCP_CONGESTION && e->type == SOCK_STREAM)
+        return set_linger(p, s, bytes, len);
+    if (level == IPPROTO_TCP && name == TCP_CONGESTION && p->type == SOCK_STREAM)
         return set_congestion(s, bytes, len);
     // Promiscuous or not, a packet socket sees whatever its link gives.
-    if (level == SOL_PACKET && e->domain == AF_PACKET &&
+    if (level == SOL_PACKET && p->domain == AF_PACKET &&
         (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
         return 0;
-    const struct option *o = find(e, level, name);
-    bool of_type = level != IPPROTO_TCP || e->type == SOCK_STREAM;
+    const struct option *o = find(p, level, name);
+    bool of_type = level != IPPROTO_TCP || p->type == SOCK_STREAM;
     if (of_type && !in_range(level, name, bytes, len))
         return -EINVAL;
     if (!o)
@@ -184,10 +178,10 @@ int32_t sok_serve_setopt(struct served *e, int level, int name, const uint8_t *b
     if (len < sizeof(value) && !(level == IPPROTO_IP && len == 1))
         return -EINVAL;
     memcpy(&value, bytes, len < sizeof(value) ? len : sizeof(value));
-    if (o->how == KEPT && o->number == VALUE_V6ONLY && e->bound)
+    if (o->how == KEPT && o->number == VALUE_V6ONLY && p->bound)
         return -EINVAL;
     if (o->how == KEPT) {
-        e->values[o->number] = value;
+        p->values[o->number] = value;
         return 0;
     }
     int r = sok_setsockopt(s, (enum sok_socket_option)o->number, inside(o->how, value));
@@ -196,31 +190,26 @@ int32_t sok_serve_setopt(struct served *e, int level, int name, const uint8_t *b
 
 // ---- get ----
 
-static int32_t give(struct request *r, uint32_t want, const void *value, size_t len)
+// Where an answer goes: as much of it as is wanted.
+struct answer {
+    uint8_t *out;
+    uint32_t want;
+};
+
+static int give(const struct answer *r, const void *value, size_t len)
 {
-    r->reply_len = want < len ? want : (uint32_t)len;
-    memcpy(r->reply, value, r->reply_len);
-    return (int32_t)r->reply_len;
+    uint32_t n = r->want < len ? r->want : (uint32_t)len;
+    memcpy(r->out, value, n);
+    return (int)n;
 }
 
-static int32_t give_int(struct request *r, uint32_t want, int64_t value)
+static int give_int(const struct answer *r, int64_t value)
 {
     int32_t number = (int32_t)value;
-    return give(r, want, &number, sizeof(number));
+    return give(r, &number, sizeof(number));
 }
 
-// What connect() left; as SO_ERROR, it is told once.
-static int32_t get_error(struct served *e, struct request *r, uint32_t want)
-{
-    struct sok_socket *s = sok_served_socket(e);
-    int64_t pending = e->error;
-    e->error = 0;
-    if (s && e->kind != SOK_CALLS_LISTENER)
-        sok_getsockopt(s, SOK_OPT_ERROR, &pending);
-    return give_int(r, want, sok_errno((int)pending));
-}
-
-static int32_t get_info(const struct served *e, struct request *r, uint32_t want)
+static int get_info(const struct sok_posix *p, const struct sok_socket *s, const struct answer *r)
 {
     static const struct {
         const char *text;
@@ -229,13 +218,12 @@ static int32_t get_info(const struct served *e, struct request *r, uint32_t want
         {"SYN-RECEIVED", TCP_SYN_RECV}, {"FIN-WAIT-1", TCP_FIN_WAIT1},
         {"FIN-WAIT-2", TCP_FIN_WAIT2}, {"TIME-WAIT", TCP_TIME_WAIT}, {"CLOSE-WAIT", TCP_CLOSE_WAIT},
         {"LAST-ACK", TCP_LAST_ACK}, {"CLOSING", TCP_CLOSING}};
-    struct tcp_info t = {.tcpi_state = e->kind == SOK_CALLS_LISTENER ? TCP_LISTEN : TCP_CLOSE};
+    struct tcp_info t = {.tcpi_state = p->listens ? TCP_LISTEN : TCP_CLOSE};
     struct sok_info i;
-    const struct sok_socket *s = sok_served_socket(e);
-    if (e->type != SOCK_STREAM)
+    if (p->type != SOCK_STREAM)
         return -EOPNOTSUPP;
     if (!s || sok_getinfo(s, &i) < 0)
-        return give(r, want, &t, sizeof(t));
+        return give(r, &t, sizeof(t));
     for (size_t k = 0; k < sizeof(states) / sizeof(states[0]); k++)
         if (i.state && strcmp(i.state, states[k].text) == 0)
             t.tcpi_state = states[k].state;
@@ -258,61 +246,52 @@ static int32_t get_info(const struct served *e, struct request *r, uint32_t want
     t.tcpi_snd_ssthresh = i.ssthresh == UINT32_MAX ? 0x7fffffff : i.ssthresh / mss;
     t.tcpi_rcv_space = i.recv_window;
     t.tcpi_total_retrans = (uint32_t)((i.bytes_again + mss - 1) / mss);
-    return give(r, want, &t, sizeof(t));
+    return give(r, &t, sizeof(t));
 }
 
 // Linux says it with different words for a whole level that is not the socket's.
-static bool known_level(const struct served *e, int level)
+static bool known_level(const struct sok_posix *p, int level)
 {
     return level == SOL_SOCKET || level == IPPROTO_IP ||
-           (level == IPPROTO_TCP && e->type == SOCK_STREAM) ||
-           (level == IPPROTO_UDP && e->type == SOCK_DGRAM) ||
-           (level == IPPROTO_RAW && e->type == SOCK_RAW) ||
-           (level == IPPROTO_IPV6 && e->domain == AF_INET6) || e->domain == AF_PACKET;
+           (level == IPPROTO_TCP && p->type == SOCK_STREAM) ||
+           (level == IPPROTO_UDP && p->type == SOCK_DGRAM) ||
+           (level == IPPROTO_RAW && p->type == SOCK_RAW) ||
+           (level == IPPROTO_IPV6 && p->domain == AF_INET6) || p->domain == AF_PACKET;
 }
 
-int32_t sok_serve_getopt(struct served *e, int level, int name, uint32_t want, struct request *r)
+int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level, int name,
+    uint8_t *out, uint32_t want)
 {
-    struct sok_socket *s = sok_served_socket(e);
+    const struct answer answer = {out, want}, *r = &answer;
     int64_t value = 0;
-    if (want > sizeof(r->reply))
-        want = sizeof(r->reply);
-    if (level == SOL_SOCKET && name == SO_ERROR)
-        return get_error(e, r, want);
     if (level == SOL_SOCKET && name == SO_LINGER) {
-        struct linger l = {e->values[VALUE_LINGER_S] > 0, e->values[VALUE_LINGER_S] - 1};
+        struct linger l = {p->values[VALUE_LINGER_S] > 0, p->values[VALUE_LINGER_S] - 1};
         l.l_linger = l.l_onoff ? l.l_linger : 0;
-        return give(r, want, &l, sizeof(l));
-    }
-    if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_QUEUED) {
-        struct sok_info i = {.send_queued = 0};
-        if (s && e->type == SOCK_STREAM)
-            sok_getinfo(s, &i);
-        return give_int(r, want, i.send_queued);
+        return give(r, &l, sizeof(l));
     }
     if (level == SOL_SOCKET && name == SO_ACCEPTCONN)
-        return give_int(r, want, e->kind == SOK_CALLS_LISTENER);
+        return give_int(r, p->listens);
     if (level == IPPROTO_TCP && name == TCP_INFO)
-        return get_info(e, r, want);
-    if (level == IPPROTO_TCP && name == TCP_CONGESTION && e->type == SOCK_STREAM && s) {
+        return get_info(p, s, r);
+    if (level == IPPROTO_TCP && name == TCP_CONGESTION && p->type == SOCK_STREAM && s) {
         char text[16] = "cubic";
         sok_getsockopt(s, SOK_OPT_CONGESTION, &value);
         strcpy(text, value == 1 ? "reno" : "cubic");
-        return give(r, want, text, sizeof(text));
+        return give(r, text, sizeof(text));
     }
-    if (level == IPPROTO_TCP && name == TCP_MAXSEG && e->type == SOCK_STREAM) {
+    if (level == IPPROTO_TCP && name == TCP_MAXSEG && p->type == SOCK_STREAM) {
         struct sok_info i = {.send_mss = 536};
         if (s)
             sok_getinfo(s, &i);
-        return give_int(r, want, i.send_mss);
+        return give_int(r, i.send_mss);
     }
-    const struct option *o = find(e, level, name);
+    const struct option *o = find(p, level, name);
     if (!o)
-        return known_level(e, level) ? -ENOPROTOOPT : -EOPNOTSUPP;
+        return known_level(p, level) ? -ENOPROTOOPT : -EOPNOTSUPP;
     if (o->how == KEPT)
-        return give_int(r, want, e->values[o->number]);
+        return give_int(r, p->values[o->number]);
     int err = s ? sok_getsockopt(s, (enum sok_socket_option)o->number, &value) : SOK_EINVAL;
     if (o->level == IPPROTO_IP && o->name == IP_TTL && value == 0)
         value = 64; // a stream's own default (src/tcp): none was set
-    return err < 0 ? -sok_errno(err) : give_int(r, want, outside(o->how, value));
+    return err < 0 ? -sok_errno(err) : give_int(r, outside(o->how, value));
 }

@@ -1,0 +1,54 @@
+// What POSIX and Linux have above a handle (sockeye/socket.h): families, levels, names of options, socket addresses.
+// One mapping for both that need it: the calls of sockeye/sys.h, and programs under `sockeye run` (src/service).
+// Everything here answers with 0, a count, or -errno.
+#ifndef SOK_HOST_POSIX_H
+#define SOK_HOST_POSIX_H
+
+#include <sockeye/socket.h>
+
+enum sok_posix_value { // options that are kept and told, or looked at by who has the socket
+    VALUE_BROADCAST,
+    VALUE_OOBINLINE,
+    VALUE_PRIORITY,
+    VALUE_RCVLOWAT,
+    VALUE_MTU_DISCOVER,
+    VALUE_V6ONLY,
+    VALUE_DEFER_ACCEPT,
+    VALUE_LINGER2,
+    VALUE_NOTSENT_LOWAT,
+    VALUE_HDRINCL,
+    VALUE_LINGER_S, // seconds + 1; 0: off
+    VALUE_COUNT
+};
+
+// What a program asked for; stays when the handle has gone.
+struct sok_posix {
+    int domain, type, protocol;
+    bool bound, listens;
+    int32_t values[VALUE_COUNT];
+};
+
+// ---- posix_address.c ----
+
+#define SOK_POSIX_ADDR_MAX 28 // sockaddr_in6
+
+// v6: a real IPv6 address, for which there is no road yet.
+int sok_sockaddr_get(
+    int domain, const uint8_t *bytes, uint32_t len, struct sok_endpoint *out, bool *v6);
+uint32_t sok_sockaddr_put(
+    int domain, const struct sok_endpoint *e, uint8_t out[SOK_POSIX_ADDR_MAX]);
+// sockaddr_ll
+int sok_ll_get(const uint8_t *bytes, uint32_t len, struct sok_packet_addr *out);
+uint32_t sok_ll_put(
+    const struct sok_host *host, const struct sok_packet_addr *a, uint8_t out[SOK_POSIX_ADDR_MAX]);
+
+// ---- posix_options.c ----
+
+// s NULL: there is no handle any more. SO_ERROR is the caller's.
+int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int name,
+    const uint8_t *bytes, uint32_t len);
+// Bytes written into out, at most want.
+int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level, int name,
+    uint8_t *out, uint32_t want);
+
+#endif
