@@ -1,6 +1,7 @@
 #include "wire/icmp6.h"
 
 #include "wire/csum.h"
+#include "wire/ip6.h"
 #include "wire/mld.h"
 #include "wire/show.h"
 
@@ -329,6 +330,14 @@ static const struct sok_option_kind nd_kinds[] = {
     KIND(SOK_ND_OPT_DNSSL, "DNS search list", nd_dns),
 };
 
+static const struct sok_bind icmp6_binds[] = {
+    {&sok_proto_ip6, SOK_AT_ip6_nh, SOK_IPPROTO_ICMP6},
+    {&sok_proto_ip6_hop, SOK_AT_ip6_ext_nh, SOK_IPPROTO_ICMP6},
+    {&sok_proto_ip6_routing, SOK_AT_ip6_ext_nh, SOK_IPPROTO_ICMP6},
+    {&sok_proto_ip6_dest, SOK_AT_ip6_ext_nh, SOK_IPPROTO_ICMP6},
+    {&sok_proto_ip6_frag, SOK_AT_ip6_frag_nh, SOK_IPPROTO_ICMP6},
+};
+
 const struct sok_proto sok_proto_icmp6 = {
     .name = "ICMPv6",
     .title = "Internet Control Message Protocol version 6",
@@ -340,5 +349,7 @@ const struct sok_proto sok_proto_icmp6 = {
     .options = nd_kinds,
     .option_count = SOK_COUNT_OF(nd_kinds),
     .walk = nd_walk,
+    .binds = icmp6_binds,
+    .bind_count = SOK_COUNT_OF(icmp6_binds),
     .line = icmp6_line,
 };

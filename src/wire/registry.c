@@ -6,6 +6,7 @@
 #include "wire/icmp.h"
 #include "wire/icmp6.h"
 #include "wire/ip4.h"
+#include "wire/ip6.h"
 #include "wire/tcp.h"
 #include "wire/udp.h"
 #include "wire/vlan.h"
@@ -15,6 +16,11 @@ static const struct sok_proto *const protos[] = {
     &sok_proto_vlan,
     &sok_proto_arp,
     &sok_proto_ip4,
+    &sok_proto_ip6,
+    &sok_proto_ip6_hop,
+    &sok_proto_ip6_routing,
+    &sok_proto_ip6_dest,
+    &sok_proto_ip6_frag,
     &sok_proto_icmp,
     &sok_proto_icmp6,
     &sok_proto_udp,

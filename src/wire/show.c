@@ -128,7 +128,10 @@ void sok_show_ends(const struct sok_show *l, bool has_ports, uint16_t sport, uin
             sok_text_add(l->text, "%u > %u: ", sport, dport);
         return;
     }
-    below.at--;
+    // Extension headers lie between.
+    do
+        below.at--;
+    while (below.at > 0 && !sok_proto_field(sok_show_layer(&below)->proto, "src"));
     add_end(&below, "src");
     if (has_ports) {
         sok_text_add_char(l->text, '.');

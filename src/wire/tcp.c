@@ -2,6 +2,7 @@
 
 #include "wire/csum.h"
 #include "wire/ip4.h"
+#include "wire/ip6.h"
 #include "wire/options.h"
 #include "wire/show.h"
 #include "wire/tcp_options.h"
@@ -176,7 +177,14 @@ static const struct sok_option_kind tcp_options[] = {
     {.kind = SOK_TCP_OPT_COOKIE, .name = "TFO"},
 };
 
-static const struct sok_bind tcp_binds[] = {{&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_TCP}};
+static const struct sok_bind tcp_binds[] = {
+    {&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_TCP},
+    {&sok_proto_ip6, SOK_AT_ip6_nh, SOK_IPPROTO_TCP},
+    {&sok_proto_ip6_hop, SOK_AT_ip6_ext_nh, SOK_IPPROTO_TCP},
+    {&sok_proto_ip6_routing, SOK_AT_ip6_ext_nh, SOK_IPPROTO_TCP},
+    {&sok_proto_ip6_dest, SOK_AT_ip6_ext_nh, SOK_IPPROTO_TCP},
+    {&sok_proto_ip6_frag, SOK_AT_ip6_frag_nh, SOK_IPPROTO_TCP},
+};
 
 const struct sok_proto sok_proto_tcp = {
     .name = "TCP",

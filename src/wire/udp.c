@@ -2,6 +2,7 @@
 
 #include "wire/csum.h"
 #include "wire/ip4.h"
+#include "wire/ip6.h"
 #include "wire/show.h"
 
 SOK_HEADER_ROWS(udp, SOK_UDP_FIELDS)
@@ -43,7 +44,14 @@ static void udp_line(const struct sok_show *l)
         sok_text_add(l->text, "UDP, length %u", h.len - SOK_UDP_HDR_LEN);
 }
 
-static const struct sok_bind udp_binds[] = {{&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_UDP}};
+static const struct sok_bind udp_binds[] = {
+    {&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_UDP},
+    {&sok_proto_ip6, SOK_AT_ip6_nh, SOK_IPPROTO_UDP},
+    {&sok_proto_ip6_hop, SOK_AT_ip6_ext_nh, SOK_IPPROTO_UDP},
+    {&sok_proto_ip6_routing, SOK_AT_ip6_ext_nh, SOK_IPPROTO_UDP},
+    {&sok_proto_ip6_dest, SOK_AT_ip6_ext_nh, SOK_IPPROTO_UDP},
+    {&sok_proto_ip6_frag, SOK_AT_ip6_frag_nh, SOK_IPPROTO_UDP},
+};
 
 const struct sok_proto sok_proto_udp = {
     .name = "UDP",

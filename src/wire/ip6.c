@@ -1,0 +1,188 @@
+#include "wire/ip6.h"
+
+#include "wire/eth.h"
+#include "wire/icmp6.h"
+#include "wire/ip4.h"
+#include "wire/show.h"
+#include "wire/vlan.h"
+
+static const struct sok_value ip6_nexts[] = {{0, "hop-by-hop"}, {4, "IP"}, {6, "TCP"}, {17, "UDP"},
+    {41, "IPv6"}, {43, "routing"}, {44, "fragment"}, {47, "GRE"}, {50, "ESP"}, {51, "AH"},
+    {58, "ICMPv6"}, {59, "none"}, {60, "destination"}, {132, "SCTP"}, {0, NULL}};
+SOK_HEADER_ROWS(ip6, SOK_IP6_FIELDS)
+SOK_HEADER_ROWS(ip6_ext, SOK_IP6_EXT_FIELDS)
+SOK_HEADER_ROWS(ip6_frag, SOK_IP6_FRAG_FIELDS)
+
+enum sok_drop sok_ip6_check(const struct sok_ip6_hdr *h, size_t there)
+{
+    if (there < SOK_IP6_HDR_LEN)
+        return SOK_DROP_IP_SHORT;
+    if (h->version != 6)
+        return SOK_DROP_IP_VERSION;
+    return (size_t)h->plen + SOK_IP6_HDR_LEN > there ? SOK_DROP_IP_TOTAL_LENGTH : SOK_DROP_NONE;
+}
+
+bool sok_ip6_next(struct sok_ip6_walk *w, struct sok_ip6_ext *out)
+{
+    bool frag = w->next == SOK_IP6_FRAG;
+    if ((!frag && w->next != SOK_IP6_HOP && w->next != SOK_IP6_ROUTING &&
+            w->next != SOK_IP6_DEST) ||
+        (w->fragment && w->frag.offset > 0))
+        return false;
+    size_t left = w->len - w->at;
+    size_t len = left < SOK_IP6_EXT_LEN ? 0 : frag ? SOK_IP6_FRAG_LEN : 8 + 8u * w->p[w->at + 1];
+    if (len == 0 || len > left) {
+        w->cut = true;
+        return false;
+    }
+    *out = (struct sok_ip6_ext){.kind = w->next, .at = w->at, .len = len};
+    if (frag) {
+        sok_ip6_frag_hdr_get(w->p + w->at, &w->frag);
+        w->fragment = w->frag.offset > 0 || w->frag.m; // else atomic (RFC 6946)
+    }
+    w->next = w->p[w->at];
+    w->field = w->at;
+    w->at += len;
+    return true;
+}
+
+// ---- text ----
+
+static void ip6_measure(const uint8_t *p, size_t len, struct sok_extent *out)
+{
+    struct sok_ip6_hdr h;
+    sok_ip6_hdr_get(p, &h);
+    if (h.version != 6) {
+        out->malformed = true;
+        return;
+    }
+    size_t there = len - SOK_IP6_HDR_LEN;
+    out->cut = h.plen > there;
+    out->payload = out->cut ? there : h.plen;
+}
+
+static void ext_measure(const uint8_t *p, size_t len, struct sok_extent *out)
+{
+    size_t header = 8 + 8u * p[1];
+    out->cut = header > len;
+    out->header = out->cut ? len : header;
+    out->payload = len - out->header;
+}
+
+static void frag_measure(const uint8_t *p, size_t len, struct sok_extent *out)
+{
+    struct sok_ip6_frag_hdr h;
+    sok_ip6_frag_hdr_get(p, &h);
+    out->payload = len - SOK_IP6_FRAG_LEN;
+    out->opaque = h.offset != 0;
+}
+
+static void add_next(struct sok_text *t, uint8_t nh)
+{
+    const char *name = sok_value_text(ip6_nexts, nh);
+    if (name)
+        sok_text_add_str(t, name);
+    else
+        sok_text_add(t, "ip-proto-%u", nh);
+}
+
+static void ip6_line(const struct sok_show *l)
+{
+    struct sok_ip6_hdr h;
+    const struct sok_layer *layer = sok_show_layer(l);
+    sok_ip6_hdr_get(sok_show_header(l), &h);
+    sok_text_add_str(l->text, "IP6 ");
+    if (sok_show_next(l))
+        return;
+    sok_text_add_ip6(l->text, h.src);
+    sok_text_add_str(l->text, " > ");
+    sok_text_add_ip6(l->text, h.dst);
+    if (layer->malformed) {
+        sok_text_add(l->text, ": malformed, version %u", h.version);
+        return;
+    }
+    sok_text_add_str(l->text, ": ");
+    add_next(l->text, h.nh);
+    sok_text_add(l->text, ", length %u", layer->payload);
+}
+
+static void ext_line(const struct sok_show *l)
+{
+    if (sok_show_next(l))
+        return;
+    sok_show_ends(l, false, 0, 0);
+    add_next(l->text, sok_show_header(l)[0]);
+    sok_text_add(l->text, ", length %u", sok_show_layer(l)->payload);
+}
+
+static void frag_line(const struct sok_show *l)
+{
+    struct sok_ip6_frag_hdr h;
+    sok_ip6_frag_hdr_get(sok_show_header(l), &h);
+    sok_show_ends(l, false, 0, 0);
+    add_next(l->text, h.nh);
+    sok_text_add(l->text, ", fragment 0x%08x at %u%s, length %u", h.id, h.offset * 8u,
+        h.m ? "+" : "", sok_show_layer(l)->payload);
+}
+
+// ---- the protocols ----
+
+static const struct sok_bind ip6_binds[] = {
+    {&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_IP6},
+    {&sok_proto_vlan, SOK_AT_vlan_type, SOK_ETHERTYPE_IP6},
+    {&sok_proto_ip4, SOK_AT_ip4_proto, 41},
+    {&sok_proto_ip6, SOK_AT_ip6_nh, 41},
+    {&sok_proto_icmp6, SOK_AT_icmp6_type, SOK_ICMP6_UNREACHABLE},
+    {&sok_proto_icmp6, SOK_AT_icmp6_type, SOK_ICMP6_TOO_BIG},
+    {&sok_proto_icmp6, SOK_AT_icmp6_type, SOK_ICMP6_TIME_EXCEEDED},
+    {&sok_proto_icmp6, SOK_AT_icmp6_type, SOK_ICMP6_PARAMETER},
+};
+
+const struct sok_proto sok_proto_ip6 = {
+    .name = "IPv6",
+    .title = "Internet Protocol version 6",
+    .fields = ip6_rows,
+    .field_count = SOK_COUNT_OF(ip6_rows),
+    .hdr_len = SOK_IP6_HDR_LEN,
+    .measure = ip6_measure,
+    .binds = ip6_binds,
+    .bind_count = SOK_COUNT_OF(ip6_binds),
+    .line = ip6_line,
+};
+
+#define EXT_BINDS(name, number)                                                                    \
+    static const struct sok_bind name[] = {{&sok_proto_ip6, SOK_AT_ip6_nh, number},                \
+        {&sok_proto_ip6_hop, SOK_AT_ip6_ext_nh, number},                                           \
+        {&sok_proto_ip6_routing, SOK_AT_ip6_ext_nh, number},                                       \
+        {&sok_proto_ip6_dest, SOK_AT_ip6_ext_nh, number},                                          \
+        {&sok_proto_ip6_frag, SOK_AT_ip6_frag_nh, number}};
+EXT_BINDS(hop_binds, SOK_IP6_HOP)
+EXT_BINDS(routing_binds, SOK_IP6_ROUTING)
+EXT_BINDS(dest_binds, SOK_IP6_DEST)
+EXT_BINDS(frag_binds, SOK_IP6_FRAG)
+
+#define EXT_PROTO(name_, title_, binds_)                                                           \
+    {                                                                                              \
+        .name = name_, .title = title_, .fields = ip6_ext_rows,                                    \
+        .field_count = SOK_COUNT_OF(ip6_ext_rows), .hdr_len = SOK_IP6_EXT_LEN,                     \
+        .measure = ext_measure, .binds = binds_, .bind_count = SOK_COUNT_OF(binds_),               \
+        .line = ext_line                                                                           \
+    }
+const struct sok_proto sok_proto_ip6_hop =
+    EXT_PROTO("IPv6ExtHdrHopByHop", "IPv6 Hop-by-Hop Options", hop_binds);
+const struct sok_proto sok_proto_ip6_routing =
+    EXT_PROTO("IPv6ExtHdrRouting", "IPv6 Routing Header", routing_binds);
+const struct sok_proto sok_proto_ip6_dest =
+    EXT_PROTO("IPv6ExtHdrDestOpt", "IPv6 Destination Options", dest_binds);
+
+const struct sok_proto sok_proto_ip6_frag = {
+    .name = "IPv6ExtHdrFragment",
+    .title = "IPv6 Fragment Header",
+    .fields = ip6_frag_rows,
+    .field_count = SOK_COUNT_OF(ip6_frag_rows),
+    .hdr_len = SOK_IP6_FRAG_LEN,
+    .measure = frag_measure,
+    .binds = frag_binds,
+    .bind_count = SOK_COUNT_OF(frag_binds),
+    .line = frag_line,
+};
