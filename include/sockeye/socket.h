@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 #include <sys/uio.h>
+#include <sockeye/group.h>
 #include <sockeye/host.h>
 
 struct sok_socket;
@@ -99,6 +100,19 @@ struct sok_packet_link {
 };
 int sok_packet_link(const struct sok_host *host, int link, struct sok_packet_link *out);
 
+// Multicast, of datagram and raw sockets: what a socket hears, and how it sends (sockeye/group.h). SOK_EINVAL: no
+// group, or a filter of the other kind; SOK_EADDRINUSE: it is in the group; SOK_EADDRNOTAVAIL: it is not; SOK_ENOBUFS:
+// too many groups or sources. To share a port with others, SOK_OPT_REUSEADDR before sok_bind().
+int sok_group(struct sok_socket *s, const struct sok_group_change *change);
+// A group's whole filter at once: exclude, all sources but these, or include, these alone (none: leave).
+int sok_group_filter(struct sok_socket *s, int link, const struct sok_addr *group, bool exclude,
+    const struct sok_addr *sources, unsigned count);
+// *count: room in sources, then how many there are.
+int sok_group_filter_get(const struct sok_socket *s, int link, const struct sok_addr *group,
+    bool *exclude, struct sok_addr *sources, unsigned *count);
+int sok_multicast_set(struct sok_socket *s, const struct sok_multicast_opts *opts);
+int sok_multicast_get(const struct sok_socket *s, struct sok_multicast_opts *opts);
+
 enum sok_poll {
     SOK_POLL_IN = 1,    // recv, accept: data, the end of the stream, or an error
     SOK_POLL_OUT = 2,   // send takes at least one byte; connect has ended
@@ -138,6 +152,7 @@ enum sok_socket_option {
     SOK_OPT_KEEPIDLE,  // ns without a segment until the first keep-alive, 1 s to 32767 s
     SOK_OPT_KEEPINTVL, // ns between keep-alives
     SOK_OPT_KEEPCNT,   // unanswered ones until the peer is dead
+    SOK_OPT_BROADCAST, // 0, 1: may send to a broadcast address (else SOK_EACCES); datagram, raw
 };
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);

@@ -68,6 +68,7 @@
     X(DHCP_REBIND, "dhcp request, rebinding")                                                      \
     X(DHCP_DECLINE, "dhcp decline")                                                                \
     X(DHCP_RELEASE, "dhcp release")                                                                \
+    X(GROUPS, "groups heard")                                                                      \
     X(DATAGRAM, "datagram")                                                                        \
     X(RAW, "raw datagram")                                                                         \
     X(FRAME, "frame as given")                                                                     \
@@ -147,6 +148,12 @@ enum sok_reason {
     X(TCP_REASSEMBLY, "tcp: reassembly full")                                                      \
     X(TCP_RCVBUF, "tcp: receive buffer full")                                                      \
     X(TCP_REPLY_QUEUE, "tcp: too many resets to send")                                             \
+    X(IGMP_MALFORMED, "igmp: malformed")                                                           \
+    X(IGMP_CHECKSUM, "igmp: bad checksum")                                                         \
+    X(IGMP_NOT_US, "igmp: not for us")                                                             \
+    X(MLD_MALFORMED, "mld: malformed")                                                             \
+    X(MLD_NOT_US, "mld: not for us")                                                               \
+    X(GROUP_SOURCE, "group: no socket wants this source")                                          \
     X(NEIGHBOUR_FAILED, "neighbour: no answer")                                                    \
     X(NEIGHBOUR_QUEUE, "neighbour: queue full")                                                    \
     X(OUT_QUEUE, "output queue full")                                                              \
@@ -182,6 +189,7 @@ enum sok_drop {
     X(ANSWERED, "answer due")        /* echo request, ARP request */                               \
     X(LEARNED, "neighbour learned")  /* */                                                         \
     X(DELIVERED, "delivered")        /* datagram, echo reply */                                    \
+    X(QUERY, "asks for groups")      /* IGMP, MLD */                                               \
     X(PATH_MTU, "path mtu lower")    /* ICMP fragmentation needed, believed */                     \
     X(DHCP_OFFER, "dhcp offer")      /* */                                                         \
     X(DHCP_ACK, "dhcp ack")          /* */                                                         \

@@ -84,7 +84,8 @@ struct sok_socket {
     struct sok_endpoint local, remote;
     int64_t timeout_ns;
     struct sok_dgram_opts dgram; // of datagram sockets of all kinds; TCP's are in options
-    int64_t stamp;               // raw, packet: when what was received last came
+    struct sok_multicast_opts multicast;
+    int64_t stamp;        // raw, packet: when what was received last came
     uint32_t options_set; // bit per enum sok_socket_option, given before there was a connection
     int64_t options[24];
     void (*notify)(void *ctx, struct sok_socket *s);
@@ -106,6 +107,8 @@ int64_t sok_socket_raw_send(
     struct sok_socket *s, const struct sok_iov *iov, unsigned count, const struct sok_endpoint *to);
 int64_t sok_socket_raw_recv(
     struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from);
+// A datagram socket that is not open yet is bound to any port. SOK_EOPNOTSUPP: it is neither that nor raw.
+int sok_socket_open_dgram(struct sok_socket *s);
 // And of UDP sockets. SOK_EOPNOTSUPP: not for this kind.
 int sok_socket_dgram_setopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_socket_dgram_getopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);

@@ -7,7 +7,6 @@
 #include <sockeye/socket.h>
 
 enum sok_posix_value { // options that are kept and told, or looked at by who has the socket
-    VALUE_BROADCAST,
     VALUE_OOBINLINE,
     VALUE_PRIORITY,
     VALUE_RCVLOWAT,

@@ -19,6 +19,7 @@ struct sok_socket *sok_socket_wrap(
     s->host = host;
     s->type = (uint8_t)type;
     s->sock = sock;
+    s->multicast = (struct sok_multicast_opts)SOK_MULTICAST_OPTS_DEFAULT;
     if (sock)
         sock->user = s;
     s->next = host->sockets;
@@ -172,7 +173,8 @@ int sok_bind(struct sok_socket *s, const struct sok_endpoint *given)
     }
     if (s->type == SOK_DGRAM) {
         struct sok_udp *u;
-        int r = sok_udp_open(s->host->stack, local, &u);
+        int r = s->reuse ? sok_udp_open_shared(s->host->stack, local, &u)
+                         : sok_udp_open(s->host->stack, local, &u);
         if (r < 0)
             return r;
         adopt(s, (struct sok_sock *)u);
@@ -183,8 +185,12 @@ int sok_bind(struct sok_socket *s, const struct sok_endpoint *given)
     return 0;
 }
 
-static int open_udp(struct sok_socket *s)
+int sok_socket_open_dgram(struct sok_socket *s)
 {
+    if (s->type == SOK_RAW)
+        return 0;
+    if (s->type != SOK_DGRAM)
+        return SOK_EOPNOTSUPP;
     struct sok_endpoint any = {.addr = sok_addr_v4(0)};
     return s->sock ? 0 : sok_bind(s, &any);
 }
@@ -231,6 +237,7 @@ static int tcp_option(enum sok_socket_option option)
     case SOK_OPT_HDRINCL:
     case SOK_OPT_STAMP:
     case SOK_OPT_REUSEADDR:
+    case SOK_OPT_BROADCAST:
         break;
     }
     return -1;
@@ -278,7 +285,7 @@ int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote)
     if (s->type == SOK_RAW)
         return sok_socket_raw_connect(s, remote);
     if (s->type == SOK_DGRAM) {
-        int r = open_udp(s);
+        int r = sok_socket_open_dgram(s);
         if (r == 0)
             r = sok_udp_connect((struct sok_udp *)s->sock, remote);
         s->remote = *remote;
@@ -411,6 +418,11 @@ int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         s->reuse = value != 0;
         return 0;
     }
+    if (option == SOK_OPT_BROADCAST) {
+        s->dgram.broadcast = value != 0;
+        sok_socket_dgram_apply(s);
+        return 0;
+    }
     if (option == SOK_OPT_TIMEOUT) {
         s->timeout_ns = value < 0 ? 0 : value;
         return 0;
@@ -439,6 +451,8 @@ int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         *value = s->blocking;
     else if (option == SOK_OPT_REUSEADDR)
         *value = s->reuse;
+    else if (option == SOK_OPT_BROADCAST)
+        *value = s->dgram.broadcast;
     else if (option == SOK_OPT_TIMEOUT)
         *value = s->timeout_ns;
     else if (s->type != SOK_STREAM)

@@ -91,12 +91,15 @@ int64_t sok_socket_raw_recv(struct sok_socket *s, void *data, size_t len, struct
 
 void sok_socket_dgram_apply(struct sok_socket *s)
 {
-    if (s->sock && s->type == SOK_DGRAM)
+    if (s->sock && s->type == SOK_DGRAM) {
         sok_udp_options((struct sok_udp *)s->sock, &s->dgram);
-    else if (s->sock && s->type == SOK_RAW)
+        sok_udp_multicast((struct sok_udp *)s->sock, &s->multicast);
+    } else if (s->sock && s->type == SOK_RAW) {
         sok_raw_options(raw_of(s), &s->dgram);
-    else if (s->sock && s->type == SOK_PACKET)
+        sok_raw_multicast(raw_of(s), &s->multicast);
+    } else if (s->sock && s->type == SOK_PACKET) {
         sok_frames_options((struct sok_frames *)s->sock, &s->dgram);
+    }
 }
 
 static bool has_option(const struct sok_socket *s, enum sok_socket_option option)

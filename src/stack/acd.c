@@ -140,6 +140,7 @@ void sok_stack_link_over(struct sok_stack *stack, uint8_t link, int64_t now)
 {
     stack->now = now;
     sok_frames_link_over(stack, link);
+    sok_groups_link_over(stack, link);
     for (unsigned i = stack->addr_count; i-- > 0;) {
         struct sok_addr addr = stack->addrs[i].addr;
         if (stack->addrs[i].link == link)

@@ -94,6 +94,7 @@ void sok_stack_input(
         sok_frames_see_in(stack, link, frame);
     struct sok_tcp_outcome outcome = {0};
     struct sok_in in = {.link = link, .frame = frame, .now = now, .out = &outcome};
+    in.group_link = stack->looping ? stack->looping : link;
     // The event comes before those of its consequences, and is completed when they are known.
     bool told = push_event(stack, &in) != NULL;
     uint64_t position = sok_events_next(&stack->events) - 1;

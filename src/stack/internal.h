@@ -13,6 +13,8 @@
 #include "base/timers.h"
 #include "stack/acd.h"
 #include "stack/dhcp.h"
+#include "stack/group.h"
+#include "stack/listener.h"
 #include "stack/reassembly.h"
 #include "stack/stack.h"
 #include "wire/arp.h"
@@ -33,6 +35,7 @@ struct sok_packet {
     uint32_t conn;
     uint8_t link;
     uint8_t reason; // enum sok_reason
+    uint8_t loops;  // on link 0: a copy of what went to a group on this link; 0: it is none
     bool given;     // a program's own header, whatever it says
     uint8_t *frame; // in bytes
     uint32_t size;  // of bytes
@@ -65,6 +68,7 @@ struct sok_stack_link {
     struct sok_packet_queue arp, packets; // each has at most out_queue_max
     bool blocked;                         // a sender was told to wait for room in `packets`
     struct sok_neighbour *recent;         // last one looked up
+    struct sok_listener listeners[2];     // of groups: IPv4, IPv6
     struct sok_packet *leaving;           // what the frame last given out points into
     // A super-frame being cut for a link that takes none. Calls may come between its frames, so its
     // payload is copied; what a device takes whole points into TCP's send buffer.
@@ -182,6 +186,7 @@ struct sok_stack {
     struct sok_dhcp *dhcp[SOK_STACK_LINKS_MAX]; // NULL: no client
     struct sok_reassembly reassembly;
     struct sok_map udp, echo; // by local port; by identifier
+    struct sok_map groups;    // by link and address
     struct sok_raw *raws;
     struct sok_frames *frames;
     bool any;          // every address is ours
@@ -196,7 +201,8 @@ struct sok_stack {
     struct sok_icmp_limit icmp_limits[SOK_ICMP_LIMITS];
     struct sok_pmtu pmtus[SOK_PMTUS];
     uint64_t drops[SOK_DROP_COUNT];
-    bool few_ports; // port_first and port_count are all there are
+    uint8_t looping; // the link that what comes in on link 0 right now was sent to a group on
+    bool few_ports;  // port_first and port_count are all there are
 };
 
 // Whether programs may have this port (sok_stack_ports).
@@ -243,6 +249,7 @@ bool sok_addr_on_link(const struct sok_stack *s, uint8_t link, const struct sok_
 
 struct sok_in {
     uint8_t link;
+    uint8_t group_link; // whose groups count: not `link` for what we have sent to a group ourselves
     const struct sok_frame *frame;
     int64_t now;
     bool link_unicast; // the Ethernet destination was ours alone
@@ -360,6 +367,9 @@ void sok_udp_free_all(struct sok_stack *s);
 void sok_echo_free_all(struct sok_stack *s);
 
 bool sok_local_pending(const struct sok_stack *s);
+// Hands what is sent to a group on a link (`len` bytes behind the IP header) to the sockets here that are in it.
+void sok_local_copy(struct sok_stack *s, const uint8_t *data, uint32_t len,
+    const struct sok_ip4_out *o, uint8_t link, int64_t now);
 void sok_local_run(struct sok_stack *s, int64_t now);
 void sok_link_free(struct sok_stack *s, struct sok_stack_link *l);
 

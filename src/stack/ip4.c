@@ -6,6 +6,7 @@
 
 #include <string.h>
 #include "base/bytes.h"
+#include "wire/igmp.h"
 
 // ---- in ----
 
@@ -17,6 +18,12 @@ static bool impossible_source(const struct sok_stack *s, const struct sok_in *in
         return true;
     enum sok_dst_kind kind = sok_dst_kind(s, src);
     return kind == SOK_DST_BROADCAST || (kind == SOK_DST_OURS && in->link != SOK_STACK_LOCAL);
+}
+
+static bool hears_group(const struct sok_stack *s, const struct sok_in *in)
+{
+    struct sok_addr group = sok_addr_v4(in->ip.dst);
+    return sok_group_has(s, in->group_link, &group);
 }
 
 // Whether it is for us, and for us alone (in->unicast).
@@ -31,7 +38,8 @@ static bool is_for_us(const struct sok_stack *s, struct sok_in *in)
     case SOK_DST_BROADCAST:
         return true;
     case SOK_DST_MULTICAST:
-        return dst == 0xe0000001; // all hosts (RFC 1112 section 4)
+        // All hosts (RFC 1112 section 4), and what somebody here has joined.
+        return dst == 0xe0000001 || hears_group(s, in);
     default:
         in->unicast = s->any;
         return (s->any && in->link_unicast) || sok_dhcp_expects(s, in, in->ip.len);
@@ -102,6 +110,11 @@ static void deliver(struct sok_stack *s, struct sok_in *in)
         break;
     case SOK_IPPROTO_UDP:
         sok_udp_input(s, in);
+        break;
+    case SOK_IPPROTO_IGMP:
+        sok_igmp_input(s, in);
+        if (raw.wanted && in->out->drop == SOK_DROP_IGMP_NOT_US)
+            taken_raw(in, &raw);
         break;
     case SOK_IPPROTO_ICMP:
         sok_icmp_input(s, in);

@@ -17,6 +17,8 @@ struct sok_raw {
     bool blocked; // waits for room in a link's queue
     int error;    // pending
     struct sok_dgram_opts opts;
+    struct sok_multicast_opts multicast;
+    struct sok_memberships groups;
     struct sok_inbox inbox;
 };
 
@@ -37,6 +39,13 @@ static bool is_between(
 {
     return (sok_addr_is_any(r->local) || sok_addr_eq(r->local, *local)) &&
            (!r->connected || sok_addr_eq(r->remote, *remote));
+}
+
+// Whether it is in the group that a datagram is for, if it is for one.
+static bool hears(const struct sok_raw *r, const struct sok_in *in)
+{
+    return !sok_addr_is_multicast(in->dst) ||
+           sok_memberships_hear(&r->groups, in->group_link, &in->dst, &in->src, r->multicast.all);
 }
 
 // A checksum that the link left open is completed: a program is to see what a wire would have carried.
@@ -66,7 +75,7 @@ struct sok_raw_taken sok_raw_input(struct sok_stack *s, const struct sok_in *in)
     if (in->ip.proto == SOK_IPPROTO_RAW)
         return taken;
     for (struct sok_raw *r = s->raws; r; r = r->next) {
-        if (r->protocol != in->ip.proto || !is_between(r, &in->dst, &in->src))
+        if (r->protocol != in->ip.proto || !is_between(r, &in->dst, &in->src) || !hears(r, in))
             continue;
         enum sok_drop bad = keep(r, in);
         taken.wanted = true;
@@ -133,6 +142,7 @@ int sok_raw_open(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out
     r->protocol = protocol;
     r->hdrincl = protocol == SOK_IPPROTO_RAW;
     r->local = sok_addr_v4(0);
+    r->multicast = (struct sok_multicast_opts)SOK_MULTICAST_OPTS_DEFAULT;
     r->next = stack->raws;
     stack->raws = r;
     update_ready(r);
@@ -147,6 +157,7 @@ static void free_socket(struct sok_raw *r)
     while (*at != r)
         at = &(*at)->next;
     *at = r->next;
+    sok_memberships_leave_all(s, &r->groups, s->now);
     sok_inbox_free(s, &r->inbox);
     sok_sock_forget(&s->changed, &r->sock);
     sok_sock_gone(&s->socks, &r->sock);
@@ -195,6 +206,30 @@ int sok_raw_connect(struct sok_raw *r, const struct sok_addr *remote)
 struct sok_addr sok_raw_local(const struct sok_raw *r)
 {
     return r->local;
+}
+
+int sok_raw_group(struct sok_raw *r, const struct sok_group_change *change, int64_t now)
+{
+    r->stack->now = now;
+    return sok_memberships_change(r->stack, &r->groups, change, now);
+}
+
+int sok_raw_filter(struct sok_raw *r, int link, const struct sok_addr *group, bool exclude,
+    const struct sok_addr *sources, unsigned count, int64_t now)
+{
+    r->stack->now = now;
+    return sok_memberships_set(r->stack, &r->groups, link, group, exclude, sources, count, now);
+}
+
+int sok_raw_filter_get(const struct sok_raw *r, int link, const struct sok_addr *group,
+    bool *exclude, struct sok_addr *sources, unsigned *count)
+{
+    return sok_memberships_get(&r->groups, link, group, exclude, sources, count);
+}
+
+void sok_raw_multicast(struct sok_raw *r, const struct sok_multicast_opts *opts)
+{
+    r->multicast = *opts;
 }
 
 void sok_raw_options(struct sok_raw *r, const struct sok_dgram_opts *opts)
@@ -264,6 +299,13 @@ static int send_payload(struct sok_raw *r, const struct sok_iov *iov, unsigned c
     if (!p)
         return SOK_ENOMEM;
     sok_iov_copy(data, iov, count);
+    bool multicast = sok_addr_is_multicast(o->dst);
+    if (multicast && r->multicast.loop && sok_group_has(s, path->link, &o->dst))
+        sok_local_copy(s, data, (uint32_t)len, o, path->link, now);
+    if (multicast && r->multicast.ttl == 0) {
+        sok_packet_free(s, p);
+        return 0;
+    }
     return sok_ip4_send(s, p, o, path, now);
 }
 
@@ -273,9 +315,16 @@ static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsig
     size_t len = sok_iov_total(iov, count);
     struct sok_endpoint dst = {.addr = *to};
     struct sok_tcp_path path;
+    bool multicast = sok_addr_is_multicast(*to);
     if (r->error)
         return sok_raw_error(r);
-    int err = sok_stack_route(r->stack, &r->local, &dst, &path);
+    if (multicast && r->multicast.link >= 0)
+        dst.zone = (uint32_t)r->multicast.link + 1;
+    bool chosen = !multicast || !sok_addr_is_any(r->local);
+    int err = sok_stack_route(r->stack, chosen ? &r->local : &r->multicast.source, &dst, &path);
+    if (err == 0 && !r->opts.broadcast &&
+        sok_dst_kind(r->stack, sok_addr_to_v4(*to)) == SOK_DST_BROADCAST)
+        err = SOK_EACCES;
     if (err < 0)
         return err;
     struct sok_ip4_out o = {
@@ -283,7 +332,7 @@ static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsig
         .dst = *to,
         .proto = r->protocol,
         .tos = r->opts.tos,
-        .ttl = r->opts.ttl,
+        .ttl = multicast ? r->multicast.ttl : r->opts.ttl,
         .reason = SOK_REASON_RAW,
         .conn = r->sock.id,
     };

@@ -182,11 +182,15 @@ static const struct sok_stack_route *best_route(
     return best;
 }
 
-// Broadcast and multicast need no route: the link of the source, of a route if one matches, or the first
-// that has an address.
+// Broadcast and multicast need no route: the link that is asked for (`zone`), of the source, of a route if one
+// matches, or the first that has an address.
 static int group_link(const struct sok_stack *s, const struct sok_addr *source,
-    const struct sok_addr *to, uint8_t *link)
+    const struct sok_addr *to, uint32_t zone, uint8_t *link)
 {
+    if (zone > 0) {
+        *link = (uint8_t)(zone - 1);
+        return zone - 1 < s->link_count ? 0 : SOK_ENODEV;
+    }
     for (unsigned i = 0; i < s->addr_count; i++) {
         if (sok_addr_eq(s->addrs[i].addr, *source) ||
             is_network_broadcast(&s->addrs[i], sok_addr_to_v4(*to))) {
@@ -239,7 +243,7 @@ int sok_stack_route(void *ctx, const struct sok_addr *source, const struct sok_e
         if (!sok_addr_is_any(r->gateway))
             next_hop = r->gateway;
     } else {
-        int err = group_link(s, source, dst, &link);
+        int err = group_link(s, source, dst, to->zone, &link);
         if (err < 0)
             return err;
     }

@@ -72,6 +72,7 @@ int sok_stack_new(const struct sok_stack_config *config, struct sok_stack **out)
     sok_events_init(&s->events, sok_stack_mem(s), config->events);
     sok_map_init(&s->udp, sok_stack_mem(s));
     sok_map_init(&s->echo, sok_stack_mem(s));
+    sok_map_init(&s->groups, sok_stack_mem(s));
     sok_reassembly_init(s);
     sok_neighbours_init(s);
     int err = make_local_link(s);
@@ -99,6 +100,7 @@ void sok_stack_free(struct sok_stack *stack)
     sok_neighbours_free(stack);
     sok_reassembly_free(stack);
     sok_dhcp_free_all(stack);
+    sok_groups_free(stack);
     for (unsigned i = 0; i < stack->link_count; i++)
         sok_link_free(stack, stack->links[i]);
     sok_map_free(&stack->udp);
@@ -142,6 +144,7 @@ void sok_stack_advance(struct sok_stack *stack, int64_t now)
     sok_reassembly_advance(stack, now);
     sok_acd_advance(stack, now);
     sok_dhcp_advance(stack, now);
+    sok_listeners_advance(stack, now);
     sok_tcp_advance(stack->tcp, now);
     sok_local_run(stack, now);
 }
@@ -156,7 +159,9 @@ int64_t sok_stack_deadline(const struct sok_stack *stack)
     int64_t acd = sok_acd_deadline(stack), dhcp = sok_dhcp_deadline(stack);
     least = neighbours < least ? neighbours : least;
     least = acd < least ? acd : least;
+    int64_t listeners = sok_listeners_deadline(stack);
     least = dhcp < least ? dhcp : least;
+    least = listeners < least ? listeners : least;
     return fragments < least ? fragments : least;
 }
 
@@ -295,6 +300,8 @@ const char *sok_stack_check(const struct sok_stack *stack)
         wrong = sok_reassembly_check(stack);
     if (!wrong)
         wrong = sok_acd_check(stack);
+    if (!wrong)
+        wrong = sok_groups_check(stack);
     for (unsigned i = 0; i < stack->link_count && !wrong; i++) {
         wrong = queue_check(&stack->links[i]->arp, stack->config.out_queue_max);
         if (!wrong)

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/group.h"
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/event.h"
@@ -71,6 +72,16 @@ struct sok_frames; // first member: struct sok_sock
         "after an offered address was somebody's (RFC 2131: 10 s)")                                \
     X(dhcp_wait, "ns", 30 * SOK_S, 0, 3600 * SOK_S, "a command waits for a lease, at most")
 
+// Multicast groups (RFC 3376, RFC 3810).
+#define SOK_STACK_GROUP_SETTINGS(X)                                                                \
+    X(group_max, "count", 256, 0, 65536, "multicast groups on all links, most")                    \
+    X(group_robustness, "count", 2, 1, 7, "times a change of groups is reported (RFC 3376 8.1)")   \
+    X(group_repeat, "ns", 1 * SOK_S, SOK_MS, 60 * SOK_S, "between these reports, at most")         \
+    X(group_repeat_old, "ns", 10 * SOK_S, SOK_MS, 600 * SOK_S,                                     \
+        "the same, while a querier of an older version is there")                                  \
+    X(group_interval, "ns", 125 * SOK_S, SOK_S, 31744 * SOK_S,                                     \
+        "between a querier's queries, unless it says (RFC 3376 8.2)")
+
 struct sok_stack_config {
     size_t size; // sizeof(struct sok_stack_config)
     struct sok_mem mem;
@@ -81,6 +92,7 @@ struct sok_stack_config {
 #define SOK_X(name, unit, def, min, max, help) int64_t name;
     SOK_STACK_SETTINGS(SOK_X)
     SOK_STACK_ADDR_SETTINGS(SOK_X)
+    SOK_STACK_GROUP_SETTINGS(SOK_X)
 #undef SOK_X
 };
 void sok_stack_config_default(struct sok_stack_config *config);
@@ -197,11 +209,23 @@ const struct sok_stack_config *sok_stack_config(const struct sok_stack *stack);
 // What datagram sockets of all kinds can be told; 0: as the stack's settings say.
 struct sok_dgram_opts {
     uint8_t ttl, tos; // of what is sent; not of frames and of what has a header of its own
+    bool broadcast;   // it may be sent to a broadcast address; else SOK_EACCES
     uint32_t queue;   // bytes that wait to be read, most
 };
 
 // UDP (RFC 768). local.port 0: one is chosen. EADDRINUSE, EADDRNOTAVAIL.
 int sok_udp_open(struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out);
+// The same beside others at this address and port that were opened so. A datagram to one host goes to the one
+// opened last, one to a group or a broadcast address to all.
+int sok_udp_open_shared(
+    struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out);
+int sok_udp_group(struct sok_udp *u, const struct sok_group_change *change, int64_t now);
+// The whole filter of a group at once, and what it is: exclude (all but) or include (only) these.
+int sok_udp_filter(struct sok_udp *u, int link, const struct sok_addr *group, bool exclude,
+    const struct sok_addr *sources, unsigned count, int64_t now);
+int sok_udp_filter_get(const struct sok_udp *u, int link, const struct sok_addr *group,
+    bool *exclude, struct sok_addr *sources, unsigned *count); // *count: room, then all there are
+void sok_udp_multicast(struct sok_udp *u, const struct sok_multicast_opts *opts);
 int sok_udp_connect(
     struct sok_udp *u, const struct sok_endpoint *remote); // a peer for send; errors come
 int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
@@ -240,6 +264,13 @@ int sok_raw_open(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out
 int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local); // 0.0.0.0: any
 int sok_raw_connect(struct sok_raw *r, const struct sok_addr *remote);
 void sok_raw_options(struct sok_raw *r, const struct sok_dgram_opts *opts);
+// As of UDP.
+int sok_raw_group(struct sok_raw *r, const struct sok_group_change *change, int64_t now);
+int sok_raw_filter(struct sok_raw *r, int link, const struct sok_addr *group, bool exclude,
+    const struct sok_addr *sources, unsigned count, int64_t now);
+int sok_raw_filter_get(const struct sok_raw *r, int link, const struct sok_addr *group,
+    bool *exclude, struct sok_addr *sources, unsigned *count);
+void sok_raw_multicast(struct sok_raw *r, const struct sok_multicast_opts *opts);
 // What is sent begins with the IP header; so from the start with protocol 255.
 void sok_raw_hdrincl(struct sok_raw *r, bool on);
 bool sok_raw_has_hdrincl(const struct sok_raw *r);

@@ -21,7 +21,10 @@ struct sok_udp {
     bool connected;
     bool blocked; // waits for room in a link's queue
     int error;    // pending
+    bool shared;  // others may have the same address and port
     struct sok_dgram_opts opts;
+    struct sok_multicast_opts multicast;
+    struct sok_memberships groups;
     struct sok_datagram *first, *last;
     size_t queued; // bytes of memory in the queue
 };
@@ -60,16 +63,26 @@ static bool same_endpoint(const struct sok_endpoint *a, const struct sok_endpoin
     return a->port == b->port && sok_addr_eq(a->addr, b->addr);
 }
 
-// At most one socket takes a datagram, since an address and port is given out once (is_taken).
+static bool matches(
+    const struct sok_udp *u, const struct sok_addr *dst, const struct sok_endpoint *from)
+{
+    bool here = sok_addr_is_any(u->local.addr) || sok_addr_eq(u->local.addr, *dst);
+    return here && (!u->connected || same_endpoint(&u->remote, from));
+}
+
+// At most one socket takes a datagram to one host: an address and port is given out once (is_taken), or to
+// sockets that share it, of which the newest has it, a connected one before others.
 static struct sok_udp *find(const struct sok_stack *s, const struct sok_addr *dst, uint16_t port,
     const struct sok_endpoint *from)
 {
+    struct sok_udp *best = NULL;
     for (struct sok_udp *u = first_at(s, port); u; u = next_at(u)) {
-        bool here = sok_addr_is_any(u->local.addr) || sok_addr_eq(u->local.addr, *dst);
-        if (here && (!u->connected || same_endpoint(&u->remote, from)))
-            return u;
+        bool better = !best || (u->connected && !best->connected) ||
+                      (u->connected == best->connected && u->sock.id > best->sock.id);
+        if (matches(u, dst, from) && better)
+            best = u;
     }
-    return NULL;
+    return best;
 }
 
 // ---- in ----
@@ -101,6 +114,28 @@ static enum sok_drop enqueue(struct sok_udp *u, const struct sok_endpoint *from,
     return SOK_DROP_NONE;
 }
 
+// To a group or a broadcast address: all sockets that want it hear it (RFC 1112 section 7, RFC 1122 section 3.3.6).
+static enum sok_drop to_all(struct sok_stack *s, struct sok_in *in, const struct sok_endpoint *from,
+    const struct sok_endpoint *to, const uint8_t *data)
+{
+    bool multicast = sok_addr_is_multicast(in->dst);
+    enum sok_drop drop = SOK_DROP_UDP_NO_SOCKET;
+    for (struct sok_udp *u = first_at(s, to->port); u; u = next_at(u)) {
+        if (!matches(u, &in->dst, from))
+            continue;
+        if (multicast && !sok_memberships_hear(
+                             &u->groups, in->group_link, &in->dst, &in->src, u->multicast.all)) {
+            drop = drop == SOK_DROP_UDP_NO_SOCKET ? SOK_DROP_GROUP_SOURCE : drop;
+            continue;
+        }
+        enum sok_drop bad = enqueue(u, from, to, data, in->out->data);
+        if (bad == SOK_DROP_NONE || drop != SOK_DROP_NONE)
+            drop = bad;
+        in->out->conn = u->sock.id;
+    }
+    return drop;
+}
+
 static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
 {
     struct sok_udp_hdr h;
@@ -118,6 +153,12 @@ static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
         return in->out->drop;
     struct sok_endpoint from = {.addr = in->src, .port = h.sport};
     struct sok_endpoint to = {.addr = in->dst, .port = h.dport};
+    in->out->data = h.len - SOK_UDP_HDR_LEN;
+    if (!in->unicast) {
+        bad = to_all(s, in, &from, &to, in->data + SOK_UDP_HDR_LEN);
+        in->out->effects |= bad == SOK_DROP_NONE ? SOK_EFFECT_DELIVERED : 0u;
+        return bad;
+    }
     struct sok_udp *u = find(s, &in->dst, h.dport, &from);
     if (!u && in->unicast && sok_dst_kind(s, in->ip.dst) != SOK_DST_OURS)
         u = first_at(s, 0);
@@ -126,7 +167,6 @@ static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
         return SOK_DROP_UDP_NO_SOCKET;
     }
     in->out->conn = u->sock.id;
-    in->out->data = h.len - SOK_UDP_HDR_LEN;
     bad = enqueue(u, &from, &to, in->data + SOK_UDP_HDR_LEN, in->out->data);
     if (bad == SOK_DROP_NONE)
         in->out->effects |= SOK_EFFECT_DELIVERED;
@@ -154,12 +194,16 @@ uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n)
 
 // ---- opening and closing ----
 
-static bool is_taken(const struct sok_stack *s, const struct sok_endpoint *local)
+// Whether a socket has it that does not share it, or that would share it with one that does not.
+static bool is_taken(const struct sok_stack *s, const struct sok_endpoint *local, bool shared)
 {
-    for (struct sok_udp *u = first_at(s, local->port); u; u = next_at(u))
+    for (struct sok_udp *u = first_at(s, local->port); u; u = next_at(u)) {
+        if (shared && u->shared)
+            continue;
         if (sok_addr_is_any(local->addr) || sok_addr_is_any(u->local.addr) ||
             sok_addr_eq(local->addr, u->local.addr))
             return true;
+    }
     return false;
 }
 
@@ -173,24 +217,30 @@ static int pick_port(struct sok_stack *s, struct sok_endpoint *local)
     uint32_t start = (uint32_t)(sok_stack_random(s) % count);
     for (uint32_t i = 0; i < count; i++) {
         local->port = (uint16_t)(first + (start + i) % count);
-        if (!is_taken(s, local))
+        if (!is_taken(s, local, false))
             return 0;
     }
     return SOK_EADDRINUSE;
 }
 
-static int choose_local(struct sok_stack *s, struct sok_endpoint *local)
+// An address of ours, or a group or broadcast address: then only datagrams to it come.
+static bool can_be_local(const struct sok_stack *s, const struct sok_addr *a)
+{
+    return sok_addr_is_ours(s, a) || sok_dst_kind(s, sok_addr_to_v4(*a)) != SOK_DST_OTHER;
+}
+
+static int choose_local(struct sok_stack *s, struct sok_endpoint *local, bool shared)
 {
     bool any = sok_addr_is_any(local->addr);
     if (!any && !sok_addr_is_v4(local->addr))
         return SOK_EADDRNOTAVAIL;
-    if (!any && !sok_addr_is_ours(s, &local->addr))
+    if (!any && !can_be_local(s, &local->addr))
         return SOK_EADDRNOTAVAIL;
     if (local->port == 0)
         return pick_port(s, local);
     if (!sok_port_is_ours(s, local->port))
         return SOK_EADDRNOTAVAIL;
-    return is_taken(s, local) ? SOK_EADDRINUSE : 0;
+    return is_taken(s, local, shared) ? SOK_EADDRINUSE : 0;
 }
 
 static int open_at(struct sok_stack *stack, struct sok_endpoint at, struct sok_udp **out)
@@ -202,19 +252,36 @@ static int open_at(struct sok_stack *stack, struct sok_endpoint at, struct sok_u
     sok_sock_born(&stack->socks, &u->sock);
     u->stack = stack;
     u->local = at;
+    u->multicast = (struct sok_multicast_opts)SOK_MULTICAST_OPTS_DEFAULT;
     sok_map_add(&stack->udp, &u->node, at.port);
     update_ready(u);
     *out = u;
     return 0;
 }
 
-int sok_udp_open(struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out)
+static int open_udp(
+    struct sok_stack *stack, const struct sok_endpoint *local, bool shared, struct sok_udp **out)
 {
     struct sok_endpoint at = {.addr = sok_addr_v4(0)};
     if (local)
         at = *local;
-    int err = choose_local(stack, &at);
-    return err < 0 ? err : open_at(stack, at, out);
+    int err = choose_local(stack, &at, shared);
+    if (err == 0)
+        err = open_at(stack, at, out);
+    if (err == 0)
+        (*out)->shared = shared;
+    return err;
+}
+
+int sok_udp_open(struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out)
+{
+    return open_udp(stack, local, false, out);
+}
+
+int sok_udp_open_shared(
+    struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out)
+{
+    return open_udp(stack, local, true, out);
 }
 
 int sok_udp_open_any(struct sok_stack *stack, struct sok_udp **out)
@@ -230,6 +297,7 @@ static void free_socket(struct sok_udp *u)
         u->first = d->next;
         sok_mem_free(sok_stack_mem(s), d, datagram_size(d));
     }
+    sok_memberships_leave_all(s, &u->groups, s->now);
     sok_map_remove(&s->udp, &u->node);
     sok_sock_forget(&s->changed, &u->sock);
     sok_sock_gone(&s->socks, &u->sock);
@@ -297,16 +365,38 @@ static void build(uint8_t *p, const struct sok_iov *iov, unsigned count, uint16_
     sok_put16(p + SOK_UDP_CSUM_OFFSET, sum ? sum : 0xffff); // 0 would say that there is none
 }
 
+// The way to a group is the socket's choice before it is the routes'.
+static int find_path(const struct sok_udp *u, const struct sok_endpoint *local,
+    const struct sok_endpoint *to, struct sok_tcp_path *path)
+{
+    struct sok_stack *s = u->stack;
+    struct sok_addr source = local->addr;
+    struct sok_endpoint dst = *to;
+    bool multicast = sok_addr_is_multicast(to->addr);
+    if (multicast && u->multicast.link >= 0)
+        dst.zone = (uint32_t)u->multicast.link + 1;
+    bool chosen = !sok_addr_is_any(source) && !sok_addr_is_multicast(source) &&
+                  sok_dst_kind(s, sok_addr_to_v4(source)) != SOK_DST_BROADCAST;
+    if (!chosen)
+        source = multicast ? u->multicast.source : sok_addr_v4(0);
+    int err = sok_stack_route(s, &source, &dst, path);
+    if (err == 0 && !u->opts.broadcast && !s->any &&
+        sok_dst_kind(s, sok_addr_to_v4(to->addr)) == SOK_DST_BROADCAST)
+        err = SOK_EACCES;
+    return err;
+}
+
 static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
     size_t len, const struct sok_endpoint *local, const struct sok_endpoint *to, int64_t now)
 {
     struct sok_stack *s = u->stack;
     struct sok_tcp_path path;
+    bool multicast = sok_addr_is_multicast(to->addr);
     if (u->error)
         return sok_udp_error(u);
     if (to->port == 0)
         return SOK_EINVAL;
-    int err = sok_stack_route(s, &local->addr, to, &path);
+    int err = find_path(u, local, to, &path);
     if (err < 0)
         return err;
     if (len + SOK_UDP_HDR_LEN + SOK_IP4_HDR_LEN > SOK_IP4_PACKET_MAX)
@@ -322,10 +412,16 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
         .dst = to->addr,
         .proto = SOK_IPPROTO_UDP,
         .tos = u->opts.tos,
-        .ttl = u->opts.ttl,
+        .ttl = multicast ? u->multicast.ttl : u->opts.ttl,
         .reason = SOK_REASON_DATAGRAM,
         .conn = u->sock.id,
     };
+    if (multicast && u->multicast.loop && sok_group_has(s, path.link, &to->addr))
+        sok_local_copy(s, p, SOK_UDP_HDR_LEN + (uint32_t)len, &o, path.link, now);
+    if (multicast && u->multicast.ttl == 0) {
+        sok_packet_free(s, packet);
+        return (int64_t)len;
+    }
     err = sok_ip4_send(s, packet, &o, &path, now);
     if (err == SOK_EAGAIN) {
         u->blocked = s->links[path.link]->blocked = true;
@@ -397,6 +493,30 @@ int64_t sok_udp_recv_any(struct sok_udp *u, void *data, size_t len, struct sok_e
     sok_mem_free(sok_stack_mem(s), d, datagram_size(d));
     update_ready(u);
     return (int64_t)n;
+}
+
+int sok_udp_group(struct sok_udp *u, const struct sok_group_change *change, int64_t now)
+{
+    u->stack->now = now;
+    return sok_memberships_change(u->stack, &u->groups, change, now);
+}
+
+int sok_udp_filter(struct sok_udp *u, int link, const struct sok_addr *group, bool exclude,
+    const struct sok_addr *sources, unsigned count, int64_t now)
+{
+    u->stack->now = now;
+    return sok_memberships_set(u->stack, &u->groups, link, group, exclude, sources, count, now);
+}
+
+int sok_udp_filter_get(const struct sok_udp *u, int link, const struct sok_addr *group,
+    bool *exclude, struct sok_addr *sources, unsigned *count)
+{
+    return sok_memberships_get(&u->groups, link, group, exclude, sources, count);
+}
+
+void sok_udp_multicast(struct sok_udp *u, const struct sok_multicast_opts *opts)
+{
+    u->multicast = *opts;
 }
 
 void sok_udp_options(struct sok_udp *u, const struct sok_dgram_opts *opts)

@@ -249,6 +249,9 @@ static void to_groups(void **state)
     lab_open(&lab);
     struct sok_udp *u = open_at(&lab, 0, 7000);
     struct sok_endpoint to = at(LAB_NET_BROADCAST, 4000);
+    struct sok_dgram_opts opts = {.broadcast = true};
+    assert_int_equal(sok_udp_sendto(u, &iov, 1, &to, lab.now), SOK_EACCES);
+    sok_udp_options(u, &opts);
     assert_int_equal(sok_udp_sendto(u, &iov, 1, &to, lab.now), 1);
     assert_true(lab_out(&lab));
     assert_memory_equal(lab.frame, lab_all, 6);

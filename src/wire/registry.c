@@ -5,6 +5,7 @@
 #include "wire/eth.h"
 #include "wire/icmp.h"
 #include "wire/icmp6.h"
+#include "wire/igmp.h"
 #include "wire/ip4.h"
 #include "wire/ip6.h"
 #include "wire/tcp.h"
@@ -23,6 +24,7 @@ static const struct sok_proto *const protos[] = {
     &sok_proto_ip6_frag,
     &sok_proto_icmp,
     &sok_proto_icmp6,
+    &sok_proto_igmp,
     &sok_proto_udp,
     &sok_proto_tcp,
     &sok_proto_bootp,
