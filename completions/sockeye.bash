@@ -39,7 +39,7 @@ _sockeye()
         COMPREPLY=($(compgen -W "--host --kernel -t --tcp -u --udp -w --raw -0 --packet -a --all -l --listening -4 --ipv4 -6 --ipv6 -n --numeric -o --options -i --info -p --processes -e --extended -m --memory -s --summary -O --oneline -H --no-header -K --kill --json --watch -h --help" -- "$word"))
         ;;
     drill)
-        COMPREPLY=($(compgen -W "-v --verbose -j --json -p --play -h --help" -- "$word"))
+        COMPREPLY=($(compgen -W "-v --verbose -j --json -4 --ipv4 -6 --ipv6 -p --play -h --help" -- "$word"))
         ;;
     impair)
         COMPREPLY=($(compgen -W "-t --time -v --verbose --seed --mtu --no-confine -h --help" -- "$word"))

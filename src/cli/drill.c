@@ -17,15 +17,18 @@
 static const struct sok_cli_option options[] = {
     {'v', "verbose", NULL, "print the timeline of each drill (itself a drill)"},
     {'j', "json", NULL, "one JSON object per drill"},
+    {'4', "ipv4", NULL, "but those about IPv6 (normally: each as it is)"},
+    {'6', "ipv6", NULL, "over IPv6, but those about IPv4, which say so"},
     {'p', "play", NULL, "only play: compare nothing, print what came out"},
     {0, NULL, NULL, NULL},
 };
 
 struct drills {
     bool verbose, json, play, colour, utf8;
+    unsigned family; // 0: as it is
     char **paths;
     size_t count, cap;
-    unsigned passed, failed;
+    unsigned passed, failed, other; // other: of the family that is not wanted
 };
 
 static int take_option(void *ctx, int key, const char *arg)
@@ -36,6 +39,8 @@ static int take_option(void *ctx, int key, const char *arg)
         d->verbose = true;
     else if (key == 'j')
         d->json = true;
+    else if (key == '4' || key == '6')
+        d->family = key == '4' ? 4 : 6;
     else
         d->play = d->verbose = true;
     return 0;
@@ -163,13 +168,36 @@ static void print_failure(
     }
 }
 
+// A drill that is about the other family, and why.
+static void print_other(const struct drills *d, const char *path, unsigned family, const char *why)
+{
+    int n = (int)strcspn(why, "\n");
+    if (d->json) {
+        json_t *o =
+            json_pack("{s:s,s:i,s:s#}", "file", path, "family", (int)family, "reason", why, n);
+        json_dumpf(o, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(o);
+    } else {
+        printf("-       %s: IPv%u alone%s%.*s\n", path, family, n ? ": " : "", n, why);
+    }
+}
+
 static int play(struct drills *d, const char *path)
 {
     struct sok_drill_report report;
     char *text = read_file(path);
     if (!text)
         return SOK_EXIT_USAGE;
-    struct sok_drill_options o = {.utf8 = d->utf8, .loose = d->play};
+    const char *why;
+    unsigned family = sok_drill_family(text, &why);
+    if (family && d->family && family != d->family) {
+        print_other(d, path, family, why);
+        d->other++;
+        free(text);
+        return 0;
+    }
+    struct sok_drill_options o = {.utf8 = d->utf8, .loose = d->play, .v6 = d->family == 6};
     if (sok_drill_play(text, &o, &report) != 0) {
         free(text);
         return sok_cli_fail(1, "%s: %s", path, strerror(ENOMEM));
@@ -208,7 +236,9 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     for (size_t i = 0; i < d.count; i++)
         free(d.paths[i]);
     if (!d.json && d.count > 1 && rc == 0)
-        printf("%u passed, %u failed\n", d.passed, d.failed);
+        printf("%u passed, %u failed%s", d.passed, d.failed, d.other ? "" : "\n");
+    if (!d.json && d.other && d.count > 1 && rc == 0)
+        printf(", %u of the other family\n", d.other);
     free(d.paths);
     if (fflush(stdout) != 0)
         return sok_cli_fail(1, "stdout: %s", strerror(errno));
@@ -218,14 +248,16 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
 const struct sok_cli_command sok_cmd_drill = {
     .name = "drill",
     .summary = "Play conversations against the stack, under virtual time",
-    .usage = "[-v] [--json] FILE...|DIR",
+    .usage = "[-v] [-4|-6] [--json] FILE...|DIR",
     .about = "A drill is a timeline: its calls and incoming packets are played, the rest must come "
              "out.\n"
              "A directory means every *.drill below it; - is standard input. With -v the timeline "
              "of a drill\n"
              "that passed is printed: it is a drill again. Exit code 1 if a drill failed, 2 if one "
              "could not\n"
-             "be read. The format: sockeye-drill(1).\n",
+             "be read. With -6 a drill over IPv4 is played over IPv6 instead: 192.0.2.1 is "
+             "2001:db8::c000:201 then.\n"
+             "The format: sockeye-drill(1).\n",
     .options = options,
     .run = run,
 };

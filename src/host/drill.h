@@ -10,6 +10,10 @@
 
 #define SOK_DRILL_MESSAGE_MAX 512
 
+// The family that a drill is about, 4 or 6; 0: any, which is IPv4 unless it is asked for IPv6. "# family: 4 WHY" says it,
+// in one of the comments it begins with. *why: the words, up to the end of the line.
+unsigned sok_drill_family(const char *text, const char **why);
+
 struct sok_drill_report {
     bool passed;
     unsigned line;                       // of the file, where it failed
@@ -21,6 +25,7 @@ struct sok_drill_report {
 
 struct sok_drill_options {
     bool utf8;  // in the timeline
+    bool v6;    // over IPv6 instead, unless the drill says which family it is about
     bool loose; // plays calls and `in` lines alone and compares nothing: to see what would come out
 };
 // Plays `text`. 0, or SOK_ENOMEM. What the report holds is freed by sok_drill_report_free().

@@ -9,7 +9,9 @@
 #include "wire/csum.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
+#include "wire/icmp6.h"
 #include "wire/ip4.h"
+#include "wire/ip6.h"
 #include "wire/tcp.h"
 #include "wire/tcp_options.h"
 #include "wire/udp.h"
@@ -24,8 +26,14 @@ static void put_eth(struct drill *d, uint16_t type, const uint8_t *src)
     sok_eth_hdr_put(d->frame, &h);
 }
 
-// The IP header for len bytes of payload that are in place already.
-static void put_ip(struct drill *d, const struct sok_line *l, uint8_t proto, struct sok_addr src,
+// Where the payload of IP begins, in the frame of a line between these ends.
+static uint8_t *body(struct drill *d, const struct sok_line *l, struct sok_addr dst)
+{
+    uint32_t head = sok_addr_is_v4(dst) ? SOK_IP4_HDR_LEN : sok_drill_ip6_len(l);
+    return d->frame + SOK_ETH_HDR_LEN + head;
+}
+
+static void put_ip4(struct drill *d, const struct sok_line *l, uint8_t proto, struct sok_addr src,
     struct sok_addr dst, uint32_t len)
 {
     uint8_t *p = d->frame + SOK_ETH_HDR_LEN;
@@ -53,6 +61,23 @@ static void put_ip(struct drill *d, const struct sok_line *l, uint8_t proto, str
     sok_put16(p + 10, sok_csum_final(&sum) ^ (l->badipsum ? 0x5555 : 0));
     put_eth(d, SOK_ETHERTYPE_IP4, d->peer_mac);
     d->frame_len = SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN + len;
+}
+
+// The IP header for len bytes of payload that are in place already.
+static void put_ip(struct drill *d, const struct sok_line *l, uint8_t proto, struct sok_addr src,
+    struct sok_addr dst, uint32_t len)
+{
+    if (sok_addr_is_v4(dst)) {
+        put_ip4(d, l, proto, src, dst, len);
+        return;
+    }
+    put_eth(d, SOK_ETHERTYPE_IP6, d->peer_mac);
+    if (sok_addr_is_multicast(dst)) { // RFC 2464 section 7
+        sok_put16(d->frame, 0x3333);
+        memcpy(d->frame + 2, dst.b + 12, 4);
+    }
+    uint8_t *p = d->frame + SOK_ETH_HDR_LEN;
+    d->frame_len = SOK_ETH_HDR_LEN + sok_drill_ip6_put(p, l, proto, &src, &dst, len) + len;
 }
 
 static void put_sum(const struct sok_line *l, uint8_t *at, const uint8_t *p, uint32_t len,
@@ -224,7 +249,7 @@ static int build_tcp(struct drill *d, const struct drill_step *step, struct dril
     if (window_field(d, step, c, &h.window))
         return -1;
     uint32_t head = SOK_TCP_HDR_LEN + (uint32_t)n;
-    uint8_t *p = d->frame + SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN;
+    uint8_t *p = body(d, l, dst->addr);
     sok_tcp_hdr_put(p, &h);
     memcpy(p + SOK_TCP_HDR_LEN, options, (size_t)n);
     put_payload(l, p + head, len, (uint64_t)seq - !(l->flags & SOK_TCP_SYN));
@@ -252,7 +277,7 @@ static int build_udp(struct drill *d, const struct sok_line *l, struct drill_con
         dst.port = sok_udp_local(c->udp).port;
     ends_or(l, &src, &dst);
     uint32_t len = sok_drill_line_len(l);
-    uint8_t *p = d->frame + SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN;
+    uint8_t *p = body(d, l, dst.addr);
     struct sok_udp_hdr h = {
         .sport = src.port, .dport = dst.port, .len = (uint16_t)(SOK_UDP_HDR_LEN + len)};
     sok_udp_hdr_put(p, &h);
@@ -262,13 +287,36 @@ static int build_udp(struct drill *d, const struct sok_line *l, struct drill_con
     return 0;
 }
 
+static uint32_t put_quoted_ip(
+    uint8_t *p, uint8_t proto, const struct sok_addr *src, const struct sok_addr *dst)
+{
+    if (!sok_addr_is_v4(*dst)) {
+        struct sok_ip6_hdr ip6 = {.version = 6, .plen = 40, .nh = proto, .hlim = 63};
+        memcpy(ip6.src, src->b, 16);
+        memcpy(ip6.dst, dst->b, 16);
+        sok_ip6_hdr_put(p, &ip6);
+        return SOK_IP6_HDR_LEN;
+    }
+    struct sok_ip4_hdr ip = {.version = 4,
+        .ihl = 5,
+        .len = 60,
+        .flags = SOK_IP4_DF,
+        .ttl = 63,
+        .proto = proto,
+        .src = sok_addr_to_v4(*src),
+        .dst = sok_addr_to_v4(*dst)};
+    sok_ip4_hdr_put(p, &ip);
+    return SOK_IP4_HDR_LEN;
+}
+
 // What an ICMP error quotes: the IP header and 8 bytes of a packet of ours.
 static uint32_t put_quote(
     struct drill *d, const struct sok_line *l, struct drill_conn *c, uint8_t *p)
 {
     struct sok_endpoint src = c->local, dst = c->remote;
     uint8_t proto = l->quote.proto ? l->quote.proto : c->udp ? SOK_IPPROTO_UDP : SOK_IPPROTO_TCP;
-    if (proto == SOK_IPPROTO_ICMP && !l->quote.has_ends)
+    bool echo = proto == SOK_IPPROTO_ICMP || proto == SOK_IPPROTO_ICMP6;
+    if (echo && !l->quote.has_ends)
         dst.addr = d->peer;
     if (l->quote.has_ends) {
         src = l->quote.src;
@@ -276,22 +324,14 @@ static uint32_t put_quote(
     }
     if (sok_addr_is_any(src.addr))
         src.addr = d->addr;
-    struct sok_ip4_hdr ip = {.version = 4,
-        .ihl = 5,
-        .len = 60,
-        .flags = SOK_IP4_DF,
-        .ttl = 63,
-        .proto = proto,
-        .src = sok_addr_to_v4(src.addr),
-        .dst = sok_addr_to_v4(dst.addr)};
-    sok_ip4_hdr_put(p, &ip);
-    uint8_t *q = p + SOK_IP4_HDR_LEN;
+    uint32_t head = put_quoted_ip(p, proto, &src.addr, &dst.addr);
+    uint8_t *q = p + head;
     memset(q, 0, 8);
-    if (proto == SOK_IPPROTO_ICMP) {
-        q[0] = 8;
+    if (echo) {
+        q[0] = proto == SOK_IPPROTO_ICMP ? 8 : SOK_ICMP6_ECHO;
         sok_put16(q + 4, c->echo_ident);
         sok_put16(q + 6, c->echo_seq);
-        return SOK_IP4_HDR_LEN + 8;
+        return head + 8;
     }
     sok_put16(q, src.port);
     sok_put16(q + 2, dst.port);
@@ -299,14 +339,14 @@ static uint32_t put_quote(
         sok_put32(q + 4, c->iss + (l->quote.has_seq ? l->quote.seq : c->our_next));
     else
         sok_put16(q + 4, 40);
-    return SOK_IP4_HDR_LEN + 8;
+    return head + 8;
 }
 
 static int build_icmp(struct drill *d, const struct sok_line *l, struct drill_conn *c)
 {
     struct sok_endpoint src = {.addr = d->peer}, dst = {.addr = d->addr};
     ends_or(l, &src, &dst);
-    uint8_t *p = d->frame + SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN;
+    uint8_t *p = body(d, l, dst.addr);
     bool echo = l->type == 0 || l->type == 8;
     struct sok_icmp_hdr h = {.type = (uint8_t)l->type, .code = (uint8_t)l->code};
     uint32_t len = sok_drill_line_len(l);
@@ -324,6 +364,52 @@ static int build_icmp(struct drill *d, const struct sok_line *l, struct drill_co
     sok_icmp_hdr_put(p, &h);
     put_sum(l, p + 2, p, SOK_ICMP_HDR_LEN + len, SOK_IPPROTO_ICMP, &src.addr, &dst.addr);
     put_ip(d, l, SOK_IPPROTO_ICMP, src.addr, dst.addr, SOK_ICMP_HDR_LEN + len);
+    return 0;
+}
+
+// What neighbour discovery and group membership say; the length, 0: it is not understood.
+static uint32_t put_items(const struct sok_line *l, uint8_t *p)
+{
+    p[0] = (uint8_t)l->type;
+    uint32_t len = (uint32_t)sok_icmp6_put_items(p, l->with);
+    if (len && sok_icmp6_has_target(p[0]))
+        memcpy(p + SOK_ICMP6_HDR_LEN, l->target.addr.b, 16);
+    p[1] = (uint8_t)l->code;
+    return len;
+}
+
+static int build_icmp6(struct drill *d, const struct drill_step *step, struct drill_conn *c)
+{
+    const struct sok_line *l = step->line;
+    struct sok_endpoint src = {.addr = d->peer}, dst = {.addr = d->addr};
+    ends_or(l, &src, &dst);
+    uint8_t *p = body(d, l, dst.addr);
+    uint32_t len = sok_drill_line_len(l), head = SOK_ICMP6_HDR_LEN;
+    struct sok_icmp6_hdr h = {.type = (uint8_t)l->type, .code = (uint8_t)l->code};
+    bool reply = h.type == SOK_ICMP6_ECHO_REPLY;
+    uint32_t word = l->has & SOK_HAS(MTU) ? l->mtu : l->pointer;
+    if (sok_icmp6_has_items(h.type) && !(l->has & SOK_HAS(LEN))) {
+        len = put_items(l, p);
+        if (len == 0)
+            return sok_drill_fail(
+                d, step, "what it says is not understood (%s)", sok_icmp6_items_help);
+        head = 0;
+    } else if (reply || h.type == SOK_ICMP6_ECHO) {
+        h.id = l->has & SOK_HAS(ID) ? (uint16_t)l->id : reply ? c->echo_ident : 1;
+        h.seq = l->has & SOK_HAS(SEQ) ? (uint16_t)l->seq : reply ? c->echo_seq : 1;
+    } else {
+        h.id = (uint16_t)(word >> 16);
+        h.seq = (uint16_t)word;
+    }
+    if (head) {
+        sok_icmp6_hdr_put(p, &h);
+        if (l->has & SOK_HAS(QUOTE))
+            len = put_quote(d, l, c, p + head);
+        else
+            put_payload(l, p + head, len, 0);
+    }
+    put_sum(l, p + 2, p, head + len, SOK_IPPROTO_ICMP6, &src.addr, &dst.addr);
+    put_ip(d, l, SOK_IPPROTO_ICMP6, src.addr, dst.addr, head + len);
     return 0;
 }
 
@@ -363,12 +449,14 @@ int sok_drill_build(struct drill *d, const struct drill_step *step, struct drill
         return build_udp(d, l, c);
     case SOK_HEAD_ICMP:
         return build_icmp(d, l, c);
+    case SOK_HEAD_ICMP6:
+        return build_icmp6(d, step, c);
     case SOK_HEAD_ARP:
         return build_arp(d, l);
     case SOK_HEAD_IP: {
         struct sok_endpoint src = {.addr = d->peer}, dst = {.addr = d->addr};
         ends_or(l, &src, &dst);
-        put_payload(l, d->frame + SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN, l->len, 0);
+        put_payload(l, body(d, l, dst.addr), l->len, 0);
         put_ip(d, l, (uint8_t)l->proto, src.addr, dst.addr, l->len);
         return 0;
     }

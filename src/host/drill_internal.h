@@ -3,7 +3,8 @@
 //   drill_parse.c   text to steps
 //   drill_setup.c   settings; the stack that is drilled
 //   drill_peer.c    what the scripted peer knows of each connection
-//   drill_build.c   `in` lines to frames
+//   drill_build.c   `in` lines to frames; drill_ip6.c   their IPv6 headers
+//   drill_family.c  a drill over IPv4 as one over IPv6
 //   drill_call.c    `call` lines
 //   drill_look.c    looking at a connection from above
 //   drill_run.c     time, the log of what happened, comparing
@@ -110,6 +111,7 @@ struct drill {
     struct drill_script script;
     struct sok_drill_report *report;
     bool utf8, loose;
+    bool v6; // made from a drill over IPv4
     int64_t now, line_time;
     int64_t tolerance; // ns; INT64_MAX: any time will do
     bool batch;
@@ -131,9 +133,9 @@ struct drill {
     unsigned tags; // connections with a tag: the tag column
     struct drill_entry **log;
     unsigned log_count, log_cap;
-    unsigned next_out;                  // index of the first entry that may be an unmatched OUT
-    unsigned seen[SOK_LINE_KIND_COUNT]; // behind the last checked entry of a kind
-    uint8_t frame[14 + 65535 + 64];     // the last frame, built or taken out
+    unsigned next_out;                    // index of the first entry that may be an unmatched OUT
+    unsigned seen[SOK_LINE_KIND_COUNT];   // behind the last checked entry of a kind
+    uint8_t frame[14 + 40 + 65535 + 512]; // the last frame, built or taken out
     uint32_t frame_len;
     bool failed;
 };
@@ -145,6 +147,17 @@ __attribute__((format(printf, 3, 4))) int sok_drill_fail(
 // drill_build.c
 int sok_drill_build(
     struct drill *d, const struct drill_step *step, struct drill_conn *c); // into frame
+
+// drill_ip6.c
+uint32_t sok_drill_ip6_len(const struct sok_line *l); // of the headers
+// Writes them for len bytes of payload, that are in place; their length.
+uint32_t sok_drill_ip6_put(uint8_t *p, const struct sok_line *l, uint8_t proto,
+    const struct sok_addr *src, const struct sok_addr *dst, uint32_t len);
+
+// drill_family.c
+// The text of a drill over IPv4 as one over IPv6, to be freed; NULL: no memory. docs/drill.md says what becomes what.
+char *sok_drill_to_v6(const char *text);
+#define DRILL_MTU_V6 1520 // segments are as long as over IPv4
 
 // drill_peer.c
 #define DRILL_PEER_PORT 40001 // the peer's first

@@ -7,17 +7,57 @@
 #include "host/drill_internal.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
+#include "wire/icmp6.h"
 #include "wire/ip4.h"
+#include "wire/ip6.h"
 #include "wire/tcp.h"
 #include "wire/tcp_options.h"
 #include "wire/udp.h"
 
 // ---- any frame ----
 
+static bool sum_holds(uint8_t proto, const uint8_t *p, uint32_t len, const struct sok_addr *src,
+    const struct sok_addr *dst)
+{
+    switch (proto) {
+    case SOK_IPPROTO_TCP:
+        return sok_tcp_verify(p, len, src, dst);
+    case SOK_IPPROTO_UDP: // a sum must be there over IPv6 (RFC 8200 section 8.1)
+        return sok_udp_verify(p, len, src, dst) && (sok_addr_is_v4(*dst) || sok_get16(p + 6) != 0);
+    case SOK_IPPROTO_ICMP:
+        return sok_icmp_verify(p, len);
+    case SOK_IPPROTO_ICMP6:
+        return sok_icmp6_verify(p, len, src, dst);
+    default:
+        return true;
+    }
+}
+
+static bool sums_hold_ip6(const uint8_t *p, uint32_t there)
+{
+    struct sok_ip6_hdr ip;
+    struct sok_ip6_ext e;
+    if (there < SOK_IP6_HDR_LEN)
+        return true;
+    sok_ip6_hdr_get(p, &ip);
+    if (sok_ip6_check(&ip, there) != SOK_DROP_NONE)
+        return false;
+    uint32_t len = SOK_IP6_HDR_LEN + (uint32_t)ip.plen;
+    struct sok_ip6_walk w = sok_ip6_walk(p, len);
+    while (sok_ip6_next(&w, &e))
+        continue;
+    if (w.cut)
+        return false;
+    struct sok_addr src = sok_ip6_src(&ip), dst = sok_ip6_dst(&ip);
+    return w.fragment || sum_holds(w.next, p + w.at, len - (uint32_t)w.at, &src, &dst);
+}
+
 bool sok_drill_sums_hold(const struct drill *d)
 {
     struct sok_ip4_hdr ip;
     const uint8_t *p = d->frame + SOK_ETH_HDR_LEN;
+    if (d->frame_len >= SOK_ETH_HDR_LEN && sok_get16(d->frame + 12) == SOK_ETHERTYPE_IP6)
+        return sums_hold_ip6(p, d->frame_len - SOK_ETH_HDR_LEN);
     if (d->frame_len < SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN ||
         sok_get16(d->frame + 12) != SOK_ETHERTYPE_IP4)
         return true;
@@ -29,16 +69,7 @@ bool sok_drill_sums_hold(const struct drill *d)
     if (ip.frag > 0 || (ip.flags & SOK_IP4_MF))
         return true;
     struct sok_addr src = sok_addr_v4(ip.src), dst = sok_addr_v4(ip.dst);
-    switch (ip.proto) {
-    case SOK_IPPROTO_TCP:
-        return sok_tcp_verify(p + header, len, &src, &dst);
-    case SOK_IPPROTO_UDP:
-        return sok_udp_verify(p + header, len, &src, &dst);
-    case SOK_IPPROTO_ICMP:
-        return sok_icmp_verify(p + header, len);
-    default:
-        return true;
-    }
+    return sum_holds(ip.proto, p + header, len, &src, &dst);
 }
 
 // ---- connections ----
@@ -276,24 +307,56 @@ static bool sees_tcp(struct drill_conn *c, const uint8_t *p, uint32_t have)
     return off + len <= c->sent.end && memcmp(c->sent.p + off, p + head, len) == 0;
 }
 
-bool sok_drill_peer_sees(struct drill *d, uint32_t id)
+// The headers of IP in the frame that came out: what is in it, and where. False: no IP, or no first fragment.
+struct seen {
+    struct sok_addr src, dst;
+    const uint8_t *p;
+    uint32_t len;
+    uint8_t proto;
+};
+
+static bool see_ip(const struct drill *d, struct seen *s)
 {
     const uint8_t *p = d->frame + SOK_ETH_HDR_LEN;
-    if (d->frame_len < SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN ||
-        sok_get16(d->frame + 12) != SOK_ETHERTYPE_IP4)
-        return true;
-    struct sok_ip4_hdr ip;
-    sok_ip4_hdr_get(p, &ip);
-    uint32_t head = ip.ihl * 4u, have = d->frame_len - SOK_ETH_HDR_LEN - head;
-    p += head;
-    struct sok_endpoint local = {.addr = sok_addr_v4(ip.src), .port = sok_get16(p)};
-    struct sok_endpoint remote = {.addr = sok_addr_v4(ip.dst), .port = sok_get16(p + 2)};
-    struct drill_conn *c = sok_drill_conn_of_id(d, id);
-    if (ip.proto == SOK_IPPROTO_ICMP && p[0] == 8 && c) {
-        c->echo_ident = sok_get16(p + 4);
-        c->echo_seq = sok_get16(p + 6);
+    uint32_t there = d->frame_len < SOK_ETH_HDR_LEN ? 0 : d->frame_len - SOK_ETH_HDR_LEN;
+    uint16_t type = there ? sok_get16(d->frame + 12) : 0;
+    if (type == SOK_ETHERTYPE_IP4 && there >= SOK_IP4_HDR_LEN) {
+        struct sok_ip4_hdr ip;
+        sok_ip4_hdr_get(p, &ip);
+        uint32_t head = ip.ihl * 4u;
+        *s = (struct seen){
+            sok_addr_v4(ip.src), sok_addr_v4(ip.dst), p + head, there - head, ip.proto};
+        return ip.frag == 0 && s->len >= 8;
     }
-    if (ip.proto != SOK_IPPROTO_TCP && ip.proto != SOK_IPPROTO_UDP)
+    if (type == SOK_ETHERTYPE_IP6 && there >= SOK_IP6_HDR_LEN) {
+        struct sok_ip6_hdr ip;
+        struct sok_ip6_ext e;
+        sok_ip6_hdr_get(p, &ip);
+        struct sok_ip6_walk w = sok_ip6_walk(p, there);
+        while (sok_ip6_next(&w, &e))
+            continue;
+        *s = (struct seen){
+            sok_ip6_src(&ip), sok_ip6_dst(&ip), p + w.at, there - (uint32_t)w.at, w.next};
+        return !w.cut && (!w.fragment || w.frag.offset == 0) && s->len >= 8;
+    }
+    return false;
+}
+
+bool sok_drill_peer_sees(struct drill *d, uint32_t id)
+{
+    struct seen s;
+    if (!see_ip(d, &s))
+        return true;
+    struct sok_endpoint local = {.addr = s.src, .port = sok_get16(s.p)};
+    struct sok_endpoint remote = {.addr = s.dst, .port = sok_get16(s.p + 2)};
+    struct drill_conn *c = sok_drill_conn_of_id(d, id);
+    bool echo = (s.proto == SOK_IPPROTO_ICMP && s.p[0] == 8) ||
+                (s.proto == SOK_IPPROTO_ICMP6 && s.p[0] == SOK_ICMP6_ECHO);
+    if (echo && c) {
+        c->echo_ident = sok_get16(s.p + 4);
+        c->echo_seq = sok_get16(s.p + 6);
+    }
+    if (s.proto != SOK_IPPROTO_TCP && s.proto != SOK_IPPROTO_UDP)
         return true;
     if (!c)
         c = sok_drill_conn_of_ends(d, &local, &remote);
@@ -302,5 +365,5 @@ bool sok_drill_peer_sees(struct drill *d, uint32_t id)
     c->local = local;
     c->remote = remote;
     c->has_ends = true;
-    return ip.proto == SOK_IPPROTO_UDP || sees_tcp(c, p, have);
+    return s.proto == SOK_IPPROTO_UDP || sees_tcp(c, s.p, s.len);
 }

@@ -598,12 +598,16 @@ int sok_drill_play(
         return SOK_ENOMEM;
     d->report = report;
     d->utf8 = o->utf8;
+    const char *why;
+    char *v6 = o->v6 && sok_drill_family(text, &why) == 0 ? sok_drill_to_v6(text) : NULL;
+    d->v6 = v6 != NULL;
     d->loose = o->loose;
     d->now = d->line_time = START;
     d->notation = sok_notation_new();
     if (d->notation)
         sok_notation_start(d->notation, START);
-    if (d->notation && sok_drill_parse(text, &d->script, report) == 0 && sok_drill_setup(d) == 0) {
+    if (d->notation && sok_drill_parse(v6 ? v6 : text, &d->script, report) == 0 &&
+        sok_drill_setup(d) == 0) {
         play(d);
         report->timeline = timeline(d);
         drill_free(d);
@@ -611,6 +615,7 @@ int sok_drill_play(
     } else {
         drill_free(d);
     }
+    free(v6);
     int rc = d->notation ? 0 : SOK_ENOMEM;
     free(d);
     return rc;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "host/drill_internal.h"
+#include "wire/icmp6.h"
 
 #define PEER_ISN 1000000
 #define PEER_TS  5000000
@@ -152,18 +153,25 @@ static int each_setting(
     return rc;
 }
 
-// An address of the script that is a neighbour becomes a known one, unless ARP is what is drilled.
+// An address of the script that is a neighbour becomes a known one, unless finding it is what is drilled.
 static void know(struct drill *d, struct sok_addr a)
 {
-    if (!sok_addr_is_any(a) && !sok_addr_eq(a, d->addr) && sok_addr_in(a, d->addr, d->prefix_len))
+    bool near = sok_addr_in(a, d->addr, d->prefix_len) || (a.b[0] == 0xfe && a.b[1] >> 6 == 2);
+    if (near && !sok_addr_is_any(a) && !sok_addr_eq(a, d->addr))
         sok_stack_neighbour_add(d->stack, 1, a, d->peer_mac);
+}
+
+static bool is_about_neighbours(const struct sok_line *l)
+{
+    bool nd = l->type == SOK_ICMP6_NS || l->type == SOK_ICMP6_NA;
+    return l->head == SOK_HEAD_ARP || (l->head == SOK_HEAD_ICMP6 && nd);
 }
 
 static void know_neighbours(struct drill *d)
 {
     for (unsigned i = 0; i < d->script.count; i++) {
         const struct drill_step *s = &d->script.steps[i];
-        if (s->kind == STEP_LINE && s->line->head == SOK_HEAD_ARP)
+        if (s->kind == STEP_LINE && is_about_neighbours(s->line))
             return;
     }
     know(d, d->peer);
@@ -182,6 +190,13 @@ static void know_neighbours(struct drill *d)
 
 static void log_settings(struct drill *d)
 {
+    bool link = false;
+    for (unsigned i = 0; i < d->script.count; i++)
+        link = link || d->script.steps[i].kind == STEP_LINK;
+    if (d->v6 && !link)
+        sok_drill_log_text(d, "link mtu 1520");
+    if (d->v6 && !d->has_addr)
+        sok_drill_log_text(d, "addr 2001:db8::c000:202/120");
     for (unsigned i = 0; i < d->script.count; i++) {
         if (d->script.steps[i].kind <= STEP_LAST_SETTING)
             sok_drill_log_step(d, &d->script.steps[i]);
@@ -199,7 +214,7 @@ int sok_drill_setup(struct drill *d)
     snprintf(d->link.name, sizeof d->link.name, "drill");
     memcpy(d->link.mac, our_mac, 6);
     memcpy(d->peer_mac, peer_mac, 6);
-    d->link.mtu = 1500;
+    d->link.mtu = d->v6 ? DRILL_MTU_V6 : 1500;
     d->link.caps = SOK_LINK_POINT;
     d->peer_isn = PEER_ISN;
     d->peer_ts = PEER_TS;
@@ -210,14 +225,15 @@ int sok_drill_setup(struct drill *d)
     if (each_setting(d, set_after))
         return -1;
     if (!d->has_addr) {
-        d->addr = sok_addr_v4(0xc0000202);
-        d->prefix_len = 24;
+        sok_addr_parse(d->v6 ? "2001:db8::c000:202" : "192.0.2.2", &d->addr);
+        d->prefix_len = d->v6 ? 120 : 24;
         sok_stack_addr_add(d->stack, 1, d->addr, d->prefix_len);
     }
     if (!d->has_peer) {
-        d->peer = sok_addr_v4((sok_addr_to_v4(d->addr) & ~UINT32_C(255)) | 1);
+        d->peer = d->addr;
+        d->peer.b[15] = 1;
         if (sok_addr_eq(d->peer, d->addr))
-            d->peer = sok_addr_v4(sok_addr_to_v4(d->addr) + 1);
+            d->peer.b[15]++;
     }
     if (!d->no_neighbours)
         know_neighbours(d);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include "base/addr.h"
 #include "base/event.h"
+#include "host/notation_icmp6.h"
 
 // The word that begins a line after its time. X(name, word).
 #define SOK_LINE_KINDS(X)                                                                          \
@@ -44,8 +45,9 @@ enum sok_head {
     SOK_HEAD_TCP,
     SOK_HEAD_UDP,
     SOK_HEAD_ICMP,
+    SOK_HEAD_ICMP6,
     SOK_HEAD_ARP,
-    SOK_HEAD_IP,  // IPv4, but no protocol (or no first fragment) that is shown
+    SOK_HEAD_IP,  // IPv4 or IPv6, but no protocol (or no first fragment) that is shown
     SOK_HEAD_ETH, // Ethernet, but nothing of the above
     SOK_HEAD_HEX, // bytes; what cannot be read
     SOK_HEAD_COUNT
@@ -76,10 +78,15 @@ enum sok_head {
     X(SACK, "sack", SACK, sack)              /* 1449-2897,... relative */                          \
     X(OPTIONS, "options", WORD, options)     /* which and in which order: nop,nop,TS or none */    \
     X(MTU, "mtu", U32, mtu)                  /* ICMP fragmentation needed */                       \
+    X(POINTER, "pointer", U32, pointer)      /* ICMPv6 parameter problem */                        \
+    X(TARGET, "target", END, target)         /* ICMPv6: whom neighbour discovery is about */       \
+    X(WITH, "with", LIST, with)              /* and what else it says: notation_icmp6.h */         \
     X(OFF, "off", U32, off)                  /* IP fragment offset in bytes */                     \
     X(MORE, "more", FLAG, more)              /* IP: more fragments */                              \
-    X(TTL, "ttl", U32, ttl)                  /* IP */                                              \
-    X(TOS, "tos", U32, tos)                  /* IP */                                              \
+    X(TTL, "ttl", U32, ttl)                  /* IP; IPv6: hop limit */                             \
+    X(TOS, "tos", U32, tos)                  /* IP; IPv6: traffic class */                         \
+    X(FLOW, "flow", U32, flow)               /* IPv6: flow label */                                \
+    X(HEADERS, "headers", LIST, headers)     /* IPv6: extension headers, hop=HEX,60=HEX */         \
     X(DF, "df", U32, df)                     /* IP: don't fragment, 0 or 1 */                      \
     X(BADSUM, "badsum", FLAG, badsum)        /* wrong TCP, UDP or ICMP checksum */                 \
     X(BADIPSUM, "badipsum", FLAG, badipsum)  /* wrong IP header checksum */                        \
@@ -111,6 +118,7 @@ _Static_assert(SOK_LINE_FIELD_COUNT <= 64, "fields fit into one set");
 #define SOK_LINE_TEXT_MAX   96 // payload text of a line, unescaped
 #define SOK_LINE_HEX_MAX    2048
 #define SOK_LINE_TAG_MAX    16
+#define SOK_LINE_LIST_MAX   SOK_ICMP6_WITH_MAX
 #define SOK_LINE_WORD_MAX   96
 #define SOK_LINE_REASON_MAX 160
 #define SOK_LINE_MAX        5120 // a whole line, NUL included
@@ -149,7 +157,7 @@ struct sok_line {
     struct sok_endpoint src, dst; // ENDS; TO, FROM of calls
     uint32_t proto, type, code, id, seq, ack, len, per_frame, win, urg, mss, wscale, mtu, off, ttl,
         tos;
-    uint32_t df;
+    uint32_t df, flow, pointer;
     uint32_t tsval, tsecr; // in this order: a pair
     uint8_t sackok, more, badsum, badipsum;
     uint8_t sack_count;
@@ -158,6 +166,8 @@ struct sok_line {
     } sack[4];
     char options[SOK_LINE_WORD_MAX];
     char tfo[SOK_LINE_WORD_MAX];
+    struct sok_endpoint target; // a bare address
+    char with[SOK_LINE_LIST_MAX], headers[SOK_LINE_LIST_MAX];
     uint8_t text[SOK_LINE_TEXT_MAX];
     uint32_t text_len;
     struct {
@@ -244,6 +254,7 @@ enum sok_line_type {
     SOK_LINE_TYPE_BYTES,
     SOK_LINE_TYPE_SACK,
     SOK_LINE_TYPE_WORD,
+    SOK_LINE_TYPE_LIST,
     SOK_LINE_TYPE_TEXT,
     SOK_LINE_TYPE_HEX,
     SOK_LINE_TYPE_END,

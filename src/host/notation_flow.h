@@ -51,11 +51,37 @@ void sok_notation_tag(struct sok_notation *n, uint32_t id, struct sok_line *l); 
 // The part of sok_notation_line() for IN and OUT.
 void sok_notation_packet(struct sok_notation *n, const struct sok_event *e, struct sok_line *out);
 
-// ICMP types and codes that have a name. In notation_packet.c.
+// The bytes of one packet, on the way down its headers.
+struct sok_bytes {
+    const uint8_t *p;
+    uint32_t have; // of these in the snap
+    uint32_t len;  // of these in the packet
+};
+
+static inline struct sok_bytes sok_bytes_skip(struct sok_bytes b, uint32_t n)
+{
+    uint32_t s = n < b.have ? n : b.have, t = n < b.len ? n : b.len;
+    return (struct sok_bytes){b.p + s, b.have - s, b.len - t};
+}
+
+// What a packet's headers say, from the first byte of each on; there is as much as its fixed part needs.
+void sok_notation_ip6(
+    struct sok_notation *n, const struct sok_event *e, struct sok_bytes b, struct sok_line *l);
+void sok_notation_tcp(
+    struct sok_notation *n, const struct sok_event *e, struct sok_bytes b, struct sok_line *l);
+void sok_notation_udp(struct sok_bytes b, struct sok_line *l);
+// The packet that an ICMP error quotes (RFC 792; RFC 4443 section 2.4), of which there may be anything.
+void sok_notation_quote(struct sok_notation *n, struct sok_line *l, struct sok_bytes b, bool ours);
+// A payload's first line, if it can be read; a small fragment's bytes, to be played again.
+void sok_notation_text(struct sok_line *l, struct sok_bytes b, uint32_t len);
+void sok_notation_bytes(struct sok_line *l, struct sok_bytes b);
+
+// Types and codes of ICMP and ICMPv6 that have a name. In notation_packet.c and notation_ip6.c.
 struct sok_icmp_name {
     uint8_t type, code;
     const char *name;
 };
 extern const struct sok_icmp_name sok_icmp_names[];
+extern const struct sok_icmp_name sok_icmp6_names[];
 
 #endif

@@ -89,6 +89,8 @@ static bool field_says(const struct sok_line *got, const struct sok_line *want, 
                memcmp(want->sack, got->sack, want->sack_count * sizeof want->sack[0]) == 0;
     case SOK_LINE_TYPE_WORD:
         return strcmp(a, b) == 0;
+    case SOK_LINE_TYPE_LIST:
+        return sok_icmp6_items_say(b, a);
     case SOK_LINE_TYPE_TEXT:
         return text_says(got, want);
     case SOK_LINE_TYPE_HEX:

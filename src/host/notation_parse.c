@@ -117,7 +117,8 @@ static bool parse_flags(struct sok_cursor *c, size_t n)
 static void parse_icmp_name(struct sok_cursor *c)
 {
     sok_cursor_skip(c);
-    for (const struct sok_icmp_name *n = sok_icmp_names; n->name; n++) {
+    const struct sok_icmp_name *n = c->l->head == SOK_HEAD_ICMP6 ? sok_icmp6_names : sok_icmp_names;
+    for (; n->name; n++) {
         if (sok_cursor_take(c, n->name)) {
             c->l->type = n->type;
             c->l->code = n->code;
@@ -189,7 +190,9 @@ static int parse_hex(struct sok_cursor *c)
     return 0;
 }
 
-#define IP_FIELDS (SOK_HAS(ENDS) | SOK_HAS(TTL) | SOK_HAS(TOS) | SOK_HAS(DF) | SOK_HAS(BADIPSUM))
+#define IP_FIELDS                                                                                  \
+    (SOK_HAS(ENDS) | SOK_HAS(TTL) | SOK_HAS(TOS) | SOK_HAS(DF) | SOK_HAS(BADIPSUM) |               \
+        SOK_HAS(FLOW) | SOK_HAS(HEADERS))
 
 static int parse_packet(struct sok_cursor *c)
 {
@@ -201,6 +204,9 @@ static int parse_packet(struct sok_cursor *c)
         [SOK_HEAD_UDP] = IP_FIELDS | SOK_HAS(LEN) | SOK_HAS(BADSUM) | SOK_HAS(TEXT),
         [SOK_HEAD_ICMP] = IP_FIELDS | SOK_HAS(TYPE) | SOK_HAS(CODE) | SOK_HAS(ID) | SOK_HAS(SEQ) |
                           SOK_HAS(LEN) | SOK_HAS(MTU) | SOK_HAS(BADSUM) | SOK_HAS(QUOTE),
+        [SOK_HEAD_ICMP6] = IP_FIELDS | SOK_HAS(TYPE) | SOK_HAS(CODE) | SOK_HAS(ID) | SOK_HAS(SEQ) |
+                           SOK_HAS(LEN) | SOK_HAS(MTU) | SOK_HAS(POINTER) | SOK_HAS(TARGET) |
+                           SOK_HAS(WITH) | SOK_HAS(BADSUM) | SOK_HAS(QUOTE),
         [SOK_HEAD_ARP] = 0,
         [SOK_HEAD_IP] = IP_FIELDS | SOK_HAS(PROTO) | SOK_HAS(ID) | SOK_HAS(OFF) | SOK_HAS(MORE) |
                         SOK_HAS(LEN) | SOK_HAS(TEXT),
@@ -219,11 +225,11 @@ static int parse_packet(struct sok_cursor *c)
         if (!parse_flags(c, n))
             return fail(c,
                 "no such packet: '%.*s' (TCP flags as in SYN,ACK or FIN,PSH,ACK or DATA, UDP, "
-                "ICMP, ARP, IP, ETH, hex)",
+                "ICMP, ICMP6, ARP, IP, ETH, hex)",
                 (int)n, c->p);
     }
     c->p += n;
-    if (l->head == SOK_HEAD_ICMP)
+    if (l->head == SOK_HEAD_ICMP || l->head == SOK_HEAD_ICMP6)
         parse_icmp_name(c);
     else if (l->head == SOK_HEAD_ARP && parse_arp(c))
         return -1;

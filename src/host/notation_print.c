@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "host/notation.h"
 #include "host/notation_flow.h"
+#include "wire/icmp6.h"
 #include "wire/ip4.h"
 #include "wire/tcp.h"
 
@@ -51,7 +52,7 @@ const char *sok_line_call_word(unsigned call)
 
 const char *sok_head_word(enum sok_head head)
 {
-    static const char *const words[] = {"TCP", "UDP", "ICMP", "ARP", "IP", "ETH", "hex"};
+    static const char *const words[] = {"TCP", "UDP", "ICMP", "ICMP6", "ARP", "IP", "ETH", "hex"};
     return words[head];
 }
 
@@ -153,12 +154,14 @@ static void put_quote(struct out *o, const struct sok_line *l)
     put(o, "quoting");
     if (l->quote.proto)
         put(o, " %s",
-            l->quote.proto == SOK_IPPROTO_TCP   ? "TCP"
-            : l->quote.proto == SOK_IPPROTO_UDP ? "UDP"
-                                                : "ICMP");
+            l->quote.proto == SOK_IPPROTO_TCP     ? "TCP"
+            : l->quote.proto == SOK_IPPROTO_UDP   ? "UDP"
+            : l->quote.proto == SOK_IPPROTO_ICMP6 ? "ICMP6"
+                                                  : "ICMP");
     if (l->quote.has_ends) {
+        bool no_port = l->quote.proto == SOK_IPPROTO_ICMP || l->quote.proto == SOK_IPPROTO_ICMP6;
         put(o, " ");
-        put_ends(o, &l->quote.src, &l->quote.dst, l->quote.proto == SOK_IPPROTO_ICMP);
+        put_ends(o, &l->quote.src, &l->quote.dst, no_port);
     }
     if (l->quote.has_seq)
         put(o, " seq %u", l->quote.seq);
@@ -233,6 +236,7 @@ static void put_field(struct out *o, const struct sok_line *l, unsigned field)
         put_sack(o, l);
         break;
     case SOK_LINE_TYPE_WORD:
+    case SOK_LINE_TYPE_LIST:
         put(o, "%s", (const char *)p);
         break;
     case SOK_LINE_TYPE_TEXT:
@@ -243,7 +247,9 @@ static void put_field(struct out *o, const struct sok_line *l, unsigned field)
             put(o, "%02x", l->hex[k]);
         break;
     case SOK_LINE_TYPE_END:
-        put_end(o, p, l->kind == SOK_LINE_CALL && has_no_port(l, p));
+        put_end(o, p,
+            row->offset == offsetof(struct sok_line, target) ||
+                (l->kind == SOK_LINE_CALL && has_no_port(l, p)));
         break;
     case SOK_LINE_TYPE_ENDS:
         put_ends(o, &l->src, &l->dst, l->no_port);
@@ -281,9 +287,12 @@ static uint64_t put_head(struct out *o, const struct sok_line *l)
             snprintf(flags, sizeof flags, "null");
     }
     put(o, "%-8s ", l->head == SOK_HEAD_TCP ? flags : sok_head_word(l->head));
-    if (l->head != SOK_HEAD_ICMP || !(l->has & SOK_HAS(TYPE)))
+    const struct sok_icmp_name *n = l->head == SOK_HEAD_ICMP    ? sok_icmp_names
+                                    : l->head == SOK_HEAD_ICMP6 ? sok_icmp6_names
+                                                                : NULL;
+    if (!n || !(l->has & SOK_HAS(TYPE)))
         return 0;
-    for (const struct sok_icmp_name *n = sok_icmp_names; n->name; n++) {
+    for (; n->name; n++) {
         if (n->type == l->type && n->code == l->code) {
             put(o, "%s ", n->name);
             return SOK_HAS(TYPE) | SOK_HAS(CODE);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "wire/icmp6.h"
 #include "wire/ip4.h"
 
 unsigned sok_cursor_skip(struct sok_cursor *c)
@@ -293,6 +294,8 @@ static bool take_quote(struct sok_cursor *c)
             l->quote.proto = SOK_IPPROTO_UDP;
         else if (sok_cursor_take(c, "ICMP"))
             l->quote.proto = SOK_IPPROTO_ICMP;
+        else if (sok_cursor_take(c, "ICMP6"))
+            l->quote.proto = SOK_IPPROTO_ICMP6;
         if (!l->quote.proto)
             c->p = before;
     }
@@ -366,6 +369,8 @@ bool sok_cursor_value(struct sok_cursor *c, unsigned field)
         return take_sack(c);
     case SOK_LINE_TYPE_WORD:
         return sok_cursor_name(c, p, SOK_LINE_WORD_MAX);
+    case SOK_LINE_TYPE_LIST:
+        return sok_cursor_name(c, p, SOK_LINE_LIST_MAX);
     case SOK_LINE_TYPE_END:
         return sok_cursor_end(c, p, &port);
     default:
