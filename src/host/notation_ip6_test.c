@@ -79,8 +79,8 @@ static void as_said(void **state)
         "ICMP6 " ENDS "type 200 code 3 len 8",
         "IP " ENDS "proto 99 len 100",
         "IP " ENDS "proto 17 id 7 len 1232 off 1232 more",
-        "UDP [2001:db8::1]:53 > [2001:db8::2]:5353 len 6 \"answer\" headers "
-        "dest=010400000000,frag=000000000007",
+        "UDP [2001:db8::1]:53 > [2001:db8::2]:5353 len 6 "
+        "headers dest=010400000000,frag=000000000007 \"answer\"",
         "SYN [2001:db8::1]:4000 > [2001:db8::2]:80 seq 0 win 64240 mss 1440",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
