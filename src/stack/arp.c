@@ -99,14 +99,14 @@ static enum sok_drop arp_take(struct sok_stack *s, struct sok_in *in, const stru
         return SOK_DROP_ARP_MALFORMED;
     if (sok_acd_heard(s, in, h))
         return SOK_DROP_ARP_CONFLICT;
-    if (h->psrc != 0 && sok_dst_kind(s, h->psrc) == SOK_DST_OURS)
+    if (h->psrc != 0 && sok_dst_kind4(s, h->psrc) == SOK_DST_OURS)
         return SOK_DROP_ARP_CONFLICT;
     bool to_us = is_ours_here(s, in->link, h->pdst);
     bool request = h->op == SOK_ARP_REQUEST;
     struct sok_addr psrc = sok_addr_v4(h->psrc);
     // A probe (RFC 5227) has no sender address, and there is nothing to learn from it.
     if (h->psrc != 0) {
-        if (sok_dst_kind(s, h->psrc) != SOK_DST_OTHER)
+        if (sok_dst_kind4(s, h->psrc) != SOK_DST_OTHER)
             return SOK_DROP_ARP_MALFORMED;
         enum sok_neighbour_how how = !to_us             ? SOK_NEIGHBOUR_HEARD
                                      : request          ? SOK_NEIGHBOUR_ASKED_US

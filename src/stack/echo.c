@@ -161,7 +161,7 @@ static struct asked *find_asked(struct sok_echo *e, const struct sok_addr *host,
             continue;
         if (sok_addr_eq(a->to, *host))
             return a;
-        enum sok_dst_kind kind = sok_dst_kind(e->stack, sok_addr_to_v4(a->to));
+        enum sok_dst_kind kind = sok_dst_kind(e->stack, 0, &a->to);
         if (kind == SOK_DST_BROADCAST || kind == SOK_DST_MULTICAST)
             return a;
     }

@@ -200,7 +200,7 @@ static enum sok_drop error_input(
         return SOK_DROP_ICMP_TYPE;
     if (!in->unicast ||
         !sok_icmp_quote_get(in->data + SOK_ICMP_HDR_LEN, in->len - SOK_ICMP_HDR_LEN, &quote) ||
-        sok_dst_kind(s, quote.ip.src) != SOK_DST_OURS)
+        sok_dst_kind4(s, quote.ip.src) != SOK_DST_OURS)
         return SOK_DROP_ICMP_QUOTE;
     struct sok_icmp_news n = {
         .from = in->src,
@@ -256,7 +256,7 @@ static enum sok_drop message_input(struct sok_stack *s, struct sok_in *in)
         return SOK_DROP_ICMP_SHORT;
     if (!in->frame->meta.csum_valid && !sok_icmp_verify(in->data, in->len))
         return SOK_DROP_ICMP_CHECKSUM;
-    if (h.type == SOK_ICMP_ECHO && s->echo_handed && sok_dst_kind(s, in->ip.dst) != SOK_DST_OURS)
+    if (h.type == SOK_ICMP_ECHO && s->echo_handed && sok_dst_kind4(s, in->ip.dst) != SOK_DST_OURS)
         return sok_echo_hand_over(s, in, &h);
     if (h.type == SOK_ICMP_ECHO)
         return echo_answer(s, in);

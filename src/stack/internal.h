@@ -16,6 +16,7 @@
 #include "stack/group.h"
 #include "stack/listener.h"
 #include "stack/reassembly.h"
+#include "stack/source.h"
 #include "stack/stack.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
@@ -66,6 +67,7 @@ void sok_iov_copy(uint8_t *to, const struct sok_iov *iov, unsigned count);
 struct sok_stack_link {
     struct sok_link_info info;
     struct sok_packet_queue arp, packets; // each has at most out_queue_max
+    uint16_t ip6_mtu;                     // as a router says; 0: as info says
     bool blocked;                         // a sender was told to wait for room in `packets`
     struct sok_neighbour *recent;         // last one looked up
     struct sok_listener listeners[2];     // of groups: IPv4, IPv6
@@ -87,14 +89,30 @@ static inline bool sok_link_has_stations(const struct sok_stack_link *l)
     return !(l->info.caps & SOK_LINK_IP);
 }
 
+// Where an address or a route comes from.
+enum sok_origin {
+    SOK_ORIGIN_GIVEN,     // by hand or by DHCP
+    SOK_ORIGIN_OWN,       // link-local: made by ourselves
+    SOK_ORIGIN_ROUTER,    // what a router advertises: prefixes, itself, other routes
+    SOK_ORIGIN_TEMPORARY, // of a prefix as well (RFC 8981)
+    SOK_ORIGIN_REDIRECT,
+};
+
 struct sok_stack_addr {
     struct sok_addr addr;
     uint8_t prefix_len, link;
+    uint8_t origin;  // enum sok_origin
+    bool deprecated; // for new connections only if there is no other (RFC 4862 section 5.5.4)
+    int64_t preferred_until, valid_until; // SOK_TIME_NEVER: for ever
+    struct sok_addr router;               // that advertises its prefix; ::: none
 };
 
 struct sok_stack_route {
     struct sok_addr net, gateway;
     uint8_t prefix_len, link;
+    uint8_t origin;  // enum sok_origin
+    uint32_t metric; // among routes of one length the least wins
+    int64_t until;   // SOK_TIME_NEVER: for ever
 };
 
 // ---- neighbours: neighbour.c ----
@@ -229,8 +247,10 @@ enum sok_dst_kind {
     SOK_DST_BROADCAST, // of all, or of one of our networks
     SOK_DST_MULTICAST,
 };
-// By the addresses the stack was given, also when it answers for every address.
-enum sok_dst_kind sok_dst_kind(const struct sok_stack *s, uint32_t v4);
+// By the addresses the stack was given, also when it answers for every address. link: on which a link-local address
+// is looked for, 0: on all.
+enum sok_dst_kind sok_dst_kind(const struct sok_stack *s, uint8_t link, const struct sok_addr *a);
+enum sok_dst_kind sok_dst_kind4(const struct sok_stack *s, uint32_t v4);
 // Whether we answer for it: one of the given, 127/8, or any when sok_stack_any() says so.
 bool sok_addr_is_ours(const struct sok_stack *s, const struct sok_addr *a);
 // Looks a path up, as sok_tcp_route_fn says (ctx: the stack); also for broadcast and multicast.
@@ -243,6 +263,15 @@ int sok_addr_check(
     const struct sok_stack *s, uint8_t link, struct sok_addr addr, unsigned prefix_len);
 // Takes an address and the route to its network out of the tables; SOK_EADDRNOTAVAIL: not there.
 int sok_addr_forget(struct sok_stack *s, uint8_t link, const struct sok_addr *addr);
+// The entry of an address on a link; NULL: none. Valid until addresses change.
+struct sok_stack_addr *sok_addr_entry(
+    struct sok_stack *s, uint8_t link, const struct sok_addr *addr);
+// As sok_stack_route_add. What is there already gets the new metric, origin and time.
+int sok_route_set(struct sok_stack *s, const struct sok_stack_route *route);
+// A network: its first bits, the others 0.
+struct sok_addr sok_addr_net(const struct sok_addr *a, unsigned prefix_len);
+// The group that a neighbour solicitation for it is sent to (RFC 4291 section 2.7.1).
+struct sok_addr sok_addr_solicited(const struct sok_addr *a);
 bool sok_addr_on_link(const struct sok_stack *s, uint8_t link, const struct sok_addr *a);
 
 // ---- on the way in: input.c fills it, the others read it ----

@@ -16,7 +16,7 @@ static bool impossible_source(const struct sok_stack *s, const struct sok_in *in
     uint32_t src = in->ip.src;
     if (src >> 24 == 0 || src >> 28 >= 14)
         return true;
-    enum sok_dst_kind kind = sok_dst_kind(s, src);
+    enum sok_dst_kind kind = sok_dst_kind4(s, src);
     return kind == SOK_DST_BROADCAST || (kind == SOK_DST_OURS && in->link != SOK_STACK_LOCAL);
 }
 
@@ -30,7 +30,7 @@ static bool hears_group(const struct sok_stack *s, const struct sok_in *in)
 static bool is_for_us(const struct sok_stack *s, struct sok_in *in)
 {
     uint32_t dst = in->ip.dst;
-    switch (sok_dst_kind(s, dst)) {
+    switch (sok_dst_kind4(s, dst)) {
     case SOK_DST_OURS:
         in->unicast = true;
         // Not when sent to all stations (RFC 1122 section 3.3.6), nor loopback from a wire.
@@ -219,7 +219,7 @@ static bool known_mac(
     const struct sok_stack *s, uint8_t link, const struct sok_addr *dst, uint8_t mac[6])
 {
     uint32_t v4 = sok_addr_to_v4(*dst);
-    enum sok_dst_kind kind = sok_dst_kind(s, v4);
+    enum sok_dst_kind kind = sok_dst_kind4(s, v4);
     if (link == SOK_STACK_LOCAL) {
         memcpy(mac, s->links[link]->info.mac, 6);
     } else if (kind == SOK_DST_BROADCAST) {

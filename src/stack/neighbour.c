@@ -256,7 +256,7 @@ void sok_neighbour_doubt(void *stack, uint8_t link, const struct sok_addr *addr,
 static bool source_is_ours(const struct sok_stack *s, const struct sok_packet *p)
 {
     uint32_t src = sok_get32(p->frame + SOK_ETH_HDR_LEN + 12);
-    return s->any || p->given || src == 0 || sok_dst_kind(s, src) == SOK_DST_OURS;
+    return s->any || p->given || src == 0 || sok_dst_kind4(s, src) == SOK_DST_OURS;
 }
 
 static void leave(struct sok_stack *s, struct sok_packet *p, const uint8_t mac[6])

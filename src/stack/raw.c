@@ -322,8 +322,7 @@ static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsig
         dst.zone = (uint32_t)r->multicast.link + 1;
     bool chosen = !multicast || !sok_addr_is_any(r->local);
     int err = sok_stack_route(r->stack, chosen ? &r->local : &r->multicast.source, &dst, &path);
-    if (err == 0 && !r->opts.broadcast &&
-        sok_dst_kind(r->stack, sok_addr_to_v4(*to)) == SOK_DST_BROADCAST)
+    if (err == 0 && !r->opts.broadcast && sok_dst_kind(r->stack, 0, to) == SOK_DST_BROADCAST)
         err = SOK_EACCES;
     if (err < 0)
         return err;

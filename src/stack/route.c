@@ -1,20 +1,50 @@
 // Addresses of the stack, routes by longest prefix, and the choice of a source address (RFC 1122 section
-// 3.3.1, 3.3.4.3). Everything here is a pure lookup.
+// 3.3.1, 3.3.4.3; RFC 6724, source.c). Everything here is a pure lookup, or a change of the tables.
 #include "stack/internal.h"
 
 #include <string.h>
+#include "wire/ip6.h"
+
+static unsigned bits_of(const struct sok_addr *a)
+{
+    return sok_addr_is_v4(*a) ? 32 : 128;
+}
+
+static struct sok_addr none_like(const struct sok_addr *a)
+{
+    return sok_addr_is_v4(*a) ? sok_addr_v4(0) : (struct sok_addr){{0}};
+}
+
+struct sok_addr sok_addr_net(const struct sok_addr *a, unsigned prefix_len)
+{
+    struct sok_addr net = *a;
+    unsigned bits = prefix_len + (sok_addr_is_v4(*a) ? 96 : 0);
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned keep = bits > 8 * i ? bits - 8 * i : 0;
+        if (keep < 8)
+            net.b[i] = (uint8_t)(net.b[i] & ~(0xff >> keep));
+    }
+    return net;
+}
+
+struct sok_addr sok_addr_solicited(const struct sok_addr *a)
+{
+    struct sok_addr group = {{0xff, 2, [11] = 1, [12] = 0xff}};
+    memcpy(group.b + 13, a->b + 13, 3);
+    return group;
+}
 
 int sok_addr_check(
     const struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len)
 {
-    if (!sok_addr_is_v4(addr))
-        return SOK_EAFNOSUPPORT;
     if (link >= stack->link_count)
         return SOK_ENODEV;
-    enum sok_dst_kind kind = sok_dst_kind(stack, sok_addr_to_v4(addr));
+    if (!sok_addr_is_v4(addr) && stack->links[link]->info.mtu < SOK_IP6_MTU_MIN)
+        return SOK_EAFNOSUPPORT; // RFC 8200 section 5
+    enum sok_dst_kind kind = sok_dst_kind(stack, link, &addr);
     if (kind == SOK_DST_OURS)
         return SOK_EADDRINUSE;
-    if (prefix_len > 32 || kind != SOK_DST_OTHER || sok_addr_is_any(addr))
+    if (prefix_len > bits_of(&addr) || kind != SOK_DST_OTHER || sok_addr_is_any(addr))
         return SOK_EINVAL;
     return stack->addr_count == SOK_STACK_ADDRS_MAX ? SOK_ENOBUFS : 0;
 }
@@ -25,43 +55,98 @@ int sok_stack_addr_add(
     int err = sok_addr_check(stack, link, addr, prefix_len);
     if (err < 0)
         return err;
-    uint32_t mask = prefix_len ? UINT32_MAX << (32 - prefix_len) : 0;
-    struct sok_addr net = sok_addr_v4(sok_addr_to_v4(addr) & mask);
-    err = sok_stack_route_add(stack, net, prefix_len, sok_addr_v4(0), link);
+    struct sok_addr group = sok_addr_solicited(&addr);
+    bool v6 = !sok_addr_is_v4(addr);
+    if (v6)
+        err = sok_group_hold(stack, link, &group, stack->now);
     if (err < 0)
         return err;
-    stack->addrs[stack->addr_count++] = (struct sok_stack_addr){addr, (uint8_t)prefix_len, link};
+    err = sok_stack_route_add(
+        stack, sok_addr_net(&addr, prefix_len), prefix_len, none_like(&addr), link);
+    if (err < 0) {
+        if (v6)
+            sok_group_release(stack, link, &group, stack->now);
+        return err;
+    }
+    stack->addrs[stack->addr_count++] = (struct sok_stack_addr){
+        .addr = addr,
+        .prefix_len = (uint8_t)prefix_len,
+        .link = link,
+        .preferred_until = SOK_TIME_NEVER,
+        .valid_until = SOK_TIME_NEVER,
+    };
+    return 0;
+}
+
+// ---- routes ----
+
+static struct sok_stack_route *find_route(struct sok_stack *s, const struct sok_addr *net,
+    unsigned prefix_len, const struct sok_addr *gateway, uint8_t link)
+{
+    for (unsigned i = 0; i < s->route_count; i++) {
+        struct sok_stack_route *r = &s->routes[i];
+        if (r->link == link && r->prefix_len == prefix_len && sok_addr_eq(r->net, *net) &&
+            sok_addr_eq(r->gateway, *gateway))
+            return r;
+    }
+    return NULL;
+}
+
+static int add_route(struct sok_stack *s, const struct sok_stack_route *route)
+{
+    if (route->link >= s->link_count)
+        return SOK_ENODEV;
+    if (!sok_addr_in(route->net, route->net, route->prefix_len))
+        return SOK_EINVAL;
+    if (!sok_addr_is_any(route->gateway) &&
+        sok_addr_is_v4(route->gateway) != sok_addr_is_v4(route->net))
+        return SOK_EINVAL;
+    if (s->route_count == SOK_STACK_ROUTES_MAX)
+        return SOK_ENOBUFS;
+    s->routes[s->route_count++] = *route;
+    return 0;
+}
+
+int sok_route_set(struct sok_stack *s, const struct sok_stack_route *route)
+{
+    struct sok_stack_route *r =
+        find_route(s, &route->net, route->prefix_len, &route->gateway, route->link);
+    if (!r)
+        return add_route(s, route);
+    *r = *route;
     return 0;
 }
 
 int sok_stack_route_add(struct sok_stack *stack, struct sok_addr net, unsigned prefix_len,
     struct sok_addr gateway, uint8_t link)
 {
-    if (link >= stack->link_count)
-        return SOK_ENODEV;
-    if (!sok_addr_in(net, net, prefix_len))
-        return SOK_EINVAL;
-    if (stack->route_count == SOK_STACK_ROUTES_MAX)
-        return SOK_ENOBUFS;
-    stack->routes[stack->route_count++] =
-        (struct sok_stack_route){net, gateway, (uint8_t)prefix_len, link};
-    return 0;
+    return sok_stack_route_add_metric(stack, net, prefix_len, gateway, link, 0);
+}
+
+int sok_stack_route_add_metric(struct sok_stack *stack, struct sok_addr net, unsigned prefix_len,
+    struct sok_addr gateway, uint8_t link, uint32_t metric)
+{
+    struct sok_stack_route route = {
+        .net = net,
+        .gateway = gateway,
+        .prefix_len = (uint8_t)prefix_len,
+        .link = link,
+        .metric = metric,
+        .until = SOK_TIME_NEVER,
+    };
+    return prefix_len > 128 ? SOK_EINVAL : add_route(stack, &route);
 }
 
 int sok_stack_route_remove(struct sok_stack *stack, struct sok_addr net, unsigned prefix_len,
     struct sok_addr gateway, uint8_t link)
 {
-    for (unsigned i = 0; i < stack->route_count; i++) {
-        const struct sok_stack_route *r = &stack->routes[i];
-        if (r->link != link || r->prefix_len != prefix_len || !sok_addr_eq(r->net, net) ||
-            !sok_addr_eq(r->gateway, gateway))
-            continue;
-        stack->route_count--;
-        memmove(&stack->routes[i], &stack->routes[i + 1],
-            (stack->route_count - i) * sizeof(stack->routes[0]));
-        return 0;
-    }
-    return SOK_ENETUNREACH;
+    struct sok_stack_route *r = find_route(stack, &net, prefix_len, &gateway, link);
+    if (!r)
+        return SOK_ENETUNREACH;
+    stack->route_count--;
+    size_t i = (size_t)(r - stack->routes);
+    memmove(r, r + 1, (stack->route_count - i) * sizeof(*r));
+    return 0;
 }
 
 bool sok_stack_addr_first(
@@ -71,7 +156,7 @@ bool sok_stack_addr_first(
     *prefix_len = 8;
     for (unsigned i = 0; i < stack->addr_count; i++) {
         const struct sok_stack_addr *a = &stack->addrs[i];
-        if (a->link != link)
+        if (a->link != link || !sok_addr_is_v4(a->addr))
             continue;
         *addr = a->addr;
         *prefix_len = a->prefix_len;
@@ -80,33 +165,45 @@ bool sok_stack_addr_first(
     return link == SOK_STACK_LOCAL;
 }
 
+struct sok_stack_addr *sok_addr_entry(
+    struct sok_stack *s, uint8_t link, const struct sok_addr *addr)
+{
+    for (unsigned i = 0; i < s->addr_count; i++)
+        if (s->addrs[i].link == link && sok_addr_eq(s->addrs[i].addr, *addr))
+            return &s->addrs[i];
+    return NULL;
+}
+
 int sok_addr_forget(struct sok_stack *stack, uint8_t link, const struct sok_addr *addr)
 {
-    for (unsigned i = 0; i < stack->addr_count; i++) {
-        struct sok_stack_addr a = stack->addrs[i];
-        if (a.link != link || !sok_addr_eq(a.addr, *addr))
-            continue;
-        uint32_t mask = a.prefix_len ? UINT32_MAX << (32 - a.prefix_len) : 0;
-        struct sok_addr net = sok_addr_v4(sok_addr_to_v4(*addr) & mask);
-        sok_stack_route_remove(stack, net, a.prefix_len, sok_addr_v4(0), link);
-        stack->addr_count--;
-        memmove(&stack->addrs[i], &stack->addrs[i + 1],
-            (stack->addr_count - i) * sizeof(stack->addrs[0]));
-        return 0;
+    struct sok_stack_addr *a = sok_addr_entry(stack, link, addr);
+    if (!a)
+        return SOK_EADDRNOTAVAIL;
+    struct sok_addr gone = a->addr;
+    unsigned prefix_len = a->prefix_len;
+    stack->addr_count--;
+    size_t i = (size_t)(a - stack->addrs);
+    memmove(a, a + 1, (stack->addr_count - i) * sizeof(*a));
+    sok_stack_route_remove(
+        stack, sok_addr_net(&gone, prefix_len), prefix_len, none_like(&gone), link);
+    if (!sok_addr_is_v4(gone)) {
+        struct sok_addr group = sok_addr_solicited(&gone);
+        sok_group_release(stack, link, &group, stack->now);
     }
-    return SOK_EADDRNOTAVAIL;
+    return 0;
 }
 
 static bool is_network_broadcast(const struct sok_stack_addr *a, uint32_t v4)
 {
-    if (a->prefix_len >= 31) // RFC 3021: two hosts and no broadcast
+    if (!sok_addr_is_v4(a->addr) || a->prefix_len >= 31) // RFC 3021: two hosts and no broadcast
         return false;
     uint32_t host = UINT32_MAX >> a->prefix_len;
     return v4 == (sok_addr_to_v4(a->addr) | host);
 }
 
-enum sok_dst_kind sok_dst_kind(const struct sok_stack *s, uint32_t v4)
+enum sok_dst_kind sok_dst_kind4(const struct sok_stack *s, uint32_t v4)
 {
+    struct sok_addr a = sok_addr_v4(v4);
     if (v4 >> 24 == 127)
         return s->loopback_out ? SOK_DST_OTHER : SOK_DST_OURS;
     if (v4 == UINT32_MAX)
@@ -114,7 +211,7 @@ enum sok_dst_kind sok_dst_kind(const struct sok_stack *s, uint32_t v4)
     if (v4 >> 28 == 14)
         return SOK_DST_MULTICAST;
     for (unsigned i = 0; i < s->addr_count; i++)
-        if (sok_addr_to_v4(s->addrs[i].addr) == v4)
+        if (sok_addr_eq(s->addrs[i].addr, a))
             return SOK_DST_OURS;
     for (unsigned i = 0; i < s->addr_count; i++)
         if (is_network_broadcast(&s->addrs[i], v4))
@@ -122,9 +219,24 @@ enum sok_dst_kind sok_dst_kind(const struct sok_stack *s, uint32_t v4)
     return SOK_DST_OTHER;
 }
 
+enum sok_dst_kind sok_dst_kind(const struct sok_stack *s, uint8_t link, const struct sok_addr *a)
+{
+    if (sok_addr_is_v4(*a))
+        return sok_dst_kind4(s, sok_addr_to_v4(*a));
+    if (a->b[0] == 0xff)
+        return SOK_DST_MULTICAST;
+    if (sok_addr_is_loopback(*a))
+        return s->loopback_out ? SOK_DST_OTHER : SOK_DST_OURS;
+    bool here = link != SOK_STACK_LOCAL && sok_addr_is_near6(a);
+    for (unsigned i = 0; i < s->addr_count; i++)
+        if (sok_addr_eq(s->addrs[i].addr, *a) && (!here || s->addrs[i].link == link))
+            return SOK_DST_OURS;
+    return SOK_DST_OTHER;
+}
+
 bool sok_addr_is_ours(const struct sok_stack *s, const struct sok_addr *a)
 {
-    return sok_addr_is_v4(*a) && (s->any || sok_dst_kind(s, sok_addr_to_v4(*a)) == SOK_DST_OURS);
+    return s->any || sok_dst_kind(s, 0, a) == SOK_DST_OURS;
 }
 
 bool sok_addr_on_link(const struct sok_stack *s, uint8_t link, const struct sok_addr *a)
@@ -140,12 +252,12 @@ bool sok_addr_on_link(const struct sok_stack *s, uint8_t link, const struct sok_
     return false;
 }
 
-struct sok_addr sok_source_for(const struct sok_stack *s, uint8_t link, const struct sok_addr *to)
+static struct sok_addr source4(const struct sok_stack *s, uint8_t link, const struct sok_addr *to)
 {
     const struct sok_stack_addr *best = NULL;
     for (unsigned i = 0; i < s->addr_count; i++) {
         const struct sok_stack_addr *a = &s->addrs[i];
-        if (a->link != link)
+        if (a->link != link || !sok_addr_is_v4(a->addr))
             continue;
         if (sok_addr_in(*to, a->addr, a->prefix_len))
             return a->addr;
@@ -153,6 +265,39 @@ struct sok_addr sok_source_for(const struct sok_stack *s, uint8_t link, const st
             best = a;
     }
     return best ? best->addr : sok_addr_v4(0);
+}
+
+// RFC 6724 section 5, of the addresses of the link that the packet leaves on.
+static const struct sok_stack_addr *source6(const struct sok_stack *s, uint8_t link,
+    const struct sok_addr *to, const struct sok_addr *next_hop)
+{
+    const struct sok_stack_addr *best = NULL;
+    struct sok_addr_choice best_choice = {.prefix_len = 0};
+    for (unsigned i = 0; i < s->addr_count; i++) {
+        const struct sok_stack_addr *a = &s->addrs[i];
+        if (a->link != link || sok_addr_is_v4(a->addr))
+            continue;
+        struct sok_addr_choice choice = {
+            .addr = a->addr,
+            .prefix_len = a->prefix_len,
+            .deprecated = a->deprecated,
+            .temporary = a->origin == SOK_ORIGIN_TEMPORARY,
+            .via = !sok_addr_is_any(a->router) && sok_addr_eq(a->router, *next_hop),
+        };
+        if (best && !sok_source_better(&choice, &best_choice, to, true))
+            continue;
+        best = a;
+        best_choice = choice;
+    }
+    return best;
+}
+
+struct sok_addr sok_source_for(const struct sok_stack *s, uint8_t link, const struct sok_addr *to)
+{
+    if (sok_addr_is_v4(*to))
+        return source4(s, link, to);
+    const struct sok_stack_addr *a = source6(s, link, to, to);
+    return a ? a->addr : (struct sok_addr){{0}};
 }
 
 static bool link_has(const struct sok_stack *s, uint8_t link, const struct sok_addr *a)
@@ -163,21 +308,30 @@ static bool link_has(const struct sok_stack *s, uint8_t link, const struct sok_a
     return false;
 }
 
-// Longest prefix; among equals the link that has the source, then the first added.
-static const struct sok_stack_route *best_route(
-    const struct sok_stack *s, const struct sok_addr *source, const struct sok_addr *to)
+static bool is_better(
+    const struct sok_stack_route *a, const struct sok_stack_route *b, bool a_source, bool b_source)
+{
+    if (a->prefix_len != b->prefix_len)
+        return a->prefix_len > b->prefix_len;
+    return a_source != b_source ? a_source : a->metric < b->metric;
+}
+
+// Longest prefix; among equals the link that has the source, the least metric, then the first added. A link (not
+// 0) leaves only its own.
+static const struct sok_stack_route *best_route(const struct sok_stack *s,
+    const struct sok_addr *source, const struct sok_addr *to, uint8_t link)
 {
     const struct sok_stack_route *best = NULL;
-    unsigned best_score = 0;
+    bool best_source = false;
     for (unsigned i = 0; i < s->route_count; i++) {
         const struct sok_stack_route *r = &s->routes[i];
-        if (!sok_addr_in(*to, r->net, r->prefix_len))
+        if (!sok_addr_in(*to, r->net, r->prefix_len) || (link && r->link != link))
             continue;
-        unsigned score = 1 + 2u * r->prefix_len + link_has(s, r->link, source);
-        if (score > best_score) {
-            best = r;
-            best_score = score;
-        }
+        bool has_source = link_has(s, r->link, source);
+        if (best && !is_better(r, best, has_source, best_source))
+            continue;
+        best = r;
+        best_source = has_source;
     }
     return best;
 }
@@ -187,21 +341,26 @@ static const struct sok_stack_route *best_route(
 static int group_link(const struct sok_stack *s, const struct sok_addr *source,
     const struct sok_addr *to, uint32_t zone, uint8_t *link)
 {
+    bool v4 = sok_addr_is_v4(*to);
+    const struct sok_stack_addr *first = NULL;
     if (zone > 0) {
         *link = (uint8_t)(zone - 1);
         return zone - 1 < s->link_count ? 0 : SOK_ENODEV;
     }
     for (unsigned i = 0; i < s->addr_count; i++) {
-        if (sok_addr_eq(s->addrs[i].addr, *source) ||
-            is_network_broadcast(&s->addrs[i], sok_addr_to_v4(*to))) {
-            *link = s->addrs[i].link;
+        const struct sok_stack_addr *a = &s->addrs[i];
+        if (sok_addr_is_v4(a->addr) != v4)
+            continue;
+        first = first ? first : a;
+        if (sok_addr_eq(a->addr, *source) || (v4 && is_network_broadcast(a, sok_addr_to_v4(*to)))) {
+            *link = a->link;
             return 0;
         }
     }
-    const struct sok_stack_route *r = best_route(s, source, to);
-    if (!r && s->addr_count == 0)
+    const struct sok_stack_route *r = best_route(s, source, to, 0);
+    if (!r && !first)
         return SOK_ENETUNREACH;
-    *link = r ? r->link : s->addrs[0].link;
+    *link = r ? r->link : first->link;
     return 0;
 }
 
@@ -217,17 +376,42 @@ static int local_path(const struct sok_stack *s, const struct sok_addr *source,
     return 0;
 }
 
+// The link and the next hop to another host. The link of a link-local address is named by its zone (RFC 4007), or
+// is that of the source.
+static int find_hop(const struct sok_stack *s, const struct sok_addr *source,
+    const struct sok_endpoint *to, uint8_t *link, struct sok_addr *next_hop)
+{
+    uint8_t only = to->zone > 0 && sok_addr_is_near6(&to->addr) ? (uint8_t)(to->zone - 1) : 0;
+    if (only >= s->link_count)
+        return SOK_ENODEV;
+    const struct sok_stack_route *r = best_route(s, source, &to->addr, only);
+    if (!r || r->link == SOK_STACK_LOCAL)
+        return SOK_ENETUNREACH;
+    *link = r->link;
+    *next_hop = sok_addr_is_any(r->gateway) ? to->addr : r->gateway;
+    return 0;
+}
+
+static uint16_t link_mtu(const struct sok_stack *s, uint8_t link, bool v4)
+{
+    const struct sok_stack_link *l = s->links[link];
+    return !v4 && l->ip6_mtu && l->ip6_mtu < l->info.mtu ? l->ip6_mtu : (uint16_t)l->info.mtu;
+}
+
 int sok_stack_route(void *ctx, const struct sok_addr *source, const struct sok_endpoint *to,
     struct sok_tcp_path *out)
 {
     const struct sok_stack *s = ctx;
     const struct sok_addr *dst = &to->addr;
-    bool chosen = !sok_addr_is_any(*source);
-    if (!sok_addr_is_v4(*dst) || sok_addr_is_any(*dst))
+    bool chosen = !sok_addr_is_any(*source), v4 = sok_addr_is_v4(*dst);
+    if (sok_addr_is_any(*dst))
+        return SOK_ENETUNREACH;
+    if (chosen && sok_addr_is_v4(*source) != v4)
         return SOK_ENETUNREACH;
     if (chosen && !sok_addr_is_ours(s, source))
         return SOK_EADDRNOTAVAIL;
-    enum sok_dst_kind kind = sok_dst_kind(s, sok_addr_to_v4(*dst));
+    uint8_t zone = to->zone > 0 && to->zone <= s->link_count ? (uint8_t)(to->zone - 1) : 0;
+    enum sok_dst_kind kind = sok_dst_kind(s, zone, dst);
     if (kind == SOK_DST_OURS)
         return local_path(s, source, dst, out);
     if (sok_addr_is_loopback(*source) && !s->any) // never on a wire (RFC 1122 section 3.2.1.3 g)
@@ -235,24 +419,38 @@ int sok_stack_route(void *ctx, const struct sok_addr *source, const struct sok_e
 
     uint8_t link;
     struct sok_addr next_hop = *dst;
-    if (kind == SOK_DST_OTHER) {
-        const struct sok_stack_route *r = best_route(s, source, dst);
-        if (!r || r->link == SOK_STACK_LOCAL)
-            return SOK_ENETUNREACH;
-        link = r->link;
-        if (!sok_addr_is_any(r->gateway))
-            next_hop = r->gateway;
-    } else {
-        int err = group_link(s, source, dst, to->zone, &link);
-        if (err < 0)
-            return err;
+    int err = kind == SOK_DST_OTHER ? find_hop(s, source, to, &link, &next_hop)
+                                    : group_link(s, source, dst, to->zone, &link);
+    if (err < 0)
+        return err;
+    struct sok_addr own = *source;
+    if (!chosen && v4) {
+        own = source4(s, link, &next_hop);
+    } else if (!chosen) {
+        const struct sok_stack_addr *a = source6(s, link, dst, &next_hop);
+        own = a ? a->addr : (struct sok_addr){{0}};
     }
     *out = (struct sok_tcp_path){
-        .source = chosen ? *source : sok_source_for(s, link, &next_hop),
+        .source = own,
         .next_hop = next_hop,
         .link = link,
-        .mtu = s->links[link]->info.mtu,
+        .mtu = link_mtu(s, link, v4),
         .known = sok_pmtu_find(s, dst),
     };
-    return sok_addr_is_any(out->source) ? SOK_EADDRNOTAVAIL : 0;
+    return sok_addr_is_any(own) ? SOK_EADDRNOTAVAIL : 0;
+}
+
+void sok_dest_find(const struct sok_stack *s, const struct sok_addr *addr, struct sok_dest *out)
+{
+    struct sok_endpoint to = {.addr = *addr};
+    struct sok_addr any = none_like(addr);
+    struct sok_tcp_path path;
+    *out = (struct sok_dest){.addr = *addr};
+    // sok_stack_route() takes what TCP was given: a context that it only reads.
+    if (sok_stack_route((void *)(uintptr_t)s, &any, &to, &path) < 0)
+        return;
+    out->source = path.source;
+    for (unsigned i = 0; i < s->addr_count; i++)
+        if (sok_addr_eq(s->addrs[i].addr, path.source))
+            out->deprecated = s->addrs[i].deprecated;
 }

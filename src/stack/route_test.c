@@ -116,7 +116,9 @@ static void what_cannot_be(void **state)
     assert_int_equal(sok_stack_addr_add(s, 1, sok_addr_v4(0xe0000001), 24), SOK_EINVAL);
     assert_int_equal(sok_stack_addr_add(s, 1, sok_addr_v4(0xffffffff), 24), SOK_EINVAL);
     assert_int_equal(sok_stack_addr_add(s, 1, sok_addr_v4(0), 24), SOK_EINVAL);
-    assert_int_equal(sok_stack_addr_add(s, 1, v6, 64), SOK_EAFNOSUPPORT);
+    assert_int_equal(sok_stack_addr_add(s, 1, v6, 129), SOK_EINVAL);
+    assert_int_equal(sok_stack_addr_add(s, 1, v6, 64), 0);
+    assert_int_equal(sok_stack_addr_add(s, 1, v6, 64), SOK_EADDRINUSE);
     assert_int_equal(
         sok_stack_route_add(s, sok_addr_v4(0), 0, sok_addr_v4(GATEWAY), 7), SOK_ENODEV);
     assert_int_equal(sok_stack_route_add(s, sok_addr_v4(0), 33, sok_addr_v4(0), 1), SOK_EINVAL);
@@ -136,7 +138,7 @@ static void what_cannot_be(void **state)
         err = sok_stack_addr_add(s, 1, sok_addr_v4(0xc6120001 + i), 15);
         added += err == 0;
     }
-    assert_int_equal(added, SOK_STACK_ADDRS_MAX - 1);
+    assert_int_equal(added, SOK_STACK_ADDRS_MAX - 2);
     assert_int_equal(err, SOK_ENOBUFS);
     lab_close(&lab);
 }
@@ -172,6 +174,23 @@ static void settings(void **state)
         assert_true(rows[i].def >= rows[i].min && rows[i].def <= rows[i].max);
 }
 
+// Among routes of one length the least metric; what has gone gives way to the next.
+static void metrics(void **state)
+{
+    struct net n;
+    (void)state;
+    net_open(&n);
+    struct sok_stack *s = n.lab.stack;
+    struct sok_addr all = sok_addr_v4(0), other = sok_addr_v4(0xc63364fe);
+    assert_int_equal(sok_stack_route_add_metric(s, all, 0, other, n.second, 200), 0);
+    assert_int_equal(sok_stack_route_add_metric(s, all, 0, sok_addr_v4(GATEWAY), 1, 100), 0);
+    expect(&n, 0xcb007105, 0, 1, GATEWAY, LAB_US);
+    assert_int_equal(sok_stack_route_remove(s, all, 0, sok_addr_v4(GATEWAY), 1), 0);
+    expect(&n, 0xcb007105, 0, 2, 0xc63364fe, 0xc6336401);
+    assert_int_equal(sok_stack_route_remove(s, all, 0, sok_addr_v4(GATEWAY), 1), SOK_ENETUNREACH);
+    lab_close(&n.lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +198,7 @@ int main(void)
         cmocka_unit_test(source_addresses),
         cmocka_unit_test(what_cannot_be),
         cmocka_unit_test(two_hosts),
+        cmocka_unit_test(metrics),
         cmocka_unit_test(settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,7 +222,7 @@ struct sok_tcp *sok_stack_tcp(struct sok_stack *stack)
 
 static bool is_group(const struct sok_stack *s, const struct sok_addr *a)
 {
-    enum sok_dst_kind kind = sok_dst_kind(s, sok_addr_to_v4(*a));
+    enum sok_dst_kind kind = sok_dst_kind(s, 0, a);
     return kind == SOK_DST_BROADCAST || kind == SOK_DST_MULTICAST;
 }
 

@@ -117,6 +117,9 @@ int sok_stack_addr_add(
 // gateway :: : on-link.
 int sok_stack_route_add(struct sok_stack *stack, struct sok_addr net, unsigned prefix_len,
     struct sok_addr gateway, uint8_t link);
+// Among routes of one length the least metric wins (else the one added first); sok_stack_route_add(): 0.
+int sok_stack_route_add_metric(struct sok_stack *stack, struct sok_addr net, unsigned prefix_len,
+    struct sok_addr gateway, uint8_t link, uint32_t metric);
 int sok_stack_route_remove(struct sok_stack *stack, struct sok_addr net, unsigned prefix_len,
     struct sok_addr gateway, uint8_t link);
 
@@ -158,7 +161,7 @@ void sok_stack_dhcp_stop(struct sok_stack *stack, uint8_t link, int64_t now); //
 // What it has; in use while sok_stack_addr_state says so. NULL: no client on this link.
 const struct sok_dhcp_lease *sok_stack_dhcp(const struct sok_stack *stack, uint8_t link);
 
-// The first address given to a link; false: none. That of link 0 is 127.0.0.1/8.
+// The first IPv4 address of a link; false: none. That of link 0 is 127.0.0.1/8.
 bool sok_stack_addr_first(
     const struct sok_stack *stack, uint8_t link, struct sok_addr *addr, unsigned *prefix_len);
 

@@ -160,7 +160,7 @@ static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
         return bad;
     }
     struct sok_udp *u = find(s, &in->dst, h.dport, &from);
-    if (!u && in->unicast && sok_dst_kind(s, in->ip.dst) != SOK_DST_OURS)
+    if (!u && in->unicast && sok_dst_kind4(s, in->ip.dst) != SOK_DST_OURS)
         u = first_at(s, 0);
     if (!u) {
         sok_icmp_answer(s, in, SOK_ICMP_UNREACHABLE, SOK_ICMP_PORT, SOK_REASON_ICMP_PORT);
@@ -226,7 +226,7 @@ static int pick_port(struct sok_stack *s, struct sok_endpoint *local)
 // An address of ours, or a group or broadcast address: then only datagrams to it come.
 static bool can_be_local(const struct sok_stack *s, const struct sok_addr *a)
 {
-    return sok_addr_is_ours(s, a) || sok_dst_kind(s, sok_addr_to_v4(*a)) != SOK_DST_OTHER;
+    return sok_addr_is_ours(s, a) || sok_dst_kind(s, 0, a) != SOK_DST_OTHER;
 }
 
 static int choose_local(struct sok_stack *s, struct sok_endpoint *local, bool shared)
@@ -376,12 +376,12 @@ static int find_path(const struct sok_udp *u, const struct sok_endpoint *local,
     if (multicast && u->multicast.link >= 0)
         dst.zone = (uint32_t)u->multicast.link + 1;
     bool chosen = !sok_addr_is_any(source) && !sok_addr_is_multicast(source) &&
-                  sok_dst_kind(s, sok_addr_to_v4(source)) != SOK_DST_BROADCAST;
+                  sok_dst_kind(s, 0, &source) != SOK_DST_BROADCAST;
     if (!chosen)
         source = multicast ? u->multicast.source : sok_addr_v4(0);
     int err = sok_stack_route(s, &source, &dst, path);
     if (err == 0 && !u->opts.broadcast && !s->any &&
-        sok_dst_kind(s, sok_addr_to_v4(to->addr)) == SOK_DST_BROADCAST)
+        sok_dst_kind(s, 0, &to->addr) == SOK_DST_BROADCAST)
         err = SOK_EACCES;
     return err;
 }
