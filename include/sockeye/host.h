@@ -1,5 +1,13 @@
-// A host: one TCP/IP stack with its links, its clock and its loop. Several hosts live in one process; a
-// host belongs to one thread. Nothing happens behind the program's back: packets move while the program
+// A host: one TCP/IP stack with its links, its clock and its loop. Several hosts live in one process.
+//
+// Threads: a host, its sockets, its descriptors and its lookups belong to one thread: the one that made it, until
+// another calls sok_host_take(); hosts joined by sok_host_link_pair() share a loop and belong to the same one. Nothing
+// in the library is shared between hosts, so hosts in different threads need no locks. Builds with assertions check it:
+// a call from another thread says so on stderr and aborts. To wake a host from another thread, give it a descriptor to
+// watch (sok_host_watch) and write to that. Callbacks come in the host's thread, from inside sok_host_step() or a call
+// that waits; they may call anything but what steps, waits, or frees the host.
+//
+// Nothing happens behind the program's back: packets move while the program
 // is inside sok_host_step(), or inside a call on a blocking socket (sockeye/socket.h), which steps too.
 //
 //   struct sok_host *host;
@@ -40,6 +48,8 @@ void sok_host_config_default(struct sok_host_config *config);
 int sok_host_new(const struct sok_host_config *config, struct sok_host **out, char *err);
 // Every socket, link and connection goes, without a packet (see sok_host_linger). NULL is allowed.
 void sok_host_free(struct sok_host *host);
+// The calling thread has the host from now on, and those that share its loop. The one before must not be inside a call.
+void sok_host_take(struct sok_host *host);
 
 struct sok_host_link {
     size_t size;              // sizeof(struct sok_host_link)

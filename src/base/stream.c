@@ -350,6 +350,20 @@ size_t sok_stream_peek(const struct sok_stream *s, struct sok_iov *iov, unsigned
     return bytes;
 }
 
+size_t sok_stream_copy(const struct sok_stream *s, size_t skip, void *dst, size_t len)
+{
+    uint8_t *to = dst;
+    size_t done = 0;
+    for (const struct sok_stream_piece *p = s->first; p && done < len; p = p->next) {
+        size_t from = skip < p->slice.len ? skip : p->slice.len;
+        size_t n = p->slice.len - from < len - done ? p->slice.len - from : len - done;
+        memcpy(to + done, sok_slice_data(p->slice) + from, n);
+        skip -= from;
+        done += n;
+    }
+    return done;
+}
+
 size_t sok_stream_read(struct sok_stream *s, void *dst, size_t len)
 {
     uint8_t *to = dst;

@@ -52,6 +52,8 @@ int64_t sok_stream_add(
 
 // The bytes at the front in at most *count pieces (*count: how many were written). Valid until consumed.
 size_t sok_stream_peek(const struct sok_stream *s, struct sok_iov *iov, unsigned *count);
+// Copies from `skip` bytes behind the front on, and leaves all where it is; how many.
+size_t sok_stream_copy(const struct sok_stream *s, size_t skip, void *dst, size_t len);
 size_t sok_stream_read(struct sok_stream *s, void *dst, size_t len); // peek, copy, consume
 void sok_stream_consume(struct sok_stream *s, size_t len);           // at most s->ready
 

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include "base/siphash.h"
 #include "host/names.h"
+#include "host/sys.h"
 
 void sok_host_config_default(struct sok_host_config *config)
 {
@@ -98,6 +99,7 @@ int sok_host_new(const struct sok_host_config *given, struct sok_host **out, cha
         return r;
     }
     host->loop->hosts[host->loop->host_count++] = host;
+    sok_host_take(host);
     host->scratch = malloc(SOK_HOST_SCRATCH);
     r = host->scratch ? make_stack(host, &config, err)
                       : sok_host_fail(err, SOK_ENOMEM, "no memory for a host");
@@ -113,8 +115,10 @@ void sok_host_free(struct sok_host *host)
 {
     if (!host)
         return;
+    sok_host_mine(host);
     sok_names_free(host);
     sok_bridges_free(host);
+    sok_sys_free(host);
     sok_sockets_free(host);
     sok_host_watches_free(host);
     if (host->stack)
@@ -173,6 +177,7 @@ void sok_host_drain(struct sok_host *host)
 
 int sok_host_step(struct sok_host *host, int64_t timeout_ns)
 {
+    sok_host_mine(host);
     return sok_loop_step(host->loop, timeout_ns);
 }
 

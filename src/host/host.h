@@ -44,6 +44,7 @@ struct sok_host {
     struct sok_bridge *bridges_active; // have something to move
     int stream_error;                  // with which the last bridge ended that did so with one
     struct sok_watch *watches;
+    struct sok_sys *sys;     // descriptors (sockeye/sys.h); NULL: there were none
     struct sok_names *names; // NULL: nothing was looked up
     struct sok_host_claims claims;
     struct sok_host_interfaces interfaces;
@@ -51,6 +52,14 @@ struct sok_host {
     uint8_t *scratch;  // SOK_HOST_SCRATCH bytes for small moves
 };
 #define SOK_HOST_SCRATCH 65536
+
+// Every public call begins with it. With assertions: the calling thread is the host's, else a line that says so and
+// abort().
+#ifdef NDEBUG
+#define sok_host_mine(host) ((void)(host))
+#else
+void sok_host_mine(const struct sok_host *host);
+#endif
 
 // Writes a line into err (SOK_HOST_ERR_MAX bytes, may be NULL) and returns code.
 int sok_host_fail(char *err, int code, const char *format, ...)
@@ -85,8 +94,9 @@ struct sok_socket {
     int64_t timeout_ns;
     struct sok_dgram_opts dgram; // of datagram sockets of all kinds; TCP's are in options
     struct sok_multicast_opts multicast;
-    int64_t stamp;        // raw, packet: when what was received last came
-    uint32_t options_set; // bit per enum sok_socket_option, given before there was a connection
+    int64_t stamp;          // raw, packet: when what was received last came
+    uint32_t options_given; // as options_set, and stays: for the next connection of the same socket
+    uint32_t options_set;   // bit per enum sok_socket_option, given before there was a connection
     int64_t options[24];
     void (*notify)(void *ctx, struct sok_socket *s);
     void *notify_ctx;
@@ -121,6 +131,9 @@ struct sok_socket *sok_socket_wrap(
     struct sok_host *host, enum sok_socket_type type, struct sok_sock *sock);
 void sok_socket_unwrap(struct sok_socket *s); // frees the object alone
 void sok_sockets_free(struct sok_host *host);
+// Takes the connection, the listener or the peer away: as it was before connect() or listen(), its options and what it
+// is bound to stay.
+void sok_socket_renew(struct sok_socket *s);
 
 unsigned sok_bridges_pump(struct sok_host *host, int64_t now);
 void sok_bridges_free(struct sok_host *host);

@@ -32,6 +32,7 @@ struct sok_loop_memory {
 
 struct sok_loop {
     int epfd;
+    const void *thread; // whose it is: thread.c
     bool virtual_time;
     int64_t virtual_now;
     bool in_turn;     // all of a turn happens at one time,

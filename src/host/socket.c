@@ -59,6 +59,7 @@ static void adopt(struct sok_socket *s, struct sok_sock *sock)
 
 int sok_socket(struct sok_host *host, enum sok_socket_type type, struct sok_socket **out)
 {
+    sok_host_mine(host);
     if (type != SOK_STREAM && type != SOK_DGRAM && type != SOK_ECHO)
         return SOK_EINVAL;
     struct sok_socket *s = sok_socket_wrap(host, type, NULL);
@@ -107,10 +108,27 @@ static void close_sock(struct sok_host *host, struct sok_sock *sock, bool abort)
     host->dirty = true;
 }
 
+void sok_socket_renew(struct sok_socket *s)
+{
+    struct sok_endpoint local = s->bound ? s->local : (struct sok_endpoint){.addr = sok_addr_v4(0)};
+    if (s->type == SOK_DGRAM && s->sock)
+        sok_udp_disconnect((struct sok_udp *)s->sock, &local);
+    else if (s->type == SOK_RAW)
+        sok_raw_disconnect((struct sok_raw *)s->sock, &local.addr);
+    else if (s->type == SOK_STREAM && s->sock) {
+        close_sock(s->host, s->sock, true);
+        s->sock = NULL;
+        s->options_set = s->options_given;
+    }
+    s->dialled = false;
+    s->remote = (struct sok_endpoint){.port = 0};
+}
+
 void sok_close(struct sok_socket *s)
 {
     if (!s)
         return;
+    sok_host_mine(s->host);
     if (s->sock)
         close_sock(s->host, s->sock, false);
     sok_socket_unwrap(s);
@@ -120,6 +138,7 @@ void sok_abort(struct sok_socket *s)
 {
     if (!s)
         return;
+    sok_host_mine(s->host);
     if (s->sock)
         close_sock(s->host, s->sock, true);
     sok_socket_unwrap(s);
@@ -161,6 +180,7 @@ static int bind_stream(struct sok_socket *s, struct sok_endpoint *local)
 
 int sok_bind(struct sok_socket *s, const struct sok_endpoint *given)
 {
+    sok_host_mine(s->host);
     struct sok_endpoint chosen = *given, *local = &chosen;
     if (s->type == SOK_RAW)
         return sok_socket_raw_bind(s, local);
@@ -279,6 +299,7 @@ static int connect_end(struct sok_socket *s)
 
 int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote)
 {
+    sok_host_mine(s->host);
     if (s->type == SOK_ECHO || s->type == SOK_PACKET)
         return SOK_EOPNOTSUPP;
     s->host->dirty = true;
@@ -309,6 +330,7 @@ int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote)
 
 int sok_listen(struct sok_socket *s, int backlog)
 {
+    sok_host_mine(s->host);
     if (s->type != SOK_STREAM)
         return SOK_EOPNOTSUPP;
     if (s->sock && s->sock->kind != SOK_SOCK_TCP_LISTEN)
@@ -330,6 +352,7 @@ int sok_listen(struct sok_socket *s, int backlog)
 
 int sok_accept(struct sok_socket *s, struct sok_socket **out)
 {
+    sok_host_mine(s->host);
     if (!s->sock || s->sock->kind != SOK_SOCK_TCP_LISTEN)
         return SOK_EINVAL;
     struct sok_tcp_conn *c;
@@ -350,7 +373,8 @@ int sok_accept(struct sok_socket *s, struct sok_socket **out)
     }
     made->dialled = true;
     made->reuse = s->reuse;
-    made->options_set = s->options_set; // as Linux: what the listener was told counts for them
+    made->options_set = made->options_given =
+        s->options_given; // as Linux: what the listener was told counts for them
     memcpy(made->options, s->options, sizeof(made->options));
     apply_options(made);
     *out = made;
@@ -394,6 +418,7 @@ void sok_socket_notify(struct sok_socket *s, void (*fn)(void *ctx, struct sok_so
 
 int sok_wait(struct sok_socket *s, unsigned want, int64_t timeout_ns)
 {
+    sok_host_mine(s->host);
     int64_t now = sok_host_now(s->host);
     int64_t end = timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
     want |= SOK_POLL_ERROR | SOK_POLL_HUP;
@@ -410,6 +435,7 @@ int sok_wait(struct sok_socket *s, unsigned want, int64_t timeout_ns)
 
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value)
 {
+    sok_host_mine(s->host);
     if (option == SOK_OPT_BLOCKING) {
         s->blocking = value != 0;
         return 0;
@@ -434,15 +460,17 @@ int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         return SOK_EINVAL;
     struct sok_tcp_conn *c = sok_socket_conn(s);
     s->host->dirty = true;
+    s->options[option] = value;
+    s->options_given |= 1U << option;
     if (c)
         return sok_tcp_setopt(c, (enum sok_tcp_sockopt)number, value, sok_host_now(s->host));
-    s->options[option] = value;
     s->options_set |= 1U << option;
     return 0;
 }
 
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value)
 {
+    sok_host_mine(s->host);
     int number = tcp_option(option);
     struct sok_tcp_conn *c = sok_socket_conn(s);
     if (option == SOK_OPT_ERROR)

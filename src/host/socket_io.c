@@ -18,6 +18,7 @@ bool sok_socket_again(struct sok_socket *s, unsigned want, int64_t *r)
 
 int64_t sok_sendv(struct sok_socket *s, const struct iovec *iov, int count)
 {
+    sok_host_mine(s->host);
     if (count < 0)
         return SOK_EINVAL;
     const struct sok_iov *v = (const struct sok_iov *)iov;
@@ -55,6 +56,7 @@ int64_t sok_send(struct sok_socket *s, const void *data, size_t len)
 
 int64_t sok_send_urgent(struct sok_socket *s, const void *data, size_t len)
 {
+    sok_host_mine(s->host);
     struct sok_tcp_conn *c = sok_socket_conn(s);
     size_t sent = 0;
     if (!c)
@@ -74,6 +76,7 @@ int64_t sok_send_urgent(struct sok_socket *s, const void *data, size_t len)
 
 int64_t sok_recv(struct sok_socket *s, void *data, size_t len)
 {
+    sok_host_mine(s->host);
     if (s->type == SOK_DGRAM || s->type == SOK_RAW || s->type == SOK_PACKET)
         return sok_recvfrom(s, data, len, NULL);
     struct sok_tcp_conn *c = sok_socket_conn(s);
@@ -89,6 +92,7 @@ int64_t sok_recv(struct sok_socket *s, void *data, size_t len)
 int64_t sok_sendto(
     struct sok_socket *s, const void *data, size_t len, const struct sok_endpoint *to)
 {
+    sok_host_mine(s->host);
     struct sok_iov iov = {data, len};
     if (s->type == SOK_RAW)
         return sok_socket_raw_send(s, &iov, 1, to);
@@ -106,6 +110,7 @@ int64_t sok_sendto(
 
 int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from)
 {
+    sok_host_mine(s->host);
     if (s->type == SOK_STREAM) {
         if (from)
             sok_getpeername(s, from);
@@ -128,6 +133,7 @@ int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_en
 
 int sok_shutdown(struct sok_socket *s)
 {
+    sok_host_mine(s->host);
     struct sok_tcp_conn *c = sok_socket_conn(s);
     if (!c)
         return s->type == SOK_STREAM ? SOK_ENOTCONN : SOK_EOPNOTSUPP;
@@ -137,6 +143,7 @@ int sok_shutdown(struct sok_socket *s)
 
 int64_t sok_peek(struct sok_socket *s, struct iovec *iov, int *count)
 {
+    sok_host_mine(s->host);
     struct sok_tcp_conn *c = sok_socket_conn(s);
     if (!c)
         return SOK_ENOTCONN;
@@ -156,6 +163,7 @@ int64_t sok_peek(struct sok_socket *s, struct iovec *iov, int *count)
 
 int sok_consume(struct sok_socket *s, size_t len)
 {
+    sok_host_mine(s->host);
     struct sok_tcp_conn *c = sok_socket_conn(s);
     if (!c)
         return SOK_ENOTCONN;
@@ -166,6 +174,7 @@ int sok_consume(struct sok_socket *s, size_t len)
 
 void *sok_reserve(struct sok_socket *s, size_t *len, int *err)
 {
+    sok_host_mine(s->host);
     struct sok_tcp_conn *c = sok_socket_conn(s);
     *err = c && !s->reserved ? 0 : SOK_EINVAL;
     if (*err)
@@ -185,6 +194,7 @@ void *sok_reserve(struct sok_socket *s, size_t *len, int *err)
 
 int64_t sok_commit(struct sok_socket *s, size_t len)
 {
+    sok_host_mine(s->host);
     struct sok_buf *buf = s->reserved;
     struct sok_tcp_conn *c = sok_socket_conn(s);
     if (!buf || !c || len > buf->cap)
@@ -207,6 +217,7 @@ int64_t sok_commit(struct sok_socket *s, size_t len)
 int sok_ping_send(struct sok_socket *s, const struct sok_addr *to, uint16_t seq, const void *data,
     size_t len, uint8_t ttl)
 {
+    sok_host_mine(s->host);
     if (s->type != SOK_ECHO)
         return SOK_EOPNOTSUPP;
     s->host->dirty = true;
@@ -216,6 +227,7 @@ int sok_ping_send(struct sok_socket *s, const struct sok_addr *to, uint16_t seq,
 
 int sok_ping_recv(struct sok_socket *s, struct sok_ping_reply *out)
 {
+    sok_host_mine(s->host);
     if (s->type != SOK_ECHO)
         return SOK_EOPNOTSUPP;
     struct sok_echo_reply reply;

@@ -28,6 +28,7 @@ static struct sok_raw *raw_of(const struct sok_socket *s)
 
 int sok_socket_raw(struct sok_host *host, int protocol, struct sok_socket **out)
 {
+    sok_host_mine(host);
     struct sok_raw *r;
     if (protocol < 1 || protocol > 255)
         return SOK_EINVAL;
@@ -44,6 +45,8 @@ int sok_socket_raw_bind(struct sok_socket *s, const struct sok_endpoint *local)
 {
     int err = sok_raw_bind(raw_of(s), &local->addr);
     s->bound |= err == 0;
+    if (err == 0)
+        s->local = *local;
     return err;
 }
 
@@ -166,6 +169,7 @@ int sok_socket_dgram_getopt(struct sok_socket *s, enum sok_socket_option option,
 
 int sok_socket_packet(struct sok_host *host, uint16_t type, int cooked, struct sok_socket **out)
 {
+    sok_host_mine(host);
     struct sok_frames *f;
     int err = sok_frames_open(host->stack, type, cooked != 0, &f);
     if (err < 0)
@@ -178,6 +182,7 @@ int sok_socket_packet(struct sok_host *host, uint16_t type, int cooked, struct s
 
 int sok_packet_bind(struct sok_socket *s, int link, uint16_t type)
 {
+    sok_host_mine(s->host);
     if (s->type != SOK_PACKET)
         return SOK_EOPNOTSUPP;
     return sok_frames_bind((struct sok_frames *)s->sock, link, type);
@@ -186,6 +191,7 @@ int sok_packet_bind(struct sok_socket *s, int link, uint16_t type)
 int64_t sok_packet_sendto(
     struct sok_socket *s, const void *data, size_t len, const struct sok_packet_addr *to)
 {
+    sok_host_mine(s->host);
     struct sok_frame_addr addr = {0};
     struct sok_iov iov = {data, len};
     int64_t r;
@@ -208,6 +214,7 @@ int64_t sok_packet_sendto(
 int64_t sok_packet_recvfrom(
     struct sok_socket *s, void *data, size_t len, struct sok_packet_addr *from)
 {
+    sok_host_mine(s->host);
     struct sok_frame_addr addr = {0};
     int64_t r;
     if (s->type != SOK_PACKET)

@@ -203,6 +203,13 @@ int sok_raw_connect(struct sok_raw *r, const struct sok_addr *remote)
     return err;
 }
 
+void sok_raw_disconnect(struct sok_raw *r, const struct sok_addr *local)
+{
+    r->connected = false;
+    r->remote = (struct sok_addr){{0}};
+    r->local = *local;
+}
+
 struct sok_addr sok_raw_local(const struct sok_raw *r)
 {
     return r->local;

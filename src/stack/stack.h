@@ -231,6 +231,7 @@ int sok_udp_filter_get(const struct sok_udp *u, int link, const struct sok_addr 
 void sok_udp_multicast(struct sok_udp *u, const struct sok_multicast_opts *opts);
 int sok_udp_connect(
     struct sok_udp *u, const struct sok_endpoint *remote); // a peer for send; errors come
+void sok_udp_disconnect(struct sok_udp *u, const struct sok_endpoint *local); // local: as bound
 int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
     const struct sok_endpoint *to,
     int64_t now); // to NULL: the connected peer. EMSGSIZE over 65507 bytes
@@ -266,6 +267,7 @@ void sok_echo_close(struct sok_echo *e);
 int sok_raw_open(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out);
 int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local); // 0.0.0.0: any
 int sok_raw_connect(struct sok_raw *r, const struct sok_addr *remote);
+void sok_raw_disconnect(struct sok_raw *r, const struct sok_addr *local);
 void sok_raw_options(struct sok_raw *r, const struct sok_dgram_opts *opts);
 // As of UDP.
 int sok_raw_group(struct sok_raw *r, const struct sok_group_change *change, int64_t now);

@@ -349,6 +349,13 @@ int sok_udp_connect(struct sok_udp *u, const struct sok_endpoint *remote)
     return err;
 }
 
+void sok_udp_disconnect(struct sok_udp *u, const struct sok_endpoint *local)
+{
+    u->connected = false;
+    u->remote = (struct sok_endpoint){.port = 0};
+    u->local.addr = local->addr;
+}
+
 // ---- calls ----
 
 static void build(uint8_t *p, const struct sok_iov *iov, unsigned count, uint16_t len,

@@ -244,6 +244,11 @@ int64_t sok_tcp_peek(struct sok_tcp_conn *c, struct sok_iov *iov, unsigned *coun
     return (int64_t)sok_stream_peek(&c->stream, iov, count);
 }
 
+size_t sok_tcp_look(const struct sok_tcp_conn *c, size_t skip, void *data, size_t len)
+{
+    return sok_stream_copy(&c->stream, skip, data, len);
+}
+
 void sok_tcp_consume(struct sok_tcp_conn *c, size_t bytes, int64_t now)
 {
     sok_stream_consume(&c->stream, bytes);

@@ -190,6 +190,8 @@ int64_t sok_tcp_recv(struct sok_tcp_conn *c, void *data, size_t len, int64_t now
 // RECEIVE without a copy: the bytes at the front, in at most *count pieces, valid until consumed; *count
 // becomes how many there are. Returns bytes shown; 0 with SOK_READY_IN set is the end of the stream.
 int64_t sok_tcp_peek(struct sok_tcp_conn *c, struct sok_iov *iov, unsigned *count);
+// Copies what is there from `skip` bytes behind the front on, without consuming it; how many.
+size_t sok_tcp_look(const struct sok_tcp_conn *c, size_t skip, void *data, size_t len);
 void sok_tcp_consume(struct sok_tcp_conn *c, size_t bytes, int64_t now);
 
 int sok_tcp_shutdown(

@@ -1,0 +1,235 @@
+// UDP: whole datagrams, with addresses and control messages.
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include "check.h"
+
+static void there_and_back(void)
+{
+    struct pair p = dgrams();
+    struct place a = name_of(p.a), from = {.len = sizeof(from.at)}, b = name_of(p.b);
+    char text[16] = "";
+    CALL("dgram-send", os.send(p.b, "hello", 5, 0));
+    CALL("dgram-recvfrom", os.recvfrom(p.a, text, sizeof(text), 0, &from.at.any, &from.len));
+    TEXT("dgram-from", "%s, %s", port_of(&from) == port_of(&b) ? "right" : "wrong", text);
+    CALL("dgram-sendto", os.sendto(p.a, "back", 4, 0, AT(b)));
+    CALL("dgram-recv", os.recv(p.b, text, sizeof(text), 0));
+    CALL("dgram-nothing", os.recv(p.b, text, sizeof(text), MSG_DONTWAIT));
+    CALL("dgram-empty", os.send(p.b, "", 0, 0));
+    CALL("dgram-empty-recv", os.recv(p.a, text, sizeof(text), 0));
+    CALL("dgram-send-no-peer", os.send(p.a, "x", 1, 0));
+    CALL("dgram-write-no-peer", os.write(p.a, "x", 1));
+    CALL("dgram-connected-sendto", os.sendto(p.b, "x", 1, 0, AT(a)));
+    CALL("dgram-write", os.write(p.b, "yz", 2));
+    CALL("dgram-read-1", os.read(p.a, text, sizeof(text)));
+    CALL("dgram-read-2", os.read(p.a, text, sizeof(text)));
+    pair_close(p);
+}
+
+static void cut(void)
+{
+    struct pair p = dgrams();
+    char text[16] = "";
+    int n = -1;
+    struct iovec iov[] = {{text, 2}, {text + 8, 1}};
+    struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
+    os.send(p.b, "abcdef", 6, 0);
+    os.send(p.b, "gh", 2, 0);
+    os.settle();
+    CALL("dgram-fionread", os.ioctl(p.a, FIONREAD, &n));
+    TEXT("dgram-fionread-is", "%d", n);
+    CALL("dgram-peek", os.recv(p.a, text, 2, MSG_PEEK));
+    CALL("dgram-peek-whole", os.recv(p.a, text, 2, MSG_PEEK | MSG_TRUNC));
+    CALL("dgram-cut", os.recvmsg(p.a, &m, 0));
+    TEXT("dgram-cut-says", "flags %x, %.2s %.1s", m.msg_flags, text, text + 8);
+    CALL("dgram-next", os.recvmsg(p.a, &m, 0));
+    TEXT("dgram-next-says", "flags %x", m.msg_flags);
+    os.send(p.b, "abcdef", 6, 0);
+    CALL("dgram-no-room", os.recv(p.a, text, 0, MSG_TRUNC));
+    CALL("dgram-fionread-none", os.ioctl(p.a, FIONREAD, &n));
+    TEXT("dgram-fionread-none-is", "%d", n);
+    pair_close(p);
+}
+
+static void sizes(void)
+{
+    struct pair p = dgrams();
+    static char big[70000], back[70000];
+    int most = family == AF_INET ? 65507 : 65527;
+    memset(big, 'x', sizeof(big));
+    CALL("dgram-largest", os.send(p.b, big, (size_t)most, 0) == most);
+    CALL("dgram-largest-recv",
+        os.recv(p.a, back, sizeof(back), 0) == most && memcmp(big, back, (size_t)most) == 0);
+    CALL("dgram-too-large", os.send(p.b, big, (size_t)most + 1, 0));
+    CALL("dgram-far-too-large", os.send(p.b, big, sizeof(big), 0));
+    pair_close(p);
+}
+
+static void connected(void)
+{
+    struct pair p = dgrams();
+    int other = dgram();
+    struct place b = name_of(p.b), none = {.len = sizeof(none.at.any)},
+                 peer = {.len = sizeof(peer.at)};
+    char text[8];
+    os.sendto(other, "x", 1, 0, AT(b));
+    os.settle();
+    CALL("dgram-of-others", os.recv(p.b, text, sizeof(text), MSG_DONTWAIT));
+    CALL("dgram-peer", os.getpeername(p.b, &peer.at.any, &peer.len));
+    CALL("dgram-unspec", os.connect(p.b, AT(none)));
+    CALL("dgram-unspec-peer", os.getpeername(p.b, &peer.at.any, &peer.len));
+    CALL("dgram-unspec-send", os.send(p.b, "x", 1, 0));
+    os.sendto(other, "x", 1, 0, AT(b));
+    os.settle();
+    CALL("dgram-of-all", os.recv(p.b, text, sizeof(text), MSG_DONTWAIT));
+    struct place a = name_of(p.a);
+    CALL("dgram-connect-again", os.connect(p.b, AT(a)));
+    CALL("dgram-connect-changes", os.connect(p.b, AT(b)));
+    os.close(other);
+    pair_close(p);
+}
+
+static void refused(void)
+{
+    struct place at = nobody();
+    int u = dgram();
+    char text[8];
+    os.connect(u, AT(at));
+    CALL("dgram-refused-send", os.send(u, "x", 1, 0));
+    os.settle();
+    CALL("dgram-refused-recv", os.recv(u, text, sizeof(text), MSG_DONTWAIT));
+    CALL("dgram-refused-once", os.recv(u, text, sizeof(text), MSG_DONTWAIT));
+    os.send(u, "x", 1, 0);
+    os.settle();
+    CALL("dgram-refused-next-send", os.send(u, "x", 1, 0));
+    os.close(u);
+    u = dgram();
+    CALL("dgram-refused-unconnected", os.sendto(u, "x", 1, 0, AT(at)));
+    os.settle();
+    CALL("dgram-refused-unheard", os.recv(u, text, sizeof(text), MSG_DONTWAIT));
+    os.close(u);
+}
+
+static void wrong(void)
+{
+    int u = dgram();
+    struct place at = here(9), far = elsewhere(), zero = here(0);
+    char text[8];
+    CALL("dgram-no-route", os.sendto(u, "x", 1, 0, AT(far)));
+    CALL("dgram-port-0", os.sendto(u, "x", 1, 0, AT(zero)));
+    CALL("dgram-short", os.sendto(u, "x", 1, 0, &at.at.any, 7));
+    CALL("dgram-long", os.sendto(u, "x", 1, 0, &at.at.any, 300));
+    at.at.any.sa_family = AF_APPLETALK;
+    CALL("dgram-family", os.sendto(u, "x", 1, 0, AT(at)));
+    CALL("dgram-null", os.sendto(u, NULL, 4, 0, AT(zero)));
+    CALL("dgram-recv-unbound", os.recv(u, text, sizeof(text), MSG_DONTWAIT));
+    CALL("dgram-recv-oob", os.recv(u, text, sizeof(text), MSG_OOB | MSG_DONTWAIT));
+    os.close(u);
+}
+
+static void shut(void)
+{
+    struct pair p = dgrams();
+    char text[8];
+    CALL("dgram-shutdown-unconnected", os.shutdown(p.a, SHUT_RD));
+    CALL("dgram-shutdown-write", os.shutdown(p.b, SHUT_WR));
+    CALL("dgram-shutdown-send", os.send(p.b, "x", 1, MSG_NOSIGNAL));
+    CALL("dgram-shutdown-read", os.shutdown(p.b, SHUT_RD));
+    CALL("dgram-shutdown-recv", os.recv(p.b, text, sizeof(text), 0));
+    pair_close(p);
+}
+
+static void many(void)
+{
+    struct pair p = dgrams();
+    char text[3][8];
+    struct iovec out[] = {{"a", 1}, {"bc", 2}, {"def", 3}},
+                 in[] = {{text[0], 8}, {text[1], 8}, {text[2], 8}};
+    struct mmsghdr m[3] = {{.msg_len = 9}};
+    for (int i = 0; i < 3; i++)
+        m[i].msg_hdr = (struct msghdr){.msg_iov = &out[i], .msg_iovlen = 1};
+    CALL("sendmmsg", os.sendmmsg(p.b, m, 3, 0));
+    for (int i = 0; i < 3; i++)
+        m[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &in[i], .msg_iovlen = 1}};
+    os.settle();
+    CALL("recvmmsg-one", os.recvmmsg(p.a, m, 1, 0, NULL));
+    CALL("recvmmsg-rest", os.recvmmsg(p.a, m, 3, MSG_WAITFORONE, NULL));
+    TEXT("recvmmsg-each", "%u %u", m[0].msg_len, m[1].msg_len);
+    CALL("recvmmsg-none", os.recvmmsg(p.a, m, 3, MSG_DONTWAIT, NULL));
+    pair_close(p);
+}
+
+// The control messages of a datagram that has just come, in their order.
+static void control_of(const char *name, int fd)
+{
+    union {
+        struct cmsghdr align;
+        char space[512];
+    } control;
+    char text[8], line[256] = "";
+    struct msghdr m = {.msg_iov = &(struct iovec){text, sizeof(text)},
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof(control)};
+    if (os.recvmsg(fd, &m, 0) < 0) {
+        CALL(name, -1);
+        return;
+    }
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+        size_t n = strlen(line);
+        int value = -1;
+        if (c->cmsg_len >= CMSG_LEN(sizeof(value)))
+            memcpy(&value, CMSG_DATA(c), sizeof(value));
+        if (c->cmsg_len == CMSG_LEN(1))
+            value = *CMSG_DATA(c);
+        snprintf(line + n, sizeof(line) - n, "%d/%d %d bytes%s", c->cmsg_level, c->cmsg_type,
+            (int)(c->cmsg_len - CMSG_LEN(0)), "");
+        n = strlen(line);
+        if (c->cmsg_len <= CMSG_LEN(sizeof(value)))
+            snprintf(line + n, sizeof(line) - n, " = %d", value);
+        strcat(line, "; ");
+    }
+    TEXT(name, "%s", line[0] ? line : "none");
+}
+
+static void control(void)
+{
+    struct pair p = dgrams();
+    os.send(p.b, "x", 1, 0);
+    control_of("control-none", p.a);
+    if (family == AF_INET) {
+        set_int(p.b, IPPROTO_IP, IP_TTL, 17);
+        set_int(p.b, IPPROTO_IP, IP_TOS, 0x28);
+        CALL("control-recvttl", set_int(p.a, IPPROTO_IP, IP_RECVTTL, 1));
+        os.send(p.b, "x", 1, 0);
+        control_of("control-ttl", p.a);
+        CALL("control-recvtos", set_int(p.a, IPPROTO_IP, IP_RECVTOS, 1));
+        os.send(p.b, "x", 1, 0);
+        control_of("control-ttl-tos", p.a);
+        CALL("control-pktinfo", set_int(p.a, IPPROTO_IP, IP_PKTINFO, 1));
+        os.send(p.b, "x", 1, 0);
+        control_of("control-pktinfo-is", p.a);
+    } else {
+        set_int(p.b, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 17);
+        set_int(p.b, IPPROTO_IPV6, IPV6_TCLASS, 0x28);
+        CALL("control-recvhoplimit", set_int(p.a, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1));
+        os.send(p.b, "x", 1, 0);
+        control_of("control-hoplimit", p.a);
+        CALL("control-recvpktinfo", set_int(p.a, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1));
+        os.send(p.b, "x", 1, 0);
+        control_of("control-pktinfo-is", p.a);
+    }
+    pair_close(p);
+}
+
+void check_dgram(void)
+{
+    there_and_back();
+    cut();
+    sizes();
+    connected();
+    refused();
+    wrong();
+    shut();
+    many();
+    control();
+}

@@ -1,0 +1,76 @@
+// Raw sockets of an own protocol, and packet sockets on the loopback. Only with privileges on the kernel.
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <stdio.h>
+#include "check.h"
+
+#define OWN 102 // the protocol of an exercise: nobody else's
+
+static void own_protocol(void)
+{
+    int a = os.socket(family, SOCK_RAW, OWN), b = os.socket(family, SOCK_RAW, OWN);
+    struct place to = here(0), from = {.len = sizeof(from.at)}, name;
+    uint8_t bytes[128] = {0};
+    int header = family == AF_INET ? 20 : 0; // of IPv4 the header comes along
+    CALL("raw-sendto", os.sendto(a, "ping", 4, 0, AT(to)));
+    CALL("raw-recvfrom", os.recvfrom(b, bytes, sizeof(bytes), 0, &from.at.any, &from.len) - header);
+    TEXT("raw-bytes", "%.4s", bytes + header);
+    TEXT("raw-from", "port %d, %s", port_of(&from), from.len == to.len ? "whole" : "cut");
+    CALL("raw-own-copy", os.recv(a, bytes, sizeof(bytes), MSG_DONTWAIT) - header);
+    name = name_of(a);
+    TEXT("raw-name", "port %d", port_of(&name));
+    CALL("raw-no-peer", os.send(a, "x", 1, 0));
+    CALL("raw-bind", os.bind(b, AT(to)));
+    CALL("raw-connect", os.connect(a, AT(to)));
+    CALL("raw-send", os.send(a, "again", 5, 0));
+    CALL("raw-recv", os.recv(b, bytes, sizeof(bytes), 0) - header);
+    CALL("raw-listen", os.listen(a, 1));
+    CALL("raw-accept", os.accept(a, NULL, NULL));
+    CALL("raw-type", get_int(a, SOL_SOCKET, SO_TYPE));
+    CALL("raw-protocol", get_int(a, SOL_SOCKET, SO_PROTOCOL));
+    TEXT("raw-ready", "%s", events_text(ready(b, POLLIN | POLLOUT, 0)));
+    os.close(a);
+    os.close(b);
+}
+
+static void frames(void)
+{
+    int f = os.socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP)),
+        a = os.socket(AF_INET, SOCK_RAW, OWN);
+    struct sockaddr_ll from = {0};
+    socklen_t len = sizeof(from);
+    uint8_t bytes[128];
+    struct place to = {.len = sizeof(to.at.in)};
+    if (f < 0) {
+        CALL("packet", f);
+        return;
+    }
+    to.at.in.sin_family = AF_INET;
+    to.at.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct sockaddr_ll lo = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP), .sll_ifindex = 1};
+    CALL("packet-bind", os.bind(f, (struct sockaddr *)&lo, sizeof(lo)));
+    CALL("packet-send-raw", os.sendto(a, "ping", 4, 0, AT(to)));
+    CALL("packet-recv", os.recvfrom(f, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &len));
+    TEXT("packet-from", "index %d, protocol %x, hardware %d, %d bytes", from.sll_ifindex,
+        ntohs(from.sll_protocol), from.sll_hatype, (int)len);
+    len = sizeof(from);
+    CALL("packet-name", os.getsockname(f, (struct sockaddr *)&from, &len));
+    TEXT("packet-name-is", "index %d, protocol %x", from.sll_ifindex, ntohs(from.sll_protocol));
+    CALL("packet-peer", os.getpeername(f, (struct sockaddr *)&from, &len));
+    CALL("packet-connect", os.connect(f, (struct sockaddr *)&lo, sizeof(lo)));
+    CALL("packet-bind-short", os.bind(f, (struct sockaddr *)&lo, 8));
+    lo.sll_ifindex = 99;
+    CALL("packet-bind-nowhere", os.bind(f, (struct sockaddr *)&lo, sizeof(lo)));
+    os.close(f);
+    os.close(a);
+    CALL("packet-stream", os.socket(AF_PACKET, SOCK_STREAM, 0));
+}
+
+void check_raw(void)
+{
+    own_protocol();
+    if (family == AF_INET)
+        frames();
+}
