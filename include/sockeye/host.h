@@ -56,12 +56,13 @@ struct sok_host_link {
     const char *spec;         // "share", "tap", "tap:NAME", "tun", "lan:NAME", "packet:IF", "user"
                               // (share and user need neither addrs nor gateway)
     const char *const *addrs; // "192.0.2.1/24", NULL at the end; or NULL: none yet
-    const char *gateway;      // "192.0.2.254": the default route; or NULL
-    const char *mac;          // "02:00:00:00:00:01"; NULL: a random one
-    uint16_t mtu;             // 0: 1500
-    bool no_offload;          // no super-frames, no checksums left to the device
-    const char *impair;       // "loss=1%,delay=20ms,..."; or NULL
-    uint16_t vlan;            // 802.1Q: the tag put on and expected, 1 to 4094; 0: none
+    const char *
+        gateway; // "192.0.2.254": the default route; "192.0.2.254,2001:db8::1": of both families; or NULL
+    const char *mac;    // "02:00:00:00:00:01"; NULL: a random one
+    uint16_t mtu;       // 0: 1500
+    bool no_offload;    // no super-frames, no checksums left to the device
+    const char *impair; // "loss=1%,delay=20ms,..."; or NULL
+    uint16_t vlan;      // 802.1Q: the tag put on and expected, 1 to 4094; 0: none
     const char *const
         *routes; // "198.51.100.0/24", "198.51.100.0/24,192.0.2.254", NULL at the end; or NULL
     bool dhcp;   // address, gateway, DNS and MTU from a DHCP server

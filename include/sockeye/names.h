@@ -12,14 +12,15 @@
 #define SOK_LOOKUP_ADDRS_MAX 16  // more addresses of one name are left out
 #define SOK_LOOKUPS_MAX      64  // questions at once
 
-// A server: "192.0.2.53" or "192.0.2.53:5353". The first one given puts those of the machine aside.
+// A server: "192.0.2.53" or "192.0.2.53:5353", "2001:db8::53" or "[2001:db8::53]:5353". The first one given puts those of the machine aside.
 int sok_host_dns_add(struct sok_host *host, const char *server, char *err);
 
 // Reads the machine's files (resolv.conf, nsswitch.conf, hosts) now and for all: for a program that is
 // going to give up opening files. Without it they are read when something is looked up.
 int sok_host_names_read(struct sok_host *host, char *err);
 
-// The IPv4 addresses of a name; an address in figures is its own. Steps the host until there is an
+// The addresses of a name, IPv4 and IPv6, of those that the host has itself (IPv4 if it has none), in the order of
+// RFC 6724; an address in figures is its own. Steps the host until there is an
 // answer, at most timeout_ns (-1: until the servers have been asked often enough, some 10 s). count: room
 // in out, then how many there are. 0; SOK_ENONAME: there is no such name, or it has no address;
 // SOK_ETIMEDOUT: no answer; SOK_ENETUNREACH: no server; or another error. err: a line, as in host.h.
@@ -42,8 +43,15 @@ struct sok_lookup;
 typedef void (*sok_lookup_fn)(void *ctx, const struct sok_lookup_result *result);
 int sok_lookup_name(struct sok_host *host, const char *name, sok_lookup_fn fn, void *ctx,
     struct sok_lookup **out, char *err);
+// Of one family, 4 or 6; 0: as above.
+int sok_lookup_name_of(struct sok_host *host, const char *name, unsigned family, sok_lookup_fn fn,
+    void *ctx, struct sok_lookup **out, char *err);
 int sok_lookup_addr(struct sok_host *host, struct sok_addr addr, sok_lookup_fn fn, void *ctx,
     struct sok_lookup **out, char *err);
+// The order in which addresses are to be tried from this host (RFC 6724 section 6), the best first.
+void sok_lookup_sort(struct sok_host *host, struct sok_addr *addrs, unsigned count);
+// Whether the host has an address of this family, 4 or 6, for more than its own link.
+bool sok_lookup_family(const struct sok_host *host, unsigned family);
 void sok_lookup_cancel(struct sok_lookup *lookup); // fn is not called
 
 #endif

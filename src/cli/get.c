@@ -20,6 +20,8 @@ static const struct sok_cli_option options[] = {
     {'L', "location", NULL, "follow redirects, 50 at most"},
     {'I', "head", NULL, "ask for the headers only"},
     {'d', "data", "DATA", "send DATA, or what is in @FILE, by POST; again: joined with &"},
+    {'4', "ipv4", NULL, "over IPv4 alone"},
+    {'6', "ipv6", NULL, "over IPv6 alone"},
     {'X', "request", "METHOD", "instead of GET, HEAD or POST"},
     {'H', "header", "LINE", "'Name: value', added to what is asked; again for more"},
     {KEY_COMPRESSED, "compressed", NULL, "ask for gzip, write what it unpacks to"},
@@ -59,6 +61,10 @@ static int take_option(void *ctx, int key, const char *arg)
         return 0;
     case 'k':
         g->insecure = true;
+        return 0;
+    case '4':
+    case '6':
+        g->family = key == '4' ? 4 : 6;
         return 0;
     case SOK_CLI_KEY_KERNEL:
         g->kernel = true;

@@ -46,6 +46,7 @@ struct sok_get {
     struct curl_slist *pinned;          // with --kernel: for libcurl
     int keys_fd;                        // the file of SSLKEYLOGFILE; -1: none
     off_t keys_from;                    // what SSLKEYLOGFILE holds was there before
+    unsigned family;                    // -4, -6; 0: both
     int64_t connect_timeout, max_time;  // ns; 0: none
     int64_t started;
     struct sok_get_output out;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "cli/dial.h"
 #include "cli/get.h"
 #include "host/host.h"
 
@@ -24,29 +25,6 @@ static int64_t dial_limit(const struct sok_get *g)
     if (g->max_time > 0 && g->started + g->max_time < end)
         end = g->started + g->max_time;
     return end;
-}
-
-// 0 or a negative error.
-static int wait_connected(struct sok_get *g, struct sok_socket *s, int64_t end)
-{
-    for (;;) {
-        unsigned ready = sok_socket_ready(s);
-        int64_t err = 0;
-        if (ready & (SOK_POLL_ERROR | SOK_POLL_HUP))
-            sok_getsockopt(s, SOK_OPT_ERROR, &err);
-        if (err < 0)
-            return (int)err;
-        if (ready & SOK_POLL_OUT)
-            return 0;
-        if (sok_cli_interrupted())
-            return SOK_EABORTED;
-        int64_t left = end - sok_host_now(g->host);
-        if (left <= 0)
-            return SOK_ETIMEDOUT;
-        int r = sok_host_step(g->host, end == INT64_MAX ? -1 : left);
-        if (r < 0)
-            return r;
-    }
 }
 
 // A socket that says "connected already" is connected again all the same by libcurl 7.88 (mended in
@@ -112,17 +90,35 @@ static int find_name(struct sok_get *g)
     return err;
 }
 
-static int find_address(struct sok_get *g, uint16_t port, int64_t end, struct sok_addr *out)
+// One address of several that did not answer; the last one is told by tell().
+static void on_failed(void *ctx, const struct sok_endpoint *remote, int err)
 {
-    char *message = g->no_name_message;
+    const struct sok_get *g = ctx;
+    char text[SOK_ENDPOINT_TEXT_MAX];
+    if (g->verbose)
+        fprintf(stderr, "* %s: %s\n", sok_endpoint_format(remote, text), sok_strerror(err));
+}
+
+static int dial(struct sok_get *g, struct sok_socket **out, struct sok_endpoint *remote)
+{
+    struct sok_addr pinned;
+    struct sok_dial d = {
+        .name = g->host_name,
+        .port = remote->port,
+        .family = g->family,
+        .limit = dial_limit(g),
+        .tell = on_failed,
+        .ctx = g,
+    };
+    bool no_name = false;
     int r = find_name(g);
     if (r < 0)
-        return sok_host_fail(message, r, "no host in the URL");
-    if (sok_get_pinned(g, g->host_name, port, out))
-        return 0;
-    if (g->host_name[0] == '[')
-        return sok_host_fail(message, SOK_EAFNOSUPPORT, "IPv6 is not spoken yet");
-    return sok_cli_look_up(g->host, g->host_name, end, out, message);
+        return g->no_name = sok_host_fail(g->no_name_message, r, "no host in the URL");
+    if (sok_get_pinned(g, g->host_name, remote->port, &pinned))
+        d.given = &pinned;
+    r = sok_cli_dial(g->host, &d, out, remote, &no_name, g->no_name_message);
+    g->no_name = no_name ? r : 0;
+    return r;
 }
 
 static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *to)
@@ -134,17 +130,10 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
         return CURL_SOCKET_BAD;
     const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&to->addr;
     remote.port = ntohs(in->sin_port);
-    int64_t end = dial_limit(g);
-    g->no_name = find_address(g, remote.port, end, &remote.addr);
+    struct sok_socket *s = NULL;
+    int r = dial(g, &s, &remote);
     if (g->no_name)
         return CURL_SOCKET_BAD;
-
-    struct sok_socket *s = NULL;
-    int r = sok_socket(g->host, SOK_STREAM, &s);
-    if (r == 0)
-        r = sok_connect(s, &remote);
-    if (r == SOK_EINPROGRESS)
-        r = wait_connected(g, s, end);
     if (r == 0)
         r = lead_to_listener(g, to);
     if (r == 0)
@@ -152,7 +141,8 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
     tell(g, &remote, r);
     if (r >= 0)
         return r;
-    sok_close(s);
+    if (s)
+        sok_close(s);
     g->dial_error = r;
     return CURL_SOCKET_BAD;
 }

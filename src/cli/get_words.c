@@ -84,7 +84,14 @@ static bool split_pin(const char *text, size_t *name_len, uint16_t *port, struct
     memcpy(number, colon + 1, len);
     number[len] = '\0';
     *name_len = (size_t)(colon - text);
-    return sok_cli_port(number, port) && sok_addr_parse(second + 1, addr) && sok_addr_is_v4(*addr);
+    char text_addr[SOK_ADDR_TEXT_MAX];
+    const char *from = second + 1;
+    size_t n = strlen(from), bracket = from[0] == '[' && n > 1 && from[n - 1] == ']';
+    if (n - 2 * bracket >= sizeof(text_addr))
+        return false;
+    memcpy(text_addr, from + bracket, n - 2 * bracket);
+    text_addr[n - 2 * bracket] = '\0';
+    return sok_cli_port(number, port) && sok_addr_parse(text_addr, addr);
 }
 
 int sok_get_add_pin(struct sok_get *g, const char *text)
@@ -94,7 +101,7 @@ int sok_get_add_pin(struct sok_get *g, const char *text)
     struct sok_addr addr;
     if (!split_pin(text, &name_len, &port, &addr))
         return sok_cli_usage(
-            &sok_cmd_get, "--resolve %s: write HOST:PORT:ADDRESS, an IPv4 address", text);
+            &sok_cmd_get, "--resolve %s: write HOST:PORT:ADDRESS, an address in figures", text);
     return add(&g->pins, text);
 }
 

@@ -1,6 +1,7 @@
 // `sockeye nc` on Sockeye's own stack.
 #include <stdio.h>
 #include <string.h>
+#include <sockeye/names.h>
 #include "cli/nc.h"
 #include "host/host.h"
 
@@ -8,12 +9,10 @@ int sok_nc_own_open(struct sok_nc *nc, struct sok_cli_host *ho)
 {
     nc->net = &sok_nc_own;
     nc->local.addr = nc->remote.addr = sok_addr_v4(0);
-    if (nc->family == 6)
-        return sok_cli_usage(&sok_cmd_nc,
-            "-6: Sockeye's own stack does not speak IPv6 yet (--kernel: over the kernel's)");
-    if (nc->source &&
-        (!sok_addr_parse(nc->source, &nc->local.addr) || !sok_addr_is_v4(nc->local.addr)))
-        return sok_cli_usage(&sok_cmd_nc, "-s %s: not an IPv4 address", nc->source);
+    if (nc->source && !sok_addr_parse(nc->source, &nc->local.addr))
+        return sok_cli_usage(&sok_cmd_nc, "-s %s: not an address", nc->source);
+    if (nc->source && nc->family == 0)
+        nc->family = sok_addr_is_v4(nc->local.addr) ? 4 : 6;
     int code = sok_cli_host_open(ho, &nc->host);
     if (code != 0)
         return code;
@@ -25,8 +24,12 @@ int sok_nc_own_open(struct sok_nc *nc, struct sok_cli_host *ho)
         return code;
     sok_cli_signals(nc->host);
     int64_t until = nc->wait_ns > 0 ? sok_host_now(nc->host) + nc->wait_ns : INT64_MAX;
-    return nc->address ? sok_cli_resolve(nc->host, nc->address, until,
-                             nc->listen ? &nc->local.addr : &nc->remote.addr)
+    // A listener without an address takes both families, unless one is asked for.
+    bool both = nc->listen && nc->family == 0 && sok_lookup_family(nc->host, 6);
+    if (!nc->source && (nc->family == 6 || both))
+        memset(&nc->local.addr, 0, sizeof(nc->local.addr));
+    struct sok_endpoint *at = nc->listen ? &nc->local : &nc->remote;
+    return nc->address ? sok_cli_resolve(nc->host, nc->address, (unsigned)nc->family, until, at)
                        : 0;
 }
 
@@ -35,6 +38,7 @@ static void set_peer(struct sok_nc *nc, const struct sok_endpoint *e)
     nc->remote = *e;
     memset(&nc->peer, 0, sizeof(nc->peer));
     nc->peer.at.own.addr = e->addr;
+    nc->peer.at.own.zone = e->zone;
     nc->peer.at.own.port = e->port;
 }
 
@@ -170,6 +174,7 @@ static int64_t own_recv(struct sok_nc *nc, void *data, size_t len, struct sok_nc
     int64_t n = sok_recvfrom(nc->s, data, len, &e);
     memset(from, 0, sizeof(*from));
     from->at.own.addr = e.addr;
+    from->at.own.zone = e.zone;
     from->at.own.port = e.port;
     return n;
 }

@@ -40,9 +40,11 @@ enum {
 const struct sok_cli_option sok_cli_host_options[] = {
     {KEY_LINK, "link", "LINK",
         "share[:IF], user, tap[:NAME], tun[:NAME], lan:NAME, packet:IF; again for more"},
-    {KEY_ADDR, "addr", "CIDR", "own address and network, 192.0.2.2/24; again for more"},
+    {KEY_ADDR, "addr", "CIDR",
+        "own address and network, 192.0.2.2/24 or 2001:db8::2/64; again for more"},
     {KEY_DHCP, "dhcp", NULL, "address, gateway and name servers from a DHCP server"},
-    {KEY_GATEWAY, "gateway", "ADDRESS", "where everything else is sent"},
+    {KEY_GATEWAY, "gateway", "ADDRESS",
+        "where everything else is sent; again for the other family"},
     {KEY_ROUTE, "route", "ROUTE",
         "NET/LEN[,GATEWAY], what else is behind this link; again for more"},
     {KEY_DNS, "dns", "ADDRESS", "name server (those of /etc/resolv.conf); again for more"},
@@ -133,7 +135,12 @@ static int take_link(
         l->dhcp = true;
         return 0;
     case KEY_GATEWAY:
-        l->gateway = arg;
+        // One of each family.
+        if (l->gateway == l->gateways || strlen(arg) >= SOK_ADDR_TEXT_MAX)
+            return -sok_cli_usage(cmd, "--gateway %s: one address of each family", arg) - 1;
+        if (l->gateway)
+            snprintf(l->gateways, sizeof(l->gateways), "%s,%s", l->gateway, arg);
+        l->gateway = l->gateway ? l->gateways : arg;
         return 0;
     case KEY_ROUTE:
         if (l->route_count == SOK_CLI_ROUTES_MAX)

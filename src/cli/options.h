@@ -14,6 +14,7 @@
 
 struct sok_cli_link {
     const char *spec, *gateway, *mac, *impair;
+    char gateways[2 * SOK_ADDR_TEXT_MAX]; // of two, which gateway is then
     const char *addrs[SOK_CLI_ADDRS_MAX + 1];
     unsigned addr_count;
     const char *routes[SOK_CLI_ROUTES_MAX + 1];
@@ -79,14 +80,20 @@ int sok_cli_host_close(const struct sok_cli_host *h, struct sok_host *host, int 
 // The file h->made goes: nothing came into it.
 void sok_cli_unmake(const struct sok_cli_host *h);
 
-// The IPv4 address of a name, or the one that the text is; not from inside a step. `limit`: on the
+// An address in figures, also in brackets, also with the link of a link-local one: "fe80::1%2", "fe80::1%tap:s0". Its zone
+// is 0 unless it has one; that of a link-local address without is the host's first link.
+bool sok_cli_addr(
+    const struct sok_host *host, const char *text, struct sok_addr *out, uint32_t *zone);
+
+// The best address of a name, of a family (4, 6; 0: any), or the one that the text is; not from inside a step. `limit`: on the
 // host's clock, INT64_MAX: none. 0, or an error with its line: SOK_EABORTED after a signal,
 // SOK_EINPROGRESS at the limit.
-int sok_cli_look_up(struct sok_host *host, const char *name, int64_t limit, struct sok_addr *out,
-    char message[SOK_HOST_ERR_MAX]);
+int sok_cli_look_up(struct sok_host *host, const char *name, unsigned family, int64_t limit,
+    struct sok_endpoint *out, char message[SOK_HOST_ERR_MAX]);
 // The same with the message said: 0, or an exit code, curl's 6 or 128 and the signal's number.
 #define SOK_EXIT_NO_NAME 6
-int sok_cli_resolve(struct sok_host *host, const char *name, int64_t limit, struct sok_addr *out);
+int sok_cli_resolve(struct sok_host *host, const char *name, unsigned family, int64_t limit,
+    struct sok_endpoint *out);
 
 // For -v: "* 192.0.2.1 is host.example" on stderr, when a name server says so while the command goes on
 // with its work. Silent else; asked once.

@@ -13,6 +13,8 @@ static const struct sok_cli_option options[] = {
     {'s', "size", "BYTES", "of data in a request (56)"},
     {'W', "timeout", "SECONDS", "wait so long for an answer (4)"},
     {'t', "ttl", "N", "time to live (64)"},
+    {'4', "ipv4", NULL, "an IPv4 address"},
+    {'6', "ipv6", NULL, "an IPv6 address"},
     {'v', "verbose", NULL, "how the way there was made, and the name of who answers"},
     SOK_CLI_OPTION_KERNEL,
     {0, NULL, NULL, NULL},
@@ -28,7 +30,8 @@ struct ping {
     uint64_t count;            // 0: for ever
     int64_t interval, timeout; // ns
     size_t size;
-    uint8_t ttl; // 0: default
+    uint8_t ttl;     // 0: default
+    unsigned family; // 0: either
     bool verbose, over_kernel;
     uint64_t sent, received, errors, duplicates;
     int64_t started, last_sent, next_at;
@@ -49,6 +52,10 @@ static int take_option(void *ctx, int key, const char *arg)
     switch (key) {
     case SOK_CLI_KEY_KERNEL:
         p->over_kernel = true;
+        return 0;
+    case '4':
+    case '6':
+        p->family = key == '4' ? 4 : 6;
         return 0;
     case 'v':
         p->verbose = true;
@@ -74,9 +81,41 @@ static int take_option(void *ctx, int key, const char *arg)
     return ok ? 0 : sok_cli_usage(&sok_cmd_ping, "-%c %s: not a number that fits", key, arg);
 }
 
-// What an ICMP error says, as ping users know it.
-static const char *what_is_wrong(const struct sok_ping_reply *r)
+// RFC 4443 section 3.
+static const char *what_is_wrong6(const struct sok_ping_reply *r)
 {
+    static const char *const unreachable[] = {
+        "Destination unreachable: No route",
+        "Destination unreachable: Administratively prohibited",
+        "Destination unreachable: Beyond scope of source address",
+        "Destination unreachable: Address unreachable",
+        "Destination unreachable: Port unreachable",
+        "Destination unreachable: Source address failed policy",
+        "Destination unreachable: Reject route",
+    };
+    switch (r->icmp_type) {
+    case 1:
+        return r->icmp_code < sizeof(unreachable) / sizeof(unreachable[0])
+                   ? unreachable[r->icmp_code]
+                   : "Destination unreachable";
+    case 2:
+        return "Packet too big";
+    case 3:
+        return r->icmp_code == 0 ? "Time exceeded: Hop limit"
+                                 : "Time exceeded: Defragmentation failure";
+    case 4:
+        return r->icmp_code == 1 ? "Parameter problem: Unknown next header" : "Parameter problem";
+    default:
+        return r->err == SOK_EHOSTUNREACH ? "Destination unreachable: Address unreachable"
+                                          : sok_strerror(r->err);
+    }
+}
+
+// What an ICMP error says, as ping users know it.
+static const char *what_is_wrong(const struct ping *p, const struct sok_ping_reply *r)
+{
+    if (!sok_addr_is_v4(p->to))
+        return what_is_wrong6(r);
     static const char *const unreachable[] = {
         "Destination Net Unreachable",
         "Destination Host Unreachable",
@@ -103,8 +142,10 @@ static void show_reply(struct ping *p, const struct sok_ping_reply *r)
     if (r->err) {
         // Nobody sent this: our own neighbour resolution gave up.
         bool own = r->icmp_type == 0;
-        printf("From %s icmp_seq=%u %s%s\n", from, r->seq, what_is_wrong(r),
-            own ? " (nobody answers ARP for the next hop)" : "");
+        printf("From %s icmp_seq=%u %s%s\n", from, r->seq, what_is_wrong(p, r),
+            !own                    ? ""
+            : sok_addr_is_v4(p->to) ? " (nobody answers ARP for the next hop)"
+                                    : " (nobody answers for the next hop)");
         p->errors++;
         p->answered[r->seq] = true;
         return;
@@ -227,7 +268,9 @@ static int open_own(struct ping *p, struct sok_cli_host *ho)
         sok_cli_fail(0,
             "the kernel lets this user have no ping sockets, so nobody outside is asked "
             "(see: sysctl net.ipv4.ping_group_range)");
-    code = sok_cli_resolve(p->host, p->name, INT64_MAX, &p->to);
+    struct sok_endpoint to = {0};
+    code = sok_cli_resolve(p->host, p->name, p->family, INT64_MAX, &to);
+    p->to = to.addr;
     int r = code == 0 ? sok_socket(p->host, SOK_ECHO, &p->s) : 0;
     return r < 0 ? sok_cli_fail(2, "ping: %s", sok_strerror(r)) : code;
 }
@@ -279,7 +322,11 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     if (code != 0) // a name nobody knows is 2, as with ping(8)
         return finish(p, &ho, code == SOK_EXIT_NO_NAME ? 2 : code);
     sok_addr_format(p->to, p->to_text);
-    printf("PING %s (%s) %zu(%zu) bytes of data.\n", p->name, p->to_text, p->size, p->size + 28);
+    if (sok_addr_is_v4(p->to))
+        printf(
+            "PING %s (%s) %zu(%zu) bytes of data.\n", p->name, p->to_text, p->size, p->size + 28);
+    else // as ping(8) has it
+        printf("PING %s(%s) %zu data bytes\n", p->name, p->to_text, p->size);
     fflush(stdout);
     if (p->verbose && !p->over_kernel)
         sok_cli_say_name(p->host, p->to);

@@ -3,12 +3,13 @@
 #include <string.h>
 #include <sockeye/names.h>
 #include "cli/options.h"
+#include "host/host.h"
 
 struct answer {
     bool done;
     int err;
     char *message;
-    struct sok_addr *addr;
+    struct sok_endpoint *at;
 };
 
 static void keep(void *ctx, const struct sok_lookup_result *result)
@@ -18,17 +19,61 @@ static void keep(void *ctx, const struct sok_lookup_result *result)
     a->err = result->err;
     snprintf(a->message, SOK_HOST_ERR_MAX, "%s", result->message);
     if (result->count > 0)
-        *a->addr = result->addrs[0];
+        a->at->addr = result->addrs[0];
 }
 
-int sok_cli_look_up(struct sok_host *host, const char *name, int64_t limit, struct sok_addr *out,
-    char message[SOK_HOST_ERR_MAX])
+static uint32_t zone_of(const struct sok_host *host, const char *text)
 {
-    struct answer a = {.message = message, .addr = out};
+    uint64_t number;
+    if (sok_cli_number(text, 1, host->wire_count, &number))
+        return (uint32_t)number + 1;
+    for (unsigned i = 0; i < host->wire_count; i++) {
+        const char *name = host->wires[i]->link->info.name, *colon = strchr(name, ':');
+        if (strcmp(name, text) == 0 || (colon && strcmp(colon + 1, text) == 0))
+            return host->wires[i]->index + 1u;
+    }
+    return 0;
+}
+
+bool sok_cli_addr(
+    const struct sok_host *host, const char *text, struct sok_addr *out, uint32_t *zone)
+{
+    char copy[SOK_ADDR_TEXT_MAX + 64];
+    size_t n = strlen(text), bracket = text[0] == '[' && n > 1 && text[n - 1] == ']';
+    *zone = 0;
+    if (n - 2 * bracket >= sizeof(copy))
+        return false;
+    memcpy(copy, text + bracket, n - 2 * bracket);
+    copy[n - 2 * bracket] = '\0';
+    char *percent = strchr(copy, '%');
+    if (percent)
+        *percent++ = '\0';
+    // In a URL the sign is written %25 (RFC 6874).
+    if (percent && bracket && strncmp(percent, "25", 2) == 0 && percent[2])
+        percent += 2;
+    if (!sok_addr_parse(copy, out) || (bracket && sok_addr_is_v4(*out)))
+        return false;
+    bool of_link = out->b[0] == 0xfe && (out->b[1] & 0xc0) == 0x80;
+    if (percent && (!of_link || (*zone = zone_of(host, percent)) == 0))
+        return false;
+    if (of_link && !percent && host->wire_count > 0)
+        *zone = host->wires[0]->index + 1u;
+    return true;
+}
+
+int sok_cli_look_up(struct sok_host *host, const char *name, unsigned family, int64_t limit,
+    struct sok_endpoint *out, char message[SOK_HOST_ERR_MAX])
+{
+    struct answer a = {.message = message, .at = out};
     struct sok_lookup *lookup = NULL;
-    if (sok_addr_parse(name, out) && sok_addr_is_v4(*out))
-        return 0;
-    int r = sok_lookup_name(host, name, keep, &a, &lookup, message);
+    out->zone = 0;
+    if (sok_cli_addr(host, name, &out->addr, &out->zone)) {
+        if (!family || (family == 4) == sok_addr_is_v4(out->addr))
+            return 0;
+        snprintf(message, SOK_HOST_ERR_MAX, "not an IPv%u address", family);
+        return SOK_EAFNOSUPPORT;
+    }
+    int r = sok_lookup_name_of(host, name, family, keep, &a, &lookup, message);
     if (r < 0)
         return r;
     while (!a.done) {
@@ -49,10 +94,11 @@ int sok_cli_look_up(struct sok_host *host, const char *name, int64_t limit, stru
     return a.err;
 }
 
-int sok_cli_resolve(struct sok_host *host, const char *name, int64_t limit, struct sok_addr *out)
+int sok_cli_resolve(struct sok_host *host, const char *name, unsigned family, int64_t limit,
+    struct sok_endpoint *out)
 {
     char message[SOK_HOST_ERR_MAX];
-    int r = sok_cli_look_up(host, name, limit, out, message);
+    int r = sok_cli_look_up(host, name, family, limit, out, message);
     if (r == SOK_EABORTED)
         return 128 + sok_cli_interrupted();
     return r == 0 ? 0

@@ -8,6 +8,7 @@
 
 #define PEER_ISN 1000000
 #define PEER_TS  5000000
+#define SETTLE   (60 * SOK_S)
 
 static bool parse_mac(const char *text, uint8_t mac[6])
 {
@@ -188,6 +189,33 @@ static void know_neighbours(struct drill *d)
     }
 }
 
+static bool about_groups(const struct drill *d)
+{
+    for (unsigned i = 0; i < d->script.count; i++) {
+        const struct sok_line *l = d->script.steps[i].line;
+        if (l && l->head == SOK_HEAD_ICMP6 &&
+            (l->type == SOK_ICMP6_MLD2_REPORT || l->type == SOK_ICMP6_MLD_REPORT))
+            return true;
+    }
+    return false;
+}
+
+// What a host says when it gets its addresses (its groups, RFC 3810) it has said before the drill begins.
+static void settle(struct drill *d)
+{
+    struct sok_frame_out out;
+    struct sok_event e;
+    for (int64_t now = d->now - SETTLE; now <= d->now;) {
+        sok_stack_advance(d->stack, now);
+        while (sok_stack_output(d->stack, 1, now, &out))
+            continue;
+        while (sok_stack_event(d->stack, &e))
+            continue;
+        int64_t due = sok_stack_deadline(d->stack);
+        now = now == d->now ? now + 1 : due < d->now ? (due > now ? due : now + 1) : d->now;
+    }
+}
+
 static void log_settings(struct drill *d)
 {
     bool link = false;
@@ -237,6 +265,8 @@ int sok_drill_setup(struct drill *d)
     }
     if (!d->no_neighbours)
         know_neighbours(d);
+    if (!sok_addr_is_v4(d->addr) && !about_groups(d))
+        settle(d);
     log_settings(d);
     return 0;
 }

@@ -66,8 +66,7 @@ static bool line_addr(const char **at, struct sok_addr *out)
 {
     char text[SOK_ADDR_TEXT_MAX];
     size_t len = word(at);
-    bool ok = len > 0 && copy_word(*at, len, text, sizeof(text)) && sok_addr_parse(text, out) &&
-              sok_addr_is_v4(*out);
+    bool ok = len > 0 && copy_word(*at, len, text, sizeof(text)) && sok_addr_parse(text, out);
     *at += len;
     return ok;
 }
@@ -80,14 +79,14 @@ static const char *next_line(const char *at)
 
 // ---- questions ----
 
-unsigned sok_hosts_find(const struct sok_hosts *h, const char *name, struct sok_addr *out,
-    unsigned room, char canonical[SOK_NAME_MAX])
+unsigned sok_hosts_find(const struct sok_hosts *h, const char *name, unsigned family,
+    struct sok_addr *out, unsigned room, char canonical[SOK_NAME_MAX])
 {
     unsigned count = 0;
     for (const char *line = h->text; line && count < room; line = next_line(line)) {
         const char *at = line;
         struct sok_addr addr;
-        if (!line_addr(&at, &addr))
+        if (!line_addr(&at, &addr) || (family && (family == 4) != sok_addr_is_v4(addr)))
             continue;
         size_t len = word(&at), first_len = len;
         for (const char *first = at; len > 0; len = word(&at)) {

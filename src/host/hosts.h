@@ -12,9 +12,9 @@ struct sok_hosts {
 void sok_hosts_read(struct sok_hosts *h, const char *path);
 void sok_hosts_free(struct sok_hosts *h);
 
-// The IPv4 addresses of a name, `room` at most, and its first name. 0: it is not there.
-unsigned sok_hosts_find(const struct sok_hosts *h, const char *name, struct sok_addr *out,
-    unsigned room, char canonical[SOK_NAME_MAX]);
+// The addresses of a name, of a family (4, 6; 0: both), `room` at most, and its first name. 0: it is not there.
+unsigned sok_hosts_find(const struct sok_hosts *h, const char *name, unsigned family,
+    struct sok_addr *out, unsigned room, char canonical[SOK_NAME_MAX]);
 // The first name of an address.
 bool sok_hosts_name(const struct sok_hosts *h, struct sok_addr addr, char name[SOK_NAME_MAX]);
 

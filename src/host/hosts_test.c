@@ -25,7 +25,7 @@ static void say(const char *text)
 static unsigned find(const char *name, struct sok_addr out[4], char canonical[SOK_NAME_MAX])
 {
     canonical[0] = '\0';
-    return sok_hosts_find(&hosts, name, out, 4, canonical);
+    return sok_hosts_find(&hosts, name, 0, out, 4, canonical);
 }
 
 static void a_name_has_all_its_addresses(void **state)
@@ -35,16 +35,21 @@ static void a_name_has_all_its_addresses(void **state)
     (void)state;
     say("# machines\n192.0.2.1\tprinter.example  Printer # the large one\r\n"
         "::1 printer\n192.0.2.2 other printer\n\n  198.51.100.1 last");
-    assert_int_equal(find("printer", a, first), 2);
+    assert_int_equal(find("printer", a, first), 3);
     assert_int_equal(sok_addr_to_v4(a[0]), 0xc0000201);
-    assert_int_equal(sok_addr_to_v4(a[1]), 0xc0000202);
+    assert_true(sok_addr_is_loopback(a[1]));
+    assert_int_equal(sok_addr_to_v4(a[2]), 0xc0000202);
     assert_string_equal(first, "printer.example");
+    assert_int_equal(sok_hosts_find(&hosts, "printer", 4, a, 4, first), 2);
+    assert_int_equal(sok_addr_to_v4(a[1]), 0xc0000202);
+    assert_int_equal(sok_hosts_find(&hosts, "printer", 6, a, 4, first), 1);
+    assert_false(sok_addr_is_v4(a[0]));
     assert_int_equal(find("LAST", a, first), 1);
     assert_int_equal(sok_addr_to_v4(a[0]), 0xc6336401);
     assert_int_equal(find("large", a, first), 0); // in a remark
     assert_int_equal(find("print", a, first), 0);
     assert_int_equal(find("192.0.2.1", a, first), 0);
-    assert_int_equal(sok_hosts_find(&hosts, "printer", a, 1, first), 1);
+    assert_int_equal(sok_hosts_find(&hosts, "printer", 0, a, 1, first), 1);
 }
 
 static void an_address_has_its_first_name(void **state)

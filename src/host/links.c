@@ -1,4 +1,5 @@
 // Links and addresses from words: "tap:NAME", "lan:NAME", "192.0.2.1/24".
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "host/host.h"
@@ -44,25 +45,45 @@ int sok_host_addr_add(struct sok_host *host, int link, const char *cidr, char *e
     struct sok_addr addr;
     unsigned prefix_len;
     if (!parse_cidr(cidr, &addr, &prefix_len))
-        return sok_host_fail(
-            err, SOK_EINVAL, "not an address with its network: %s (write 192.0.2.1/24)", cidr);
-    if (!sok_addr_is_v4(addr))
-        return sok_host_fail(err, SOK_EAFNOSUPPORT, "not an IPv4 address: %s", cidr);
+        return sok_host_fail(err, SOK_EINVAL,
+            "not an address with its network: %s (write 192.0.2.1/24 or 2001:db8::1/64)", cidr);
     if (sok_addr_is_any(addr) || sok_addr_is_multicast(addr) || sok_addr_is_loopback(addr))
         return sok_host_fail(err, SOK_EINVAL, "not an address of one host: %s", cidr);
     int r = sok_host_claim(host, link, addr, prefix_len);
     return r < 0 ? sok_host_fail(err, r, "%s: %s", cidr, sok_strerror(r)) : 0;
 }
 
-int sok_host_gateway_add(struct sok_host *host, int link, const char *gateway, char *err)
+// What stands for all addresses of the family.
+static struct sok_addr any_like(struct sok_addr addr)
+{
+    return sok_addr_is_v4(addr) ? sok_addr_v4(0) : (struct sok_addr){{0}};
+}
+
+static struct sok_addr masked(struct sok_addr net, unsigned prefix_len)
+{
+    unsigned bits = prefix_len + (sok_addr_is_v4(net) ? 96 : 0);
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned keep = bits >= 8 * (i + 1) ? 8 : bits > 8 * i ? bits - 8 * i : 0;
+        net.b[i] &= (uint8_t)(0xff00 >> keep);
+    }
+    return net;
+}
+
+int sok_host_gateway_add(struct sok_host *host, int link, const char *gateways, char *err)
 {
     struct sok_addr addr;
-    if (!sok_addr_parse(gateway, &addr) || !sok_addr_is_v4(addr) || sok_addr_is_any(addr))
-        return sok_host_fail(
-            err, SOK_EINVAL, "not an address: %s (a gateway is written 192.0.2.254)", gateway);
-    struct sok_addr any = sok_addr_v4(0);
+    char gateway[2 * SOK_ADDR_TEXT_MAX];
+    const char *comma = strchr(gateways, ',');
+    snprintf(gateway, sizeof(gateway), "%.*s",
+        (int)(comma ? comma - gateways : (ptrdiff_t)strlen(gateways)), gateways);
+    if (!sok_addr_parse(gateway, &addr) || sok_addr_is_any(addr))
+        return sok_host_fail(err, SOK_EINVAL,
+            "not an address: %s (a gateway is written 192.0.2.254 or 2001:db8::1)", gateway);
+    struct sok_addr any = any_like(addr);
     int r = sok_stack_route_add(host->stack, any, 0, addr, (uint8_t)link);
-    return r < 0 ? sok_host_fail(err, r, "gateway %s: %s", gateway, sok_strerror(r)) : 0;
+    if (r < 0)
+        return sok_host_fail(err, r, "gateway %s: %s", gateway, sok_strerror(r));
+    return comma ? sok_host_gateway_add(host, link, comma + 1, err) : 0;
 }
 
 int sok_host_route_add(struct sok_host *host, int link, const char *route, char *err)
@@ -70,22 +91,24 @@ int sok_host_route_add(struct sok_host *host, int link, const char *route, char 
     const char *comma = strchr(route, ',');
     size_t len = comma ? (size_t)(comma - route) : strlen(route);
     char text[SOK_ADDR_TEXT_MAX + 4];
-    struct sok_addr net, gateway = sok_addr_v4(0);
+    struct sok_addr net = {{0}}, gateway;
     unsigned prefix_len = 0;
     bool ok = len < sizeof(text);
     if (ok) {
         memcpy(text, route, len);
         text[len] = '\0';
-        ok = parse_cidr(text, &net, &prefix_len) && sok_addr_is_v4(net);
+        ok = parse_cidr(text, &net, &prefix_len);
     }
+    gateway = any_like(net);
     if (ok && comma)
-        ok = sok_addr_parse(comma + 1, &gateway) && sok_addr_is_v4(gateway) &&
-             !sok_addr_is_any(gateway);
+        ok = sok_addr_parse(comma + 1, &gateway) && !sok_addr_is_any(gateway) &&
+             sok_addr_is_v4(gateway) == sok_addr_is_v4(net);
     if (!ok)
         return sok_host_fail(err, SOK_EINVAL,
-            "not a route: %s (write 198.51.100.0/24 or 198.51.100.0/24,192.0.2.254)", route);
-    uint32_t mask = prefix_len ? UINT32_MAX << (32 - prefix_len) : 0;
-    net = sok_addr_v4(sok_addr_to_v4(net) & mask);
+            "not a route: %s (write 198.51.100.0/24 or 198.51.100.0/24,192.0.2.254; "
+            "2001:db8:5::/48,2001:db8::1)",
+            route);
+    net = masked(net, prefix_len);
     int r = sok_stack_route_add(host->stack, net, prefix_len, gateway, (uint8_t)link);
     return r < 0 ? sok_host_fail(err, r, "route %s: %s", route, sok_strerror(r)) : 0;
 }

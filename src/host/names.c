@@ -14,6 +14,7 @@
 #include "host/host.h"
 #include "host/names_files.h"
 #include "host/names_sockets.h"
+#include "stack/source.h"
 
 struct sok_lookup {
     struct sok_names *names;
@@ -60,24 +61,35 @@ static int names_of(struct sok_host *host, struct sok_names **out, char *err)
     return 0;
 }
 
-int sok_host_dns_add(struct sok_host *host, const char *server, char *err)
+// "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353".
+static bool is_server(const char *server)
 {
     char text[SOK_ADDR_TEXT_MAX];
     struct sok_addr addr;
-    struct sok_names *n = NULL;
-    const char *colon = strchr(server, ':');
-    size_t len = colon ? (size_t)(colon - server) : strlen(server);
+    bool bracket = server[0] == '[';
+    const char *from = server + bracket, *colon = strchr(from, bracket ? ']' : ':');
+    if (!bracket && colon && strchr(colon + 1, ':'))
+        colon = NULL; // IPv6, without a port
+    size_t len = colon ? (size_t)(colon - from) : strlen(from);
+    const char *port = !colon ? "" : bracket && colon[1] == ':' ? colon + 2 : colon + 1;
     char *end = NULL;
-    unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 53;
-    bool ok = len < sizeof(text) && (!colon || (colon[1] != '\0' && *end == '\0'));
-    if (ok) {
-        memcpy(text, server, len);
-        text[len] = '\0';
-        ok = sok_addr_parse(text, &addr) && sok_addr_is_v4(addr) && !sok_addr_is_any(addr);
-    }
-    if (!ok || port == 0 || port > 65535)
-        return sok_host_fail(
-            err, SOK_EINVAL, "not the address of a name server: %s (write 192.0.2.53)", server);
+    unsigned long number = *port ? strtoul(port, &end, 10) : 53;
+    if (len >= sizeof(text) || (bracket && !colon) || (!bracket && colon && !*port) ||
+        (*port && (*port < '0' || *port > '9' || *end)) || number == 0 || number > 65535)
+        return false;
+    memcpy(text, from, len);
+    text[len] = '\0';
+    return sok_addr_parse(text, &addr) && !sok_addr_is_any(addr) &&
+           (!bracket || !sok_addr_is_v4(addr));
+}
+
+int sok_host_dns_add(struct sok_host *host, const char *server, char *err)
+{
+    struct sok_names *n = NULL;
+    if (!is_server(server))
+        return sok_host_fail(err, SOK_EINVAL,
+            "not the address of a name server: %s (write 192.0.2.53, or [2001:db8::53]:5353)",
+            server);
     int r = names_of(host, &n, err);
     if (r < 0)
         return r;
@@ -206,6 +218,25 @@ static int channel_ready(struct sok_names *n, char why[SOK_HOST_ERR_MAX])
     return 0;
 }
 
+// ---- families ----
+
+bool sok_lookup_family(const struct sok_host *host, unsigned family)
+{
+    return sok_stack_has_family(host->stack, family == 6);
+}
+
+// What is not reached is not asked for: IPv4 where there is neither.
+static unsigned usable_family(const struct sok_host *host)
+{
+    bool v6 = sok_lookup_family(host, 6), v4 = sok_lookup_family(host, 4);
+    return v6 && v4 ? 0 : v6 ? 6 : 4;
+}
+
+void sok_lookup_sort(struct sok_host *host, struct sok_addr *addrs, unsigned count)
+{
+    sok_stack_addrs_order(host->stack, addrs, count);
+}
+
 // ---- what c-ares reports ----
 
 static const struct {
@@ -214,7 +245,7 @@ static const struct {
 } reports[] = {
     {ARES_ENOTFOUND, SOK_ENONAME, "no such name"},
     {ARES_ENONAME, SOK_ENONAME, "no such name"},
-    {ARES_ENODATA, SOK_ENONAME, "the name has no IPv4 address"},
+    {ARES_ENODATA, SOK_ENONAME, "the name has no address"},
     {ARES_EBADNAME, SOK_EINVAL, "not a name"},
     {ARES_ENOMEM, SOK_ENOMEM, NULL},
     {ARES_ETIMEOUT, SOK_ETIMEDOUT, "no answer"},
@@ -268,13 +299,22 @@ static void on_addrs(void *ctx, int status, int timeouts, struct ares_addrinfo *
         snprintf(l->name, sizeof(l->name), "%s", info->name);
     for (const struct ares_addrinfo_node *at = info ? info->nodes : NULL; at; at = at->ai_next) {
         struct sockaddr_in in;
-        if (at->ai_family != AF_INET || l->count == SOK_LOOKUP_ADDRS_MAX)
-            continue;
-        memcpy(&in, at->ai_addr, sizeof(in));
-        l->addrs[l->count++] = sok_addr_v4(ntohl(in.sin_addr.s_addr));
+        struct sockaddr_in6 in6;
+        if (l->count == SOK_LOOKUP_ADDRS_MAX)
+            break;
+        if (at->ai_family == AF_INET) {
+            memcpy(&in, at->ai_addr, sizeof(in));
+            l->addrs[l->count++] = sok_addr_v4(ntohl(in.sin_addr.s_addr));
+        } else if (at->ai_family == AF_INET6) {
+            memcpy(&in6, at->ai_addr, sizeof(in6));
+            memcpy(l->addrs[l->count].b, &in6.sin6_addr, 16);
+            // One that is mapped would be an answer for IPv4 in disguise.
+            l->count += !sok_addr_is_v4(l->addrs[l->count]);
+        }
     }
     if (info)
         ares_freeaddrinfo(info);
+    sok_lookup_sort(l->names->host, l->addrs, l->count);
     lookup_ended(l, status == ARES_SUCCESS && l->count == 0 ? ARES_ENODATA : status);
 }
 
@@ -346,8 +386,18 @@ static int begin(
 int sok_lookup_name(struct sok_host *host, const char *name, sok_lookup_fn fn, void *ctx,
     struct sok_lookup **out, char *err)
 {
-    static const struct ares_addrinfo_hints hints = {
-        .ai_family = AF_INET,
+    return sok_lookup_name_of(host, name, 0, fn, ctx, out, err);
+}
+
+int sok_lookup_name_of(struct sok_host *host, const char *name, unsigned family, sok_lookup_fn fn,
+    void *ctx, struct sok_lookup **out, char *err)
+{
+    if (family == 0)
+        family = usable_family(host);
+    const struct ares_addrinfo_hints hints = {
+        .ai_family = family == 4   ? AF_INET
+                     : family == 6 ? AF_INET6
+                                   : AF_UNSPEC,
         // In the server's order: sorting would ask the kernel's routes.
         .ai_flags = ARES_AI_NOSORT | ARES_AI_CANONNAME,
     };
@@ -360,7 +410,8 @@ int sok_lookup_name(struct sok_host *host, const char *name, sok_lookup_fn fn, v
     struct sok_names_files *f = &l->names->files;
     sok_names_files_hosts(f);
     snprintf(l->name, sizeof(l->name), "%s", name);
-    l->count = sok_hosts_find(&f->hosts, name, l->addrs, SOK_LOOKUP_ADDRS_MAX, l->name);
+    l->count = sok_hosts_find(&f->hosts, name, family, l->addrs, SOK_LOOKUP_ADDRS_MAX, l->name);
+    sok_lookup_sort(host, l->addrs, l->count);
     if (l->count > 0)
         lookup_ended(l, ARES_SUCCESS);
     else
@@ -375,17 +426,17 @@ int sok_lookup_addr(struct sok_host *host, struct sok_addr addr, sok_lookup_fn f
     struct sok_lookup **out, char *err)
 {
     struct sok_lookup *l;
-    int r = sok_addr_is_v4(addr) ? begin(host, fn, ctx, &l, err)
-                                 : sok_host_fail(err, SOK_EAFNOSUPPORT, "not an IPv4 address");
+    int r = begin(host, fn, ctx, &l, err);
     if (r < 0)
         return r;
-    uint32_t v4 = htonl(sok_addr_to_v4(addr));
+    bool v4 = sok_addr_is_v4(addr);
     struct sok_names_files *f = &l->names->files;
     sok_names_files_hosts(f);
     if (sok_hosts_name(&f->hosts, addr, l->name))
         lookup_ended(l, ARES_SUCCESS);
     else
-        ares_gethostbyaddr(l->names->channel, &v4, sizeof(v4), AF_INET, on_name, l);
+        ares_gethostbyaddr(l->names->channel, addr.b + (v4 ? 12 : 0), v4 ? 4 : 16,
+            v4 ? AF_INET : AF_INET6, on_name, l);
     set_due(l->names, sok_host_now(host));
     host->dirty = true;
     *out = l;

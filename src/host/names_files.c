@@ -10,6 +10,12 @@
 // Where systemd-resolved keeps the servers behind its 127.0.0.53.
 #define RESOLVED_CONF "/run/systemd/resolve/resolv.conf"
 
+// Its zone is not known any more.
+static bool is_of_link(struct sok_addr a)
+{
+    return a.b[0] == 0xfe && (a.b[1] & 0xc0) == 0x80;
+}
+
 // The channel's own servers (from resolv.conf) that are no loopback addresses: those are the kernel's.
 static void usable_servers(
     ares_channel channel, char out[SOK_NAMES_SERVERS_TEXT], char left_out[SOK_NAMES_SERVERS_TEXT])
@@ -23,7 +29,7 @@ static void usable_servers(
         const void *addr = s->family == AF_INET ? (const void *)&s->addr.addr4 : &s->addr.addr6;
         inet_ntop(s->family, addr, text, sizeof(text));
         struct sok_addr parsed;
-        bool usable = s->family == AF_INET && sok_addr_parse(text, &parsed) &&
+        bool usable = sok_addr_parse(text, &parsed) && !is_of_link(parsed) &&
                       !sok_addr_is_loopback(parsed) && !sok_addr_is_any(parsed);
         char *to = usable ? out : left_out;
         size_t used = strlen(to);

@@ -29,7 +29,7 @@ static ares_socket_t open_socket(int family, int type, int protocol, void *ctx)
 {
     struct sok_names_sockets *n = ctx;
     (void)protocol;
-    if (family != AF_INET)
+    if (family != AF_INET && family != AF_INET6)
         return refuse(SOK_EAFNOSUPPORT);
     for (int i = 0; i < SOK_NAMES_SOCKETS_MAX; i++) {
         struct sok_names_socket *ns = &n->all[i];
@@ -62,11 +62,19 @@ static int connect_socket(
     struct sok_names_sockets *n = ctx;
     struct sok_names_socket *ns = socket_at(n, fd);
     struct sockaddr_in in;
-    if (to->sa_family != AF_INET || len < sizeof(in))
+    struct sockaddr_in6 in6;
+    if (to->sa_family == AF_INET && len >= sizeof(in)) {
+        memcpy(&in, to, sizeof(in));
+        ns->remote.addr = sok_addr_v4(ntohl(in.sin_addr.s_addr));
+        ns->remote.port = ntohs(in.sin_port);
+    } else if (to->sa_family == AF_INET6 && len >= sizeof(in6)) {
+        memcpy(&in6, to, sizeof(in6));
+        memcpy(ns->remote.addr.b, &in6.sin6_addr, 16);
+        ns->remote.zone = in6.sin6_scope_id;
+        ns->remote.port = ntohs(in6.sin6_port);
+    } else {
         return refuse(SOK_EAFNOSUPPORT);
-    memcpy(&in, to, sizeof(in));
-    ns->remote.addr = sok_addr_v4(ntohl(in.sin_addr.s_addr));
-    ns->remote.port = ntohs(in.sin_port);
+    }
     int r = n->nobody ? SOK_ENETUNREACH : sok_connect(ns->s, &ns->remote);
     if (r < 0 && r != SOK_EINPROGRESS)
         n->error = r;
@@ -75,6 +83,18 @@ static int connect_socket(
 
 static void put_sockaddr(const struct sok_endpoint *e, struct sockaddr *to, ares_socklen_t *len)
 {
+    struct sockaddr_in6 in6 = {
+        .sin6_family = AF_INET6,
+        .sin6_port = htons(e->port),
+        .sin6_scope_id = e->zone,
+    };
+    if (!sok_addr_is_v4(e->addr)) {
+        memcpy(&in6.sin6_addr, e->addr.b, 16);
+        if (*len > sizeof(in6))
+            *len = sizeof(in6);
+        memcpy(to, &in6, *len);
+        return;
+    }
     struct sockaddr_in in = {
         .sin_family = AF_INET,
         .sin_port = htons(e->port),

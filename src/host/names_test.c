@@ -153,13 +153,15 @@ static void many_and_cancelled(void **state)
 
 static void servers(void **state)
 {
-    static const char *const bad[] = {"", "name", "192.0.2", "::1", "192.0.2.1:", "192.0.2.1:0",
-        "192.0.2.1:x", "192.0.2.1:65536", "0.0.0.0"};
+    static const char *const bad[] = {"", "name", "192.0.2", "::", "[::1", "[192.0.2.1]", "[::1]:0",
+        "[::1]:x", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:x", "192.0.2.1:65536", "0.0.0.0"};
     char err[SOK_HOST_ERR_MAX];
     (void)state;
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(sok_host_dns_add(p.a, bad[i], err), SOK_EINVAL);
     assert_int_equal(sok_host_dns_add(p.a, "192.0.2.2:5353", err), 0);
+    assert_int_equal(sok_host_dns_add(p.a, "2001:db8::53", err), 0);
+    assert_int_equal(sok_host_dns_add(p.a, "[2001:db8::53]:5353", err), 0);
     int r = 0;
     for (unsigned i = 0; i < 100 && r == 0; i++)
         r = sok_host_dns_add(p.a, "192.0.2.2", err);

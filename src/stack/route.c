@@ -454,3 +454,14 @@ void sok_dest_find(const struct sok_stack *s, const struct sok_addr *addr, struc
         if (sok_addr_eq(s->addrs[i].addr, path.source))
             out->deprecated = s->addrs[i].deprecated;
 }
+
+bool sok_stack_has_family(const struct sok_stack *s, bool v6)
+{
+    for (unsigned i = 0; i < s->addr_count; i++) {
+        const struct sok_addr *a = &s->addrs[i].addr;
+        bool of_link = !sok_addr_is_v4(*a) && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+        if (s->addrs[i].link > 0 && sok_addr_is_v4(*a) != v6 && !of_link)
+            return true;
+    }
+    return false;
+}

@@ -165,6 +165,9 @@ const struct sok_dhcp_lease *sok_stack_dhcp(const struct sok_stack *stack, uint8
 bool sok_stack_addr_first(
     const struct sok_stack *stack, uint8_t link, struct sok_addr *addr, unsigned *prefix_len);
 
+// Whether a link has an address of this family that others than its neighbours can reach.
+bool sok_stack_has_family(const struct sok_stack *stack, bool v6);
+
 // A neighbour that is known for ever and never asked for.
 int sok_stack_neighbour_add(
     struct sok_stack *stack, uint8_t link, struct sok_addr addr, const uint8_t mac[6]);
