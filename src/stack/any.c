@@ -39,8 +39,8 @@ enum sok_drop sok_echo_hand_over(
         .to = in->dst,
         .id = h->id,
         .seq = h->seq,
-        .ttl = in->ip.ttl,
-        .tos = in->ip.tos,
+        .ttl = in->ttl,
+        .tos = in->tos,
         .len = len,
     };
     memcpy(r->data, in->data + SOK_ICMP_HDR_LEN, len);
@@ -80,11 +80,11 @@ void sok_any_free(struct sok_stack *s)
 // ---- ICMP in the name of others ----
 
 // An ICMP message of `len` bytes behind its header, at *data once it is there; *packet stays the caller's.
-static int new_message(struct sok_stack *s, const struct sok_icmp_hdr *h, size_t len,
-    struct sok_packet **packet, uint8_t **data)
+static int new_message(struct sok_stack *s, const struct sok_icmp_hdr *h, const struct sok_addr *to,
+    size_t len, struct sok_packet **packet, uint8_t **data)
 {
     uint8_t *p;
-    *packet = sok_ip4_new(s, SOK_ICMP_HDR_LEN + (uint32_t)len, &p);
+    *packet = sok_ip_new(s, to, SOK_ICMP_HDR_LEN + (uint32_t)len, &p);
     if (!*packet)
         return SOK_ENOMEM;
     sok_icmp_hdr_put(p, h);
@@ -93,7 +93,7 @@ static int new_message(struct sok_stack *s, const struct sok_icmp_hdr *h, size_t
 }
 
 static int send_message(struct sok_stack *s, struct sok_packet *packet, uint8_t *data, size_t len,
-    const struct sok_ip4_out *o, int64_t now)
+    const struct sok_ip_out *o, int64_t now)
 {
     uint8_t *message = data - SOK_ICMP_HDR_LEN;
     struct sok_endpoint to = {.addr = o->dst};
@@ -107,14 +107,14 @@ static int send_message(struct sok_stack *s, struct sok_packet *packet, uint8_t 
     sok_csum_init(&c);
     sok_csum_add(&c, message, SOK_ICMP_HDR_LEN + len);
     sok_put16(message + 2, sok_csum_final(&c));
-    return sok_ip4_send(s, packet, o, &path, now);
+    return sok_ip_send(s, packet, o, &path, now);
 }
 
 int sok_stack_echo_answer(struct sok_stack *stack, const struct sok_echo_request *to, uint16_t seq,
     const void *data, size_t len, uint8_t ttl, int64_t now)
 {
     struct sok_icmp_hdr h = {.type = SOK_ICMP_ECHO_REPLY, .id = to->id, .seq = seq};
-    struct sok_ip4_out o = {
+    struct sok_ip_out o = {
         .src = to->to,
         .dst = to->from,
         .proto = SOK_IPPROTO_ICMP,
@@ -125,7 +125,7 @@ int sok_stack_echo_answer(struct sok_stack *stack, const struct sok_echo_request
     struct sok_packet *packet;
     uint8_t *p;
     stack->now = now;
-    int err = new_message(stack, &h, len, &packet, &p);
+    int err = new_message(stack, &h, &o.dst, len, &packet, &p);
     if (err < 0)
         return err;
     if (len > 0)
@@ -150,7 +150,7 @@ int sok_stack_complain(struct sok_stack *stack, const struct sok_complaint *c, i
         .src = sok_addr_to_v4(c->asker),
         .dst = sok_addr_to_v4(c->about),
     };
-    struct sok_ip4_out o = {
+    struct sok_ip_out o = {
         .src = c->from,
         .dst = c->asker,
         .proto = SOK_IPPROTO_ICMP,
@@ -159,7 +159,7 @@ int sok_stack_complain(struct sok_stack *stack, const struct sok_complaint *c, i
     struct sok_packet *packet;
     uint8_t *p;
     stack->now = now;
-    int err = new_message(stack, &h, SOK_IP4_HDR_LEN + sizeof(c->head), &packet, &p);
+    int err = new_message(stack, &h, &o.dst, SOK_IP4_HDR_LEN + sizeof(c->head), &packet, &p);
     if (err < 0)
         return err;
     sok_ip4_hdr_put(p, &about);

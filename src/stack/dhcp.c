@@ -95,18 +95,18 @@ static void send(struct sok_stack *s, struct sok_dhcp *d, enum sok_dhcp_message 
     if (to_server)
         to = d->lease.server;
     size_t len = build(s, d, message, bytes);
-    struct sok_packet *packet = sok_ip4_new(s, (uint32_t)(SOK_UDP_HDR_LEN + len), &p);
+    struct sok_packet *packet = sok_ip_new(s, &to, (uint32_t)(SOK_UDP_HDR_LEN + len), &p);
     if (!packet)
         return;
     memcpy(p + SOK_UDP_HDR_LEN, bytes, len);
     put_udp(p, SOK_UDP_HDR_LEN + len, &path.source, &to);
-    struct sok_ip4_out o = {
+    struct sok_ip_out o = {
         .src = path.source,
         .dst = to,
         .proto = SOK_IPPROTO_UDP,
         .reason = (uint8_t)reason,
     };
-    if (sok_ip4_send(s, packet, &o, &path, now) < 0)
+    if (sok_ip_send(s, packet, &o, &path, now) < 0)
         sok_stack_drop(s, SOK_DROP_OUT_QUEUE);
 }
 
@@ -518,7 +518,7 @@ bool sok_dhcp_input(struct sok_stack *s, struct sok_in *in, const uint8_t *p, ui
 bool sok_dhcp_expects(const struct sok_stack *s, const struct sok_in *in, uint32_t len)
 {
     const struct sok_dhcp *d = s->dhcp[in->link];
-    return d && !d->configured && in->link_unicast && in->ip.proto == SOK_IPPROTO_UDP &&
+    return d && !d->configured && in->link_unicast && in->proto == SOK_IPPROTO_UDP &&
            in->ip.frag == 0 && !(in->ip.flags & SOK_IP4_MF) &&
            len >= in->header_len + SOK_UDP_HDR_LEN &&
            sok_get16(in->packet + in->header_len + 2) == SOK_DHCP_CLIENT;

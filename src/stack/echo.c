@@ -98,7 +98,7 @@ static int send_echo(struct sok_echo *e, const struct sok_addr *to, uint16_t seq
     if (len + SOK_ICMP_HDR_LEN + SOK_IP4_HDR_LEN > SOK_IP4_PACKET_MAX)
         return SOK_EMSGSIZE;
     uint8_t *p;
-    struct sok_packet *packet = sok_ip4_new(s, SOK_ICMP_HDR_LEN + (uint32_t)len, &p);
+    struct sok_packet *packet = sok_ip_new(s, to, SOK_ICMP_HDR_LEN + (uint32_t)len, &p);
     if (!packet)
         return SOK_ENOMEM;
     struct sok_icmp_hdr h = {.type = SOK_ICMP_ECHO, .id = e->id, .seq = seq};
@@ -109,7 +109,7 @@ static int send_echo(struct sok_echo *e, const struct sok_addr *to, uint16_t seq
     sok_csum_init(&c);
     sok_csum_add(&c, p, SOK_ICMP_HDR_LEN + len);
     sok_put16(p + 2, sok_csum_final(&c));
-    struct sok_ip4_out o = {
+    struct sok_ip_out o = {
         .src = path.source,
         .dst = *to,
         .proto = SOK_IPPROTO_ICMP,
@@ -118,7 +118,7 @@ static int send_echo(struct sok_echo *e, const struct sok_addr *to, uint16_t seq
         .conn = e->sock.id,
     };
     remember(e, to, seq, now); // before sending, which can fail at once for want of a neighbour
-    return sok_ip4_send(s, packet, &o, &path, now);
+    return sok_ip_send(s, packet, &o, &path, now);
 }
 
 int sok_echo_send(struct sok_echo *e, const struct sok_addr *to, uint16_t seq, const void *data,
@@ -178,7 +178,7 @@ uint32_t sok_echo_reply_input(
     struct sok_echo_reply r = {
         .from = in->src,
         .seq = h->seq,
-        .ttl = in->ip.ttl,
+        .ttl = in->ttl,
         .icmp_type = h->type,
         .rtt = in->now - a->at,
         .len = in->len - SOK_ICMP_HDR_LEN,

@@ -42,7 +42,7 @@ static bool may_answer(const struct sok_in *in)
 {
     if (!in->unicast || in->ip.src >> 24 == 0)
         return false;
-    return in->ip.proto != SOK_IPPROTO_ICMP || (in->len > 0 && !sok_icmp_is_error(in->data[0]));
+    return in->proto != SOK_IPPROTO_ICMP || (in->len > 0 && !sok_icmp_is_error(in->data[0]));
 }
 
 void sok_icmp_answer(struct sok_stack *s, const struct sok_in *in, uint8_t type, uint8_t code,
@@ -60,16 +60,16 @@ void sok_icmp_answer(struct sok_stack *s, const struct sok_in *in, uint8_t type,
     if (quote > ERROR_PACKET_MAX - SOK_IP4_HDR_LEN - SOK_ICMP_HDR_LEN)
         quote = ERROR_PACKET_MAX - SOK_IP4_HDR_LEN - SOK_ICMP_HDR_LEN;
     uint8_t *message;
-    struct sok_packet *p = sok_ip4_new(s, SOK_ICMP_HDR_LEN + quote, &message);
+    struct sok_packet *p = sok_ip_new(s, &in->src, SOK_ICMP_HDR_LEN + quote, &message);
     if (!p)
         return;
     struct sok_icmp_hdr h = {.type = type, .code = code};
     sok_icmp_hdr_put(message, &h);
     memcpy(message + SOK_ICMP_HDR_LEN, in->packet, quote);
     seal(message, SOK_ICMP_HDR_LEN + quote);
-    struct sok_ip4_out o = {
+    struct sok_ip_out o = {
         .src = in->dst, .dst = in->src, .proto = SOK_IPPROTO_ICMP, .reason = (uint8_t)reason};
-    if (sok_ip4_send(s, p, &o, &path, in->now) < 0)
+    if (sok_ip_send(s, p, &o, &path, in->now) < 0)
         sok_stack_drop(s, SOK_DROP_OUT_QUEUE);
 }
 
@@ -84,21 +84,21 @@ static enum sok_drop echo_answer(struct sok_stack *s, struct sok_in *in)
     if (sok_stack_route(s, &in->dst, &to, &path) < 0)
         return SOK_DROP_ICMP_NOBODY;
     uint8_t *message;
-    struct sok_packet *p = sok_ip4_new(s, in->len, &message);
+    struct sok_packet *p = sok_ip_new(s, &in->src, in->len, &message);
     if (!p)
         return SOK_DROP_NONE; // counted
     memcpy(message, in->data, in->len);
     message[0] = SOK_ICMP_ECHO_REPLY;
     sok_put16(message + 2, 0);
     seal(message, in->len);
-    struct sok_ip4_out o = {
+    struct sok_ip_out o = {
         .src = in->dst,
         .dst = in->src,
         .proto = SOK_IPPROTO_ICMP,
-        .tos = in->ip.tos,
+        .tos = in->tos,
         .reason = SOK_REASON_ECHO_REPLY,
     };
-    if (sok_ip4_send(s, p, &o, &path, in->now) < 0)
+    if (sok_ip_send(s, p, &o, &path, in->now) < 0)
         return SOK_DROP_OUT_QUEUE;
     in->out->effects |= SOK_EFFECT_ANSWERED;
     return SOK_DROP_NONE;

@@ -1,8 +1,8 @@
 // What the files of src/stack share. Outside src/stack only stack.h is included.
 //
-//   a frame in:   input.c (Ethernet) -> arp.c | ip4.c (reassembly.c) -> icmp.c | udp.c | TCP,
-//                 and copies to raw.c; packet sockets look on (frames.c)
-//   a frame out:  output.c pulls from the link's queues (packet.c), filled through ip4.c and neighbour.c,
+//   a frame in:   input.c (Ethernet) -> arp.c | ip4.c or ip6.c (reassembly.c) -> ip.c -> icmp.c | icmp6.c |
+//                 udp.c | TCP, and copies to raw.c; packet sockets look on (frames.c)
+//   a frame out:  output.c pulls from the link's queues (packet.c), filled through ip.c and neighbour.c,
 //                 and from TCP
 //   to ourselves: link 0, whose frames local.c takes out and puts in again
 #ifndef SOK_STACK_INTERNAL_H
@@ -21,7 +21,9 @@
 #include "wire/arp.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
+#include "wire/icmp6.h"
 #include "wire/ip4.h"
+#include "wire/ip6.h"
 #include "wire/split.h"
 #include "wire/vlan.h"
 
@@ -62,7 +64,7 @@ void sok_iov_copy(uint8_t *to, const struct sok_iov *iov, unsigned count);
 
 #define SOK_STACK_LOCAL 0 // the link to ourselves
 #define SOK_TCP_FRAME_HEAD_MAX                                                                     \
-    (SOK_ETH_HDR_LEN + SOK_VLAN_HDR_LEN + SOK_IP4_HDR_LEN + SOK_TCP_HEAD_MAX)
+    (SOK_ETH_HDR_LEN + SOK_VLAN_HDR_LEN + SOK_IP6_HDR_LEN + SOK_TCP_HEAD_MAX)
 
 struct sok_stack_link {
     struct sok_link_info info;
@@ -274,6 +276,12 @@ struct sok_addr sok_addr_net(const struct sok_addr *a, unsigned prefix_len);
 struct sok_addr sok_addr_solicited(const struct sok_addr *a);
 bool sok_addr_on_link(const struct sok_stack *s, uint8_t link, const struct sok_addr *a);
 
+// The zone of an endpoint with this address that is reached over a link (RFC 4007).
+static inline uint32_t sok_zone_of(const struct sok_addr *a, uint8_t link)
+{
+    return !sok_addr_is_v4(*a) && sok_addr_is_link_local(a) ? link + 1u : 0;
+}
+
 // ---- on the way in: input.c fills it, the others read it ----
 
 struct sok_in {
@@ -284,20 +292,27 @@ struct sok_in {
     bool link_unicast; // the Ethernet destination was ours alone
     bool unicast;      // and so are the IP destination and source
     bool counted;      // who has it counts what is dropped
-    struct sok_ip4_hdr ip;
+    bool whole;        // was put together from fragments
+    bool v6;
+    uint8_t proto, tos, ttl; // of IPv6 the last next header, traffic class and hop limit
+    struct sok_ip4_hdr ip;   // IPv4 alone
     struct sok_addr src, dst;
-    const uint8_t *packet;       // the IP header
-    const uint8_t *data;         // behind it
-    uint32_t header_len, len;    // of the IP header; of data, without padding
+    const uint8_t *packet;    // the IP header
+    const uint8_t *data;      // behind it
+    uint32_t header_len, len; // of the IP header, with extension headers; of data, without padding
+    uint32_t field;           // IPv6: where in the packet `proto` stands
     struct sok_tcp_outcome *out; // what it did
 };
 
 void sok_arp_input(struct sok_stack *s, struct sok_in *in, const uint8_t *p, uint32_t len);
 void sok_ip4_input(struct sok_stack *s, struct sok_in *in, const uint8_t *p, uint32_t len);
+void sok_ip6_input(struct sok_stack *s, struct sok_in *in, const uint8_t *p, uint32_t len);
+// A datagram that is whole: to whom it is for.
+void sok_ip_deliver(struct sok_stack *s, struct sok_in *in);
 void sok_icmp_input(struct sok_stack *s, struct sok_in *in);
 void sok_udp_input(struct sok_stack *s, struct sok_in *in);
 
-// ---- on the way out: arp.c, ip4.c, icmp.c ----
+// ---- on the way out: arp.c, ip.c, ip4.c, ip6.c, icmp.c ----
 
 // Asks who has addr: everybody, or the one thought to have it.
 void sok_arp_ask(struct sok_stack *s, uint8_t link, const struct sok_addr *addr, const uint8_t *mac,
@@ -308,23 +323,56 @@ void sok_arp_probe(struct sok_stack *s, uint8_t link, const struct sok_addr *add
 void sok_arp_announce(
     struct sok_stack *s, uint8_t link, const struct sok_addr *addr, enum sok_reason reason);
 
-struct sok_ip4_out {
-    struct sok_addr src, dst;
-    uint8_t proto, tos;
-    uint8_t ttl; // 0: the default
+struct sok_ip_out {
+    struct sok_addr src, dst; // of one family
+    uint8_t proto, tos;       // tos: of IPv6 the traffic class
+    uint8_t ttl;              // 0: the default
     uint8_t reason;
     uint32_t conn;
 };
 // A packet with room for len bytes behind its IP header, at *data.
-struct sok_packet *sok_ip4_new(struct sok_stack *s, uint32_t len, uint8_t **data);
+struct sok_packet *sok_ip_new(
+    struct sok_stack *s, const struct sok_addr *dst, uint32_t len, uint8_t **data);
 // Sends it along a path, in fragments if need be. Takes p in any case. 0, SOK_EMSGSIZE or SOK_EAGAIN (the
 // link's queue is full).
-int sok_ip4_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o,
+int sok_ip_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_out *o,
     const struct sok_tcp_path *path, int64_t now);
 // The same with an IP header that is there already: nothing is filled in, nothing is cut.
-int sok_ip4_send_given(struct sok_stack *s, struct sok_packet *p, const struct sok_ip4_out *o,
+int sok_ip_send_given(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_out *o,
     const struct sok_tcp_path *path, int64_t now);
+// The Ethernet address of a group.
+void sok_group_mac(const struct sok_addr *group, uint8_t mac[6]);
+
+// Most bytes of a packet to dst, from its IP header on.
+static inline uint32_t sok_ip_packet_max(const struct sok_addr *dst)
+{
+    return sok_addr_is_v4(*dst) ? SOK_IP4_PACKET_MAX : SOK_IP6_HDR_LEN + UINT16_MAX;
+}
+// Most bytes behind the IP header.
+static inline uint32_t sok_ip_data_max(const struct sok_addr *dst)
+{
+    return sok_addr_is_v4(*dst) ? SOK_IP4_PACKET_MAX - SOK_IP4_HDR_LEN : UINT16_MAX;
+}
+
+// What ip.c needs of each family: the header of a packet (fields, lengths, sums), how many bytes each of its
+// fragments but the last carries, and one of them, with its headers (NULL: no memory).
+void sok_ip4_put(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_out *o);
+uint32_t sok_ip4_fragment_len(uint32_t mtu);
+struct sok_packet *sok_ip4_fragment(
+    struct sok_stack *s, const struct sok_packet *whole, uint32_t at, uint32_t len);
+void sok_ip6_put(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_out *o);
+uint32_t sok_ip6_fragment_len(uint32_t mtu);
+struct sok_packet *sok_ip6_fragment(
+    struct sok_stack *s, const struct sok_packet *whole, uint32_t id, uint32_t at, uint32_t len);
+// The same label for all packets of a flow (RFC 6437 section 3).
+uint32_t sok_ip6_label(const struct sok_stack *s, const struct sok_endpoint *from,
+    const struct sok_endpoint *to, uint8_t proto);
 uint16_t sok_ip4_id(struct sok_stack *s, const struct sok_addr *dst, uint8_t proto, unsigned count);
+
+// ICMPv6: icmp6.c. Answers with an error, whose second word is `word`, if that is allowed (RFC 4443 section 2.4 e).
+void sok_icmp6_input(struct sok_stack *s, struct sok_in *in);
+void sok_icmp6_answer(struct sok_stack *s, const struct sok_in *in, uint8_t type, uint8_t code,
+    uint32_t word, enum sok_reason reason);
 
 // Errors (RFC 1122 section 3.2.2): answers the packet with one, if that is allowed.
 void sok_icmp_answer(struct sok_stack *s, const struct sok_in *in, uint8_t type, uint8_t code,
@@ -398,7 +446,7 @@ void sok_echo_free_all(struct sok_stack *s);
 bool sok_local_pending(const struct sok_stack *s);
 // Hands what is sent to a group on a link (`len` bytes behind the IP header) to the sockets here that are in it.
 void sok_local_copy(struct sok_stack *s, const uint8_t *data, uint32_t len,
-    const struct sok_ip4_out *o, uint8_t link, int64_t now);
+    const struct sok_ip_out *o, uint8_t link, int64_t now);
 void sok_local_run(struct sok_stack *s, int64_t now);
 void sok_link_free(struct sok_stack *s, struct sok_stack_link *l);
 

@@ -23,7 +23,7 @@ static uint8_t loops(const struct sok_stack *s, const struct sok_frame_out *out)
 }
 
 void sok_local_copy(struct sok_stack *s, const uint8_t *data, uint32_t len,
-    const struct sok_ip4_out *o, uint8_t link, int64_t now)
+    const struct sok_ip_out *o, uint8_t link, int64_t now)
 {
     struct sok_tcp_path path = {
         .source = o->src,
@@ -32,12 +32,12 @@ void sok_local_copy(struct sok_stack *s, const uint8_t *data, uint32_t len,
         .mtu = s->links[SOK_STACK_LOCAL]->info.mtu,
     };
     uint8_t *to;
-    struct sok_packet *p = sok_ip4_new(s, len, &to);
+    struct sok_packet *p = sok_ip_new(s, &o->dst, len, &to);
     if (!p)
         return;
     memcpy(to, data, len);
     p->loops = link;
-    if (sok_ip4_send(s, p, o, &path, now) < 0)
+    if (sok_ip_send(s, p, o, &path, now) < 0)
         sok_stack_drop(s, SOK_DROP_OUT_QUEUE);
 }
 

@@ -72,10 +72,10 @@ static enum sok_drop keep(struct sok_raw *r, const struct sok_in *in)
 struct sok_raw_taken sok_raw_input(struct sok_stack *s, const struct sok_in *in)
 {
     struct sok_raw_taken taken = {0};
-    if (in->ip.proto == SOK_IPPROTO_RAW)
+    if (in->proto == SOK_IPPROTO_RAW)
         return taken;
     for (struct sok_raw *r = s->raws; r; r = r->next) {
-        if (r->protocol != in->ip.proto || !is_between(r, &in->dst, &in->src) || !hears(r, in))
+        if (r->protocol != in->proto || !is_between(r, &in->dst, &in->src) || !hears(r, in))
             continue;
         enum sok_drop bad = keep(r, in);
         taken.wanted = true;
@@ -259,8 +259,7 @@ bool sok_raw_has_hdrincl(const struct sok_raw *r)
 
 // raw(7), IP_HDRINCL: the total length and the checksum are always filled in, source and identification
 // where they are 0. False: this is no header. Its version is not looked at, nor is anything else.
-static bool complete_header(
-    struct sok_stack *s, uint8_t *p, size_t len, const struct sok_ip4_out *o)
+static bool complete_header(struct sok_stack *s, uint8_t *p, size_t len, const struct sok_ip_out *o)
 {
     size_t header_len = 4u * (p[0] & 15);
     if (header_len < SOK_IP4_HDR_LEN || header_len > len)
@@ -275,7 +274,7 @@ static bool complete_header(
 }
 
 static int send_given(struct sok_raw *r, const struct sok_iov *iov, unsigned count, size_t len,
-    const struct sok_ip4_out *o, const struct sok_tcp_path *path, int64_t now)
+    const struct sok_ip_out *o, const struct sok_tcp_path *path, int64_t now)
 {
     struct sok_stack *s = r->stack;
     if (len > s->links[path->link]->info.mtu)
@@ -283,7 +282,7 @@ static int send_given(struct sok_raw *r, const struct sok_iov *iov, unsigned cou
     if (len < SOK_IP4_HDR_LEN)
         return SOK_EINVAL;
     uint8_t *behind;
-    struct sok_packet *p = sok_ip4_new(s, (uint32_t)len - SOK_IP4_HDR_LEN, &behind);
+    struct sok_packet *p = sok_ip_new(s, &o->dst, (uint32_t)len - SOK_IP4_HDR_LEN, &behind);
     if (!p)
         return SOK_ENOMEM;
     uint8_t *ip = behind - SOK_IP4_HDR_LEN;
@@ -292,17 +291,17 @@ static int send_given(struct sok_raw *r, const struct sok_iov *iov, unsigned cou
         sok_packet_free(s, p);
         return SOK_EINVAL;
     }
-    return sok_ip4_send_given(s, p, o, path, now);
+    return sok_ip_send_given(s, p, o, path, now);
 }
 
 static int send_payload(struct sok_raw *r, const struct sok_iov *iov, unsigned count, size_t len,
-    const struct sok_ip4_out *o, const struct sok_tcp_path *path, int64_t now)
+    const struct sok_ip_out *o, const struct sok_tcp_path *path, int64_t now)
 {
     struct sok_stack *s = r->stack;
     if (len + SOK_IP4_HDR_LEN > SOK_IP4_PACKET_MAX)
         return SOK_EMSGSIZE;
     uint8_t *data;
-    struct sok_packet *p = sok_ip4_new(s, (uint32_t)len, &data);
+    struct sok_packet *p = sok_ip_new(s, &o->dst, (uint32_t)len, &data);
     if (!p)
         return SOK_ENOMEM;
     sok_iov_copy(data, iov, count);
@@ -313,7 +312,7 @@ static int send_payload(struct sok_raw *r, const struct sok_iov *iov, unsigned c
         sok_packet_free(s, p);
         return 0;
     }
-    return sok_ip4_send(s, p, o, path, now);
+    return sok_ip_send(s, p, o, path, now);
 }
 
 static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsigned count,
@@ -333,7 +332,7 @@ static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsig
         err = SOK_EACCES;
     if (err < 0)
         return err;
-    struct sok_ip4_out o = {
+    struct sok_ip_out o = {
         .src = path.source,
         .dst = *to,
         .proto = r->protocol,

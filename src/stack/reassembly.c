@@ -102,7 +102,7 @@ static struct sok_partial *begin(struct sok_stack *s, const struct sok_in *in, u
     p->src = in->ip.src;
     p->dst = in->ip.dst;
     p->id = in->ip.id;
-    p->proto = in->ip.proto;
+    p->proto = in->proto;
     p->link = in->link;
     p->unicast = in->unicast;
     p->until = in->now + s->config.frag_timeout;
@@ -124,7 +124,7 @@ static bool is_malformed(const struct sok_in *in, uint32_t start)
     bool more = in->ip.flags & SOK_IP4_MF;
     if (in->len == 0 || (more && in->len % 8 != 0))
         return true;
-    if (in->ip.proto != SOK_IPPROTO_TCP)
+    if (in->proto != SOK_IPPROTO_TCP)
         return false;
     return start == 0 ? in->len < SOK_TCP_HDR_LEN : start < SOK_TCP_HDR_LEN;
 }
@@ -323,6 +323,7 @@ static void tell_sender(struct sok_stack *s, const struct sok_partial *p, int64_
         .len = p->parts[0].end,
     };
     sok_ip4_hdr_get(first->data, &in.ip);
+    in.proto = in.ip.proto;
     sok_icmp_answer(
         s, &in, SOK_ICMP_TIME_EXCEEDED, SOK_ICMP_REASSEMBLY, SOK_REASON_ICMP_REASSEMBLY);
     sok_buf_unref(first);

@@ -406,15 +406,15 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
     int err = find_path(u, local, to, &path);
     if (err < 0)
         return err;
-    if (len + SOK_UDP_HDR_LEN + SOK_IP4_HDR_LEN > SOK_IP4_PACKET_MAX)
+    if (len + SOK_UDP_HDR_LEN > sok_ip_data_max(&to->addr))
         return SOK_EMSGSIZE;
     uint8_t *p;
-    struct sok_packet *packet = sok_ip4_new(s, SOK_UDP_HDR_LEN + (uint32_t)len, &p);
+    struct sok_packet *packet = sok_ip_new(s, &to->addr, SOK_UDP_HDR_LEN + (uint32_t)len, &p);
     if (!packet)
         return SOK_ENOMEM;
     struct sok_endpoint from = {.addr = path.source, .port = local->port};
     build(p, iov, count, (uint16_t)(SOK_UDP_HDR_LEN + len), &from, to);
-    struct sok_ip4_out o = {
+    struct sok_ip_out o = {
         .src = from.addr,
         .dst = to->addr,
         .proto = SOK_IPPROTO_UDP,
@@ -429,7 +429,7 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
         sok_packet_free(s, packet);
         return (int64_t)len;
     }
-    err = sok_ip4_send(s, packet, &o, &path, now);
+    err = sok_ip_send(s, packet, &o, &path, now);
     if (err == SOK_EAGAIN) {
         u->blocked = s->links[path.link]->blocked = true;
         update_ready(u);
