@@ -68,6 +68,8 @@
     X(DHCP_REBIND, "dhcp request, rebinding")                                                      \
     X(DHCP_DECLINE, "dhcp decline")                                                                \
     X(DHCP_RELEASE, "dhcp release")                                                                \
+    X(ROUTER_ASK, "who is a router")                                                               \
+    X(DHCP6_ASK, "dhcpv6 information request")                                                     \
     X(GROUPS, "groups heard")                                                                      \
     X(DATAGRAM, "datagram")                                                                        \
     X(RAW, "raw datagram")                                                                         \
@@ -153,6 +155,9 @@ enum sok_reason {
     X(IGMP_NOT_US, "igmp: not for us")                                                             \
     X(MLD_MALFORMED, "mld: malformed")                                                             \
     X(MLD_NOT_US, "mld: not for us")                                                               \
+    X(ND_MALFORMED, "nd: malformed")                                                               \
+    X(ND_NOT_WANTED, "nd: not asked for")                                                          \
+    X(ND_LIMIT, "nd: too much said")                                                               \
     X(GROUP_SOURCE, "group: no socket wants this source")                                          \
     X(NEIGHBOUR_FAILED, "neighbour: no answer")                                                    \
     X(NEIGHBOUR_QUEUE, "neighbour: queue full")                                                    \
@@ -190,6 +195,9 @@ enum sok_drop {
     X(LEARNED, "neighbour learned")  /* */                                                         \
     X(DELIVERED, "delivered")        /* datagram, echo reply */                                    \
     X(QUERY, "asks for groups")      /* IGMP, MLD */                                               \
+    X(ROUTER, "router heard")        /* router advertisement */                                    \
+    X(REDIRECTED, "redirected")      /* a better way to one host */                                \
+    X(DHCP6, "dhcpv6 reply")         /* */                                                         \
     X(PATH_MTU, "path mtu lower")    /* ICMP fragmentation needed, believed */                     \
     X(DHCP_OFFER, "dhcp offer")      /* */                                                         \
     X(DHCP_ACK, "dhcp ack")          /* */                                                         \
@@ -272,6 +280,7 @@ enum sok_tcp_state {
     X(USED, "in use")                                                                              \
     X(DEFENDED, "defended")                                                                        \
     X(TAKEN, "taken")                                                                              \
+    X(DEPRECATED, "deprecated")                                                                    \
     X(EXPIRED, "lease over")                                                                       \
     X(REMOVED, "removed")
 

@@ -24,6 +24,19 @@ static void tell(struct sok_stack *s, const struct sok_acd *a, enum sok_addr_new
 {
     sok_addr_tell(s, a->link, &a->addr, a->prefix_len, what, a->mac, now);
     sok_dhcp_addr_news(s, a->link, &a->addr, what, now);
+    sok_slaac_addr_news(s, a->link, &a->addr, what, a->mac, now);
+}
+
+// An IPv6 address is probed by who hears what is said to it already (RFC 4862 section 5.4.2).
+static void listen_on(struct sok_stack *s, const struct sok_acd *a, bool on, int64_t now)
+{
+    struct sok_addr group = sok_addr_solicited(&a->addr);
+    if (sok_addr_is_v4(a->addr))
+        return;
+    if (on)
+        sok_group_hold(s, a->link, &group, now);
+    else
+        sok_group_release(s, a->link, &group, now);
 }
 
 static struct sok_acd *find(struct sok_stack *s, uint8_t link, const struct sok_addr *addr)
@@ -37,8 +50,17 @@ static struct sok_acd *find(struct sok_stack *s, uint8_t link, const struct sok_
 void sok_acd_forget(struct sok_stack *s, uint8_t link, const struct sok_addr *addr)
 {
     struct sok_acd *a = find(s, link, addr);
-    if (a)
-        *a = s->acd[--s->acd_count];
+    if (!a)
+        return;
+    if (a->state == SOK_ACD_PROBING)
+        listen_on(s, a, false, s->now);
+    *a = s->acd[--s->acd_count];
+}
+
+struct sok_acd *sok_acd_probing(struct sok_stack *s, uint8_t link, const struct sok_addr *addr)
+{
+    struct sok_acd *a = find(s, link, addr);
+    return a && a->state == SOK_ACD_PROBING ? a : NULL;
 }
 
 // ---- claiming ----
@@ -50,7 +72,7 @@ static bool may_be_taken(const struct sok_stack *s, uint8_t link)
 }
 
 int sok_acd_claim(struct sok_stack *s, uint8_t link, struct sok_addr addr, unsigned prefix_len,
-    int64_t early, int64_t now)
+    int64_t early, uint8_t origin, int64_t now)
 {
     s->now = now;
     int err = sok_addr_check(s, link, addr, prefix_len);
@@ -58,9 +80,11 @@ int sok_acd_claim(struct sok_stack *s, uint8_t link, struct sok_addr addr, unsig
         return err;
     sok_acd_forget(s, link, &addr);
     if (!may_be_taken(s, link)) {
-        err = sok_stack_addr_add(s, link, addr, prefix_len);
-        if (err == 0)
+        err = sok_addr_put(s, link, addr, prefix_len, (enum sok_origin)origin);
+        if (err == 0) {
             sok_dhcp_addr_news(s, link, &addr, SOK_ADDR_USED, now);
+            sok_slaac_addr_news(s, link, &addr, SOK_ADDR_USED, NULL, now);
+        }
         return err;
     }
     if (s->acd_count == SOK_STACK_ADDRS_MAX)
@@ -72,8 +96,10 @@ int sok_acd_claim(struct sok_stack *s, uint8_t link, struct sok_addr addr, unsig
         .link = link,
         .due = now + RANDOM_UP_TO(s, s->config.acd_wait),
         .early = early,
+        .origin = origin,
         .use_at = SOK_TIME_NEVER,
     };
+    listen_on(s, a, true, now);
     tell(s, a, SOK_ADDR_PROBED, now);
     return 0;
 }
@@ -81,7 +107,8 @@ int sok_acd_claim(struct sok_stack *s, uint8_t link, struct sok_addr addr, unsig
 int sok_stack_addr_claim(
     struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len, int64_t now)
 {
-    return sok_acd_claim(stack, link, addr, prefix_len, stack->config.acd_early, now);
+    return sok_acd_claim(
+        stack, link, addr, prefix_len, stack->config.acd_early, SOK_ORIGIN_GIVEN, now);
 }
 
 enum sok_addr_news sok_stack_addr_state(
@@ -104,6 +131,11 @@ enum sok_addr_news sok_stack_addr_state(
 
 static bool is_from(const struct sok_packet *p, const struct sok_addr *addr)
 {
+    if (!sok_addr_is_v4(*addr))
+        return sok_get16(p->frame + 12) == SOK_ETHERTYPE_IP6 &&
+               memcmp(p->frame + SOK_ETH_HDR_LEN + 8, addr->b, 16) == 0;
+    if (sok_get16(p->frame + 12) == SOK_ETHERTYPE_IP6)
+        return false;
     uint32_t v4 = sok_addr_to_v4(*addr);
     const uint8_t *ip = p->frame + SOK_ETH_HDR_LEN;
     bool arp = sok_get16(p->frame + 12) == SOK_ETHERTYPE_ARP;
@@ -140,6 +172,7 @@ void sok_stack_link_over(struct sok_stack *stack, uint8_t link, int64_t now)
 {
     stack->now = now;
     sok_frames_link_over(stack, link);
+    sok_slaac_link_over(stack, link);
     sok_groups_link_over(stack, link);
     for (unsigned i = stack->addr_count; i-- > 0;) {
         struct sok_addr addr = stack->addrs[i].addr;
@@ -163,8 +196,10 @@ int sok_stack_addr_remove(struct sok_stack *stack, uint8_t link, struct sok_addr
     return 0;
 }
 
-static void lose(struct sok_stack *s, struct sok_acd *a, const uint8_t mac[6], int64_t now)
+void sok_acd_lose(struct sok_stack *s, struct sok_acd *a, const uint8_t mac[6], int64_t now)
 {
+    if (a->state == SOK_ACD_PROBING)
+        listen_on(s, a, false, now);
     a->state = SOK_ACD_TAKEN;
     a->due = a->use_at = SOK_TIME_NEVER;
     memcpy(a->mac, mac, 6);
@@ -178,7 +213,7 @@ static void lose(struct sok_stack *s, struct sok_acd *a, const uint8_t mac[6], i
 static void defend(struct sok_stack *s, struct sok_acd *a, const uint8_t mac[6], int64_t now)
 {
     if (a->defended && now - a->defended_at < s->config.acd_defend) {
-        lose(s, a, mac, now);
+        sok_acd_lose(s, a, mac, now);
         return;
     }
     a->defended = true;
@@ -193,7 +228,7 @@ bool sok_acd_heard(struct sok_stack *s, const struct sok_in *in, const struct so
     for (unsigned i = 0; i < s->acd_count; i++) {
         struct sok_acd *a = &s->acd[i];
         uint32_t v4 = sok_addr_to_v4(a->addr);
-        if (a->link != in->link || a->state == SOK_ACD_TAKEN)
+        if (!sok_addr_is_v4(a->addr) || a->link != in->link || a->state == SOK_ACD_TAKEN)
             continue;
         bool claims = h->psrc == v4;
         // Somebody who probes for it too is ahead of us only while we do not use it (section 2.1.1).
@@ -201,7 +236,7 @@ bool sok_acd_heard(struct sok_stack *s, const struct sok_in *in, const struct so
         if (!claims && !probes)
             continue;
         if (a->state == SOK_ACD_PROBING)
-            lose(s, a, h->hwsrc, in->now);
+            sok_acd_lose(s, a, h->hwsrc, in->now);
         else
             defend(s, a, h->hwsrc, in->now);
         return true;
@@ -216,7 +251,7 @@ static void use(struct sok_stack *s, struct sok_acd *a, int64_t now)
     a->use_at = SOK_TIME_NEVER;
     if (a->used)
         return;
-    a->used = sok_stack_addr_add(s, a->link, a->addr, a->prefix_len) == 0;
+    a->used = sok_addr_put(s, a->link, a->addr, a->prefix_len, (enum sok_origin)a->origin) == 0;
     if (a->used)
         tell(s, a, SOK_ADDR_USED, now);
 }
@@ -233,22 +268,37 @@ static void announce(struct sok_stack *s, struct sok_acd *a, int64_t now)
     }
 }
 
+// Nobody has it.
+static void probed(struct sok_stack *s, struct sok_acd *a, int64_t now)
+{
+    bool v4 = sok_addr_is_v4(a->addr);
+    use(s, a, now);
+    listen_on(s, a, false, now);
+    a->state = !a->used ? SOK_ACD_TAKEN : v4 ? SOK_ACD_ANNOUNCING : SOK_ACD_KEPT;
+    a->due = SOK_TIME_NEVER;
+    if (!a->used || !v4) // the table has become full; or there is nothing to announce
+        return;
+    a->sent = 0;
+    announce(s, a, now);
+}
+
 static void probe(struct sok_stack *s, struct sok_acd *a, int64_t now)
 {
     const struct sok_stack_config *c = &s->config;
-    if (a->sent == (uint64_t)c->acd_probes) {
-        use(s, a, now);
-        a->state = a->used ? SOK_ACD_ANNOUNCING : SOK_ACD_TAKEN;
-        a->due = SOK_TIME_NEVER;
-        if (!a->used) // the table has become full
-            return;
-        a->sent = 0;
-        announce(s, a, now);
+    bool v4 = sok_addr_is_v4(a->addr);
+    if (a->sent == (uint64_t)(v4 ? c->acd_probes : c->dad_probes)) {
+        probed(s, a, now);
         return;
     }
     if (a->sent == 0 && a->early > 0 && !a->used)
         a->use_at = now + a->early;
     a->sent++;
+    if (!v4) {
+        sok_dad_probe(s, a);
+        a->due = now + (s->links[a->link]->retrans_ms ? s->links[a->link]->retrans_ms * SOK_MS
+                                                      : c->dad_interval);
+        return;
+    }
     sok_arp_probe(s, a->link, &a->addr);
     a->due = now + c->acd_announce_wait;
     if (a->sent < (uint64_t)c->acd_probes)

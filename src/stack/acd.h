@@ -28,21 +28,26 @@ struct sok_acd {
     struct sok_addr addr;
     uint8_t prefix_len, link;
     uint8_t state; // enum sok_acd_state
-    bool used;     // among the stack's addresses
+    uint8_t origin;
+    bool used; // among the stack's addresses
     bool defended;
-    uint8_t mac[6]; // TAKEN: whose it is
-    uint32_t sent;  // probes, then announcements
-    int64_t due;    // the next of them
-    int64_t early;  // from the first probe to its use; 0: only after all probes
-    int64_t use_at; // SOK_TIME_NEVER: used, or not due
+    uint8_t mac[6];   // TAKEN: whose it is
+    uint8_t nonce[6]; // IPv6: of the last probe
+    uint32_t sent;    // probes, then announcements
+    int64_t due;      // the next of them
+    int64_t early;    // from the first probe to its use; 0: only after all probes
+    int64_t use_at;   // SOK_TIME_NEVER: used, or not due
     int64_t defended_at;
 };
 
-// As sok_stack_addr_claim, with an `early` of its own.
+// As sok_stack_addr_claim, with an `early` of its own; origin: enum sok_origin.
 int sok_acd_claim(struct sok_stack *s, uint8_t link, struct sok_addr addr, unsigned prefix_len,
-    int64_t early, int64_t now);
+    int64_t early, uint8_t origin, int64_t now);
 // An ARP packet came. True: it claims an address of ours, and has no more to tell.
 bool sok_acd_heard(struct sok_stack *s, const struct sok_in *in, const struct sok_arp_hdr *h);
+// For dad.c: an address that is being probed, NULL: it is none; and it is somebody's.
+struct sok_acd *sok_acd_probing(struct sok_stack *s, uint8_t link, const struct sok_addr *addr);
+void sok_acd_lose(struct sok_stack *s, struct sok_acd *a, const uint8_t mac[6], int64_t now);
 void sok_acd_forget(struct sok_stack *s, uint8_t link, const struct sok_addr *addr);
 void sok_acd_advance(struct sok_stack *s, int64_t now);
 int64_t sok_acd_deadline(const struct sok_stack *s); // SOK_TIME_NEVER: none

@@ -425,7 +425,8 @@ static void claim(struct sok_stack *s, struct sok_dhcp *d, int64_t now)
     struct sok_addr addr = d->lease.addr;
     d->state = SOK_DHCP_CLAIMING;
     d->due = SOK_TIME_NEVER;
-    if (sok_acd_claim(s, d->link, addr, d->lease.prefix_len, s->config.dhcp_early, now) < 0)
+    if (sok_acd_claim(
+            s, d->link, addr, d->lease.prefix_len, s->config.dhcp_early, SOK_ORIGIN_GIVEN, now) < 0)
         begin_again(d, s->config.dhcp_decline_wait, now);
 }
 

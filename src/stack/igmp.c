@@ -103,7 +103,7 @@ void sok_igmp_send(struct sok_stack *s, uint8_t link, uint32_t dst, uint8_t *p, 
     sok_ip4_seal(at, HEADER_LEN);
     sok_igmp_seal(p, len);
     memcpy(at + HEADER_LEN, p, len);
-    sok_group_send(s, link, packet, &to);
+    sok_group_send(s, link, packet, &to, SOK_REASON_GROUPS);
 }
 
 void sok_igmp_tell(struct sok_stack *s, const struct sok_group *g, unsigned version, bool leave)

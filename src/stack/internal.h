@@ -12,10 +12,13 @@
 #include "base/map.h"
 #include "base/timers.h"
 #include "stack/acd.h"
+#include "stack/dad.h"
 #include "stack/dhcp.h"
 #include "stack/group.h"
 #include "stack/listener.h"
 #include "stack/reassembly.h"
+#include "stack/router.h"
+#include "stack/slaac.h"
 #include "stack/source.h"
 #include "stack/stack.h"
 #include "wire/arp.h"
@@ -69,11 +72,14 @@ void sok_iov_copy(uint8_t *to, const struct sok_iov *iov, unsigned count);
 struct sok_stack_link {
     struct sok_link_info info;
     struct sok_packet_queue arp, packets; // each has at most out_queue_max
-    uint16_t ip6_mtu;                     // as a router says; 0: as info says
-    bool blocked;                         // a sender was told to wait for room in `packets`
-    struct sok_neighbour *recent;         // last one looked up
-    struct sok_listener listeners[2];     // of groups: IPv4, IPv6
-    struct sok_packet *leaving;           // what the frame last given out points into
+    // As a router says (RFC 4861 section 6.3.4); 0: it does not.
+    uint16_t ip6_mtu;
+    uint8_t ip6_hop_limit;
+    uint32_t reachable_ms, retrans_ms;
+    bool blocked;                     // a sender was told to wait for room in `packets`
+    struct sok_neighbour *recent;     // last one looked up
+    struct sok_listener listeners[2]; // of groups: IPv4, IPv6
+    struct sok_packet *leaving;       // what the frame last given out points into
     // A super-frame being cut for a link that takes none. Calls may come between its frames, so its
     // payload is copied; what a device takes whole points into TCP's send buffer.
     bool cutting;
@@ -203,7 +209,9 @@ struct sok_stack {
     struct sok_neighbours neighbours;
     struct sok_acd acd[SOK_STACK_ADDRS_MAX];
     unsigned acd_count;
-    struct sok_dhcp *dhcp[SOK_STACK_LINKS_MAX]; // NULL: no client
+    struct sok_dhcp *dhcp[SOK_STACK_LINKS_MAX];   // NULL: no client
+    struct sok_slaac *slaac[SOK_STACK_LINKS_MAX]; // NULL: not started
+    int64_t routes_due;                           // the first route whose time is over
     struct sok_reassembly reassembly;
     struct sok_map udp, echo; // by local port; by identifier
     struct sok_map groups;    // by link and address
@@ -274,6 +282,10 @@ int sok_route_set(struct sok_stack *s, const struct sok_stack_route *route);
 struct sok_addr sok_addr_net(const struct sok_addr *a, unsigned prefix_len);
 // The group that a neighbour solicitation for it is sent to (RFC 4291 section 2.7.1).
 struct sok_addr sok_addr_solicited(const struct sok_addr *a);
+// As sok_stack_addr_add; where it comes from says whether it brings a route to its network: not when a router says
+// which prefixes are on the link.
+int sok_addr_put(struct sok_stack *s, uint8_t link, struct sok_addr addr, unsigned prefix_len,
+    enum sok_origin origin);
 bool sok_addr_on_link(const struct sok_stack *s, uint8_t link, const struct sok_addr *a);
 
 // The zone of an endpoint with this address that is reached over a link (RFC 4007).

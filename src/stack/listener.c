@@ -4,6 +4,7 @@
 #include "stack/group.h"
 #include "stack/internal.h"
 #include "wire/igmp.h"
+#include "wire/ip6.h"
 #include "wire/mld.h"
 
 #define REPORT_MAX    1400 // bytes of a report, at most
@@ -58,8 +59,36 @@ static struct sok_group *step(struct sok_stack *s, struct walk *w, uint8_t link,
     }
 }
 
-void sok_group_send(
-    struct sok_stack *s, uint8_t link, struct sok_packet *p, const struct sok_addr *dst)
+struct sok_packet *sok_group_new6(
+    struct sok_stack *s, const struct sok_group_out *o, uint32_t len, uint8_t **data)
+{
+    struct sok_packet *p = sok_packet_new(s, SOK_ETH_HDR_LEN + SOK_IP6_HDR_LEN + len);
+    if (!p) {
+        sok_stack_drop(s, SOK_DROP_NO_MEMORY);
+        return NULL;
+    }
+    struct sok_ip6_hdr h = {.version = 6, .plen = (uint16_t)len, .nh = o->next, .hlim = o->hops};
+    memcpy(h.src, o->src.b, 16);
+    memcpy(h.dst, o->dst.b, 16);
+    sok_ip6_hdr_put(p->frame + SOK_ETH_HDR_LEN, &h);
+    *data = p->frame + SOK_ETH_HDR_LEN + SOK_IP6_HDR_LEN;
+    return p;
+}
+
+void sok_group_nd(struct sok_stack *s, uint8_t link, const struct sok_group_out *o, uint8_t *p,
+    size_t len, enum sok_reason reason)
+{
+    uint8_t *at;
+    struct sok_packet *packet = sok_group_new6(s, o, (uint32_t)len, &at);
+    if (!packet)
+        return;
+    sok_icmp6_seal(p, len, &o->src, &o->dst);
+    memcpy(at, p, len);
+    sok_group_send(s, link, packet, &o->dst, reason);
+}
+
+void sok_group_send(struct sok_stack *s, uint8_t link, struct sok_packet *p,
+    const struct sok_addr *dst, enum sok_reason reason)
 {
     struct sok_packet_queue *q = &s->links[link]->packets;
     const uint8_t *mac = s->links[link]->info.mac;
@@ -81,7 +110,7 @@ void sok_group_send(
     sok_eth_hdr_put(p->frame, &eth);
     p->link = link;
     p->next_hop = *dst;
-    p->reason = SOK_REASON_GROUPS;
+    p->reason = (uint8_t)reason;
     p->given = true;
     sok_packet_push(q, p);
 }

@@ -54,8 +54,20 @@ void sok_igmp_send(struct sok_stack *s, uint8_t link, uint32_t dst, uint8_t *p, 
 void sok_mld_send(
     struct sok_stack *s, uint8_t link, const struct sok_addr *dst, uint8_t *p, size_t len);
 // A packet whose IP header is there, to a group on a link.
-void sok_group_send(
-    struct sok_stack *s, uint8_t link, struct sok_packet *p, const struct sok_addr *dst);
+void sok_group_send(struct sok_stack *s, uint8_t link, struct sok_packet *p,
+    const struct sok_addr *dst, enum sok_reason reason);
+// One over IPv6, with room for len bytes behind its header, at *data. NULL: no memory.
+struct sok_group_out {
+    struct sok_addr src, dst; // src: ::, while there is none
+    uint8_t next, hops;
+};
+struct sok_packet *sok_group_new6(
+    struct sok_stack *s, const struct sok_group_out *o, uint32_t len, uint8_t **data);
+// An ICMPv6 message of neighbour discovery to a group, without its checksum.
+void sok_group_nd(struct sok_stack *s, uint8_t link, const struct sok_group_out *o, uint8_t *p,
+    size_t len, enum sok_reason reason);
+// The link-local address in use on a link; ::: none.
+struct sok_addr sok_addr_local6(const struct sok_stack *s, uint8_t link);
 // The report, leave or done of an older version.
 void sok_igmp_tell(struct sok_stack *s, const struct sok_group *g, unsigned version, bool leave);
 void sok_mld_tell(struct sok_stack *s, const struct sok_group *g, bool leave);

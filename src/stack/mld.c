@@ -7,10 +7,9 @@
 #include "stack/internal.h"
 #include "stack/listener.h"
 #include "wire/igmp.h"
+#include "wire/ip6.h"
 
-#define IP6_LEN    40
-#define ALERT_LEN  8
-#define HEADER_LEN (IP6_LEN + ALERT_LEN)
+#define ALERT_LEN 8
 
 static const struct sok_addr all_routers = {{0xff, 2, [15] = 2}};
 
@@ -44,8 +43,7 @@ enum sok_drop sok_mld_input(struct sok_stack *s, struct sok_in *in, uint8_t hop_
 {
     struct sok_group_query q;
     // From the link itself alone (section 6.2).
-    bool near = in->src.b[0] == 0xfe && (in->src.b[1] & 0xc0) == 0x80;
-    if (hop_limit != 1 || !near || in->link == SOK_STACK_LOCAL)
+    if (hop_limit != 1 || !sok_addr_is_near6(&in->src) || in->link == SOK_STACK_LOCAL)
         return SOK_DROP_MLD_MALFORMED;
     if (in->data[0] == SOK_ICMP6_MLD_REPORT && in->len >= SOK_MLD_LEN) {
         struct sok_addr group;
@@ -65,14 +63,11 @@ enum sok_drop sok_mld_input(struct sok_stack *s, struct sok_in *in, uint8_t hop_
 
 // ---- out ----
 
-// Of a link-local address, or of none while there is none (RFC 3590).
-static struct sok_addr source_on(const struct sok_stack *s, uint8_t link)
+struct sok_addr sok_addr_local6(const struct sok_stack *s, uint8_t link)
 {
-    for (unsigned i = 0; i < s->addr_count; i++) {
-        const struct sok_addr *a = &s->addrs[i].addr;
-        if (s->addrs[i].link == link && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80)
-            return *a;
-    }
+    for (unsigned i = 0; i < s->addr_count; i++)
+        if (s->addrs[i].link == link && sok_addr_is_near6(&s->addrs[i].addr))
+            return s->addrs[i].addr;
     return (struct sok_addr){{0}};
 }
 
@@ -80,23 +75,17 @@ void sok_mld_send(
     struct sok_stack *s, uint8_t link, const struct sok_addr *dst, uint8_t *p, size_t len)
 {
     static const uint8_t alert[ALERT_LEN] = {SOK_IPPROTO_ICMP6, 0, 5, 2, 0, 0, 1, 0};
-    struct sok_addr src = source_on(s, link);
-    struct sok_packet *packet = sok_packet_new(s, SOK_ETH_HDR_LEN + HEADER_LEN + (uint32_t)len);
-    if (!packet) {
-        sok_stack_drop(s, SOK_DROP_NO_MEMORY);
+    struct sok_addr src = sok_addr_local6(s, link); // or of none while there is none (RFC 3590)
+    uint8_t *at;
+    struct sok_packet *packet = sok_group_new6(s,
+        &(struct sok_group_out){.src = src, .dst = *dst, .next = SOK_IP6_HOP, .hops = 1},
+        (uint32_t)(ALERT_LEN + len), &at);
+    if (!packet)
         return;
-    }
-    uint8_t *at = packet->frame + SOK_ETH_HDR_LEN;
-    sok_put32(at, 0x60000000);
-    sok_put16(at + 4, (uint16_t)(ALERT_LEN + len));
-    at[6] = 0; // hop-by-hop options
-    at[7] = 1; // hop limit
-    memcpy(at + 8, src.b, 16);
-    memcpy(at + 24, dst->b, 16);
-    memcpy(at + IP6_LEN, alert, ALERT_LEN);
+    memcpy(at, alert, ALERT_LEN);
     sok_icmp6_seal(p, len, &src, dst);
-    memcpy(at + HEADER_LEN, p, len);
-    sok_group_send(s, link, packet, dst);
+    memcpy(at + ALERT_LEN, p, len);
+    sok_group_send(s, link, packet, dst, SOK_REASON_GROUPS);
 }
 
 void sok_mld_tell(struct sok_stack *s, const struct sok_group *g, bool leave)

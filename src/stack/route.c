@@ -49,8 +49,19 @@ int sok_addr_check(
     return stack->addr_count == SOK_STACK_ADDRS_MAX ? SOK_ENOBUFS : 0;
 }
 
+static bool brings_route(uint8_t origin)
+{
+    return origin != SOK_ORIGIN_ROUTER && origin != SOK_ORIGIN_TEMPORARY;
+}
+
 int sok_stack_addr_add(
     struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len)
+{
+    return sok_addr_put(stack, link, addr, prefix_len, SOK_ORIGIN_GIVEN);
+}
+
+int sok_addr_put(struct sok_stack *stack, uint8_t link, struct sok_addr addr, unsigned prefix_len,
+    enum sok_origin origin)
 {
     int err = sok_addr_check(stack, link, addr, prefix_len);
     if (err < 0)
@@ -61,8 +72,9 @@ int sok_stack_addr_add(
         err = sok_group_hold(stack, link, &group, stack->now);
     if (err < 0)
         return err;
-    err = sok_stack_route_add(
-        stack, sok_addr_net(&addr, prefix_len), prefix_len, none_like(&addr), link);
+    if (brings_route((uint8_t)origin))
+        err = sok_stack_route_add(
+            stack, sok_addr_net(&addr, prefix_len), prefix_len, none_like(&addr), link);
     if (err < 0) {
         if (v6)
             sok_group_release(stack, link, &group, stack->now);
@@ -72,6 +84,7 @@ int sok_stack_addr_add(
         .addr = addr,
         .prefix_len = (uint8_t)prefix_len,
         .link = link,
+        .origin = (uint8_t)origin,
         .preferred_until = SOK_TIME_NEVER,
         .valid_until = SOK_TIME_NEVER,
     };
@@ -181,11 +194,13 @@ int sok_addr_forget(struct sok_stack *stack, uint8_t link, const struct sok_addr
         return SOK_EADDRNOTAVAIL;
     struct sok_addr gone = a->addr;
     unsigned prefix_len = a->prefix_len;
+    bool routed = brings_route(a->origin);
     stack->addr_count--;
     size_t i = (size_t)(a - stack->addrs);
     memmove(a, a + 1, (stack->addr_count - i) * sizeof(*a));
-    sok_stack_route_remove(
-        stack, sok_addr_net(&gone, prefix_len), prefix_len, none_like(&gone), link);
+    if (routed)
+        sok_stack_route_remove(
+            stack, sok_addr_net(&gone, prefix_len), prefix_len, none_like(&gone), link);
     if (!sok_addr_is_v4(gone)) {
         struct sok_addr group = sok_addr_solicited(&gone);
         sok_group_release(stack, link, &group, stack->now);

@@ -48,7 +48,4 @@ struct sok_dest {
 void sok_dests_order(struct sok_dest *dests, unsigned count);
 // What dests_order needs to know of an address, from the routes and addresses of a stack.
 void sok_dest_find(const struct sok_stack *s, const struct sok_addr *addr, struct sok_dest *out);
-// The same for addresses, with the sources of this stack.
-void sok_stack_addrs_order(const struct sok_stack *s, struct sok_addr *addrs, unsigned count);
-
 #endif

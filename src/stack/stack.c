@@ -66,6 +66,7 @@ int sok_stack_new(const struct sok_stack_config *config, struct sok_stack **out)
     s->config = *config;
     secret16(config, 0, s->hash_key);
     s->random = secret(config, 2);
+    s->routes_due = SOK_TIME_NEVER;
     s->id_key = secret(config, 3) | 1;
     for (unsigned i = 0; i < SOK_ID_COUNTERS; i++)
         s->ids[i] = (uint16_t)sok_stack_random(s);
@@ -100,6 +101,7 @@ void sok_stack_free(struct sok_stack *stack)
     sok_neighbours_free(stack);
     sok_reassembly_free(stack);
     sok_dhcp_free_all(stack);
+    sok_slaac_free_all(stack);
     sok_groups_free(stack);
     for (unsigned i = 0; i < stack->link_count; i++)
         sok_link_free(stack, stack->links[i]);
@@ -144,6 +146,9 @@ void sok_stack_advance(struct sok_stack *stack, int64_t now)
     sok_reassembly_advance(stack, now);
     sok_acd_advance(stack, now);
     sok_dhcp_advance(stack, now);
+    sok_slaac_advance(stack, now);
+    sok_dhcp6_advance(stack, now);
+    sok_routes_advance(stack, now);
     sok_listeners_advance(stack, now);
     sok_tcp_advance(stack->tcp, now);
     sok_local_run(stack, now);
@@ -162,6 +167,10 @@ int64_t sok_stack_deadline(const struct sok_stack *stack)
     int64_t listeners = sok_listeners_deadline(stack);
     least = dhcp < least ? dhcp : least;
     least = listeners < least ? listeners : least;
+    int64_t slaac = sok_slaac_deadline(stack), dhcp6 = sok_dhcp6_deadline(stack);
+    least = slaac < least ? slaac : least;
+    least = dhcp6 < least ? dhcp6 : least;
+    least = stack->routes_due < least ? stack->routes_due : least;
     return fragments < least ? fragments : least;
 }
 
@@ -302,6 +311,8 @@ const char *sok_stack_check(const struct sok_stack *stack)
         wrong = sok_acd_check(stack);
     if (!wrong)
         wrong = sok_groups_check(stack);
+    if (!wrong)
+        wrong = sok_slaac_check(stack);
     for (unsigned i = 0; i < stack->link_count && !wrong; i++) {
         wrong = queue_check(&stack->links[i]->arp, stack->config.out_queue_max);
         if (!wrong)

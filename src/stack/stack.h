@@ -82,17 +82,40 @@ struct sok_frames; // first member: struct sok_sock
     X(group_interval, "ns", 125 * SOK_S, SOK_S, 31744 * SOK_S,                                     \
         "between a querier's queries, unless it says (RFC 3376 8.2)")
 
+// What IPv6 hosts find out by themselves (RFC 4861, RFC 4862, RFC 8981, RFC 8415).
+#define SOK_STACK_AUTO_SETTINGS(X)                                                                 \
+    X(dad_probes, "count", 1, 0, 20, "solicitations for an IPv6 address of ours; 0: none")         \
+    X(dad_interval, "ns", 1 * SOK_S, SOK_MS, 60 * SOK_S,                                           \
+        "after each of them, unless a router says")                                                \
+    X(dad_retry, "ns", 1 * SOK_S, 0, 60 * SOK_S,                                                   \
+        "after an address was somebody's, until the next")                                         \
+    X(rs_wait, "ns", 0, 0, 60 * SOK_S, "before routers are asked for, at most (RFC: 1s)")          \
+    X(rs_interval, "ns", 4 * SOK_S, SOK_MS, 3600 * SOK_S,                                          \
+        "until they are asked for again; the time doubles (RFC 7559)")                             \
+    X(rs_interval_max, "ns", 3600 * SOK_S, SOK_MS, 86400 * SOK_S, "between these, at most")        \
+    X(slaac_temporary, "bool", 1, 0, 1, "temporary addresses beside the stable ones (RFC 8981)")   \
+    X(temporary_valid, "ns", 172800 * SOK_S, 10 * SOK_S, 31536000 * SOK_S, "they are kept")        \
+    X(temporary_preferred, "ns", 86400 * SOK_S, 10 * SOK_S, 31536000 * SOK_S,                      \
+        "they are used for what is new")                                                           \
+    X(temporary_advance, "ns", 5 * SOK_S, 0, 3600 * SOK_S, "before its end the next one is made")  \
+    X(dhcp6, "bool", 1, 0, 1, "ask DHCPv6 for name servers when a router says so")                 \
+    X(dhcp6_retry, "ns", 1 * SOK_S, 10 * SOK_MS, 60 * SOK_S,                                       \
+        "before it is asked again; it doubles")                                                    \
+    X(dhcp6_retry_max, "ns", 3600 * SOK_S, 10 * SOK_MS, 86400 * SOK_S, "between these, at most")
+
 struct sok_stack_config {
     size_t size; // sizeof(struct sok_stack_config)
     struct sok_mem mem;
     uint8_t
         seed[16]; // of everything random: ISNs, ports, ids, hashing. Unpredictable in production.
-    bool events;  // somebody will drain sok_stack_event()
+    uint8_t stable_secret[16]; // of interface identifiers (RFC 7217), the same from run to run
+    bool events;               // somebody will drain sok_stack_event()
     struct sok_tcp_config tcp;
 #define SOK_X(name, unit, def, min, max, help) int64_t name;
     SOK_STACK_SETTINGS(SOK_X)
     SOK_STACK_ADDR_SETTINGS(SOK_X)
     SOK_STACK_GROUP_SETTINGS(SOK_X)
+    SOK_STACK_AUTO_SETTINGS(SOK_X)
 #undef SOK_X
 };
 void sok_stack_config_default(struct sok_stack_config *config);
@@ -160,6 +183,39 @@ int sok_stack_dhcp_start(struct sok_stack *stack, uint8_t link, int64_t now);
 void sok_stack_dhcp_stop(struct sok_stack *stack, uint8_t link, int64_t now); // and gives it back
 // What it has; in use while sok_stack_addr_state says so. NULL: no client on this link.
 const struct sok_dhcp_lease *sok_stack_dhcp(const struct sok_stack *stack, uint8_t link);
+
+// What a link has of IPv6 by itself.
+#define SOK_SLAAC_DNS_MAX    8
+#define SOK_SLAAC_SEARCH_MAX 6
+struct sok_slaac_info {
+    struct sok_addr
+        addr; // a global address in use that is not deprecated, the stable one first; ::: none
+    struct sok_addr local;  // the link-local one; ::: not yet
+    struct sok_addr router; // that said last to be one; ::: none
+    struct sok_addr dns[SOK_SLAAC_DNS_MAX];
+    char search[SOK_SLAAC_SEARCH_MAX][SOK_LEASE_NAME_MAX];
+    unsigned dns_count, search_count;
+    uint16_t mtu;        // as a router says; 0: it does not
+    uint32_t asked;      // router solicitations sent
+    bool heard;          // a router has advertised something
+    bool managed, other; // it says that addresses, or other things, come by DHCPv6
+    uint32_t changes;    // counts up whenever anything above changes
+    bool taken;          // an address made here was somebody's, the last one:
+    struct sok_addr taken_addr;
+    uint8_t taken_by[6];
+};
+// Makes a link-local address, asks for routers, and takes what they say: addresses of their prefixes, stable (RFC
+// 7217, by config.stable_secret and the MAC address) and temporary, routes, MTU, name servers. All of it is
+// probed, renewed and given up by itself. SOK_EOPNOTSUPP: the MTU is below 1280. SOK_EADDRINUSE: started already.
+int sok_stack_slaac_start(struct sok_stack *stack, uint8_t link, int64_t now);
+// The link-local address alone; nothing a router says is taken.
+int sok_stack_ip6_start(struct sok_stack *stack, uint8_t link, int64_t now);
+// Ends either, and takes away what came of it.
+void sok_stack_slaac_stop(struct sok_stack *stack, uint8_t link, int64_t now);
+const struct sok_slaac_info *sok_stack_slaac(
+    const struct sok_stack *stack, uint8_t link); // NULL: no
+// Sorts addresses as RFC 6724 section 6 says, by the sources that this stack would use.
+void sok_stack_addrs_order(const struct sok_stack *stack, struct sok_addr *addrs, unsigned count);
 
 // The first IPv4 address of a link; false: none. That of link 0 is 127.0.0.1/8.
 bool sok_stack_addr_first(

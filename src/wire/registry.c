@@ -2,6 +2,7 @@
 
 #include "wire/arp.h"
 #include "wire/dhcp.h"
+#include "wire/dhcp6.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
 #include "wire/icmp6.h"
@@ -29,6 +30,7 @@ static const struct sok_proto *const protos[] = {
     &sok_proto_tcp,
     &sok_proto_bootp,
     &sok_proto_dhcp,
+    &sok_proto_dhcp6,
 };
 
 const struct sok_proto *sok_proto_at(unsigned i)
