@@ -32,7 +32,7 @@
     X(SOCKET)  /* a domain, b type (no flags), c protocol -> fd; struct sok_calls_socket */                \
     X(LOOK)    /* -> struct sok_calls_socket; ENOTSOCK: not one of this host's */                          \
     X(BIND)    /* address */                                                                               \
-    X(CONNECT) /* a 1: answer when it has ended; address. EINPROGRESS */                                   \
+    X(CONNECT) /* a: sok_calls_connect; address. EINPROGRESS */                                            \
     X(LISTEN)  /* a backlog */                                                                             \
     X(NAME)    /* -> address */                                                                            \
     X(PEER)    /* -> address */                                                                            \
@@ -56,6 +56,10 @@ enum sok_calls_op {
 #undef SOK_X
         SOK_CALLS_COUNT
 };
+
+// Of CONNECT. WAIT: the answer comes when it has ended. GIVE_UP: who waits over this channel does not any more
+// (a signal, SO_SNDTIMEO); that request is answered with ECANCELED, unless its answer is on its way.
+enum sok_calls_connect { SOK_CALLS_CONNECT_NOW, SOK_CALLS_CONNECT_WAIT, SOK_CALLS_CONNECT_GIVE_UP };
 
 const char *sok_calls_op_text(uint32_t op); // "CONNECT"; "?"
 

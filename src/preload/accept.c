@@ -47,6 +47,8 @@ static int do_accept(
         e = &now; // a child has called listen()
     if (e->kind != KIND_LISTENER || (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)))
         return fail(EINVAL);
+    if (addr && (!len || (int)*len < 0)) // the kernel says so when the connection is lost
+        return fail(len ? EINVAL : EFAULT);
     // With no room for a descriptor the connection must stay where it is.
     int room = reals()->fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (room < 0)

@@ -118,7 +118,9 @@ static int connect_stream(int fd, const struct entry *e, struct call *c)
     int32_t r = ask(c);
     if (r == 0)
         stream_is_open(fd);
-    return r == -EAGAIN ? -EINPROGRESS : r;
+    if (r == -EAGAIN)
+        return e->state == SOK_CALLS_IDLE ? -EINPROGRESS : -EALREADY;
+    return r;
 }
 
 static void now_idle(struct entry *e, const void *with)
@@ -309,6 +311,8 @@ static int name_of(const struct entry *e, bool peer, struct sockaddr *addr, sock
     uint32_t known = peer ? e->peer_len : e->name_len;
     if (!addr || !len)
         return fail(EFAULT);
+    if ((int)*len < 0)
+        return fail(EINVAL);
     if (known) {
         address_out(addr, len, peer ? e->peer : e->name, known);
         return 0;

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,23 @@ static struct {
 
 bool tracing;
 static __thread struct channel *mine;
+static _Atomic int lowest = INT32_MAX; // of our own descriptors that ever were
+static sigset_t before_fork;
+
+// A signal handler closes descriptors, too, and must not find the lock taken by its own thread.
+static void lock_host(sigset_t *before)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, before);
+    pthread_mutex_lock(&host.lock);
+}
+
+static void unlock_host(const sigset_t *before)
+{
+    pthread_mutex_unlock(&host.lock);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
 
 // ---- descriptors of our own ----
 
@@ -72,18 +90,21 @@ static struct own move_up(int fd, int command)
         reals()->close(fd);
     else
         high = fd;
+    if (high < atomic_load(&lowest))
+        atomic_store(&lowest, high);
     return (struct own){high, cookie_of(high)};
 }
 
 bool channel_is_ours(int fd)
 {
-    if (fd < HIGH_LEAST && fd != host.door.fd)
-        return false;
+    sigset_t before;
+    if (fd < atomic_load(&lowest) || fd < 0)
+        return fd >= 0 && fd == host.door.fd;
     bool ours = fd == host.door.fd;
-    pthread_mutex_lock(&host.lock);
+    lock_host(&before);
     for (const struct channel *c = host.all; c && !ours; c = c->next)
         ours = c->own.fd == fd;
-    pthread_mutex_unlock(&host.lock);
+    unlock_host(&before);
     return ours;
 }
 
@@ -178,13 +199,14 @@ static void channel_close(struct channel *c)
 static void thread_ends(void *arg)
 {
     struct channel *c = arg;
-    pthread_mutex_lock(&host.lock);
+    sigset_t before;
+    lock_host(&before);
     struct channel **at = &host.all;
     while (*at && *at != c)
         at = &(*at)->next;
     if (*at)
         *at = c->next;
-    pthread_mutex_unlock(&host.lock);
+    unlock_host(&before);
     channel_close(c);
     free(c);
     mine = NULL;
@@ -209,29 +231,7 @@ static bool channel_open(struct channel *c)
     return send_call(c, 0, &k); // who we are; no answer
 }
 
-static struct channel *channel(void)
-{
-    if (!mine) {
-        struct channel *c = calloc(1, sizeof(*c));
-        if (!c)
-            return NULL;
-        c->own.fd = -1;
-        pthread_mutex_lock(&host.lock);
-        c->next = host.all;
-        host.all = c;
-        pthread_mutex_unlock(&host.lock);
-        mine = c;
-        pthread_setspecific(host.key, c);
-    }
-    if (still_there(&mine->own))
-        return mine;
-    pthread_mutex_lock(&host.lock);
-    bool open = channel_open(mine);
-    pthread_mutex_unlock(&host.lock);
-    return open ? mine : NULL;
-}
-
-void channel_forked(void)
+static void forked(void)
 {
     // Only this thread is left. The descriptors are copies of the parent's: its answers are not for us.
     for (struct channel *c = host.all; c;) {
@@ -251,20 +251,60 @@ void channel_forked(void)
 
 static void fork_prepare(void)
 {
+    sigset_t before;
+    lock_host(&before);
     table_fork_lock();
-    pthread_mutex_lock(&host.lock);
+    before_fork = before;
 }
 
 static void fork_parent(void)
 {
-    pthread_mutex_unlock(&host.lock);
+    sigset_t before = before_fork; // another thread may fork when the lock is free
     table_fork_unlock();
+    unlock_host(&before);
 }
 
 static void fork_child(void)
 {
-    channel_forked();
+    process_mine();
+    forked();
     fork_parent();
+}
+
+// A child that came without these.
+static void copied(void)
+{
+    process_mine();
+    host.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    table_copied();
+    forked();
+}
+
+static struct channel *channel(void)
+{
+    sigset_t before;
+    if (process_is_copy())
+        copied();
+    if (process_is_guest()) // the parent's thread waits for us: its channel is free
+        return mine && still_there(&mine->own) ? mine : NULL;
+    if (!mine) {
+        struct channel *c = calloc(1, sizeof(*c));
+        if (!c)
+            return NULL;
+        c->own.fd = -1;
+        lock_host(&before);
+        c->next = host.all;
+        host.all = c;
+        unlock_host(&before);
+        mine = c;
+        pthread_setspecific(host.key, c);
+    }
+    if (still_there(&mine->own))
+        return mine;
+    lock_host(&before);
+    bool open = channel_open(mine);
+    unlock_host(&before);
+    return open ? mine : NULL;
 }
 
 // ---- asking ----
@@ -320,6 +360,7 @@ static int32_t wait_answer(struct channel *c, uint32_t id, struct call *k)
         if (k->timeout_ms > 0) {
             struct pollfd p = {c->own.fd, POLLIN, 0};
             int n = poll(&p, 1, (int)k->timeout_ms);
+            k->given_up = n <= 0;
             if (n <= 0)
                 return n == 0 ? -EAGAIN : -errno;
         }
@@ -328,6 +369,7 @@ static int32_t wait_answer(struct channel *c, uint32_t id, struct call *k)
             return result;
         if (r == -EINTR && !k->wait)
             continue;
+        k->given_up = r == -EINTR;
         if (r < 0)
             return r;
         if (head.id == id)
@@ -341,13 +383,33 @@ static int32_t wait_answer(struct channel *c, uint32_t id, struct call *k)
     }
 }
 
+static uint32_t new_id(struct channel *c)
+{
+    return ++c->next_id ? c->next_id : ++c->next_id;
+}
+
+// A connect() that is waited for no more goes on, and SO_ERROR will tell how it ended: so the host must know
+// that nobody has heard it. r, unless the end has come meanwhile.
+static int32_t give_up(struct channel *c, uint32_t id, const struct call *k, int32_t r)
+{
+    struct call end = {.op = SOK_CALLS_CONNECT, .cookie = k->cookie, .fd = -1};
+    uint32_t end_id = new_id(c);
+    int32_t result;
+    end.a = SOK_CALLS_CONNECT_GIVE_UP;
+    if (!send_call(c, end_id, &end))
+        return -ENETDOWN;
+    wait_answer(c, end_id, &end);
+    return stashed(c, id, &result) && result != -ECANCELED ? result : r;
+}
+
 static int32_t ask_on(struct channel *c, struct call *k)
 {
-    uint32_t id = ++c->next_id ? c->next_id : ++c->next_id;
+    uint32_t id = new_id(c);
     k->fd = -1;
     if (!send_call(c, id, k))
         return -ENETDOWN;
-    return wait_answer(c, id, k);
+    int32_t r = wait_answer(c, id, k);
+    return k->given_up ? give_up(c, id, k, r) : r;
 }
 
 static void hello(void)
@@ -370,6 +432,7 @@ static void hello(void)
 
 static void begin(void)
 {
+    process_mine();
     pthread_key_create(&host.key, thread_ends);
     pthread_atfork(fork_prepare, fork_parent, fork_child);
     read_environment();

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "preload/preload.h"
 
+#define SECOND   INT64_C(1000000000)
 #define REST_MAX 64 // buffers of a call that is traced, when it could not be done at once
 
 // ---- streams ----
@@ -127,10 +128,11 @@ static int idle_error(int fd)
 
 ssize_t stream_send(int fd, const struct msghdr *m, int flags)
 {
-    struct msghdr plain = *m; // to whom is known; AF_UNIX would look at the name
-    plain.msg_name = NULL;
-    plain.msg_namelen = 0;
+    // To whom is known, and TCP does not look at what comes along; AF_UNIX would.
+    struct msghdr plain = {.msg_iov = m->msg_iov, .msg_iovlen = m->msg_iovlen};
     ssize_t n;
+    if (flags & MSG_OOB) // the pair has no such place in its stream
+        return fail(EOPNOTSUPP);
     if (idle(fd))
         n = fail(EPIPE);
     else
@@ -245,6 +247,19 @@ static bool ours(int fd)
     return table_kind(fd) > KIND_OTHER;
 }
 
+// The descriptor was closed where nobody saw it, and is something else now, for read(2) and write(2) at least.
+static bool is_other(int fd, ssize_t n)
+{
+    struct entry e;
+    int saved = errno;
+    if (n >= 0 || (saved != ENOTSOCK && saved != ENOTCONN) || !table_get(fd, false, &e))
+        return false;
+    if (!table_is(fd, e.cookie))
+        table_clear(fd, KIND_UNKNOWN);
+    errno = saved;
+    return !ours(fd);
+}
+
 SOK_EXPORT ssize_t read(int fd, void *data, size_t len)
 {
     if (!ours(fd))
@@ -253,6 +268,8 @@ SOK_EXPORT ssize_t read(int fd, void *data, size_t len)
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
     unsigned t = trace_begin(fd, "read(%d, %zu)", fd, len);
     ssize_t n = recv_any(fd, &m, 0);
+    if (is_other(fd, n))
+        n = reals()->read(fd, data, len);
     return trace_end_with(t, n, "%s", n > 0 ? trace_bytes(data, (size_t)n) : "");
 }
 
@@ -263,7 +280,8 @@ SOK_EXPORT ssize_t write(int fd, const void *data, size_t len)
     struct iovec iov = {(void *)(uintptr_t)data, len};
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
     unsigned t = trace_begin_held(fd, "write(%d, %s, %zu)", fd, trace_bytes(data, len), len);
-    return trace_end(t, send_any(fd, &m, 0));
+    ssize_t n = send_any(fd, &m, 0);
+    return trace_end(t, is_other(fd, n) ? reals()->write(fd, data, len) : n);
 }
 
 SOK_EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
@@ -272,7 +290,8 @@ SOK_EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
         return reals()->readv(fd, iov, count);
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     unsigned t = trace_begin(fd, "readv(%d, %d buffers)", fd, count);
-    return trace_end(t, count < 0 ? fail(EINVAL) : recv_any(fd, &m, 0));
+    ssize_t n = count < 0 ? fail(EINVAL) : recv_any(fd, &m, 0);
+    return trace_end(t, is_other(fd, n) ? reals()->readv(fd, iov, count) : n);
 }
 
 SOK_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
@@ -282,7 +301,8 @@ SOK_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     unsigned t = trace_begin_held(fd, "writev(%d, %s, %d buffers)", fd,
         count > 0 ? trace_bytes(iov[0].iov_base, iov[0].iov_len) : "", count);
-    return trace_end(t, count < 0 ? fail(EINVAL) : send_any(fd, &m, 0));
+    ssize_t n = count < 0 ? fail(EINVAL) : send_any(fd, &m, 0);
+    return trace_end(t, is_other(fd, n) ? reals()->writev(fd, iov, count) : n);
 }
 
 SOK_EXPORT ssize_t sendto(int fd, const void *data, size_t len, int flags,
@@ -396,21 +416,49 @@ SOK_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int fl
     return sent > 0 || count == 0 ? (int)sent : -1;
 }
 
+static int64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * SECOND + t.tv_nsec;
+}
+
+static bool time_left(int64_t end, struct timespec *out)
+{
+    int64_t left = end - now();
+    left = left < 0 ? 0 : left;
+    *out = (struct timespec){.tv_sec = left / SECOND, .tv_nsec = left % SECOND};
+    return left > 0;
+}
+
+// The time is looked at after each message only, as recvmmsg(2) has it among its bugs.
 SOK_EXPORT int recvmmsg(
     int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
 {
     if (!ours(fd))
         return k_recvmmsg(fd, messages, count, flags, timeout);
     unsigned got = 0;
-    int once = flags & MSG_WAITFORONE;
+    int once = flags & MSG_WAITFORONE, error = 0;
+    int64_t end = 0;
+    if (timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= SECOND))
+        return fail(EINVAL);
+    if (timeout)
+        end = now() + timeout->tv_sec * SECOND + timeout->tv_nsec;
     for (flags &= ~MSG_WAITFORONE; got < count; got++) {
         ssize_t n = recvmsg(fd, &messages[got].msg_hdr, flags);
-        if (n < 0)
+        error = n < 0 ? errno : 0;
+        if (error)
             break;
         messages[got].msg_len = (unsigned)n;
         if (once)
             flags |= MSG_DONTWAIT;
+        if (timeout && !time_left(end, timeout)) {
+            got++;
+            break;
+        }
     }
+    if (got > 0 && error && error != EAGAIN && error != EINTR)
+        packet_keep_error(fd, error); // the next call tells it
     return got > 0 || count == 0 ? (int)got : -1;
 }
 

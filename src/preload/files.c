@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 #include "preload/preload.h"
@@ -33,6 +34,8 @@ static void linger(int fd, const struct entry *e)
     if (e->kind != KIND_STREAM || (reals()->fcntl(fd, F_GETFL) & O_NONBLOCK))
         return;
     k_shutdown(fd, SHUT_WR);
+    if (tracing)
+        trace_go(); // or the host would wait for the end of this call
     for (int64_t ms = 0; ms < (int64_t)e->linger_s * 1000; ms++) {
         if (all_acknowledged(e))
             return;
@@ -62,6 +65,34 @@ SOK_EXPORT int close(int fd)
         linger(fd, &e);
     table_clear(fd, KIND_UNKNOWN);
     return (int)trace_end(t, reals()->close(fd));
+}
+
+// The C library closes the descriptor of a stream by itself.
+static void forget(FILE *stream)
+{
+    int saved = errno, fd = stream ? fileno(stream) : -1;
+    if (fd >= 0)
+        table_clear(fd, KIND_UNKNOWN);
+    errno = saved;
+}
+
+SOK_EXPORT int fclose(FILE *stream)
+{
+    forget(stream);
+    return reals()->fclose(stream);
+}
+
+SOK_EXPORT FILE *freopen(
+    const char *restrict path, const char *restrict mode, FILE *restrict stream)
+{
+    forget(stream);
+    return reals()->freopen(path, mode, stream);
+}
+
+SOK_EXPORT FILE *freopen64(
+    const char *restrict path, const char *restrict mode, FILE *restrict stream)
+{
+    return freopen(path, mode, stream);
 }
 
 // The ranges between our own descriptors.

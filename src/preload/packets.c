@@ -39,6 +39,14 @@ static void set_error(struct entry *e, const void *with)
     e->error = *(const uint32_t *)with;
 }
 
+void packet_keep_error(int fd, int error)
+{
+    struct entry e;
+    uint32_t kept = (uint32_t)error;
+    if (table_get(fd, false, &e) && e.kind == KIND_DGRAM)
+        table_change(fd, e.cookie, set_error, &kept);
+}
+
 // An error that came for this socket: told once, by whatever call is next.
 static bool take_error(int fd, const struct entry *e)
 {

@@ -11,12 +11,14 @@
 //   calls.c     socket, bind, connect, listen, names          accept.c
 //   options.c   setsockopt, getsockopt, ioctl
 //   data.c      read and write and their kin                  packets.c: of datagrams
-//   files.c     close, dup, fcntl, fork                       names.c: getaddrinfo and its kin
+//   files.c     close, dup, fcntl                             names.c: getaddrinfo and its kin
+//   process.c   children of fork, vfork and clone
 //   signals.c   whether SIGPIPE is ignored
 //   loopback.c  127.0.0.0/8 stays with the kernel             trace.c: calls in the timeline
 //
 // Nothing here may be called by the program while the library is half changed: signal handlers make socket
-// calls, threads too. So requests run with signals blocked, and the table changes under one lock.
+// calls, threads too. So requests run with signals blocked, the table changes under one lock with signals
+// blocked, and who only looks at it takes no lock.
 #ifndef SOK_PRELOAD_PRELOAD_H
 #define SOK_PRELOAD_PRELOAD_H
 
@@ -83,8 +85,16 @@ void table_clear(int fd, enum kind kind); // KIND_UNKNOWN or KIND_OTHER
 void table_copy(int from, int to);
 bool table_again(int fd, struct entry *out); // looks anew: another process may have connected it
 void table_received(int fd);                 // somebody gave it: look now
-void table_fork_lock(void);
+bool table_is(int fd, uint64_t cookie);      // the descriptor still is that socket
+void table_fork_lock(void);                  // with signals blocked
 void table_fork_unlock(void);
+void table_copied(void); // a child that came without the two above
+
+// ---- process.c ----
+
+void process_mine(void);     // from here on, by this process
+bool process_is_copy(void);  // a child with memory of its own that has not said process_mine()
+bool process_is_guest(void); // a child in its parent's memory (vfork)
 
 // ---- channel.c ----
 
@@ -100,6 +110,7 @@ struct call {
     bool cloexec;       // and is closed on exec
     bool wait;          // takes long: signals get through, -EINTR is a result
     int64_t timeout_ms; // with wait; 0: none. -EAGAIN
+    bool given_up;      // out: a signal came, or the time was over
     int fd;
 };
 
@@ -107,7 +118,6 @@ struct call {
 int32_t ask(struct call *c);
 // Sends it and waits for nothing (no reply comes for id 0).
 bool channel_is_ours(int fd); // a door or a channel: the program must not close it
-void channel_forked(void);    // in the child
 bool host_has_loopback(void);
 bool host_there(void); // a host was named in the environment, and answered
 extern bool tracing;
@@ -133,6 +143,8 @@ extern bool tracing;
     X(ssize_t, splice, (int, int64_t *, int, int64_t *, size_t, unsigned))                         \
     X(int, close_range, (unsigned, unsigned, int))                                                 \
     X(int, epoll_ctl, (int, int, int, void *))                                                     \
+    X(int, fclose, (void *))                                                                       \
+    X(void *, freopen, (const char *, const char *, void *))                                       \
     X(int, sigaction, (int, const void *, void *))                                                 \
     X(void *, signal, (int, void *))                                                               \
     X(int, getaddrinfo, (const char *, const char *, const void *, void *))                        \
@@ -189,6 +201,7 @@ ssize_t stream_send(int fd, const struct msghdr *m, int flags);
 ssize_t stream_recv(int fd, struct msghdr *m, int flags);
 ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags);
 int packet_error(int fd, const struct entry *e); // an errno that waits, taken; 0: none
+void packet_keep_error(int fd, int error);       // for the next call
 ssize_t packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags);
 void stream_is_open(int fd);          // it was connecting: room for it now
 int stream_reason(int fd, int error); // the errno TCP has for a broken pair's

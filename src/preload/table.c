@@ -1,8 +1,12 @@
 // Which descriptors are the host's. Pages of entries, made when a descriptor in them is one; a page stays.
-// The kind is read without the lock, since every read() and write() of the program asks for it.
+// The kind is read without the lock, since every read() and write() of the program asks for it. So is an
+// entry, since a signal handler may come while the lock is held: who changes one counts before and after, and
+// who has read while the count was odd or has changed reads again.
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +17,7 @@
 
 struct page {
     _Atomic uint8_t kinds[PAGE_SIZE], states[PAGE_SIZE]; // of the entries, for who must be quick
+    _Atomic unsigned changes;                            // odd: one is being made
     struct entry entries[PAGE_SIZE];
 };
 
@@ -24,6 +29,44 @@ static struct page *page_of(int fd)
     unsigned at = (unsigned)fd / PAGE_SIZE;
     return fd >= 0 && at < PAGE_COUNT ? atomic_load_explicit(&pages[at], memory_order_acquire)
                                       : NULL;
+}
+
+// False: the descriptors that this is about are not the table's.
+static bool change_begin(sigset_t *before)
+{
+    sigset_t all;
+    if (process_is_guest())
+        return false;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, before);
+    pthread_mutex_lock(&lock);
+    return true;
+}
+
+static void change_end(const sigset_t *before)
+{
+    pthread_mutex_unlock(&lock);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+static void count_change(struct page *p)
+{
+    atomic_fetch_add_explicit(&p->changes, 1, memory_order_acq_rel);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+static void read_entry(struct page *p, int fd, struct entry *out)
+{
+    for (;;) {
+        unsigned before = atomic_load_explicit(&p->changes, memory_order_acquire);
+        if (before % 2 == 0) {
+            *out = p->entries[fd % PAGE_SIZE];
+            atomic_thread_fence(memory_order_seq_cst);
+            if (atomic_load_explicit(&p->changes, memory_order_relaxed) == before)
+                return;
+        }
+        sched_yield();
+    }
 }
 
 // With the lock held. NULL: no memory, or no such descriptor.
@@ -70,15 +113,19 @@ static void write_entry(int fd, const struct entry *e)
     struct entry *at = &p->entries[fd % PAGE_SIZE];
     if (at->early && at->early != e->early)
         free(at->early);
+    count_change(p);
     *at = *e;
+    count_change(p);
     publish(p, fd);
 }
 
 void table_set(int fd, const struct entry *e)
 {
-    pthread_mutex_lock(&lock);
+    sigset_t before;
+    if (!change_begin(&before))
+        return;
     write_entry(fd, e);
-    pthread_mutex_unlock(&lock);
+    change_end(&before);
 }
 
 void table_clear(int fd, enum kind kind)
@@ -94,28 +141,32 @@ void table_copy(int from, int to)
         table_clear(to, table_kind(from));
         return;
     }
-    pthread_mutex_lock(&lock);
+    sigset_t before;
+    if (!change_begin(&before))
+        return;
     struct entry e = page_of(from)->entries[from % PAGE_SIZE];
     e.early = NULL; // the first one has them
     for (unsigned i = 0; i < EPOLLS_MAX; i++)
         e.epolls[i].epfd = -1;
     write_entry(to, &e);
-    pthread_mutex_unlock(&lock);
+    change_end(&before);
 }
 
 void table_change(
     int fd, uint64_t cookie, void (*change)(struct entry *e, const void *with), const void *with)
 {
-    if (table_kind(fd) <= KIND_OTHER)
+    sigset_t before;
+    if (table_kind(fd) <= KIND_OTHER || !change_begin(&before))
         return;
-    pthread_mutex_lock(&lock);
     struct page *p = page_of(fd);
     struct entry *e = &p->entries[fd % PAGE_SIZE];
     if (e->cookie == cookie) {
+        count_change(p);
         change(e, with);
+        count_change(p);
         publish(p, fd);
     }
-    pthread_mutex_unlock(&lock);
+    change_end(&before);
 }
 
 void table_fork_lock(void)
@@ -126,6 +177,17 @@ void table_fork_lock(void)
 void table_fork_unlock(void)
 {
     pthread_mutex_unlock(&lock);
+}
+
+// Whoever was changing something is not here.
+void table_copied(void)
+{
+    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    for (unsigned i = 0; i < PAGE_COUNT; i++) {
+        struct page *p = atomic_load(&pages[i]);
+        if (p && atomic_load(&p->changes) % 2)
+            count_change(p);
+    }
 }
 
 // ---- looking ----
@@ -139,6 +201,11 @@ static uint64_t unix_cookie(int fd)
         return 0;
     len = sizeof(cookie);
     return k_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
+}
+
+bool table_is(int fd, uint64_t cookie)
+{
+    return unix_cookie(fd) == cookie;
 }
 
 static void look(int fd)
@@ -202,9 +269,7 @@ bool table_get(int fd, bool want_look, struct entry *out)
     }
     if (kind <= KIND_OTHER)
         return false;
-    pthread_mutex_lock(&lock);
-    *out = page_of(fd)->entries[fd % PAGE_SIZE];
-    pthread_mutex_unlock(&lock);
+    read_entry(page_of(fd), fd, out);
     return out->kind > KIND_OTHER;
 }
 

@@ -17,8 +17,19 @@
 #define SOCKETS_MAX  262144
 #define SPARES       4    // channels for when there is no memory: somebody may want to see why (ss)
 #define ENDED_MAX    4096 // sockets remembered after their stream has ended with an error
+#define ASKS_MAX     8192 // requests answered later, of a channel
+#define CALLS_MAX    8192 // traced calls under way, of a channel
 
 struct open_call; // trace.c
+struct sok_lookup;
+
+// An answer that its channel has no room for.
+struct unsent {
+    struct unsent *next;
+    int fd; // -1: none
+    uint32_t len;
+    uint8_t bytes[]; // head and all
+};
 
 // A program's thread, or a door. ready() of lf tells which.
 struct channel {
@@ -26,6 +37,8 @@ struct channel {
     struct sok_service *service;
     struct ask *asks;
     struct open_call *calls; // traced, and not ended
+    unsigned ask_count, call_count;
+    struct unsent *unsent, **unsent_end; // first things first; no request is read meanwhile
     int pid;
     char program[32];
     struct channel *next, *prev;
@@ -35,7 +48,9 @@ struct channel {
 struct ask {
     struct channel *channel; // NULL: it is gone, nobody wants the answer
     uint32_t id;
-    struct ask *next, *prev; // of the channel
+    struct ask *next, *prev;   // of the channel
+    struct ask *also;          // waits for the same connect()
+    struct sok_lookup *lookup; // NULL: it waits for something else
 };
 
 // A request while it is served.
@@ -46,7 +61,7 @@ struct request {
     int32_t result;       // 0 and above, or -errno
     uint8_t reply[SOK_CALLS_BYTES_MAX];
     uint32_t reply_len;
-    int fd;     // sent with the reply and closed then; -1: none
+    int fd;     // sent with a reply that is no error, and closed then; -1: none
     bool later; // answered by sok_ask_answer()
 };
 
@@ -61,12 +76,13 @@ struct served {
     struct sok_bridge *bridge; // a stream; NULL: it has ended, or it listens
     struct sok_socket *s;      // of a listener or packets; a stream's is its bridge's. NULL: none
     struct sok_loop_fd lf;     // the host's end of a listener or of packets; fd -1: none
-    struct ask *connecting;    // who waits for the end of connect
+    struct ask *connecting;    // who waits for the end of connect: the latest first
     bool connect_reported;     // its end was told
     unsigned backlog, pushed;  // of a listener: as Linux counts; given and not yet taken
     int error;                 // enum sok_err with which the stream ended
     struct sok_endpoint local, remote; // as of then
     struct held *held;                 // a packet that the pair had no room for
+    bool mute;                         // packets: the program sends no more (SHUT_WR, close)
     struct sok_packet_addr frames;     // of a packet socket: what it is bound to
     uint64_t inode;                    // of the program's end; and who asked for it:
     int pid;
@@ -78,6 +94,8 @@ struct served {
 struct sok_service {
     struct sok_host *host;
     struct sok_loop_fd door;
+    int reserve; // a descriptor kept for when there is none, to turn somebody away; -1: none
+    bool deaf;   // nobody can be let in or turned away: until a channel is closed
     bool loopback, stopped, trace;
     uint64_t calls;  // traced so far
     int record_size; // listener.c; 0: not known yet
@@ -90,8 +108,10 @@ struct sok_service {
 };
 
 // ---- service.c ----
-struct ask *sok_ask_later(struct request *r); // NULL: no memory, r->result says so
+struct ask *sok_ask_later(struct request *r); // NULL: no room, r->result says so
 void sok_ask_answer(struct ask *a, int32_t result, const void *bytes, uint32_t len);
+// By `also`. Whether anybody heard it.
+bool sok_ask_answer_all(struct ask **list, int32_t first, int32_t others);
 
 // ---- trace.c ----
 void sok_trace_begin(struct sok_service *v, struct request *r);
@@ -115,6 +135,7 @@ uint64_t sok_cookie_of(int fd);
 // ---- stream.c, listener.c, packets.c ----
 int32_t sok_serve_stream(struct sok_service *v, struct request *r);
 int32_t sok_serve_connect(struct served *e, struct request *r, const struct sok_endpoint *to);
+int32_t sok_serve_give_up(struct served *e, const struct channel *c); // it waits no more
 // Those that their programs have closed go now, not when the loop hears of it: what comes over a channel may
 // be quicker. True: there were some.
 bool sok_serve_reap(struct sok_service *v);
@@ -126,6 +147,7 @@ void sok_serve_packets_free(struct served *e);
 void sok_serve_packets_changed(struct served *e);
 int32_t sok_serve_packets_send(struct served *e, const uint8_t *packet, uint32_t len); // or -errno
 void sok_serve_packets_first(struct served *e); // what was sent before a request comes before it
+void sok_serve_packets_rest(struct served *e);  // what was sent before it was closed
 
 // ---- list.c: for `sockeye ss` ----
 void sok_served_own(struct served *e, const struct channel *c);

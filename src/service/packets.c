@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include "base/container.h"
 #include "service/internal.h"
@@ -55,6 +56,11 @@ static size_t next_packet(struct served *e, uint8_t *packet)
     return sizeof(head) + (n > 0 ? (size_t)n : 0);
 }
 
+static uint32_t interest(const struct served *e)
+{
+    return (e->mute ? 0 : EPOLLIN) | (e->held && e->held->len > 0 ? EPOLLOUT : 0);
+}
+
 static void deliver(struct served *e)
 {
     if (!e->held && !(e->held = malloc(sizeof(*e->held))))
@@ -68,7 +74,7 @@ static void deliver(struct served *e)
         h->len = 0;
     }
     // The rest when the pair has room: at once, if only the rounds were over.
-    sok_loop_change(e->service->host->loop, &e->lf, h->len > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    sok_loop_change(e->service->host->loop, &e->lf, interest(e));
     if (h->len == 0) {
         free(h);
         e->held = NULL;
@@ -118,36 +124,63 @@ static void pass_on(struct served *e, const uint8_t *packet, size_t len)
     give(e, (const uint8_t *)&error, sizeof(error));
 }
 
-static void collect(struct served *e)
+// The program's next packet: its length; -1: none now; or none ever, when e is mute. The end reads as a packet
+// of 0 bytes does, but a packet comes with the time at which it was sent.
+static ssize_t take(struct served *e, uint8_t *packet)
+{
+    union {
+        struct cmsghdr align;
+        char space[128];
+    } control;
+    struct iovec iov = {packet, PACKET_MAX};
+    struct msghdr m = {.msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control.space,
+        .msg_controllen = CMSG_SPACE(sizeof(struct timeval))};
+    ssize_t n = recvmsg(e->lf.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    e->mute = n == 0 && m.msg_controllen == 0;
+    return e->mute ? -1 : n;
+}
+
+// Some of what the program has sent. True: there may be more.
+static bool collect(struct served *e)
 {
     uint8_t *packet = malloc(PACKET_MAX);
+    unsigned i = 0;
     if (!packet)
-        return;
-    for (unsigned i = 0; i < ROUNDS_MAX; i++) {
-        ssize_t n = recv(e->lf.fd, packet, PACKET_MAX, MSG_DONTWAIT);
+        return false;
+    for (; i < ROUNDS_MAX; i++) {
+        ssize_t n = take(e, packet);
         if (n < 0)
             break;
-        if (n > 0 || e->plain)
-            pass_on(e, packet, (size_t)n);
-        if (n == 0)
-            break; // the end, or a plain packet of 0 bytes: the pair tells which
+        pass_on(e, packet, (size_t)n);
     }
     free(packet);
+    if (e->mute)
+        sok_loop_change(e->service->host->loop, &e->lf, interest(e));
+    return i == ROUNDS_MAX;
 }
 
 void sok_serve_packets_first(struct served *e)
 {
-    if (e->lf.fd >= 0 && e->s)
+    if (e->lf.fd >= 0 && e->s && !e->mute)
         collect(e);
 }
 
+void sok_serve_packets_rest(struct served *e)
+{
+    while (collect(e))
+        continue;
+}
+
+// What was sent before it was closed still goes, some in every turn.
 static void pair_ready(struct sok_loop_fd *lf, uint32_t events)
 {
     struct served *e = SOK_CONTAINER_OF(lf, struct served, lf);
-    if (events & EPOLLIN)
-        collect(e);
+    bool more = (events & EPOLLIN) && collect(e);
     if (events & (EPOLLHUP | EPOLLERR)) {
-        sok_served_free(e);
+        if (!more)
+            sok_served_free(e);
         return;
     }
     if (events & EPOLLOUT)
@@ -172,7 +205,7 @@ static int open_socket(
 
 int32_t sok_serve_packets(struct sok_service *v, struct request *r)
 {
-    int pair[2];
+    int pair[2], on = 1;
     struct sok_socket *s;
     int err = open_socket(v->host, r->head, &s);
     if (err < 0)
@@ -183,6 +216,7 @@ int32_t sok_serve_packets(struct sok_service *v, struct request *r)
     }
     set_buffers(pair[0]);
     set_buffers(pair[1]);
+    setsockopt(pair[1], SOL_SOCKET, SO_TIMESTAMP, &on, sizeof(on)); // take() tells by it
     struct served *e = sok_served_new(v, pair[0]);
     r->fd = pair[0];
     if (!e) {

@@ -120,6 +120,10 @@ static void connect_socket(struct served *e, struct request *r)
 {
     struct sok_endpoint to;
     bool v6;
+    if (r->head->a == SOK_CALLS_CONNECT_GIVE_UP) {
+        r->result = sok_serve_give_up(e, r->channel);
+        return;
+    }
     int err = e->posix.domain == AF_PACKET
                   ? -EOPNOTSUPP
                   : sok_sockaddr_get(e->posix.domain, r->bytes, r->head->len, &to, &v6);
@@ -287,7 +291,6 @@ static void found_name(void *ctx, const struct sok_lookup_result *result)
 
 static void look_up(struct sok_service *v, struct request *r)
 {
-    struct sok_lookup *lookup;
     struct sok_endpoint at;
     char name[SOK_NAME_MAX];
     bool v6 = false, reverse = r->head->op == SOK_CALLS_REVERSE;
@@ -306,9 +309,9 @@ static void look_up(struct sok_service *v, struct request *r)
     if (!a)
         return;
     if (reverse)
-        err = sok_lookup_addr(v->host, at.addr, found_name, a, &lookup, NULL);
+        err = sok_lookup_addr(v->host, at.addr, found_name, a, &a->lookup, NULL);
     else
-        err = sok_lookup_name(v->host, name, found_addresses, a, &lookup, NULL);
+        err = sok_lookup_name(v->host, name, found_addresses, a, &a->lookup, NULL);
     if (err < 0)
         sok_ask_answer(a, name_errno(err), NULL, 0);
 }

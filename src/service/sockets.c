@@ -59,11 +59,9 @@ static void unlink_live(struct served *e)
 // Its end of a pair, if it has one of its own, and what waits for it.
 static void let_go(struct served *e, int error)
 {
-    if (e->connecting) {
-        sok_ask_answer(e->connecting, error ? -sok_errno(error) : -ECONNABORTED, NULL, 0);
+    if (sok_ask_answer_all(
+            &e->connecting, error ? -sok_errno(error) : -ECONNABORTED, -ECONNABORTED))
         e->error = 0; // told
-    }
-    e->connecting = NULL;
     if (e->lf.fd >= 0) {
         sok_loop_remove(e->service->host->loop, &e->lf);
         close(e->lf.fd);
@@ -134,6 +132,8 @@ bool sok_serve_reap(struct sok_service *v)
         if (!idle || p.fd < 0 || poll(&p, 1, 0) != 1 || !(p.revents & POLLHUP))
             continue;
         some = true;
+        if (e->kind == SOK_CALLS_DGRAM) // what it sent before
+            sok_serve_packets_rest(e);
         if (e->bridge)
             sok_bridge_drop(e->bridge);
         else

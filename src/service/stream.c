@@ -7,11 +7,8 @@
 static void stream_opened(void *ctx)
 {
     struct served *e = ctx;
-    if (!e->connecting)
-        return;
-    e->connect_reported = true;
-    sok_ask_answer(e->connecting, 0, NULL, 0);
-    e->connecting = NULL;
+    if (sok_ask_answer_all(&e->connecting, 0, 0))
+        e->connect_reported = true;
 }
 
 static void stream_ended(void *ctx, int error)
@@ -75,8 +72,36 @@ struct served *sok_serve_accepted(
     return e;
 }
 
+// connect() that blocks, of a socket that connects: as Linux (and unlike POSIX, which has EALREADY) each of
+// these waits for the end.
+static int32_t wait_for_end(struct served *e, struct request *r)
+{
+    sok_serve_give_up(e, NULL); // those that are gone
+    struct ask *a = sok_ask_later(r);
+    if (!a)
+        return r->result;
+    a->also = e->connecting;
+    e->connecting = a;
+    return -EINPROGRESS;
+}
+
+int32_t sok_serve_give_up(struct served *e, const struct channel *c)
+{
+    for (struct ask **at = &e->connecting; *at;) {
+        struct ask *a = *at;
+        if (a->channel != c) {
+            at = &a->also;
+            continue;
+        }
+        *at = a->also;
+        sok_ask_answer(a, -ECANCELED, NULL, 0);
+    }
+    return 0;
+}
+
 int32_t sok_serve_connect(struct served *e, struct request *r, const struct sok_endpoint *to)
 {
+    bool waits = r->head->a == SOK_CALLS_CONNECT_WAIT;
     struct sok_socket *s = sok_served_socket(e);
     if (e->kind == SOK_CALLS_LISTENER)
         return -EISCONN;
@@ -86,7 +111,7 @@ int32_t sok_serve_connect(struct served *e, struct request *r, const struct sok_
         return -sok_errno(err);
     }
     if (s->dialled && sok_bridge_connecting(e->bridge))
-        return -EALREADY;
+        return waits ? wait_for_end(e, r) : -EALREADY;
     if (s->dialled) {
         bool first = !e->connect_reported; // this call says how the one before ended
         e->connect_reported = true;
@@ -96,7 +121,5 @@ int32_t sok_serve_connect(struct served *e, struct request *r, const struct sok_
     if (err != SOK_EINPROGRESS)
         return -sok_errno(err);
     sok_bridge_pump(e->bridge);
-    if (r->head->a == 1)
-        e->connecting = sok_ask_later(r);
-    return -EINPROGRESS;
+    return waits ? wait_for_end(e, r) : -EINPROGRESS;
 }

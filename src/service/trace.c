@@ -44,7 +44,7 @@ static void show(const struct channel *c, const struct open_call *o, struct sok_
 void sok_trace_begin(struct sok_service *v, struct request *r)
 {
     struct channel *c = r->channel;
-    struct open_call *o = v->trace ? calloc(1, sizeof(*o)) : NULL;
+    struct open_call *o = v->trace && c->call_count < CALLS_MAX ? calloc(1, sizeof(*o)) : NULL;
     if (!o)
         return;
     o->id = (uint32_t)r->head->a;
@@ -53,6 +53,7 @@ void sok_trace_begin(struct sok_service *v, struct request *r)
     copy_text(o->text, r);
     o->next = c->calls;
     c->calls = o;
+    c->call_count++;
     hold(v, o->cookie, true);
     show(c, o, &(struct sok_view_call){.ended = false, .more = ""});
 }
@@ -76,6 +77,7 @@ static void end(struct channel *c, struct open_call **at, struct sok_view_call *
 {
     struct open_call *o = *at;
     *at = o->next;
+    c->call_count--;
     show(c, o, call);
     hold(c->service, o->cookie, false);
     free(o);

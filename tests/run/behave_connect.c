@@ -113,6 +113,22 @@ static void silent_ends(void)
     gives("silent-shutdown-read", read(fd, &limit, 1), ECONNRESET);
 }
 
+// A connect() that a signal broke off goes on: another one waits for its end, or SO_ERROR tells it.
+static void broken_off(void)
+{
+    struct sockaddr_in to = at_peer(80);
+    to.sin_addr.s_addr = htonl(0xc0000262); // 192.0.2.98, nobody there
+    int waiting = tcp(), asking = tcp();
+    catch_signal(SIGUSR1, 0);
+    signal_later(50, SIGUSR1);
+    gives("broken-off", dial_at(waiting, to), EINTR);
+    signal_later(50, SIGUSR1);
+    gives("broken-off-too", dial_at(asking, to), EINTR);
+    gives("broken-off-again", dial_at(waiting, to), EHOSTUNREACH);
+    is_true("broken-off-poll", poll_one(asking, POLLIN, 5000) & (POLLERR | POLLIN));
+    is("broken-off-so-error", so_error(asking), EHOSTUNREACH);
+}
+
 static void nowhere(void)
 {
     int fd = tcp();
@@ -250,6 +266,7 @@ const struct group connect_groups[] = {
     {"connect-silent", to_silent},
     {"connect-silent-end", silent_ends},
     {"connect-nowhere", nowhere},
+    {"broken-off", broken_off},
     {"connect-bad", bad_addresses},
     {"listen", listens},
     {"accept", accepts},
