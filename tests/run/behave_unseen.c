@@ -207,10 +207,10 @@ static void odd_lengths(void)
     struct sockaddr_in n;
     socklen_t len = (socklen_t)-1;
     int fd = call_peer(&id);
-    gives("name-length-negative", getsockname(fd, (struct sockaddr *)&n, &len), EINVAL);
+    gives("odd-name-negative", getsockname(fd, (struct sockaddr *)&n, &len), EINVAL);
     len = 4;
-    gives("name-cut", getsockname(fd, (struct sockaddr *)&n, &len), 0);
-    is("name-cut-length", len, sizeof(n));
+    gives("odd-name-cut", getsockname(fd, (struct sockaddr *)&n, &len), 0);
+    is("odd-name-cut-length", len, sizeof(n));
 }
 
 const struct group unseen_groups[] = {
