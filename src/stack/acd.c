@@ -25,6 +25,7 @@ static void tell(struct sok_stack *s, const struct sok_acd *a, enum sok_addr_new
     sok_addr_tell(s, a->link, &a->addr, a->prefix_len, what, a->mac, now);
     sok_dhcp_addr_news(s, a->link, &a->addr, what, now);
     sok_slaac_addr_news(s, a->link, &a->addr, what, a->mac, now);
+    sok_link_local_news(s, a->link, &a->addr, what);
 }
 
 // An IPv6 address is probed by who hears what is said to it already (RFC 4862 section 5.4.2).

@@ -15,6 +15,7 @@
 #include "stack/dad.h"
 #include "stack/dhcp.h"
 #include "stack/group.h"
+#include "stack/link_local.h"
 #include "stack/listener.h"
 #include "stack/reassembly.h"
 #include "stack/router.h"
@@ -79,7 +80,8 @@ struct sok_stack_link {
     bool blocked;                     // a sender was told to wait for room in `packets`
     struct sok_neighbour *recent;     // last one looked up
     struct sok_listener listeners[2]; // of groups: IPv4, IPv6
-    struct sok_packet *leaving;       // what the frame last given out points into
+    struct sok_link_local link_local;
+    struct sok_packet *leaving; // what the frame last given out points into
     // A super-frame being cut for a link that takes none. Calls may come between its frames, so its
     // payload is copied; what a device takes whole points into TCP's send buffer.
     bool cutting;

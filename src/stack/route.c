@@ -276,7 +276,8 @@ static struct sok_addr source4(const struct sok_stack *s, uint8_t link, const st
             continue;
         if (sok_addr_in(*to, a->addr, a->prefix_len))
             return a->addr;
-        if (!best)
+        // Not a link-local one beyond the link, if there is another (RFC 3927 section 2.6.1).
+        if (!best || (sok_addr_is_link_local(&best->addr) && !sok_addr_is_link_local(&a->addr)))
             best = a;
     }
     return best ? best->addr : sok_addr_v4(0);

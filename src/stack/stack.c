@@ -146,6 +146,7 @@ void sok_stack_advance(struct sok_stack *stack, int64_t now)
     sok_reassembly_advance(stack, now);
     sok_acd_advance(stack, now);
     sok_dhcp_advance(stack, now);
+    sok_link_locals_advance(stack, now);
     sok_slaac_advance(stack, now);
     sok_dhcp6_advance(stack, now);
     sok_routes_advance(stack, now);
@@ -170,6 +171,8 @@ int64_t sok_stack_deadline(const struct sok_stack *stack)
     int64_t slaac = sok_slaac_deadline(stack), dhcp6 = sok_dhcp6_deadline(stack);
     least = slaac < least ? slaac : least;
     least = dhcp6 < least ? dhcp6 : least;
+    int64_t link_locals = sok_link_locals_deadline(stack);
+    least = link_locals < least ? link_locals : least;
     least = stack->routes_due < least ? stack->routes_due : least;
     return fragments < least ? fragments : least;
 }

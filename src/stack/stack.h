@@ -217,6 +217,12 @@ const struct sok_slaac_info *sok_stack_slaac(
 // Sorts addresses as RFC 6724 section 6 says, by the sources that this stack would use.
 void sok_stack_addrs_order(const struct sok_stack *stack, struct sok_addr *addrs, unsigned count);
 
+// An IPv4 address of 169.254.0.0/16 (RFC 3927) for a link with Ethernet; another when it is somebody's, until one
+// is free. What is probed or in use (sok_stack_addr_state says which); 0.0.0.0: not started.
+int sok_stack_link_local_start(struct sok_stack *stack, uint8_t link, int64_t now);
+void sok_stack_link_local_stop(struct sok_stack *stack, uint8_t link, int64_t now);
+struct sok_addr sok_stack_link_local(const struct sok_stack *stack, uint8_t link);
+
 // The first IPv4 address of a link; false: none. That of link 0 is 127.0.0.1/8.
 bool sok_stack_addr_first(
     const struct sok_stack *stack, uint8_t link, struct sok_addr *addr, unsigned *prefix_len);
