@@ -131,9 +131,9 @@ struct sok_socket *sok_socket_wrap(
     struct sok_host *host, enum sok_socket_type type, struct sok_sock *sock);
 void sok_socket_unwrap(struct sok_socket *s); // frees the object alone
 void sok_sockets_free(struct sok_host *host);
-// Takes the connection, the listener or the peer away: as it was before connect() or listen(), its options and what it
-// is bound to stay.
-void sok_socket_renew(struct sok_socket *s);
+// Takes the connection, the listener or the peer away: as it was before connect() or listen(). Its options stay, and
+// what it is bound to; of a datagram socket only with keep_port.
+void sok_socket_renew(struct sok_socket *s, bool keep_port);
 
 unsigned sok_bridges_pump(struct sok_host *host, int64_t now);
 void sok_bridges_free(struct sok_host *host);

@@ -108,10 +108,15 @@ static void close_sock(struct sok_host *host, struct sok_sock *sock, bool abort)
     host->dirty = true;
 }
 
-void sok_socket_renew(struct sok_socket *s)
+void sok_socket_renew(struct sok_socket *s, bool keep_port)
 {
     struct sok_endpoint local = s->bound ? s->local : (struct sok_endpoint){.addr = sok_addr_v4(0)};
-    if (s->type == SOK_DGRAM && s->sock)
+    if (s->type == SOK_DGRAM && s->sock && !keep_port) {
+        close_sock(s->host, s->sock, false);
+        s->sock = NULL;
+        s->bound = false;
+        s->local = (struct sok_endpoint){.port = 0};
+    } else if (s->type == SOK_DGRAM && s->sock)
         sok_udp_disconnect((struct sok_udp *)s->sock, &local);
     else if (s->type == SOK_RAW)
         sok_raw_disconnect((struct sok_raw *)s->sock, &local.addr);
@@ -309,8 +314,10 @@ int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote)
         int r = sok_socket_open_dgram(s);
         if (r == 0)
             r = sok_udp_connect((struct sok_udp *)s->sock, remote);
-        s->remote = *remote;
-        s->dialled = r == 0;
+        if (r == 0) {
+            s->remote = *remote;
+            s->dialled = true;
+        }
         return r;
     }
     struct sok_tcp_conn *c = sok_socket_conn(s);

@@ -26,11 +26,13 @@ struct sok_sys_file {
     struct sok_socket *s;
     struct sok_posix posix;
     bool nonblock, cloexec;
+    bool port_given;               // to bind()
     bool connect_told;             // connect() said how it ended
     bool read_over, write_over;    // shutdown()
     int64_t recv_limit_ns;         // a call waits so long; 0: no limit
     int64_t send_limit_ns;         //
     struct sok_packet_addr frames; // of a packet socket: what it is bound to
+    int64_t error;                 // of datagrams: taken from the handle, and still to be told
     struct sok_sys_datagram *held; // looked at with MSG_PEEK, and still to be received
     bool more;                     // corked by MSG_MORE
     bool urgent_taken;             // with MSG_OOB; and
@@ -94,8 +96,14 @@ int sok_sys_give_addr(
 void sok_sys_unlinger(struct sok_sys_file *f); // SO_LINGER before close
 
 // ---- sys_recv.c ----
-// The next datagram, and it stays the next. NULL: *error is -errno.
-struct sok_sys_datagram *sok_sys_look(struct sok_sys_file *f, int64_t *error);
+// The next datagram, and it stays the next. NULL: none.
+struct sok_sys_datagram *sok_sys_look(struct sok_sys_file *f);
+static inline int64_t sok_sys_take_error(struct sok_sys_file *f)
+{
+    int64_t error = f->error;
+    f->error = 0;
+    return error;
+}
 // Of a stream: what can be read before the urgent byte, how far that is (0: there is none) and the place of its end.
 struct sok_sys_stream {
     uint32_t queued, urgent;
@@ -103,6 +111,8 @@ struct sok_sys_stream {
     bool over; // the peer sends no more
 };
 void sok_sys_stream(const struct sok_sys_file *f, struct sok_sys_stream *out);
+// A reset after the peer's end is a broken pipe: what it had to say was said (as Linux).
+int64_t sok_sys_stream_error(const struct sok_sys_file *f, int64_t r);
 
 // ---- sys_poll.c ----
 short sok_sys_events(struct sok_sys_file *f); // POLLIN, ... as it is now

@@ -64,7 +64,9 @@ static int64_t bind_file(struct sok_sys_file *f, const struct sockaddr *addr, so
         return r;
     if (f->posix.type == SOCK_RAW ? f->s->dialled : f->posix.bound || f->s->sock != NULL)
         return -EINVAL;
-    return sok_sys_errno(sok_bind(f->s, &at));
+    r = sok_sys_errno(sok_bind(f->s, &at));
+    f->port_given = r == 0 && at.port != 0;
+    return r;
 }
 
 int sok_sys_bind(struct sok_host *host, int fd, const struct sockaddr *addr, socklen_t len)
@@ -96,7 +98,7 @@ static int64_t connect_ended(struct sok_sys_file *f, void *with)
     if (sok_tcp_state(c) != SOK_TCP_CLOSED)
         return 0;
     int err = sok_tcp_error(c);
-    sok_socket_renew(f->s);
+    sok_socket_renew(f->s, true);
     f->connect_told = false;
     return -sok_errno(err < 0 ? err : SOK_EABORTED);
 }
@@ -132,7 +134,8 @@ static int64_t disconnect(struct sok_sys_file *f)
     f->read_over = f->write_over = f->connect_told = false;
     if (f->posix.listens)
         return -EINVAL;
-    sok_socket_renew(f->s);
+    sok_socket_renew(f->s, f->port_given);
+    f->posix.bound = f->s->bound;
     return 0;
 }
 
@@ -147,7 +150,13 @@ static int64_t connect_file(struct sok_sys_file *f, const struct sockaddr *addr,
     int64_t r = read_addr(f, addr, len, &to);
     if (r < 0)
         return r;
-    return sok_sys_is_stream(f) ? connect_stream(f, &to) : sok_sys_errno(sok_connect(f->s, &to));
+    if (sok_sys_is_stream(f))
+        return connect_stream(f, &to);
+    bool fresh = !f->s->sock;
+    r = sok_sys_errno(sok_connect(f->s, &to));
+    if (r < 0 && fresh) // no port for nothing
+        sok_socket_renew(f->s, false);
+    return r;
 }
 
 int sok_sys_connect(struct sok_host *host, int fd, const struct sockaddr *addr, socklen_t len)
@@ -240,8 +249,9 @@ static int64_t frames_name(struct sok_sys_file *f, struct sockaddr *addr, sockle
 static bool has_peer(const struct sok_sys_file *f)
 {
     const struct sok_tcp_conn *c = sok_socket_conn(f->s);
+    enum sok_tcp_state state = c ? sok_tcp_state(c) : SOK_TCP_CLOSED;
     if (sok_sys_is_stream(f))
-        return c && !connecting(f) && sok_tcp_state(c) != SOK_TCP_CLOSED;
+        return state != SOK_TCP_CLOSED && state != SOK_TCP_TIME_WAIT && !connecting(f);
     return f->s->dialled;
 }
 
@@ -284,7 +294,7 @@ static int64_t shutdown_listener(struct sok_sys_file *f, int how)
     if (how == SHUT_WR)
         return 0;
     f->posix.listens = false;
-    sok_socket_renew(f->s);
+    sok_socket_renew(f->s, true);
     return 0;
 }
 
@@ -298,13 +308,13 @@ static int64_t shutdown_file(struct sok_sys_file *f, int how)
         return shutdown_listener(f, how);
     if (sok_sys_is_stream(f) && (!sok_socket_conn(f->s) || connecting(f) || !has_peer(f)))
         return -ENOTCONN;
+    if (!sok_sys_is_stream(f) && !f->s->dialled)
+        return -ENOTCONN;
     if (how != SHUT_WR)
         f->read_over = true;
     if (how != SHUT_RD)
         f->write_over = true;
-    if (!sok_sys_is_stream(f))
-        return f->s->dialled ? 0 : -ENOTCONN;
-    if (how == SHUT_RD)
+    if (!sok_sys_is_stream(f) || how == SHUT_RD)
         return 0;
     int r = sok_shutdown(f->s);
     sok_host_begin(f->host);

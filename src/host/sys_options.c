@@ -99,13 +99,15 @@ static int64_t give_limit(void *value, socklen_t *len, int64_t ns)
     return give(value, len, &t, sizeof(t));
 }
 
-static int take_error(const struct sok_sys_file *f)
+static int take_error(struct sok_sys_file *f)
 {
     int64_t pending = 0;
     sok_sys_take_in(f->host);
+    if (f->error)
+        return (int)-sok_sys_take_error(f);
     if (!f->posix.listens)
         sok_getsockopt(f->s, SOK_OPT_ERROR, &pending);
-    return sok_errno((int)pending);
+    return (int)-sok_sys_stream_error(f, sok_sys_errno(pending));
 }
 
 static int64_t get_option(struct sok_sys_file *f, int level, int name, void *value, socklen_t *len)
@@ -156,13 +158,11 @@ int sok_sys_getsockopt(
 static int64_t waiting(struct sok_sys_file *f)
 {
     struct sok_sys_stream in;
-    int64_t error = 0;
     if (f->posix.listens)
         return -EINVAL;
     sok_sys_take_in(f->host);
     if (!sok_sys_is_stream(f)) {
-        const struct sok_sys_datagram *d =
-            f->held || sok_socket_ready(f->s) & SOK_POLL_IN ? sok_sys_look(f, &error) : NULL;
+        const struct sok_sys_datagram *d = sok_sys_look(f);
         return d ? (int64_t)d->len : 0;
     }
     sok_sys_stream(f, &in);

@@ -36,14 +36,17 @@ static short stream_events(const struct sok_sys_file *f)
 static short datagram_events(const struct sok_sys_file *f)
 {
     unsigned ready = sok_socket_ready(f->s);
+    struct sok_sock_about about = {.held = 0};
     short events = 0;
-    if (f->held || ready & SOK_POLL_IN)
+    if (f->s->sock)
+        sok_stack_about(f->s->sock, &about);
+    if (f->held || about.held > 0)
         events |= POLLIN | POLLRDNORM;
     if (f->read_over)
         events |= POLLIN | POLLRDNORM | POLLRDHUP;
     if (!f->s->sock || ready & SOK_POLL_OUT)
         events |= POLLOUT | POLLWRNORM;
-    if (ready & SOK_POLL_ERROR)
+    if (f->error || ready & SOK_POLL_ERROR)
         events |= POLLERR;
     if (f->read_over && f->write_over)
         events |= POLLHUP;

@@ -29,6 +29,16 @@ void sok_sys_stream(const struct sok_sys_file *f, struct sok_sys_stream *out)
     out->over = t.recv_over || t.state == SOK_TCP_CLOSED;
 }
 
+int64_t sok_sys_stream_error(const struct sok_sys_file *f, int64_t r)
+{
+    struct sok_tcp_info t;
+    const struct sok_tcp_conn *c = r == -ECONNRESET ? sok_socket_conn(f->s) : NULL;
+    if (!c)
+        return r;
+    sok_tcp_info(c, &t);
+    return t.recv_over ? -EPIPE : r;
+}
+
 // Moves up to `most` bytes that are there, from `skip` on when they only are looked at.
 static void move(const struct sok_sys_file *f, struct receiving *m, size_t skip, size_t most)
 {
@@ -51,7 +61,7 @@ static int64_t nothing(const struct sok_sys_file *f, const struct sok_sys_stream
 {
     struct iovec piece;
     int one = 1;
-    int64_t r = sok_sys_errno(sok_peek(f->s, &piece, &one));
+    int64_t r = sok_sys_stream_error(f, sok_sys_errno(sok_peek(f->s, &piece, &one)));
     return r == -EAGAIN && (f->read_over || in->over) ? 0 : r;
 }
 
@@ -77,26 +87,25 @@ static int64_t read_some(struct sok_sys_file *f, struct receiving *m)
     return 0;
 }
 
-// As Linux, which goes on with MSG_WAITALL only, and only up to an error or the end.
+// As Linux: what is there, once; with MSG_WAITALL or SO_RCVLOWAT more, but never past the end, an error or the mark.
 static int64_t read_stream(struct sok_sys_file *f, void *with)
 {
     struct receiving *m = with;
-    bool all = m->flags & MSG_WAITALL;
-    size_t least = all ? m->len : (size_t)f->posix.values[VALUE_RCVLOWAT];
-    if (least > m->len)
-        least = m->len;
-    for (;;) {
-        size_t before = m->done;
-        if (m->flags & MSG_PEEK)
-            m->done = before = 0;
-        int64_t r = read_some(f, m);
-        if (r < 0)
-            return r == -EAGAIN && m->done > 0 && m->done >= least ? 0 : r;
-        if (m->done == before || m->done == m->len) // the end; or all
-            return 0;
-        if (m->flags & MSG_PEEK)
-            return m->done >= least ? 0 : -EAGAIN;
-    }
+    struct sok_sys_stream in;
+    int32_t low = f->posix.values[VALUE_RCVLOWAT];
+    size_t least = m->flags & MSG_WAITALL ? m->len : low > 1 ? (size_t)low : 1;
+    if (m->flags & MSG_PEEK)
+        m->done = 0;
+    size_t before = m->done;
+    sok_sys_stream(f, &in);
+    if (before > 0 && in.urgent == 1 && in.queued > 0)
+        return 0;
+    if (before > 0 && in.queued == 0)
+        return in.over ? 0 : -EAGAIN;
+    int64_t r = read_some(f, m);
+    if (r < 0 || m->done == before || m->done == m->len)
+        return r;
+    return m->done < least && !in.over ? -EAGAIN : 0;
 }
 
 static int64_t receive_urgent(struct sok_sys_file *f, struct receiving *m)
@@ -166,15 +175,20 @@ static struct sok_sys_datagram *keep(struct sok_sys_file *f)
     return f->held;
 }
 
-struct sok_sys_datagram *sok_sys_look(struct sok_sys_file *f, int64_t *error)
+struct sok_sys_datagram *sok_sys_look(struct sok_sys_file *f)
 {
-    if (f->held)
+    struct sok_sock_about about = {.held = 0};
+    sok_sys_take_in(f->host);
+    if (!f->held && f->s->sock)
+        sok_stack_about(f->s->sock, &about);
+    if (about.held == 0)
         return f->held;
-    *error = sok_sys_until(f, take_datagram, NULL, false, 0);
-    if (*error < 0)
-        return NULL;
-    *error = -ENOMEM;
-    return keep(f);
+    int64_t r = take_datagram(f, NULL);
+    if (r < 0 && r != -EAGAIN) { // an error is told first, but not by who only looks
+        f->error = r;
+        r = take_datagram(f, NULL);
+    }
+    return r < 0 ? NULL : keep(f);
 }
 
 static void scatter(struct receiving *m, const uint8_t *data, size_t len)
@@ -191,8 +205,8 @@ static int64_t receive_datagram(struct sok_sys_file *f, struct receiving *m, str
 {
     bool wait = !f->nonblock && !(m->flags & MSG_DONTWAIT), peek = m->flags & MSG_PEEK;
     const struct sok_sys_datagram *d = f->held;
-    if (m->flags & MSG_OOB)
-        return -EOPNOTSUPP;
+    if (f->error)
+        return sok_sys_take_error(f);
     if (!d) {
         int64_t r = sok_sys_until(f, take_datagram, NULL, wait, f->recv_limit_ns);
         if (r < 0)

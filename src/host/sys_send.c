@@ -28,7 +28,7 @@ static int64_t send_some(struct sok_sys_file *f, void *with)
                         ? sok_send_urgent(f->s, piece.iov_base, piece.iov_len)
                         : sok_sendv(f->s, &piece, 1);
         if (r < 0)
-            return sok_sys_errno(r);
+            return sok_sys_stream_error(f, sok_sys_errno(r));
         m->done += (size_t)r;
         if ((size_t)r < piece.iov_len)
             return -EAGAIN;
@@ -97,7 +97,12 @@ static int64_t send_datagram(struct sok_sys_file *f, struct sending *m)
         return -EMSGSIZE;
     if (!m->has_to && !f->s->dialled && f->posix.domain != AF_PACKET)
         return -EDESTADDRREQ;
+    if (f->error)
+        return sok_sys_take_error(f);
+    bool fresh = !f->s->sock;
     int64_t r = sok_sys_until(f, send_once, m, wait, f->send_limit_ns);
+    if (r < 0 && fresh && f->s->sock) // no port for nothing
+        sok_socket_renew(f->s, false);
     sok_host_begin(f->host);
     return r;
 }

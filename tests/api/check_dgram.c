@@ -112,7 +112,7 @@ static void refused(void)
 static void wrong(void)
 {
     int u = dgram();
-    struct place at = here(9), far = elsewhere(), zero = here(0);
+    struct place at = here(9), far = elsewhere(), zero = here(0), good = here(9);
     char text[8];
     CALL("dgram-no-route", os.sendto(u, "x", 1, 0, AT(far)));
     CALL("dgram-port-0", os.sendto(u, "x", 1, 0, AT(zero)));
@@ -120,7 +120,7 @@ static void wrong(void)
     CALL("dgram-long", os.sendto(u, "x", 1, 0, &at.at.any, 300));
     at.at.any.sa_family = AF_APPLETALK;
     CALL("dgram-family", os.sendto(u, "x", 1, 0, AT(at)));
-    CALL("dgram-null", os.sendto(u, NULL, 4, 0, AT(zero)));
+    CALL("dgram-null", os.sendto(u, NULL, 4, 0, AT(good)));
     CALL("dgram-recv-unbound", os.recv(u, text, sizeof(text), MSG_DONTWAIT));
     CALL("dgram-recv-oob", os.recv(u, text, sizeof(text), MSG_OOB | MSG_DONTWAIT));
     os.close(u);

@@ -117,10 +117,12 @@ static int own_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     return sok_sys_poll(host, fds, count, timeout_ms);
 }
 
+// As long as the kernel gets.
 static void own_settle(void)
 {
-    while (sok_host_step(host, 0) > 0) {
-    }
+    int64_t end = sok_host_now(host) + 5000000, now;
+    while ((now = sok_host_now(host)) < end)
+        sok_host_step(host, end - now);
 }
 
 static int64_t own_now_ms(void)
