@@ -9,12 +9,11 @@ static int read_addr(const struct sok_sys_file *f, const struct sockaddr *addr, 
     struct sok_endpoint *out)
 {
     bool v6;
-    if ((int)len < 0 || len > sizeof(struct sockaddr_storage))
+    if (len > sizeof(struct sockaddr_storage)) // also what is negative as an int
         return -EINVAL;
     if (!addr)
         return -EFAULT;
-    int r = sok_sockaddr_get(f->posix.domain, (const uint8_t *)addr, len, out, &v6);
-    return r;
+    return sok_sockaddr_get(f->posix.domain, (const uint8_t *)addr, len, out, &v6);
 }
 
 int sok_sys_give_addr(const uint8_t *from, uint32_t from_len, struct sockaddr *addr, socklen_t *len)
@@ -43,7 +42,9 @@ static int give_endpoint(const struct sok_sys_file *f, const struct sok_endpoint
 static int64_t bind_frames(struct sok_sys_file *f, const struct sockaddr *addr, socklen_t len)
 {
     struct sok_packet_addr at;
-    int64_t r = !addr ? -EFAULT : sok_ll_get((const uint8_t *)addr, len, &at);
+    int64_t r = len > sizeof(struct sockaddr_storage) ? -EINVAL // also what is negative as an int
+                : !addr                               ? -EFAULT
+                                                      : sok_ll_get((const uint8_t *)addr, len, &at);
     if (r < 0)
         return r;
     if (at.type == 0)

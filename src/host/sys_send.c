@@ -114,7 +114,7 @@ static int64_t read_to(
     m->has_to = addr != NULL;
     if (!addr || sok_sys_is_stream(f)) // to whom is known
         return 0;
-    if ((int)len < 0 || len > sizeof(struct sockaddr_storage))
+    if (len > sizeof(struct sockaddr_storage)) // also what is negative as an int
         return -EINVAL;
     if (f->posix.domain == AF_PACKET)
         return sok_ll_get(addr, len, &m->frame);
