@@ -208,11 +208,13 @@ static int finish_link(struct sok_host *host, struct sok_link *link, const struc
 // The link `user` brings its own addresses, and this machine's loopback is behind its gateway.
 static void user_defaults(struct sok_host *host, struct sok_host_link *l)
 {
-    static const char *const addrs[] = {SOK_USER_CLIENT_CIDR, NULL};
+    static const char *const v4[] = {SOK_USER_CLIENT_CIDR, NULL};
+    static const char *const both[] = {SOK_USER_CLIENT_CIDR, SOK_USER_CLIENT_CIDR6, NULL};
+    bool v6 = sok_link_user_has_v6();
     if (!l->addrs || !l->addrs[0])
-        l->addrs = addrs;
+        l->addrs = v6 ? both : v4;
     if (!l->routes || !l->routes[0])
-        l->gateway = SOK_USER_GATEWAY;
+        l->gateway = v6 ? SOK_USER_GATEWAY "," SOK_USER_GATEWAY6 : SOK_USER_GATEWAY;
     sok_stack_loopback_out(host->stack, true);
 }
 

@@ -90,6 +90,7 @@ static int take_addr(const struct nlmsghdr *h, void *ctx)
     a->prefix_len = info->ifa_prefixlen;
     a->global = info->ifa_scope < RT_SCOPE_LINK;
     a->temporary = info->ifa_flags & IFA_F_SECONDARY;
+    a->unusable = info->ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED);
     // On a point-to-point link IFA_ADDRESS is the other end's, and IFA_LOCAL comes before or after it.
     bool local = false;
     for (attr = mnl_nlmsg_get_payload_offset(h, sizeof(*info)); is_inside(h, attr);
@@ -218,12 +219,13 @@ const struct sok_machine_if *sok_machine_if_at(const struct sok_machine *m, unsi
     return NULL;
 }
 
-const struct sok_machine_route *sok_machine_default(const struct sok_machine *m, unsigned if_index)
+const struct sok_machine_route *sok_machine_default(
+    const struct sok_machine *m, bool v6, unsigned if_index)
 {
     const struct sok_machine_route *best = NULL;
     for (unsigned i = 0; i < m->route_count; i++) {
         const struct sok_machine_route *r = &m->routes[i];
-        if (r->prefix_len > 0 || !sok_addr_is_v4(r->net) || r->if_index == 0 ||
+        if (r->prefix_len > 0 || sok_addr_is_v4(r->net) == v6 || r->if_index == 0 ||
             (if_index && r->if_index != if_index))
             continue;
         if (!best || r->metric < best->metric)
@@ -232,11 +234,13 @@ const struct sok_machine_route *sok_machine_default(const struct sok_machine *m,
     return best;
 }
 
-const struct sok_machine_addr *sok_machine_addr_on(const struct sok_machine *m, unsigned if_index)
+const struct sok_machine_addr *sok_machine_addr_on(
+    const struct sok_machine *m, bool v6, unsigned if_index)
 {
     for (unsigned i = 0; i < m->addr_count; i++) {
         const struct sok_machine_addr *a = &m->addrs[i];
-        if (a->if_index == if_index && a->global && !a->temporary && sok_addr_is_v4(a->addr))
+        if (a->if_index == if_index && a->global && !a->temporary && !a->unusable &&
+            sok_addr_is_v4(a->addr) != v6)
             return a;
     }
     return NULL;

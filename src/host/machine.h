@@ -22,6 +22,7 @@ struct sok_machine_addr {
     struct sok_addr addr;
     uint8_t prefix_len;
     bool global;    // of use outside of its link
+    bool unusable;  // IPv6: not ours yet, or being given up
     bool temporary; // not the interface's first (secondary, or by RFC 8981)
 };
 
@@ -45,10 +46,12 @@ void sok_machine_free(struct sok_machine *m);
 
 const struct sok_machine_if *sok_machine_if_named(const struct sok_machine *m, const char *name);
 const struct sok_machine_if *sok_machine_if_at(const struct sok_machine *m, unsigned index);
-// The IPv4 route to everything else, the one of the least metric; on this interface alone unless
+// The route of a family to everything else, the one of the least metric; on this interface alone unless
 // if_index is 0. NULL: there is none.
-const struct sok_machine_route *sok_machine_default(const struct sok_machine *m, unsigned if_index);
-// The interface's first IPv4 address of use outside; NULL: it has none.
-const struct sok_machine_addr *sok_machine_addr_on(const struct sok_machine *m, unsigned if_index);
+const struct sok_machine_route *sok_machine_default(
+    const struct sok_machine *m, bool v6, unsigned if_index);
+// The interface's first address of a family of use outside; NULL: it has none.
+const struct sok_machine_addr *sok_machine_addr_on(
+    const struct sok_machine *m, bool v6, unsigned if_index);
 
 #endif

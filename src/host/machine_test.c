@@ -24,6 +24,8 @@ static int start(void **state)
                     "ip link set skm1 up && ip link add skm2 type bridge && "
                     "ip addr add 192.0.2.2/24 dev skm0 && ip addr add 192.0.2.3/24 dev skm0 && "
                     "ip addr add 198.51.100.7/32 peer 198.51.100.1 dev skm1 && "
+                    "ip -6 addr add 2001:db8::7/64 dev skm0 nodad && "
+                    "ip -6 route add default via fe80::9 dev skm0 metric 50 && "
                     "ip route add 203.0.113.0/24 via 192.0.2.9 && "
                     "ip route add default via 192.0.2.254 metric 200 && "
                     "ip route add default via 198.51.100.1 dev skm1 metric 100 && "
@@ -128,8 +130,9 @@ static void addresses(void **state)
     assert_true(count >= 4);
     assert_int_equal(count, m.addr_count);
     unsigned index = sok_machine_if_named(&m, "skm0")->index;
-    assert_ptr_equal(sok_machine_addr_on(&m, index), find_addr(&m, index, "192.0.2.2"));
-    assert_null(sok_machine_addr_on(&m, sok_machine_if_named(&m, "skm2")->index));
+    assert_ptr_equal(sok_machine_addr_on(&m, false, index), find_addr(&m, index, "192.0.2.2"));
+    assert_null(sok_machine_addr_on(&m, false, sok_machine_if_named(&m, "skm2")->index));
+    assert_ptr_equal(sok_machine_addr_on(&m, true, index), find_addr(&m, index, "2001:db8::7"));
     json_decref(all);
     sok_machine_free(&m);
 }
@@ -166,9 +169,11 @@ static void routes(void **state)
     assert_int_equal(count, 0); // another table's is not among them
     unsigned first = sok_machine_if_named(&m, "skm0")->index;
     unsigned second = sok_machine_if_named(&m, "skm1")->index;
-    assert_int_equal(sok_machine_default(&m, 0)->if_index, second);
-    assert_int_equal(sok_machine_default(&m, first)->metric, 200);
-    assert_null(sok_machine_default(&m, sok_machine_if_named(&m, "lo")->index));
+    assert_int_equal(sok_machine_default(&m, false, 0)->if_index, second);
+    assert_int_equal(sok_machine_default(&m, false, first)->metric, 200);
+    assert_null(sok_machine_default(&m, false, sok_machine_if_named(&m, "lo")->index));
+    assert_int_equal(sok_machine_default(&m, true, 0)->metric, 50);
+    assert_null(sok_machine_default(&m, true, second));
     json_decref(all);
     sok_machine_free(&m);
 }

@@ -93,7 +93,7 @@ static const struct sok_machine_if *find_if(
         if (!i)
             sok_host_fail(err, SOK_ENODEV, "no such interface: %s (see: ip link)", w->name);
     } else {
-        const struct sok_machine_route *r = sok_machine_default(m, 0);
+        const struct sok_machine_route *r = sok_machine_default(m, false, 0);
         i = r ? sok_machine_if_at(m, r->if_index) : NULL;
         if (!i)
             sok_host_fail(err, SOK_ENETUNREACH,
@@ -107,10 +107,10 @@ static const struct sok_machine_if *find_if(
     return i;
 }
 
-static void put_addr(struct sok_host_share *sh, const struct sok_machine_addr *a)
+static void put_addr(char out[SOK_ADDR_TEXT_MAX + 4], const struct sok_machine_addr *a)
 {
     char text[SOK_ADDR_TEXT_MAX];
-    snprintf(sh->addr, sizeof(sh->addr), "%s/%u", sok_addr_format(a->addr, text), a->prefix_len);
+    snprintf(out, SOK_ADDR_TEXT_MAX + 4, "%s/%u", sok_addr_format(a->addr, text), a->prefix_len);
 }
 
 // The address asked for, which must be there; else the interface's first.
@@ -120,9 +120,9 @@ static const struct sok_machine_addr *find_addr(const struct sok_machine *m,
 {
     const char *asked = l->addrs ? l->addrs[0] : NULL;
     if (!asked) {
-        const struct sok_machine_addr *a = sok_machine_addr_on(m, i->index);
+        const struct sok_machine_addr *a = sok_machine_addr_on(m, false, i->index);
         if (a)
-            put_addr(sh, a);
+            put_addr(sh->addr, a);
         else
             sok_host_fail(
                 err, SOK_EADDRNOTAVAIL, "%s has no IPv4 address to share (see: ip addr)", i->name);
@@ -132,7 +132,7 @@ static const struct sok_machine_addr *find_addr(const struct sok_machine *m,
         const struct sok_machine_addr *a = &m->addrs[n];
         if (a->if_index != i->index || !sok_addr_is_v4(a->addr))
             continue;
-        put_addr(sh, a);
+        put_addr(sh->addr, a);
         if (strcmp(sh->addr, asked) == 0)
             return a;
     }
@@ -162,10 +162,13 @@ static void put_routes(const struct sok_machine *m, unsigned if_index, struct so
         const struct sok_machine_route *r = &m->routes[i];
         char net[SOK_ADDR_TEXT_MAX], gateway[SOK_ADDR_TEXT_MAX];
         bool direct = sok_addr_is_any(r->gateway);
-        if (r->if_index != if_index || !sok_addr_is_v4(r->net) || has_route(m, i, r) ||
+        bool v4 = sok_addr_is_v4(r->net);
+        if (r->if_index != if_index || (!v4 && !sh->addr6[0]) || has_route(m, i, r) ||
             (r->prefix_len == 0 && !direct)) // that is the gateway
             continue;
-        if (!direct && !sok_addr_is_v4(r->gateway))
+        if (!direct && sok_addr_is_v4(r->gateway) != v4)
+            continue;
+        if (!v4 && r->net.b[0] >= 0xfe) // of the link alone, or groups
             continue;
         snprintf(sh->route_texts[count], sizeof(sh->route_texts[0]), "%s/%u%s%s",
             sok_addr_format(r->net, net), r->prefix_len, direct ? "" : ",",
@@ -176,19 +179,33 @@ static void put_routes(const struct sok_machine *m, unsigned if_index, struct so
     sh->routes[count] = NULL;
 }
 
+static void put_gateway(
+    const struct sok_machine *m, bool v6, unsigned if_index, char out[SOK_ADDR_TEXT_MAX])
+{
+    const struct sok_machine_route *r = sok_machine_default(m, v6, if_index);
+    if (r && sok_addr_is_v4(r->gateway) != v6 && !sok_addr_is_any(r->gateway))
+        sok_addr_format(r->gateway, out);
+}
+
 static void fill_link(struct sok_host_link *l, const struct sok_machine *m, unsigned if_index,
     struct sok_host_share *sh)
 {
-    const struct sok_machine_route *r = sok_machine_default(m, if_index);
+    char v4[SOK_ADDR_TEXT_MAX] = "", v6[SOK_ADDR_TEXT_MAX] = "";
     sh->addrs[0] = sh->addr;
-    sh->addrs[1] = NULL;
+    sh->addrs[1] = sh->addr6[0] ? sh->addr6 : NULL;
+    sh->addrs[2] = NULL;
     l->addrs = sh->addrs;
     if (!l->routes || !l->routes[0]) {
         put_routes(m, if_index, sh);
         l->routes = sh->routes;
     }
-    if (!l->gateway && r && sok_addr_is_v4(r->gateway) && !sok_addr_is_any(r->gateway))
-        l->gateway = sok_addr_format(r->gateway, sh->gateway);
+    if (l->gateway)
+        return;
+    put_gateway(m, false, if_index, v4);
+    if (sh->addr6[0])
+        put_gateway(m, true, if_index, v6);
+    snprintf(sh->gateway, sizeof(sh->gateway), "%s%s%s", v4, *v4 && *v6 ? "," : "", v6);
+    l->gateway = *sh->gateway ? sh->gateway : NULL;
 }
 
 int sok_host_share_open(struct sok_host *host, struct sok_host_link *l, struct sok_host_share *sh,
@@ -206,8 +223,15 @@ int sok_host_share_open(struct sok_host *host, struct sok_host_link *l, struct s
         return r;
     const struct sok_machine_if *i = find_if(&m, &w, err);
     const struct sok_machine_addr *a = i ? find_addr(&m, i, l, sh, err) : NULL;
+    // With an address that was asked for there is only this one.
+    const struct sok_machine_addr *a6 =
+        a && !l->addrs ? sok_machine_addr_on(&m, true, i->index) : NULL;
+    sh->addr6[0] = '\0';
+    if (a6)
+        put_addr(sh->addr6, a6);
     if (a) {
         struct sok_share_options o = {
+            .addr6 = a6 ? a6->addr.b : NULL,
             .name = i->name,
             .addr = sok_addr_to_v4(a->addr),
             .first = w.first,

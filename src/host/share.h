@@ -8,10 +8,10 @@
 
 // Texts that a struct sok_host_link points to.
 struct sok_host_share {
-    const char *addrs[2];
+    const char *addrs[3];
     const char *routes[SOK_HOST_SHARE_ROUTES_MAX + 1];
-    char addr[SOK_ADDR_TEXT_MAX + 4];
-    char gateway[SOK_ADDR_TEXT_MAX];
+    char addr[SOK_ADDR_TEXT_MAX + 4], addr6[SOK_ADDR_TEXT_MAX + 4]; // addr6 "": none
+    char gateway[2 * SOK_ADDR_TEXT_MAX];
     char route_texts[SOK_HOST_SHARE_ROUTES_MAX][2 * SOK_ADDR_TEXT_MAX + 8];
 };
 

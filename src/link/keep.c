@@ -6,6 +6,8 @@
 //       iif 2 ip daddr 192.0.2.2 ip protocol tcp th dport 61000-61063 drop
 //       iif 2 ip daddr 192.0.2.2 ip protocol udp th dport 61000-61063 drop } }
 //
+// and for IPv6 one of the same in the family ip6 (meta l4proto: whatever headers lie between).
+//
 // Packet sockets see frames before that hook; connection tracking does not see them at all.
 // Read first: linux/netfilter/nf_tables.h, netlink(7).
 #include "link/keep.h"
@@ -36,7 +38,8 @@ struct batch {
     uint32_t len;
     uint32_t seq;
     struct nlmsghdr *last;
-    _Alignas(struct nlmsghdr) uint8_t bytes[4096];
+    uint8_t family;
+    _Alignas(struct nlmsghdr) uint8_t bytes[8192];
 };
 
 static void *put(struct batch *b, uint32_t len)
@@ -64,8 +67,8 @@ static void begin(struct batch *b, uint16_t type, uint16_t flags, uint8_t family
 
 static void message(struct batch *b, uint16_t type, uint16_t flags)
 {
-    begin(b, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), (uint16_t)(NLM_F_ACK | flags),
-        NFPROTO_IPV4, 0);
+    begin(b, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), (uint16_t)(NLM_F_ACK | flags), b->family,
+        0);
 }
 
 static void attr(struct batch *b, uint16_t type, const void *data, uint16_t len)
@@ -142,12 +145,17 @@ static void compare(struct batch *b, uint32_t op, const void *value, uint16_t le
     expression_end(b, &e);
 }
 
-static void arrived_on(struct batch *b, unsigned if_index)
+static void meta(struct batch *b, uint32_t key)
 {
     struct expression e = expression(b, "meta");
-    attr_u32(b, NFTA_META_KEY, NFT_META_IIF);
+    attr_u32(b, NFTA_META_KEY, key);
     attr_u32(b, NFTA_META_DREG, NFT_REG_1);
     expression_end(b, &e);
+}
+
+static void arrived_on(struct batch *b, unsigned if_index)
+{
+    meta(b, NFT_META_IIF);
     compare(b, NFT_CMP_EQ, &if_index, sizeof(if_index)); // in the machine's byte order
 }
 
@@ -165,19 +173,30 @@ static void drop(struct batch *b)
 
 // ---- the table ----
 
-static void put_rule(struct batch *b, const char *table, const struct sok_keep *k, uint8_t proto)
+static void is_ours(struct batch *b, const struct sok_keep *k, uint8_t proto)
 {
     uint32_t addr = htonl(k->addr);
+    if (b->family == NFPROTO_IPV6) {
+        load(b, NFT_PAYLOAD_NETWORK_HEADER, 24, 16);
+        compare(b, NFT_CMP_EQ, k->addr6, 16);
+        meta(b, NFT_META_L4PROTO);
+    } else {
+        load(b, NFT_PAYLOAD_NETWORK_HEADER, 16, 4);
+        compare(b, NFT_CMP_EQ, &addr, sizeof(addr));
+        load(b, NFT_PAYLOAD_NETWORK_HEADER, 9, 1);
+    }
+    compare(b, NFT_CMP_EQ, &proto, sizeof(proto));
+}
+
+static void put_rule(struct batch *b, const char *table, const struct sok_keep *k, uint8_t proto)
+{
     uint16_t first = htons(k->first), last = htons(k->last);
     message(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
     attr_text(b, NFTA_RULE_TABLE, table);
     attr_text(b, NFTA_RULE_CHAIN, CHAIN);
     struct nlattr *list = nest(b, NFTA_RULE_EXPRESSIONS);
     arrived_on(b, k->if_index);
-    load(b, NFT_PAYLOAD_NETWORK_HEADER, 16, 4);
-    compare(b, NFT_CMP_EQ, &addr, sizeof(addr));
-    load(b, NFT_PAYLOAD_NETWORK_HEADER, 9, 1);
-    compare(b, NFT_CMP_EQ, &proto, sizeof(proto));
+    is_ours(b, k, proto);
     load(b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
     compare(b, NFT_CMP_GTE, &first, sizeof(first));
     compare(b, NFT_CMP_LTE, &last, sizeof(last));
@@ -185,11 +204,11 @@ static void put_rule(struct batch *b, const char *table, const struct sok_keep *
     nest_end(b, list);
 }
 
-static void put_table(struct batch *b, const struct sok_keep *k)
+static void put_table(struct batch *b, const struct sok_keep *k, uint8_t family)
 {
     char table[32];
     snprintf(table, sizeof(table), "sockeye-%08x-%u", k->addr, k->first);
-    begin(b, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+    b->family = family;
     message(b, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
     attr_text(b, NFTA_TABLE_NAME, table);
     attr_u32(b, NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
@@ -203,6 +222,14 @@ static void put_table(struct batch *b, const struct sok_keep *k)
     nest_end(b, hook);
     put_rule(b, table, k, IPPROTO_TCP);
     put_rule(b, table, k, IPPROTO_UDP);
+}
+
+static void put_tables(struct batch *b, const struct sok_keep *k)
+{
+    begin(b, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+    put_table(b, k, NFPROTO_IPV4);
+    if (k->addr6)
+        put_table(b, k, NFPROTO_IPV6);
     begin(b, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
 }
 
@@ -255,7 +282,7 @@ int sok_keep_open(const struct sok_keep *what, char *err)
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
     if (fd < 0)
         return refused(errno, err);
-    put_table(&b, what);
+    put_tables(&b, what);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
     int error = 0;

@@ -19,8 +19,8 @@ struct share_link {
     struct sok_link link;
     struct sok_link *under;
     int table;
-    unsigned bound_count;
-    int bound[]; // two for each port
+    unsigned bound_count, bound_most;
+    int bound[]; // two for each port and family
 };
 
 // ---- the ports ----
@@ -32,26 +32,42 @@ static void unbind(struct share_link *sh)
 }
 
 // A socket that does nothing but have the port. 0 or an errno.
-static int bind_one(struct share_link *sh, int type, uint32_t addr, uint16_t port)
+static int bind_one(struct share_link *sh, int type, const struct sockaddr *at, socklen_t len)
 {
-    struct sockaddr_in at = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(addr)};
-    int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1;
+    int fd = socket(at->sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return errno;
     sh->bound[sh->bound_count++] = fd;
-    return bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0 ? errno : 0;
+    if (at->sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    return bind(fd, at, len) < 0 ? errno : 0;
 }
 
-static int bind_all(
-    struct share_link *sh, uint32_t addr, const struct sok_share_ports *ports, uint16_t *failed)
+static int bind_port(struct share_link *sh, const struct sok_share_options *o, uint16_t port)
+{
+    struct sockaddr_in in = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(o->addr)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+    int error = 0;
+    if (o->addr6)
+        memcpy(&in6.sin6_addr, o->addr6, 16);
+    for (unsigned i = 0; i < 2 && !error; i++) {
+        error = bind_one(sh, types[i], (const struct sockaddr *)&in, sizeof(in));
+        if (!error && o->addr6)
+            error = bind_one(sh, types[i], (const struct sockaddr *)&in6, sizeof(in6));
+    }
+    return error;
+}
+
+static int bind_all(struct share_link *sh, const struct sok_share_options *o,
+    const struct sok_share_ports *ports, uint16_t *failed)
 {
     int error = 0;
     for (unsigned i = 0; i < ports->count && !error; i++) {
         *failed = (uint16_t)(ports->first + i);
-        error = bind_one(sh, SOCK_STREAM, addr, *failed);
-        if (!error)
-            error = bind_one(sh, SOCK_DGRAM, addr, *failed);
+        error = bind_port(sh, o, *failed);
     }
     if (error)
         unbind(sh);
@@ -86,7 +102,7 @@ static int choose_ports(struct share_link *sh, const struct sok_share_options *o
     int error = 0;
     *ports = (struct sok_share_ports){o->first, o->count};
     if (o->count) {
-        error = bind_all(sh, o->addr, ports, &failed);
+        error = bind_all(sh, o, ports, &failed);
         if (error == EADDRINUSE)
             return sok_link_fail(err, SOK_EADDRINUSE,
                 "port %u of %s is in use by the kernel's sockets (see: ss -tulpn)", failed,
@@ -99,7 +115,7 @@ static int choose_ports(struct share_link *sh, const struct sok_share_options *o
             ssize_t ignored = getrandom(&random, sizeof(random), GRND_NONBLOCK);
             (void)ignored;
             ports->first = (uint16_t)(low + random % (high - low + 2 - ports->count));
-            error = bind_all(sh, o->addr, ports, &failed);
+            error = bind_all(sh, o, ports, &failed);
         }
     }
     if (error)
@@ -136,7 +152,7 @@ static int64_t share_deadline(const struct sok_link *link)
 
 static size_t share_size(unsigned count)
 {
-    return sizeof(struct share_link) + 2 * (size_t)count * sizeof(int);
+    return sizeof(struct share_link) + (size_t)count * sizeof(int);
 }
 
 // The table goes last: what is on its way to our ports is not for the kernel to answer.
@@ -153,7 +169,7 @@ static void share_free(struct share_link *sh, size_t size)
 static void share_close(struct sok_link *link)
 {
     struct share_link *sh = (struct share_link *)link;
-    share_free(sh, share_size(sh->bound_count / 2));
+    share_free(sh, share_size(sh->bound_most));
 }
 
 static const struct sok_link_ops share_ops = {share_send, share_recv, share_deadline, share_close};
@@ -163,7 +179,7 @@ static int open_socket(struct share_link *sh, const struct sok_share_options *o,
 {
     uint16_t last = (uint16_t)(ports->first + ports->count - 1);
     struct sok_packet_filter filter;
-    sok_packet_filter_ports(&filter, o->addr, ports->first, last);
+    sok_packet_filter_ports(&filter, o->addr, o->addr6, ports->first, last);
     struct sok_packet_options p = {
         .name = o->name,
         .mtu = o->mtu,
@@ -177,17 +193,19 @@ static int open_socket(struct share_link *sh, const struct sok_share_options *o,
 int sok_link_share(const struct sok_mem *mem, const struct sok_share_options *o,
     struct sok_share_ports *ports, struct sok_link **out, char *err)
 {
-    size_t size = share_size(o->count ? o->count : SOK_SHARE_PORTS);
+    unsigned most = (o->addr6 ? 4 : 2) * (o->count ? o->count : SOK_SHARE_PORTS);
+    size_t size = share_size(most);
     struct share_link *sh = (struct share_link *)sok_link_new(mem, size, &share_ops);
     if (!sh)
         return sok_link_fail(err, SOK_ENOMEM, "no memory for a link");
     sh->table = -1;
+    sh->bound_most = most;
     int r = choose_ports(sh, o, ports, err);
     if (r == 0)
         r = open_socket(sh, o, ports, err);
     if (r == 0) {
         struct sok_keep keep = {if_nametoindex(o->name), o->addr, ports->first,
-            (uint16_t)(ports->first + ports->count - 1)};
+            (uint16_t)(ports->first + ports->count - 1), o->addr6};
         r = sh->table = sok_keep_open(&keep, err);
     }
     if (r < 0) {

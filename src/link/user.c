@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "link/user_internal.h"
 #include "wire/icmp.h"
+#include "wire/icmp6.h"
 
 #define BACKLOG 128
 #define ROUNDS  64        // of the pump without a frame, before the host has its turn
@@ -30,13 +31,21 @@ bool sok_user_watch(struct sok_user *u, struct sok_user_fd *f, uint32_t events)
     return epoll_ctl(u->link.fd, EPOLL_CTL_ADD, f->fd, &e) == 0;
 }
 
-struct sockaddr_in sok_user_sockaddr(const struct sok_endpoint *e)
+struct sok_user_sockaddr sok_user_sockaddr(const struct sok_endpoint *e)
 {
-    return (struct sockaddr_in){
-        .sin_family = AF_INET,
-        .sin_port = htons(e->port),
-        .sin_addr.s_addr = htonl(sok_addr_to_v4(e->addr)),
-    };
+    struct sok_user_sockaddr s = {.len = sizeof(struct sockaddr_in)};
+    if (sok_addr_is_v4(e->addr)) {
+        s.at.in = (struct sockaddr_in){
+            .sin_family = AF_INET,
+            .sin_port = htons(e->port),
+            .sin_addr.s_addr = htonl(sok_addr_to_v4(e->addr)),
+        };
+        return s;
+    }
+    s.at.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(e->port)};
+    memcpy(&s.at.in6.sin6_addr, e->addr.b, 16);
+    s.len = sizeof(struct sockaddr_in6);
+    return s;
 }
 
 void sok_user_complain(struct sok_user *u, const struct sok_addr *who,
@@ -44,7 +53,9 @@ void sok_user_complain(struct sok_user *u, const struct sok_addr *who,
     const uint8_t head[8], uint8_t type, uint8_t code, int64_t now)
 {
     struct sok_complaint c = {
-        .from = who ? *who : u->address,
+        .from = who                        ? *who
+                : sok_addr_is_v4(to->addr) ? u->address
+                                           : u->address6,
         .asker = from->addr,
         .about = to->addr,
         .proto = proto,
@@ -57,8 +68,35 @@ void sok_user_complain(struct sok_user *u, const struct sok_addr *who,
         u->link.lost++;
 }
 
-int sok_user_code(int errno_value)
+uint8_t sok_user_unreachable(bool v6)
 {
+    return v6 ? SOK_ICMP6_UNREACHABLE : SOK_ICMP_UNREACHABLE;
+}
+
+static int code6(int errno_value)
+{
+    switch (errno_value) {
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+        return SOK_ICMP6_ADDRESS;
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EADDRNOTAVAIL:
+        return SOK_ICMP6_NO_ROUTE;
+    case ECONNREFUSED:
+        return SOK_ICMP6_PORT;
+    case EACCES:
+    case EPERM:
+        return SOK_ICMP6_ADMIN;
+    default:
+        return -1;
+    }
+}
+
+int sok_user_code(bool v6, int errno_value)
+{
+    if (v6)
+        return code6(errno_value);
     switch (errno_value) {
     case EHOSTUNREACH:
     case EHOSTDOWN:
@@ -196,6 +234,7 @@ static const struct sok_link_ops user_ops = {user_send, user_recv, user_deadline
 
 static int make_gateway(struct sok_user *u)
 {
+    static const struct sok_addr none;
     struct sok_stack_config config;
     struct sok_link_info info = u->link.info;
     sok_stack_config_default(&config);
@@ -212,6 +251,10 @@ static int make_gateway(struct sok_user *u)
         r = sok_stack_addr_add(u->gateway, SOK_USER_LINK, u->address, 24);
     if (r >= 0) // whatever address the client has, it is there
         r = sok_stack_route_add(u->gateway, sok_addr_v4(0), 0, sok_addr_v4(0), SOK_USER_LINK);
+    if (r >= 0)
+        r = sok_stack_addr_add(u->gateway, SOK_USER_LINK, u->address6, 64);
+    if (r >= 0)
+        r = sok_stack_route_add(u->gateway, none, 0, none, SOK_USER_LINK);
     if (r < 0)
         return r;
     sok_stack_any(u->gateway, true);
@@ -228,6 +271,7 @@ int sok_link_user(
         return sok_link_fail(err, SOK_ENOMEM, "no memory for the link user");
     sok_map_init(&u->talks, mem);
     sok_addr_parse(SOK_USER_GATEWAY, &u->address);
+    sok_addr_parse(SOK_USER_GATEWAY6, &u->address6);
     snprintf(u->link.info.name, sizeof(u->link.info.name), "user");
     u->link.info.mtu = o->mtu ? o->mtu : 1500;
     u->link.info.caps = SOK_LINK_POINT | (o->offload ? SOK_LINK_TSO | SOK_LINK_CSUM : 0);
@@ -247,6 +291,29 @@ int sok_link_user(
     }
     *out = &u->link;
     return 0;
+}
+
+// Nothing is sent: the kernel only looks whether it could.
+static bool has_way(const char *to)
+{
+    struct sok_endpoint e = {.port = 9};
+    sok_addr_parse(to, &e.addr);
+    struct sok_user_sockaddr s = sok_user_sockaddr(&e);
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool way = fd >= 0 && connect(fd, &s.at.any, s.len) == 0;
+    if (fd >= 0)
+        close(fd);
+    return way;
+}
+
+bool sok_link_user_has_v6(void)
+{
+    return has_way("2001:db8::1");
+}
+
+bool sok_link_user_loops_v6(void)
+{
+    return has_way("::1");
 }
 
 bool sok_link_user_can_ping(void)

@@ -9,8 +9,10 @@
 
 #include "link/link.h"
 
-#define SOK_USER_GATEWAY     "198.18.0.1" // RFC 2544's block: nobody's on the outside
-#define SOK_USER_CLIENT_CIDR "198.18.0.2/24"
+#define SOK_USER_GATEWAY      "198.18.0.1" // RFC 2544's block: nobody's on the outside
+#define SOK_USER_CLIENT_CIDR  "198.18.0.2/24"
+#define SOK_USER_GATEWAY6     "2001:2::1" // RFC 5180's
+#define SOK_USER_CLIENT_CIDR6 "2001:2::2/64"
 
 struct sok_user_options {
     uint16_t mtu;   // 0: 1500
@@ -19,6 +21,10 @@ struct sok_user_options {
 };
 int sok_link_user(
     const struct sok_mem *mem, const struct sok_user_options *o, struct sok_link **out, char *err);
+
+// Whether the kernel has a way to other hosts over IPv6, or at least itself (::1).
+bool sok_link_user_has_v6(void);
+bool sok_link_user_loops_v6(void);
 
 // Whether the kernel gives this user ping sockets (net.ipv4.ping_group_range).
 bool sok_link_user_can_ping(void);

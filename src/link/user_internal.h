@@ -34,7 +34,7 @@ struct sok_user_talk;
 struct sok_user {
     struct sok_link link;
     struct sok_stack *gateway;
-    struct sok_addr address; // the gateway's own
+    struct sok_addr address, address6; // the gateway's own
     struct sok_tcp_listener *every;
     struct sok_udp *udp;
     uint8_t key[16];
@@ -52,14 +52,24 @@ struct sok_user {
 // Bytes to read into, SOK_USER_READ of them; NULL: no memory.
 uint8_t *sok_user_room(struct sok_user *u);
 bool sok_user_watch(struct sok_user *u, struct sok_user_fd *f, uint32_t events);
-struct sockaddr_in sok_user_sockaddr(const struct sok_endpoint *e);
+struct sok_user_sockaddr {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } at;
+    socklen_t len;
+};
+struct sok_user_sockaddr sok_user_sockaddr(const struct sok_endpoint *e);
 // Tells the client what became of a packet of its: from, and to whom, and the first 8 bytes behind the IP
 // header. who NULL: the gateway says so.
 void sok_user_complain(struct sok_user *u, const struct sok_addr *who,
     const struct sok_endpoint *from, const struct sok_endpoint *to, uint8_t proto,
     const uint8_t head[8], uint8_t type, uint8_t code, int64_t now);
-// The code of ICMP's "unreachable" for an errno of a kernel socket; -1: it means nothing like that.
-int sok_user_code(int errno_value);
+// The code of "unreachable" of ICMP, or of ICMPv6, for an errno of a kernel socket; -1: it means nothing like that.
+int sok_user_code(bool v6, int errno_value);
+// The type that goes with it.
+uint8_t sok_user_unreachable(bool v6);
 
 // ---- user_stream.c ----
 void sok_user_stream_open(struct sok_user *u, struct sok_tcp_conn *conn, int64_t now);

@@ -81,7 +81,8 @@ static void kernel_reset(struct sok_user_stream *st)
 static void tell_failure(struct sok_user *u, struct sok_tcp_conn *conn, int why, int64_t now)
 {
     struct sok_endpoint from = sok_tcp_remote(conn), to = sok_tcp_local(conn);
-    int code = sok_user_code(why);
+    bool v6 = !sok_addr_is_v4(to.addr);
+    int code = sok_user_code(v6, why);
     uint8_t head[8];
     if (why == ECONNREFUSED || why == ECONNRESET) {
         sok_tcp_refuse(conn, now);
@@ -91,8 +92,8 @@ static void tell_failure(struct sok_user *u, struct sok_tcp_conn *conn, int why,
     sok_put16(head + 2, to.port);
     sok_put32(head + 4, sok_tcp_peer_start(conn));
     if (code >= 0)
-        sok_user_complain(
-            u, NULL, &from, &to, SOK_IPPROTO_TCP, head, SOK_ICMP_UNREACHABLE, (uint8_t)code, now);
+        sok_user_complain(u, NULL, &from, &to, SOK_IPPROTO_TCP, head, sok_user_unreachable(v6),
+            (uint8_t)code, now);
     else if (why != ETIMEDOUT)
         u->link.lost++;
     sok_tcp_ignore(conn, now); // its next SYN tries again
@@ -133,13 +134,13 @@ static void stream_ready(struct sok_user *u, struct sok_user_fd *f, uint32_t eve
 static int dial(struct sok_user *u, struct sok_user_stream *st)
 {
     struct sok_endpoint to = sok_tcp_local(st->conn);
-    struct sockaddr_in at = sok_user_sockaddr(&to);
+    struct sok_user_sockaddr at = sok_user_sockaddr(&to);
     int on = 1;
-    st->io.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    st->io.fd = socket(at.at.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (st->io.fd < 0)
         return errno;
     setsockopt(st->io.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (connect(st->io.fd, (const struct sockaddr *)&at, sizeof(at)) < 0 && errno != EINPROGRESS)
+    if (connect(st->io.fd, &at.at.any, at.len) < 0 && errno != EINPROGRESS)
         return errno;
     return sok_user_watch(u, &st->io, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) ? 0 : errno;
 }
@@ -147,7 +148,9 @@ static int dial(struct sok_user *u, struct sok_user_stream *st)
 void sok_user_stream_open(struct sok_user *u, struct sok_tcp_conn *conn, int64_t now)
 {
     struct sok_user_stream *st = NULL;
-    if (sok_addr_eq(sok_tcp_local(conn).addr, u->address)) { // the gateway itself offers nothing
+    struct sok_addr to = sok_tcp_local(conn).addr;
+    if (sok_addr_eq(to, u->address) ||
+        sok_addr_eq(to, u->address6)) { // the gateway itself offers nothing
         sok_tcp_refuse(conn, now);
         return;
     }

@@ -13,6 +13,7 @@
 #include "base/siphash.h"
 #include "link/user_internal.h"
 #include "wire/icmp.h"
+#include "wire/icmp6.h"
 #include "wire/ip4.h"
 
 #define ERRORS_AT_ONCE 16
@@ -69,7 +70,7 @@ static void complain(struct sok_user *u, const struct sok_user_talk *t, const st
         sok_put16(head + 2, t->to.port);
         sok_put16(head + 4, sizeof(head));
     } else {
-        head[0] = SOK_ICMP_ECHO;
+        head[0] = t->proto == SOK_IPPROTO_ICMP ? SOK_ICMP_ECHO : SOK_ICMP6_ECHO;
         sok_put16(head + 4, t->from.port);
         sok_put16(head + 6, seq);
     }
@@ -79,36 +80,54 @@ static void complain(struct sok_user *u, const struct sok_user_talk *t, const st
 static void complain_errno(
     struct sok_user *u, const struct sok_user_talk *t, uint16_t seq, int why, int64_t now)
 {
-    int code = sok_user_code(why);
+    bool v6 = !sok_addr_is_v4(t->to.addr);
+    int code = sok_user_code(v6, why);
     if (code >= 0)
-        complain(u, t, NULL, seq, SOK_ICMP_UNREACHABLE, (uint8_t)code, now);
+        complain(u, t, NULL, seq, sok_user_unreachable(v6), (uint8_t)code, now);
     else
         u->link.lost++;
+}
+
+// Who said it: behind the error, a socket address. False: it is not known.
+static bool offender(const struct cmsghdr *c, bool v6, struct sok_addr *out)
+{
+    const unsigned char *at = CMSG_DATA(c) + sizeof(struct sock_extended_err);
+    size_t len = c->cmsg_len - CMSG_LEN(sizeof(struct sock_extended_err));
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    if (v6 && len >= sizeof(in6)) {
+        memcpy(&in6, at, sizeof(in6));
+        memcpy(out->b, &in6.sin6_addr, 16);
+        return in6.sin6_family == AF_INET6 && !sok_addr_is_any(*out);
+    }
+    if (v6 || len < sizeof(in))
+        return false;
+    memcpy(&in, at, sizeof(in));
+    *out = sok_addr_v4(ntohl(in.sin_addr.s_addr));
+    return in.sin_family == AF_INET && !sok_addr_is_any(*out);
 }
 
 // One error the kernel keeps for this socket: an ICMP message, or its own refusal.
 static void pass_error(struct sok_user *u, struct sok_user_talk *t, const struct msghdr *msg,
     const uint8_t *quoted, size_t len, int64_t now)
 {
-    uint16_t seq = t->proto == SOK_IPPROTO_ICMP && len >= 8 ? sok_get16(quoted + 6) : 0;
+    uint16_t seq = t->proto != SOK_IPPROTO_UDP && len >= 8 ? sok_get16(quoted + 6) : 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
          c = CMSG_NXTHDR((struct msghdr *)(uintptr_t)msg, c)) {
-        struct {
-            struct sock_extended_err e;
-            struct sockaddr_in offender;
-        } said;
-        if (c->cmsg_level != SOL_IP || c->cmsg_type != IP_RECVERR ||
-            c->cmsg_len < CMSG_LEN(sizeof(said)))
+        struct sock_extended_err e;
+        struct sok_addr who = sok_addr_v4(0);
+        bool v4 = c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR;
+        bool v6 = c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR;
+        if ((!v4 && !v6) || c->cmsg_len < CMSG_LEN(sizeof(e)))
             continue;
-        memcpy(&said, CMSG_DATA(c), sizeof(said));
-        struct sok_addr who = sok_addr_v4(ntohl(said.offender.sin_addr.s_addr));
-        bool known = said.offender.sin_family == AF_INET && !sok_addr_is_any(who);
-        bool too_big =
-            said.e.ee_type == SOK_ICMP_UNREACHABLE && said.e.ee_code == SOK_ICMP_FRAG_NEEDED;
-        if (said.e.ee_origin != SO_EE_ORIGIN_ICMP)
-            complain_errno(u, t, seq, (int)said.e.ee_errno, now);
+        memcpy(&e, CMSG_DATA(c), sizeof(e));
+        bool known = offender(c, v6, &who);
+        bool too_big = v6 ? e.ee_type == SOK_ICMP6_TOO_BIG
+                          : e.ee_type == SOK_ICMP_UNREACHABLE && e.ee_code == SOK_ICMP_FRAG_NEEDED;
+        if (e.ee_origin != (v6 ? SO_EE_ORIGIN_ICMP6 : SO_EE_ORIGIN_ICMP))
+            complain_errno(u, t, seq, (int)e.ee_errno, now);
         else if (!too_big) // the kernel cuts what is
-            complain(u, t, known ? &who : NULL, seq, said.e.ee_type, said.e.ee_code, now);
+            complain(u, t, known ? &who : NULL, seq, e.ee_type, e.ee_code, now);
     }
 }
 
@@ -139,7 +158,8 @@ static uint8_t ttl_of(struct msghdr *msg)
 {
     int ttl = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-        if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_TTL)
+        if ((c->cmsg_level == SOL_IP && c->cmsg_type == IP_TTL) ||
+            (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_HOPLIMIT))
             memcpy(&ttl, CMSG_DATA(c), sizeof(ttl));
     }
     return ttl > 0 && ttl < 256 ? (uint8_t)ttl : 0;
@@ -152,7 +172,9 @@ static void pass_in(struct sok_user *u, struct sok_user_talk *t, const uint8_t *
     int64_t r = 0;
     if (t->proto == SOK_IPPROTO_UDP) {
         r = sok_udp_send_any(u->udp, &iov, 1, &t->to, &t->from, now);
-    } else if (len >= SOK_ICMP_HDR_LEN && data[0] == SOK_ICMP_ECHO_REPLY) {
+    } else if (len >= SOK_ICMP_HDR_LEN &&
+               data[0] ==
+                   (t->proto == SOK_IPPROTO_ICMP ? SOK_ICMP_ECHO_REPLY : SOK_ICMP6_ECHO_REPLY)) {
         struct sok_echo_request asked = {
             .from = t->from.addr, .to = t->to.addr, .id = t->from.port};
         r = sok_stack_echo_answer(u->gateway, &asked, sok_get16(data + 6), data + SOK_ICMP_HDR_LEN,
@@ -192,12 +214,12 @@ static void talk_ready(struct sok_user *u, struct sok_user_fd *f, uint32_t event
 static uint64_t hash_of(const struct sok_user *u, const struct sok_endpoint *from,
     const struct sok_endpoint *to, uint8_t proto)
 {
-    uint8_t key[13];
-    sok_put32(key, sok_addr_to_v4(from->addr));
-    sok_put32(key + 4, sok_addr_to_v4(to->addr));
-    sok_put16(key + 8, from->port);
-    sok_put16(key + 10, to->port);
-    key[12] = proto;
+    uint8_t key[37];
+    memcpy(key, from->addr.b, 16);
+    memcpy(key + 16, to->addr.b, 16);
+    sok_put16(key + 32, from->port);
+    sok_put16(key + 34, to->port);
+    key[36] = proto;
     return sok_siphash(u->key, key, sizeof(key));
 }
 
@@ -216,15 +238,19 @@ static struct sok_user_talk *find(struct sok_user *u, uint64_t hash,
 // 0, or an errno.
 static int dial(struct sok_user *u, struct sok_user_talk *t)
 {
-    struct sockaddr_in at = sok_user_sockaddr(&t->to);
-    int on = 1, cut = IP_PMTUDISC_DONT;
-    int fd = t->io.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, t->proto);
+    struct sok_user_sockaddr at = sok_user_sockaddr(&t->to);
+    bool v6 = at.at.any.sa_family == AF_INET6;
+    int level = v6 ? SOL_IPV6 : SOL_IP;
+    int on = 1, cut = v6 ? IPV6_PMTUDISC_DONT : IP_PMTUDISC_DONT;
+    int fd = t->io.fd =
+        socket(at.at.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, t->proto);
     if (fd < 0)
         return errno == EPROTONOSUPPORT ? EACCES : errno;
-    setsockopt(fd, SOL_IP, IP_RECVERR, &on, sizeof(on));
-    setsockopt(fd, SOL_IP, IP_RECVTTL, &on, sizeof(on));
-    setsockopt(fd, SOL_IP, IP_MTU_DISCOVER, &cut, sizeof(cut)); // the client's are cut as well
-    if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
+    setsockopt(fd, level, v6 ? IPV6_RECVERR : IP_RECVERR, &on, sizeof(on));
+    setsockopt(fd, level, v6 ? IPV6_RECVHOPLIMIT : IP_RECVTTL, &on, sizeof(on));
+    // The client's are cut as well.
+    setsockopt(fd, level, v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &cut, sizeof(cut));
+    if (connect(fd, &at.at.any, at.len) < 0)
         return errno;
     return sok_user_watch(u, &t->io, EPOLLIN) ? 0 : errno;
 }
@@ -287,12 +313,16 @@ static void pass_echo(
     struct sok_user *u, struct sok_user_talk *t, const struct sok_echo_request *r, int64_t now)
 {
     uint8_t *p = sok_user_room(u);
-    struct sok_icmp_hdr h = {.type = SOK_ICMP_ECHO, .seq = r->seq}; // the kernel has its own id
+    bool v6 = t->proto == SOK_IPPROTO_ICMP6;
+    struct sok_icmp_hdr h = {// the kernel has its own id
+        .type = v6 ? SOK_ICMP6_ECHO : SOK_ICMP_ECHO,
+        .seq = r->seq};
     int ttl = r->ttl;
     if (!p || r->len > SOK_USER_READ - SOK_ICMP_HDR_LEN)
         return;
     if (t->ttl != r->ttl)
-        setsockopt(t->io.fd, SOL_IP, IP_TTL, &ttl, sizeof(ttl));
+        setsockopt(
+            t->io.fd, v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_UNICAST_HOPS : IP_TTL, &ttl, sizeof(ttl));
     t->ttl = r->ttl;
     sok_icmp_hdr_put(p, &h);
     memcpy(p + SOK_ICMP_HDR_LEN, r->data, r->len);
@@ -304,7 +334,8 @@ void sok_user_echoes(struct sok_user *u, int64_t now)
     struct sok_echo_request *r;
     while ((r = sok_stack_echo_take(u->gateway))) {
         struct sok_endpoint from = {.addr = r->from, .port = r->id}, to = {.addr = r->to};
-        struct sok_user_talk *t = talk_for(u, &from, &to, SOK_IPPROTO_ICMP, r->seq, now);
+        uint8_t proto = sok_addr_is_v4(r->to) ? SOK_IPPROTO_ICMP : SOK_IPPROTO_ICMP6;
+        struct sok_user_talk *t = talk_for(u, &from, &to, proto, r->seq, now);
         if (t)
             pass_echo(u, t, r, now);
         sok_stack_echo_done(u->gateway, r);
