@@ -84,7 +84,7 @@ static bool next_told(struct lab *lab, int64_t within, struct told *t)
             lab->now = until;
             return false;
         }
-        lab_run_to(lab, due);
+        lab_run_to(lab, due > lab->now ? due : lab->now);
     }
 }
 

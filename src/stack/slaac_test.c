@@ -142,7 +142,7 @@ static bool next_message(struct net *n, uint8_t type, int64_t within)
             lab->now = until;
             return false;
         }
-        lab_run_to(lab, due);
+        lab_run_to(lab, due > lab->now ? due : lab->now);
     }
 }
 
