@@ -21,19 +21,19 @@ _sockeye()
     [[ $word == -* ]] || { compopt -o default 2>/dev/null; return; }
     case ${COMP_WORDS[1]} in
     get)
-        COMPREPLY=($(compgen -W "-o --output -O --remote-name -f --fail -v --verbose -s --silent -L --location -I --head -d --data -4 --ipv4 -6 --ipv6 -X --request -H --header --compressed -k --insecure --cacert --resolve --connect-timeout --max-time --kernel -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --host --no-confine" -- "$word"))
+        COMPREPLY=($(compgen -W "-o --output -O --remote-name -f --fail -v --verbose -s --silent -L --location -I --head -d --data -4 --ipv4 -6 --ipv6 -X --request -H --header --compressed -k --insecure --cacert --resolve --connect-timeout --max-time --kernel -h --help --link --addr --dhcp --slaac --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --host --no-confine" -- "$word"))
         ;;
     nc)
-        COMPREPLY=($(compgen -W "-l --listen -u --udp -U --unix -p --port -s --source -k --keep -z --zero -N --shutdown -q --quit -w --wait -n --numeric -4 -6 -v --verbose --proto --kernel -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --host --no-confine" -- "$word"))
+        COMPREPLY=($(compgen -W "-l --listen -u --udp -U --unix -p --port -s --source -k --keep -z --zero -N --shutdown -q --quit -w --wait -n --numeric -4 -6 -v --verbose --proto --kernel -h --help --link --addr --dhcp --slaac --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --host --no-confine" -- "$word"))
         ;;
     ping)
-        COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -4 --ipv4 -6 --ipv6 -v --verbose --kernel -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --host --no-confine" -- "$word"))
+        COMPREPLY=($(compgen -W "-c --count -i --interval -s --size -W --timeout -t --ttl -4 --ipv4 -6 --ipv6 -v --verbose --kernel -h --help --link --addr --dhcp --slaac --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --host --no-confine" -- "$word"))
         ;;
     run)
-        COMPREPLY=($(compgen -W "--loopback --trace -o --output -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --host --no-confine" -- "$word"))
+        COMPREPLY=($(compgen -W "--loopback --trace -o --output -v --verbose -h --help --link --addr --dhcp --slaac --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --host --no-confine" -- "$word"))
         ;;
     up)
-        COMPREPLY=($(compgen -W "-f --foreground --loopback --stop -v --verbose -h --help --link --addr --dhcp --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --host --no-confine" -- "$word"))
+        COMPREPLY=($(compgen -W "-f --foreground --loopback --stop -v --verbose -h --help --link --addr --dhcp --slaac --gateway --route --dns --mac --mtu --vlan --no-offload --impair --record --events --set --seed --host --no-confine" -- "$word"))
         ;;
     ss)
         COMPREPLY=($(compgen -W "--host --kernel -t --tcp -u --udp -w --raw -0 --packet -a --all -l --listening -4 --ipv4 -6 --ipv6 -n --numeric -o --options -i --info -p --processes -e --extended -m --memory -s --summary -O --oneline -H --no-header -K --kill --json --watch -h --help" -- "$word"))

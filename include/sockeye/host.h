@@ -66,6 +66,7 @@ struct sok_host_link {
     const char *const
         *routes; // "198.51.100.0/24", "198.51.100.0/24,192.0.2.254", NULL at the end; or NULL
     bool dhcp;   // address, gateway, DNS and MTU from a DHCP server
+    bool slaac;  // IPv6 addresses, router, DNS and MTU from what routers say (RFC 4862)
 };
 // Its index, 1 and up. Addresses on links that others share cannot be used at once: see sok_host_ready.
 int sok_host_link_add(struct sok_host *host, const struct sok_host_link *link, char *err);
@@ -80,7 +81,8 @@ int sok_host_route_add(struct sok_host *host, int link, const char *route, char 
 
 // An address on a link where others may have it already is asked about first (RFC 5227), and one from a DHCP
 // server has to come. Steps until all can be used, at most timeout_ns (-1: as long as the setting dhcp_wait
-// says). 0; SOK_EADDRINUSE: err says who has it; SOK_ETIMEDOUT; SOK_ELINKDOWN.
+// says; what routers say is waited for a second where there is another address). 0; SOK_EADDRINUSE: err says who has it;
+// SOK_ETIMEDOUT; SOK_ELINKDOWN.
 int sok_host_ready(struct sok_host *host, int64_t timeout_ns, char *err);
 // fn is called from sok_host_step(), once, when an address that was given by hand turns out to be somebody
 // else's after all; line says whose. It is no longer used then, and connections on it have ended.
@@ -108,6 +110,19 @@ struct sok_host_lease {
 int sok_host_dhcp_start(struct sok_host *host, int link, char *err);
 bool sok_host_lease(
     const struct sok_host *host, int link, struct sok_host_lease *out); // false: none
+
+// IPv6 addresses from what routers say (RFC 4862), stable and temporary; kept while the host is stepped.
+struct sok_host_slaac {
+    struct sok_addr addr, local, router; // addr: the stable global one; local: of the link
+    unsigned mtu;                        // 0: not said
+    unsigned dns_count, search_count;
+    struct sok_addr dns[8];
+    char search[SOK_HOST_LEASE_SEARCH_MAX][SOK_HOST_LEASE_NAME_MAX];
+    unsigned changes; // counts up with every change of the above
+};
+int sok_host_slaac_start(struct sok_host *host, int link, char *err);
+bool sok_host_slaac(
+    const struct sok_host *host, int link, struct sok_host_slaac *out); // false: no address yet
 // Gives leased addresses back. Call it when everything is closed, before sok_host_free().
 void sok_host_release(struct sok_host *host);
 

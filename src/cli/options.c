@@ -21,6 +21,7 @@ enum {
     KEY_LINK = 1000,
     KEY_ADDR,
     KEY_DHCP,
+    KEY_SLAAC,
     KEY_GATEWAY,
     KEY_ROUTE,
     KEY_MAC,
@@ -43,6 +44,7 @@ const struct sok_cli_option sok_cli_host_options[] = {
     {KEY_ADDR, "addr", "CIDR",
         "own address and network, 192.0.2.2/24 or 2001:db8::2/64; again for more"},
     {KEY_DHCP, "dhcp", NULL, "address, gateway and name servers from a DHCP server"},
+    {KEY_SLAAC, "slaac", NULL, "IPv6 addresses, router and name servers from what routers say"},
     {KEY_GATEWAY, "gateway", "ADDRESS",
         "where everything else is sent; again for the other family"},
     {KEY_ROUTE, "route", "ROUTE",
@@ -133,6 +135,9 @@ static int take_link(
         return 0;
     case KEY_DHCP:
         l->dhcp = true;
+        return 0;
+    case KEY_SLAAC:
+        l->slaac = true;
         return 0;
     case KEY_GATEWAY:
         // One of each family.
@@ -312,6 +317,7 @@ static int add_link(const struct sok_cli_link *l, const char *spec, const char *
         .no_offload = l->no_offload,
         .impair = l->impair,
         .dhcp = l->dhcp,
+        .slaac = l->slaac,
     };
     return sok_host_link_add(host, &link, err);
 }
@@ -366,6 +372,16 @@ static void say_leases(const struct sok_cli_host *h, const struct sok_host *host
             fprintf(stderr, "* %s/%u from the DHCP server %s, gateway %s\n",
                 sok_addr_format(l.addr, addr), l.prefix_len, sok_addr_format(l.server, server),
                 sok_addr_is_any(l.router) ? "none" : sok_addr_format(l.router, router));
+}
+
+static void say_routers(const struct sok_cli_host *h, const struct sok_host *host)
+{
+    struct sok_host_slaac s;
+    char addr[SOK_ADDR_TEXT_MAX], router[SOK_ADDR_TEXT_MAX];
+    for (unsigned i = 0; i < h->link_count; i++)
+        if (sok_host_slaac(host, (int)i + 1, &s) && !sok_addr_is_any(s.router))
+            fprintf(stderr, "* %s as the router %s says\n", sok_addr_format(s.addr, addr),
+                sok_addr_format(s.router, router));
 }
 
 static void say_roads(const struct sok_host *host)
@@ -450,8 +466,10 @@ static int wait_for_addresses(const struct sok_cli_host *h, struct sok_host *hos
         if (sok_host_ready(host, -1, err) < 0)
             return sok_cli_fail(SOK_EXIT_USAGE, "%s", err);
     }
-    if (h->verbose)
+    if (h->verbose) {
         say_leases(h, host);
+        say_routers(h, host);
+    }
     sok_host_on_lost(host, on_lost, NULL);
     sok_host_on_link(host, on_link, NULL);
     return 0;
@@ -459,14 +477,14 @@ static int wait_for_addresses(const struct sok_cli_host *h, struct sok_host *hos
 
 int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
 {
-    if (h->link_count == 0 && (h->links[0].addr_count > 0 || h->links[0].dhcp))
+    if (h->link_count == 0 && (h->links[0].addr_count > 0 || h->links[0].dhcp || h->links[0].slaac))
         return sok_cli_fail(SOK_EXIT_USAGE, "no link given for this address (--link tap:NAME, or "
                                             "--link lan:NAME between two terminals)");
     for (unsigned i = 0; i < h->link_count; i++)
-        if (h->links[i].addr_count == 0 && !h->links[i].dhcp && !is_user(h->links[i].spec) &&
-            !sok_host_is_share(h->links[i].spec))
+        if (h->links[i].addr_count == 0 && !h->links[i].dhcp && !h->links[i].slaac &&
+            !is_user(h->links[i].spec) && !sok_host_is_share(h->links[i].spec))
             return sok_cli_fail(SOK_EXIT_USAGE,
-                "no address given for --link %s (--addr 192.0.2.2/24, or --dhcp)",
+                "no address given for --link %s (--addr 192.0.2.2/24, --dhcp or --slaac)",
                 h->links[i].spec);
     char err[SOK_HOST_ERR_MAX];
     struct sok_host_config config;

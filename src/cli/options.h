@@ -20,7 +20,7 @@ struct sok_cli_link {
     const char *routes[SOK_CLI_ROUTES_MAX + 1];
     unsigned route_count;
     uint16_t mtu, vlan;
-    bool no_offload, dhcp;
+    bool no_offload, dhcp, slaac;
 };
 
 enum sok_cli_events {
@@ -31,7 +31,7 @@ enum sok_cli_events {
     SOK_CLI_EVENTS_JSON,
 };
 
-// Zero it first. --addr, --dhcp, --gateway, --route, --mac, --mtu, --vlan, --impair and --no-offload belong to the
+// Zero it first. --addr, --dhcp, --slaac, --gateway, --route, --mac, --mtu, --vlan, --impair and --no-offload belong to the
 // --link before them (before any: to the first).
 struct sok_cli_host {
     struct sok_cli_link links[SOK_CLI_LINKS_MAX];

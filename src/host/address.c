@@ -7,6 +7,9 @@
 #include "host/host.h"
 
 #define SOONEST (5 * SOK_MS) // between looks at what has become of an address, at least
+#define ROUTERS                                                                                    \
+    (1 *                                                                                           \
+        SOK_S) // routers are waited for, where there is another address; they answer in 0.5 s (RFC 4861 10)
 
 int sok_host_claim(struct sok_host *host, int link, struct sok_addr addr, unsigned prefix_len)
 {
@@ -31,6 +34,19 @@ int sok_host_dhcp_start(struct sok_host *host, int link, char *err)
         return sok_host_fail(
             err, r, "no DHCP on a link without Ethernet (give it an address: --addr 192.0.2.2/24)");
     return r < 0 ? sok_host_fail(err, r, "no DHCP: %s", sok_strerror(r)) : 0;
+}
+
+int sok_host_slaac_start(struct sok_host *host, int link, char *err)
+{
+    int r = link < 1 || (unsigned)link > host->wire_count
+                ? SOK_ENODEV
+                : sok_stack_slaac_start(host->stack, (uint8_t)link, sok_host_now(host));
+    host->dirty = true;
+    if (r == 0)
+        host->wires[link - 1]->slaac = true;
+    if (r == SOK_EOPNOTSUPP)
+        return sok_host_fail(err, r, "no SLAAC: IPv6 needs an MTU of 1280 at least");
+    return r < 0 ? sok_host_fail(err, r, "no SLAAC: %s", sok_strerror(r)) : 0;
 }
 
 static const char *link_name(const struct sok_host *host, uint8_t link)
@@ -80,6 +96,47 @@ static const struct sok_dhcp_lease *first_without(const struct sok_host *host, u
     return NULL;
 }
 
+static bool lacks_routers(const struct sok_host *host, uint8_t link)
+{
+    const struct sok_slaac_info *s = sok_stack_slaac(host->stack, link);
+    return s && sok_addr_is_any(s->addr) && host->wires[link - 1]->slaac;
+}
+
+// Whether a link waits for what routers say; *alone: and has no other address.
+static const struct sok_slaac_info *without_router(
+    const struct sok_host *host, uint8_t *link, bool *alone)
+{
+    const struct sok_slaac_info *found = NULL;
+    *alone = false;
+    for (unsigned i = 0; i < host->wire_count; i++) {
+        uint8_t at = host->wires[i]->index;
+        bool other = has_lease(host, at);
+        if (!lacks_routers(host, at))
+            continue;
+        for (unsigned k = 0; k < host->claims.count; k++)
+            other = other || host->claims.list[k].link == at;
+        *alone = *alone || !other;
+        if (!found || !other) {
+            found = sok_stack_slaac(host->stack, at);
+            *link = at;
+        }
+    }
+    return found;
+}
+
+static int say_no_router(const struct sok_host *host, const struct sok_slaac_info *s, uint8_t link,
+    int64_t waited, char *err)
+{
+    if (s->taken)
+        return say_taken(&s->taken_addr, s->taken_by, err);
+    if (host->wires[link - 1]->down)
+        return sok_host_fail(err, SOK_ELINKDOWN, "no SLAAC: %s went down", link_name(host, link));
+    return sok_host_fail(err, SOK_ETIMEDOUT,
+        "no router on %s %s within %lld s (give an address: --addr 2001:db8::2/64)",
+        link_name(host, link), s->heard ? "advertised a prefix for addresses" : "was heard",
+        (long long)(waited / SOK_S));
+}
+
 static int say_no_lease(const struct sok_host *host, int64_t waited, char *err)
 {
     uint8_t link;
@@ -102,10 +159,16 @@ int sok_host_ready(struct sok_host *host, int64_t timeout_ns, char *err)
     int64_t limit = timeout_ns < 0 ? host->dhcp_wait : timeout_ns;
     for (;;) {
         uint8_t link;
+        bool alone;
         int r = look_at_claims(host, err);
-        if (r < 0 || (r > 0 && !first_without(host, &link)))
+        bool there = r > 0 && !first_without(host, &link);
+        const struct sok_slaac_info *s = without_router(host, &link, &alone);
+        if (r < 0 || (there && !s))
             return r < 0 ? r : 0;
-        int64_t left = start + limit - sok_host_now(host);
+        int64_t most = there && !alone && ROUTERS < limit ? ROUTERS : limit;
+        int64_t left = start + most - sok_host_now(host);
+        if (left <= 0 && there)
+            return alone ? say_no_router(host, s, link, limit, err) : 0;
         if (left <= 0)
             return say_no_lease(host, limit, err);
         r = sok_host_step(host, left);
@@ -162,6 +225,32 @@ bool sok_host_lease(const struct sok_host *host, int link, struct sok_host_lease
     memcpy(out->dns, l->dns, sizeof(out->dns));
     memcpy(out->domain, l->domain, sizeof(out->domain));
     memcpy(out->search, l->search, sizeof(out->search));
+    return true;
+}
+
+_Static_assert(
+    sizeof(((struct sok_host_slaac *)0)->dns) == sizeof(((struct sok_slaac_info *)0)->dns) &&
+        sizeof(((struct sok_host_slaac *)0)->search) ==
+            sizeof(((struct sok_slaac_info *)0)->search),
+    "what is copied below is of one size");
+
+bool sok_host_slaac(const struct sok_host *host, int link, struct sok_host_slaac *out)
+{
+    const struct sok_slaac_info *s =
+        link > 0 && link <= UINT8_MAX ? sok_stack_slaac(host->stack, (uint8_t)link) : NULL;
+    if (!s || sok_addr_is_any(s->addr))
+        return false;
+    *out = (struct sok_host_slaac){
+        .addr = s->addr,
+        .local = s->local,
+        .router = s->router,
+        .mtu = s->mtu,
+        .dns_count = s->dns_count,
+        .search_count = s->search_count,
+        .changes = s->changes,
+    };
+    memcpy(out->dns, s->dns, sizeof(out->dns));
+    memcpy(out->search, s->search, sizeof(out->search));
     return true;
 }
 

@@ -63,6 +63,25 @@ static int fill_seed(const struct sok_host_config *config, uint8_t seed[16], cha
     return 0;
 }
 
+// The key of stable interface identifiers (RFC 7217 section 5): this machine's, kept from run to run; without one, and in
+// runs that are to be repeated, all zeros.
+static void fill_secret(const struct sok_host_config *config, uint8_t secret[16])
+{
+    static const uint8_t what[16] = "sockeye rfc7217";
+    char id[64];
+    FILE *f = config->has_seed ? NULL : fopen("/etc/machine-id", "re");
+    size_t n = f ? fread(id, 1, sizeof(id), f) : 0;
+    if (f)
+        fclose(f);
+    for (unsigned i = 0; n > 0 && i < 2; i++) {
+        uint8_t key[16];
+        memcpy(key, what, sizeof(key));
+        key[15] = (uint8_t)i;
+        uint64_t half = sok_siphash(key, id, n);
+        memcpy(secret + 8 * i, &half, sizeof(half));
+    }
+}
+
 static int make_stack(struct sok_host *host, const struct sok_host_config *config, char *err)
 {
     struct sok_stack_config sc;
@@ -70,6 +89,7 @@ static int make_stack(struct sok_host *host, const struct sok_host_config *confi
     sc.mem = host->mem;
     sc.events = false; // until somebody looks on
     int r = fill_seed(config, sc.seed, err);
+    fill_secret(config, sc.stable_secret);
     for (const char *const *s = config->settings; r == 0 && s && *s; s++)
         r = apply_setting(&sc, *s, err);
     if (r == 0) {

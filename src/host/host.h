@@ -20,6 +20,7 @@ struct sok_host_wire {
     struct sok_link *link;
     uint8_t index;      // in the stack
     bool down;          // said SOK_ELINKDOWN
+    bool slaac;         // its addresses are what routers say
     bool paused;        // its interface is down at present
     bool holding;       // `held` was refused and is offered again first
     uint8_t *held_data; // its bytes, allocated at the first need

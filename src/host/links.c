@@ -40,6 +40,11 @@ static bool parse_cidr(const char *text, struct sok_addr *addr, unsigned *prefix
     return true;
 }
 
+static bool is_of_link(struct sok_addr a)
+{
+    return a.b[0] == 0xfe && (a.b[1] & 0xc0) == 0x80;
+}
+
 int sok_host_addr_add(struct sok_host *host, int link, const char *cidr, char *err)
 {
     struct sok_addr addr;
@@ -49,7 +54,13 @@ int sok_host_addr_add(struct sok_host *host, int link, const char *cidr, char *e
             "not an address with its network: %s (write 192.0.2.1/24 or 2001:db8::1/64)", cidr);
     if (sok_addr_is_any(addr) || sok_addr_is_multicast(addr) || sok_addr_is_loopback(addr))
         return sok_host_fail(err, SOK_EINVAL, "not an address of one host: %s", cidr);
-    int r = sok_host_claim(host, link, addr, prefix_len);
+    // A link with IPv6 has a link-local address (RFC 4291 section 2.1), unless this is one.
+    int r = sok_addr_is_v4(addr) || is_of_link(addr) || link < 0 || link > UINT8_MAX
+                ? 0
+                : sok_stack_ip6_start(host->stack, (uint8_t)link, sok_host_now(host));
+    if (r == SOK_EOPNOTSUPP)
+        return sok_host_fail(err, r, "%s: IPv6 needs an MTU of 1280 at least", cidr);
+    r = sok_host_claim(host, link, addr, prefix_len);
     return r < 0 ? sok_host_fail(err, r, "%s: %s", cidr, sok_strerror(r)) : 0;
 }
 
@@ -169,6 +180,9 @@ static int open_spec(struct sok_host *host, const struct sok_host_link *l, const
         if (l->dhcp)
             return sok_host_fail(
                 err, SOK_EINVAL, "link user has addresses of its own: leave --dhcp out");
+        if (l->slaac)
+            return sok_host_fail(
+                err, SOK_EINVAL, "link user has addresses of its own: leave --slaac out");
         struct sok_user_options o = {.mtu = l->mtu, .offload = offload};
         memcpy(o.mac, mac, 6);
         return sok_link_user(&host->mem, &o, out, err);
@@ -194,6 +208,8 @@ static int finish_link(struct sok_host *host, struct sok_link *link, const struc
     link->info.vlan = l->vlan;
     int index = sok_host_wire_add(host, link, err);
     int r = index;
+    if (r >= 0 && l->slaac)
+        r = sok_host_slaac_start(host, index, err);
     for (const char *const *a = l->addrs; r >= 0 && a && *a; a++)
         r = sok_host_addr_add(host, index, *a, err);
     if (r >= 0 && l->dhcp)

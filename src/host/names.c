@@ -119,8 +119,9 @@ int sok_host_names_read(struct sok_host *host, char *err)
 struct leased {
     char servers[SOK_NAMES_SERVERS_TEXT];
     struct sok_host_lease leases[SOK_STACK_LINKS_MAX];
-    unsigned count, changes;
-    char *domains[SOK_STACK_LINKS_MAX * SOK_HOST_LEASE_SEARCH_MAX];
+    struct sok_host_slaac routers[SOK_STACK_LINKS_MAX];
+    unsigned count, router_count, changes;
+    char *domains[2 * SOK_STACK_LINKS_MAX * SOK_HOST_LEASE_SEARCH_MAX];
     int domain_count;
 };
 
@@ -132,6 +133,36 @@ static void add_domains(struct leased *out, struct sok_host_lease *lease)
         out->domains[out->domain_count++] = lease->domain;
 }
 
+static void add_server(struct leased *out, struct sok_addr server)
+{
+    char text[SOK_ADDR_TEXT_MAX];
+    size_t used = strlen(out->servers);
+    snprintf(out->servers + used, SOK_NAMES_SERVERS_TEXT - used, "%s%s", used ? "," : "",
+        sok_addr_format(server, text));
+}
+
+static bool is_of_link(struct sok_addr a)
+{
+    return a.b[0] == 0xfe && (a.b[1] & 0xc0) == 0x80;
+}
+
+// What routers say (RFC 8106). Servers of the link alone would need its zone.
+static void read_routers(const struct sok_host *host, struct leased *out)
+{
+    for (unsigned i = 0; i < host->wire_count; i++) {
+        struct sok_host_slaac *s = &out->routers[out->router_count];
+        if (!sok_host_slaac(host, host->wires[i]->index, s))
+            continue;
+        out->router_count++;
+        out->changes += s->changes + 1;
+        for (unsigned d = 0; d < s->dns_count; d++)
+            if (!is_of_link(s->dns[d]))
+                add_server(out, s->dns[d]);
+        for (unsigned k = 0; k < s->search_count; k++)
+            out->domains[out->domain_count++] = s->search[k];
+    }
+}
+
 static void read_leases(const struct sok_host *host, struct leased *out)
 {
     memset(out, 0, sizeof(*out));
@@ -141,14 +172,11 @@ static void read_leases(const struct sok_host *host, struct leased *out)
             continue;
         out->count++;
         out->changes += lease->changes + 1;
-        for (unsigned d = 0; d < lease->dns_count; d++) {
-            char text[SOK_ADDR_TEXT_MAX];
-            size_t used = strlen(out->servers);
-            snprintf(out->servers + used, SOK_NAMES_SERVERS_TEXT - used, "%s%s", used ? "," : "",
-                sok_addr_format(lease->dns[d], text));
-        }
+        for (unsigned d = 0; d < lease->dns_count; d++)
+            add_server(out, lease->dns[d]);
         add_domains(out, lease);
     }
+    read_routers(host, out);
 }
 
 // ---- the channel ----

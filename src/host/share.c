@@ -76,6 +76,9 @@ static int check_options(const struct sok_host *host, const struct sok_host_link
     if (l->dhcp)
         return sok_host_fail(
             err, SOK_EINVAL, "share has the address that the kernel has: leave --dhcp out");
+    if (l->slaac)
+        return sok_host_fail(
+            err, SOK_EINVAL, "share has the addresses that the kernel has: leave --slaac out");
     for (unsigned i = 0; i < host->wire_count; i++)
         if (strncmp(host->wires[i]->link->info.name, "share:", 6) == 0)
             return sok_host_fail(err, SOK_EINVAL, "one link share is all a host can have");
