@@ -164,6 +164,9 @@ def killed(sockeye):
         peer.close()
         done = net.finish(process)
         check(done.code == 128 + signal.SIGKILL, f"{done}")
+        end = time.monotonic() + 10  # the supervisor ends by itself
+        while children(net) and time.monotonic() < end:
+            time.sleep(0.02)
         check(not children(net), f"left: {children(net)} of {there}")
 
 
