@@ -42,6 +42,8 @@ int64_t sok_recv(struct sok_socket *s, void *data, size_t len);
 int64_t sok_sendto(
     struct sok_socket *s, const void *data, size_t len, const struct sok_endpoint *to);
 int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from);
+// What sok_sendto() of a datagram would say at once: no route, or a broadcast address that it may not use. 0: nothing.
+int sok_sendto_check(struct sok_socket *s, const struct sok_endpoint *to);
 // The same, and all that was given until now is urgent: the peer is told where that ends, nothing overtakes.
 int64_t sok_send_urgent(struct sok_socket *s, const void *data, size_t len);
 int sok_shutdown(struct sok_socket *s); // no more to send: the peer reads the end of the stream
@@ -153,6 +155,8 @@ enum sok_socket_option {
     SOK_OPT_KEEPINTVL, // ns between keep-alives
     SOK_OPT_KEEPCNT,   // unanswered ones until the peer is dead
     SOK_OPT_BROADCAST, // 0, 1: may send to a broadcast address (else SOK_EACCES); datagram, raw
+    SOK_OPT_REUSEPORT, // 0, 1, before bind: others that say so too share the port, listening ones as well; each sender
+                       // or connection goes to one of them
 };
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);

@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-#define SOK_CALLS_VERSION   1
+#define SOK_CALLS_VERSION   2
 #define SOK_CALLS_BYTES_MAX 4096 // of what follows a call or a reply
 #define SOK_CALLS_ENV       "SOCKEYE_DOOR"
 
@@ -110,6 +110,7 @@ struct sok_calls_socket {
 
 #define SOK_CALLS_ADDR_MAX 28 // sockaddr_in6
 
+// The program's side writes one byte into the pair of a connection that it takes: one that nobody took is reset.
 struct sok_calls_accepted {
     uint64_t cookie;
     uint32_t peer_len, name_len;
@@ -118,11 +119,13 @@ struct sok_calls_accepted {
 
 // Options about the pair. PLAIN (set, 1): packets of a connected socket have no head, for who cannot take it
 // off. QUEUED (get): bytes sent and not acknowledged yet, as SIOCOUTQ. SEND (set): a packet with its head, past
-// the pair: how a connected plain socket sends to somebody else.
+// the pair: how a connected plain socket sends to somebody else. WAY (set, an address): an error if a datagram to it
+// could not even leave.
 #define SOK_CALLS_LEVEL        (-1)
 #define SOK_CALLS_LEVEL_PLAIN  1
 #define SOK_CALLS_LEVEL_QUEUED 2
 #define SOK_CALLS_LEVEL_SEND   3
+#define SOK_CALLS_LEVEL_WAY    4
 
 // In front of every packet. To the host: len 0: to the connected peer. From the host: who sent it;
 // error above 0: no packet, but an errno for the next call that receives or sends.

@@ -188,6 +188,7 @@ static void give_accepted(
     made.grown = true;
     sok_known_keep(s, &made);
     fcntl(fd, F_SETFL, flags & SOCK_NONBLOCK ? O_RDWR | O_NONBLOCK : O_RDWR);
+    send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL); // it is taken
     if (error) {
         close(fd);
         sok_notified_answer(s, n, error);

@@ -44,6 +44,7 @@ struct sok_bridge {
     bool hung_up;             // the program closed
     bool deaf;                // the program shut down its receiving: bytes are thrown away
     bool held;                // by sok_bridge_hold()
+    bool untaken;             // by sok_bridge_given()
     bool active;
     struct sok_bridge *next, *prev;                // all
     struct sok_bridge *active_next, **active_prev; // those with something to move
@@ -304,6 +305,15 @@ static unsigned pump_idle(struct sok_bridge *b)
     return 1;
 }
 
+// Behind the byte that is left in the pair the one that says that it was taken.
+static void see_taken(struct sok_bridge *b)
+{
+    int queued = 0;
+    uint8_t mark;
+    if (ioctl(b->lf.fd, FIONREAD, &queued) == 0 && queued > 1)
+        b->untaken = recv(b->lf.fd, &mark, 1, MSG_DONTWAIT) != 1;
+}
+
 static unsigned pump(struct sok_bridge *b, int64_t now)
 {
     if (b->held && b->hung_up) {
@@ -312,6 +322,12 @@ static unsigned pump(struct sok_bridge *b, int64_t now)
     }
     if (!sok_socket_conn(b->s) || (b->connecting && b->hung_up))
         return pump_idle(b);
+    if (b->untaken)
+        see_taken(b);
+    if (b->untaken && b->hung_up) {
+        bridge_end(b, true, true);
+        return 1;
+    }
     unsigned moves = 0;
     int64_t in = 0, out = 0;
     unsigned ready = b->s->sock->ready;
@@ -479,6 +495,11 @@ void sok_bridge_hold(struct sok_bridge *b, bool held)
 {
     b->held = held;
     activate(b);
+}
+
+void sok_bridge_given(struct sok_bridge *b)
+{
+    b->untaken = true;
 }
 
 void sok_bridge_drop(struct sok_bridge *b)

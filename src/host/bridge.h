@@ -21,6 +21,9 @@ struct sok_socket *sok_bridge_socket(const struct sok_bridge *b);
 int sok_bridge_pair(const struct sok_bridge *b);        // the host's end
 bool sok_bridge_connecting(const struct sok_bridge *b); // or idle
 void sok_bridge_pump(struct sok_bridge *b);             // look at it in the next turn
+// Its descriptor is on the way to a program. Until that has taken it, which it says by a byte of its own, nobody has
+// it: if the descriptor goes before, the peer is reset, as a kernel's listener does it.
+void sok_bridge_given(struct sok_bridge *b);
 // While held, nothing of the program's is taken: what it writes, shuts down and closes waits.
 void sok_bridge_hold(struct sok_bridge *b, bool held);
 void sok_bridge_drop(

@@ -88,7 +88,7 @@ void sok_host_watches_free(struct sok_host *host);
 struct sok_socket {
     struct sok_host *host;
     uint8_t type; // enum sok_socket_type
-    bool bound, blocking, reuse;
+    bool bound, blocking, reuse, reuse_port;
     bool dialled;          // connect was called
     struct sok_sock *sock; // the stack's handle; NULL: not open yet
     struct sok_endpoint local, remote;

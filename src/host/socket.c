@@ -149,7 +149,8 @@ void sok_abort(struct sok_socket *s)
     sok_socket_unwrap(s);
 }
 
-// Two streams may have one address and port when both say SOK_OPT_REUSEADDR and neither listens, as with Linux.
+// Two streams may have one address and port when both say SOK_OPT_REUSEADDR and neither listens, or both say
+// SOK_OPT_REUSEPORT, as with Linux.
 static bool bound_by_another(const struct sok_socket *s, const struct sok_endpoint *local)
 {
     for (const struct sok_socket *o = s->host->sockets; o; o = o->next) {
@@ -161,7 +162,8 @@ static bool bound_by_another(const struct sok_socket *s, const struct sok_endpoi
                                           sok_addr_eq(at.addr, local->addr)))
             continue;
         bool listens = o->sock && o->sock->kind == SOK_SOCK_TCP_LISTEN;
-        if (listens || !o->reuse || !s->reuse)
+        bool reused = o->reuse && s->reuse && !listens;
+        if (!reused && !(o->reuse_port && s->reuse_port))
             return true;
     }
     return false;
@@ -170,7 +172,7 @@ static bool bound_by_another(const struct sok_socket *s, const struct sok_endpoi
 static int bind_stream(struct sok_socket *s, struct sok_endpoint *local)
 {
     bool choose = local->port == 0;
-    if (!choose && !s->reuse && sok_stack_port_busy(s->host->stack, local))
+    if (!choose && !s->reuse && !s->reuse_port && sok_stack_port_busy(s->host->stack, local))
         return SOK_EADDRINUSE;
     for (unsigned tries = 0; tries < 65536; tries++) {
         int r = sok_stack_bindable(s->host->stack, local);
@@ -198,11 +200,12 @@ int sok_bind(struct sok_socket *s, const struct sok_endpoint *given)
     }
     if (s->type == SOK_DGRAM) {
         struct sok_udp *u;
-        int r = s->reuse ? sok_udp_open_shared(s->host->stack, local, &u)
-                         : sok_udp_open(s->host->stack, local, &u);
+        int r = s->reuse || s->reuse_port ? sok_udp_open_shared(s->host->stack, local, &u)
+                                          : sok_udp_open(s->host->stack, local, &u);
         if (r < 0)
             return r;
         adopt(s, (struct sok_sock *)u);
+        sok_udp_spread(u, s->reuse_port);
         sok_socket_dgram_apply(s);
     }
     s->local = *local;
@@ -263,6 +266,7 @@ static int tcp_option(enum sok_socket_option option)
     case SOK_OPT_STAMP:
     case SOK_OPT_REUSEADDR:
     case SOK_OPT_BROADCAST:
+    case SOK_OPT_REUSEPORT:
         break;
     }
     return -1;
@@ -351,7 +355,8 @@ int sok_listen(struct sok_socket *s, int backlog)
     struct sok_tcp_listener *l;
     int r = s->bound ? 0 : sok_bind(s, &any);
     if (r == 0)
-        r = sok_stack_listen(s->host->stack, &s->local, backlog, sok_host_now(s->host), &l);
+        r = (s->reuse_port ? sok_stack_listen_shared : sok_stack_listen)(
+            s->host->stack, &s->local, backlog, sok_host_now(s->host), &l);
     if (r == 0)
         adopt(s, (struct sok_sock *)l);
     return r;
@@ -380,6 +385,7 @@ int sok_accept(struct sok_socket *s, struct sok_socket **out)
     }
     made->dialled = true;
     made->reuse = s->reuse;
+    made->reuse_port = s->reuse_port;
     made->options_set = made->options_given =
         s->options_given; // as Linux: what the listener was told counts for them
     memcpy(made->options, s->options, sizeof(made->options));
@@ -451,6 +457,10 @@ int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         s->reuse = value != 0;
         return 0;
     }
+    if (option == SOK_OPT_REUSEPORT) {
+        s->reuse_port = value != 0;
+        return 0;
+    }
     if (option == SOK_OPT_BROADCAST) {
         s->dgram.broadcast = value != 0;
         sok_socket_dgram_apply(s);
@@ -486,6 +496,8 @@ int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         *value = s->blocking;
     else if (option == SOK_OPT_REUSEADDR)
         *value = s->reuse;
+    else if (option == SOK_OPT_REUSEPORT)
+        *value = s->reuse_port;
     else if (option == SOK_OPT_BROADCAST)
         *value = s->dgram.broadcast;
     else if (option == SOK_OPT_TIMEOUT)

@@ -108,6 +108,14 @@ int64_t sok_sendto(
     return sok_udp_sendto((struct sok_udp *)s->sock, &iov, 1, to, sok_host_now(s->host));
 }
 
+int sok_sendto_check(struct sok_socket *s, const struct sok_endpoint *to)
+{
+    if (s->type != SOK_DGRAM)
+        return 0;
+    int err = sok_socket_open_dgram(s);
+    return err < 0 ? err : sok_udp_way((const struct sok_udp *)s->sock, to);
+}
+
 int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from)
 {
     sok_host_mine(s->host);

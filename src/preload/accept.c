@@ -32,6 +32,7 @@ static int take(int fd, bool cloexec, struct sok_calls_accepted *record, int *ta
     if (!cm || cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
         return m.msg_flags & MSG_CTRUNC ? -EMFILE : -EPROTO;
     memcpy(taken, CMSG_DATA(cm), sizeof(*taken));
+    k_sendto(*taken, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0); // see sok_bridge_given()
     return 0;
 }
 

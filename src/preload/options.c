@@ -31,6 +31,13 @@ static void set_linger(struct entry *e, const void *with)
     e->linger_s = l->l_onoff && l->l_linger > 0 ? l->l_linger : 0;
 }
 
+// Whether there is one may hang on the option.
+static void forget_way(struct entry *e, const void *with)
+{
+    (void)with;
+    memset(e->way, 0, sizeof(e->way));
+}
+
 static int do_set(
     int fd, const struct entry *e, int level, int name, const void *value, socklen_t len)
 {
@@ -47,6 +54,7 @@ static int do_set(
     int32_t r = ask(&c);
     if (r < 0)
         return fail(-r);
+    table_change(fd, e->cookie, forget_way, NULL);
     if (level == SOL_SOCKET && name == SO_LINGER && len >= sizeof(struct linger))
         table_change(fd, e->cookie, set_linger, value);
     early_option(fd, e, level, name, value, len);

@@ -75,6 +75,14 @@ int packet_error(int fd, const struct entry *e)
     return take_error(fd, e) || error_waits(fd) ? errno : 0;
 }
 
+bool packet_error_waits(int fd, const struct entry *e)
+{
+    struct sok_calls_packet head;
+    ssize_t n =
+        e->error ? 0 : k_recvfrom(fd, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT, NULL, NULL);
+    return e->error || (n == (ssize_t)sizeof(head) && head.error);
+}
+
 // What sendto() refuses at once; an errno, 0: nothing.
 static int bad_address(const struct entry *e, const void *name, socklen_t len)
 {
@@ -87,6 +95,34 @@ static int bad_address(const struct entry *e, const void *name, socklen_t len)
     if (e->domain == AF_INET6 && in.sin_family != AF_INET6 && in.sin_family != AF_INET)
         return EAFNOSUPPORT;
     return e->domain != AF_PACKET && e->type == SOCK_DGRAM && in.sin_port == 0 ? EINVAL : 0;
+}
+
+static void set_way(struct entry *e, const void *with)
+{
+    memcpy(e->way, with, sizeof(e->way));
+}
+
+// A datagram is on its way before the host has seen it: whether there is a way is asked before, once for each
+// address. An errno; 0: there is.
+static int no_way(int fd, const struct entry *e, const struct sok_calls_packet *head)
+{
+    uint8_t way[SOK_CALLS_ADDR_MAX] = {0};
+    if (e->type != SOCK_DGRAM || e->domain == AF_PACKET)
+        return 0;
+    memcpy(way, head->addr, head->len);
+    memset(way + offsetof(struct sockaddr_in, sin_port), 0, sizeof(in_port_t)); // of both families
+    if (memcmp(way, e->way, sizeof(way)) == 0)
+        return 0;
+    struct call c = {.op = SOK_CALLS_SETOPT,
+        .cookie = e->cookie,
+        .a = SOK_CALLS_LEVEL,
+        .b = SOK_CALLS_LEVEL_WAY,
+        .bytes = head->addr,
+        .len = head->len};
+    int32_t r = ask(&c);
+    if (r == 0)
+        table_change(fd, e->cookie, set_way, way);
+    return r < 0 ? -r : 0;
 }
 
 // Nothing can be sent any more: this end was shut down, unless the host is gone.
@@ -117,6 +153,9 @@ ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int f
     if (named) {
         head.len = m->msg_namelen < SOK_CALLS_ADDR_MAX ? m->msg_namelen : SOK_CALLS_ADDR_MAX;
         memcpy(head.addr, m->msg_name, head.len);
+        wrong = no_way(fd, e, &head);
+        if (wrong)
+            return fail(wrong);
     }
     struct iovec *iov = with_head(m, &head);
     if (!iov)

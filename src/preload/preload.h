@@ -13,6 +13,7 @@
 //   data.c      read and write and their kin                  packets.c: of datagrams
 //   files.c     close, dup, fcntl                             names.c: getaddrinfo and its kin
 //   process.c   children of fork, vfork and clone
+//   poll.c      poll, select: what a pair does not say of itself
 //   signals.c   whether SIGPIPE is ignored
 //   loopback.c  127.0.0.0/8 stays with the kernel             trace.c: calls in the timeline
 //
@@ -61,8 +62,10 @@ struct entry {
     bool bound, connected;
     bool filter; // a raw socket that writes its own header, and the like: none yet
     int domain, type, protocol;
-    int linger_s;                // a close that waits; 0: none
-    uint32_t error;              // of packets: errno for the next call
+    int linger_s;   // a close that waits; 0: none
+    uint32_t error; // of packets: errno for the next call
+    uint8_t way
+        [SOK_CALLS_ADDR_MAX]; // where a datagram was last sent, and was found to have a way; port 0
     uint32_t name_len, peer_len; // 0: to be asked for
     uint8_t name[SOK_CALLS_ADDR_MAX], peer[SOK_CALLS_ADDR_MAX];
     struct early *early; // NULL: none
@@ -145,11 +148,15 @@ extern bool tracing;
     X(int, epoll_ctl, (int, int, int, void *))                                                     \
     X(int, fclose, (void *))                                                                       \
     X(void *, freopen, (const char *, const char *, void *))                                       \
+    X(int, poll, (struct pollfd *, unsigned long, int))                                            \
+    X(int, ppoll, (struct pollfd *, unsigned long, const void *, const void *))                    \
+    X(int, select, (int, void *, void *, void *, void *))                                          \
     X(int, sigaction, (int, const void *, void *))                                                 \
     X(void *, signal, (int, void *))                                                               \
     X(int, getaddrinfo, (const char *, const char *, const void *, void *))                        \
     X(int, getnameinfo, (const void *, socklen_t, char *, socklen_t, char *, socklen_t, int))
 
+struct pollfd;
 struct reals {
 #define SOK_X(type, name, args) type(*name) args;
     REALS(SOK_X)
@@ -202,6 +209,7 @@ ssize_t stream_recv(int fd, struct msghdr *m, int flags);
 ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags);
 int packet_error(int fd, const struct entry *e); // an errno that waits, taken; 0: none
 void packet_keep_error(int fd, int error);       // for the next call
+bool packet_error_waits(int fd, const struct entry *e);
 ssize_t packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags);
 void stream_is_open(int fd);          // it was connecting: room for it now
 int stream_reason(int fd, int error); // the errno TCP has for a broken pair's

@@ -255,6 +255,16 @@ int32_t sok_serve_packets_send(struct served *e, const uint8_t *packet, uint32_t
     return r < 0 ? -sok_errno((int)r) : 0;
 }
 
+int32_t sok_serve_packets_way(struct served *e, const uint8_t *addr, uint32_t len)
+{
+    struct sok_endpoint to;
+    bool v6;
+    int err = sok_sockaddr_get(e->posix.domain, addr, len, &to, &v6);
+    if (err < 0)
+        return err;
+    return v6 ? -ENETUNREACH : -sok_errno(sok_sendto_check(e->s, &to));
+}
+
 void sok_serve_packets_changed(struct served *e)
 {
     if (e->s)

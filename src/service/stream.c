@@ -68,6 +68,7 @@ struct served *sok_serve_accepted(
         return NULL;
     e->posix.domain = from->posix.domain;
     sok_served_inherit(e, from);
+    sok_bridge_given(e->bridge);
     e->connect_reported = true;
     return e;
 }

@@ -275,15 +275,28 @@ bool sok_stack_port_busy(const struct sok_stack *stack, const struct sok_endpoin
     return sok_tcp_port_busy(stack->tcp, local);
 }
 
-int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
-    int64_t now, struct sok_tcp_listener **out)
+static int may_listen(struct sok_stack *stack, const struct sok_endpoint *local, int64_t now)
 {
     stack->now = now;
     if (!sok_addr_is_any(local->addr) && !sok_addr_is_ours(stack, &local->addr))
         return SOK_EADDRNOTAVAIL;
     if (!sok_port_is_ours(stack, local->port))
         return SOK_EADDRNOTAVAIL;
-    return sok_tcp_listen(stack->tcp, local, backlog, now, out);
+    return 0;
+}
+
+int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
+    int64_t now, struct sok_tcp_listener **out)
+{
+    int err = may_listen(stack, local, now);
+    return err < 0 ? err : sok_tcp_listen(stack->tcp, local, backlog, now, out);
+}
+
+int sok_stack_listen_shared(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
+    int64_t now, struct sok_tcp_listener **out)
+{
+    int err = may_listen(stack, local, now);
+    return err < 0 ? err : sok_tcp_listen_shared(stack->tcp, local, backlog, now, out);
 }
 
 // ---- for tests and views ----

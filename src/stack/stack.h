@@ -266,6 +266,9 @@ int sok_stack_connect(struct sok_stack *stack, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, int64_t now, struct sok_tcp_conn **out);
 int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
     int64_t now, struct sok_tcp_listener **out);
+// Beside others made so (sok_tcp_listen_shared).
+int sok_stack_listen_shared(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
+    int64_t now, struct sok_tcp_listener **out);
 // What can be bound: an address of ours or any; port 0 becomes a free one of TCP. 0 or EADDRNOTAVAIL.
 int sok_stack_bindable(struct sok_stack *stack, struct sok_endpoint *local);
 // A TCP connection has this port, also one in TIME-WAIT: bind() without SO_REUSEADDR must not.
@@ -304,6 +307,11 @@ int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned co
 int64_t sok_udp_recvfrom(
     struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from, int64_t now);
 void sok_udp_options(struct sok_udp *u, const struct sok_dgram_opts *opts);
+// Of sockets that share an address and port, those with this get each sender's datagrams at one of them, chosen by a
+// keyed hash, instead of all at the newest.
+void sok_udp_spread(struct sok_udp *u, bool on);
+// Whether a datagram to there has a way and may take it: 0, or what sending would answer.
+int sok_udp_way(const struct sok_udp *u, const struct sok_endpoint *to);
 int sok_udp_error(
     struct sok_udp *u); // takes the pending error (port unreachable on a connected socket)
 struct sok_endpoint sok_udp_local(const struct sok_udp *u);

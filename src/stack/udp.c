@@ -21,7 +21,8 @@ struct sok_udp {
     bool connected;
     bool blocked; // waits for room in a link's queue
     int error;    // pending
-    bool shared;  // others may have the same address and port
+    bool shared;  // others may have the same address and port,
+    bool spread;  // and each sender goes to one of those
     struct sok_dgram_opts opts;
     struct sok_multicast_opts multicast;
     struct sok_memberships groups;
@@ -70,6 +71,28 @@ static bool matches(
     return here && (!u->connected || same_endpoint(&u->remote, from));
 }
 
+static uint64_t sender_hash(const struct sok_stack *s, const struct sok_addr *dst, uint16_t port,
+    const struct sok_endpoint *from)
+{
+    struct sok_endpoint to = {.addr = *dst, .port = port};
+    return sok_tcp_hash(s->tcp, &to, from) >> 32;
+}
+
+// One of those that `best` shares with and that match as well as it does.
+static struct sok_udp *spread(const struct sok_stack *s, struct sok_udp *best,
+    const struct sok_addr *dst, const struct sok_endpoint *from)
+{
+    uint16_t port = best->local.port;
+    uint64_t count = 0, pick = sender_hash(s, dst, port, from);
+    for (struct sok_udp *u = first_at(s, port); u; u = next_at(u))
+        count += u->spread && matches(u, dst, from) && !u->connected;
+    pick %= count;
+    for (struct sok_udp *u = first_at(s, port); u; u = next_at(u))
+        if (u->spread && matches(u, dst, from) && !u->connected && pick-- == 0)
+            return u;
+    return best;
+}
+
 // At most one socket takes a datagram to one host: an address and port is given out once (is_taken), or to
 // sockets that share it, of which the newest has it, a connected one before others.
 static struct sok_udp *find(const struct sok_stack *s, const struct sok_addr *dst, uint16_t port,
@@ -82,7 +105,7 @@ static struct sok_udp *find(const struct sok_stack *s, const struct sok_addr *ds
         if (matches(u, dst, from) && better)
             best = u;
     }
-    return best;
+    return best && best->spread && !best->connected ? spread(s, best, dst, from) : best;
 }
 
 // ---- in ----
@@ -284,6 +307,11 @@ int sok_udp_open_shared(
     return open_udp(stack, local, true, out);
 }
 
+void sok_udp_spread(struct sok_udp *u, bool on)
+{
+    u->spread = on;
+}
+
 int sok_udp_open_any(struct sok_stack *stack, struct sok_udp **out)
 {
     struct sok_endpoint every = {.addr = sok_addr_v4(0)};
@@ -391,6 +419,12 @@ static int find_path(const struct sok_udp *u, const struct sok_endpoint *local,
         sok_dst_kind(s, 0, &to->addr) == SOK_DST_BROADCAST)
         err = SOK_EACCES;
     return err;
+}
+
+int sok_udp_way(const struct sok_udp *u, const struct sok_endpoint *to)
+{
+    struct sok_tcp_path path;
+    return find_path(u, &u->local, to, &path);
 }
 
 static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsigned count,

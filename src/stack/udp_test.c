@@ -67,6 +67,71 @@ static void both_ways(void **state)
     lab_close(&lab);
 }
 
+static unsigned drain(struct lab *lab, struct sok_udp *u)
+{
+    char buf[10];
+    unsigned count = 0;
+    while (sok_udp_recvfrom(u, buf, sizeof(buf), NULL, lab->now) >= 0)
+        count++;
+    return count;
+}
+
+// SO_REUSEPORT: each sender's datagrams go to one of them, and always to the same.
+static void senders_are_spread(void **state)
+{
+    struct lab lab;
+    uint8_t frame[200];
+    struct sok_udp *u[3], *other;
+    struct sok_endpoint local = at(0, 7000);
+    unsigned got[3] = {0};
+    (void)state;
+    lab_open(&lab);
+    lab_know_peer(&lab);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sok_udp_open_shared(lab.stack, &local, &u[i]), 0);
+        sok_udp_spread(u[i], true);
+    }
+    assert_int_equal(sok_udp_open(lab.stack, &local, &other), SOK_EADDRINUSE);
+    for (uint16_t port = 4000; port < 4060; port++) {
+        int whose = -1;
+        for (int again = 0; again < 2; again++)
+            lab_in(&lab, frame, lab_udp(frame, port, 7000, "x"));
+        for (int i = 0; i < 3; i++) {
+            unsigned count = drain(&lab, u[i]);
+            assert_true(count == 0 || (count == 2 && whose < 0));
+            whose = count ? i : whose;
+        }
+        assert_true(whose >= 0);
+        got[whose]++;
+    }
+    assert_true(got[0] > 5 && got[1] > 5 && got[2] > 5);
+    // A connected one goes before them.
+    struct sok_endpoint peer = at(LAB_PEER, 4000);
+    assert_int_equal(sok_udp_connect(u[1], &peer), 0);
+    lab_in(&lab, frame, lab_udp(frame, 4000, 7000, "x"));
+    assert_int_equal(drain(&lab, u[1]), 1);
+    for (int i = 0; i < 3; i++)
+        sok_udp_close(u[i]);
+    lab_close(&lab);
+}
+
+static void a_way_is_asked_for(void **state)
+{
+    struct lab lab;
+    (void)state;
+    lab_open(&lab);
+    struct sok_udp *u = open_at(&lab, 0, 7000);
+    struct sok_endpoint there = at(LAB_PEER, 9), nowhere = at(0xc6336401, 9);
+    assert_int_equal(sok_udp_way(u, &there), 0);
+    assert_int_equal(sok_udp_way(u, &nowhere), SOK_ENETUNREACH);
+    nowhere = at(0xffffffff, 9);
+    assert_int_equal(sok_udp_way(u, &nowhere), SOK_EACCES);
+    sok_udp_options(u, &(struct sok_dgram_opts){.broadcast = true});
+    assert_int_equal(sok_udp_way(u, &nowhere), 0);
+    sok_udp_close(u);
+    lab_close(&lab);
+}
+
 static void a_checksum_is_never_zero(void **state)
 {
     struct lab lab;
@@ -287,6 +352,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ways),
+        cmocka_unit_test(senders_are_spread),
+        cmocka_unit_test(a_way_is_asked_for),
         cmocka_unit_test(a_checksum_is_never_zero),
         cmocka_unit_test(who_gets_it),
         cmocka_unit_test(chosen_ports_differ),

@@ -6,7 +6,7 @@
 
 // ---- tables ----
 
-uint64_t sok_tcp_tuple_hash(
+uint64_t sok_tcp_hash(
     const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote)
 {
     uint8_t in[16 + 16 + 2 + 2 + 4];
@@ -26,7 +26,7 @@ static bool same(const struct sok_endpoint *a, const struct sok_endpoint *b)
 struct sok_tcp_conn *sok_tcp_find(
     const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote)
 {
-    uint64_t hash = sok_tcp_tuple_hash(t, local, remote);
+    uint64_t hash = sok_tcp_hash(t, local, remote);
     for (struct sok_map_node *n = sok_map_first(&t->conns, hash); n; n = sok_map_next(n)) {
         struct sok_tcp_conn *c = SOK_CONTAINER_OF(n, struct sok_tcp_conn, node);
         if (same(&c->local, local) && same(&c->remote, remote)) {
@@ -47,18 +47,42 @@ struct sok_tcp_conn *sok_tcp_find_again(
     return c;
 }
 
+// One of those that share l's address and port, the same for each tuple as long as they are the same.
+static struct sok_tcp_listener *choose(const struct sok_tcp *t, struct sok_tcp_listener *l,
+    const struct sok_endpoint *local, const struct sok_endpoint *remote)
+{
+    uint32_t count = 0, pick = (uint32_t)(sok_tcp_hash(t, local, remote) >> 32);
+    for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
+         n = sok_map_next(n)) {
+        count += sok_addr_eq(
+            SOK_CONTAINER_OF(n, struct sok_tcp_listener, node)->local.addr, l->local.addr);
+    }
+    pick %= count;
+    for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
+         n = sok_map_next(n)) {
+        struct sok_tcp_listener *o = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
+        if (sok_addr_eq(o->local.addr, l->local.addr) && pick-- == 0) {
+            return o;
+        }
+    }
+    return l;
+}
+
 // An exact address before a listener on every address; the one on every port comes last.
 struct sok_tcp_listener *sok_tcp_find_listener(
-    const struct sok_tcp *t, const struct sok_endpoint *local)
+    const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote)
 {
     struct sok_tcp_listener *any = NULL;
     for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
          n = sok_map_next(n)) {
         struct sok_tcp_listener *l = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
         if (sok_addr_eq(l->local.addr, local->addr)) {
-            return l;
+            return l->shared && remote ? choose(t, l, local, remote) : l;
         }
         any = sok_addr_is_any(l->local.addr) ? l : any;
+    }
+    if (any && any->shared && remote) {
+        return choose(t, any, local, remote);
     }
     struct sok_map_node *every = any ? NULL : sok_map_first(&t->listeners, 0);
     return every ? SOK_CONTAINER_OF(every, struct sok_tcp_listener, node) : any;
@@ -137,7 +161,7 @@ int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
     c->remote = *remote;
     c->path = *path;
     init(c, now);
-    sok_map_add(&t->conns, &c->node, sok_tcp_tuple_hash(t, local, remote));
+    sok_map_add(&t->conns, &c->node, sok_tcp_hash(t, local, remote));
     c->mapped = true;
     c->all_next = t->all;
     if (t->all) {

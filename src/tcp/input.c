@@ -404,7 +404,7 @@ void sok_tcp_input(
         struct sok_tcp_conn *c = sok_tcp_find_again(t, &arrival.to, &arrival.from);
         struct sok_tcp_listener *l = NULL;
         if (!c || reopens(c, &in)) {
-            l = sok_tcp_find_listener(t, &arrival.to);
+            l = sok_tcp_find_listener(t, &arrival.to, &arrival.from);
         }
         if (c && l && sok_tcp_listener_full(l)) { // there is no room: TIME-WAIT goes on
             out->drop = SOK_DROP_TCP_BACKLOG;

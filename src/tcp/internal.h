@@ -395,6 +395,7 @@ struct sok_tcp_listener {
     struct sok_map_node node; // in tcp->listeners, by port; 0: every port; _NONE: it was killed
     struct sok_endpoint local;
     uint32_t backlog;
+    bool shared;       // others that say so too may have the same address and port
     int64_t cookie_at; // when a cookie was last sent
     struct sok_tcp_queue half_open, to_accept;
 };
@@ -454,14 +455,13 @@ struct sok_tcp_in {
 };
 
 // ---- conn.c: connections, tables, lanes ----
-uint64_t sok_tcp_tuple_hash(
-    const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
 struct sok_tcp_conn *sok_tcp_find(
     const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
 struct sok_tcp_conn *sok_tcp_find_again(
     struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
+// Of several that share an address and port the tuple chooses one; remote NULL: any.
 struct sok_tcp_listener *sok_tcp_find_listener(
-    const struct sok_tcp *t, const struct sok_endpoint *local);
+    const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
 int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, const struct sok_tcp_path *path, int64_t now,
     struct sok_tcp_conn **out);

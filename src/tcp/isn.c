@@ -43,7 +43,7 @@ int sok_tcp_pick_port(
         count = 65536 - first;
     for (uint32_t i = 0; i < count; i++) {
         tuple.port = (uint16_t)(first + (offset + t->port_hint++) % count);
-        if (!sok_tcp_find(t, &tuple, remote) && !sok_tcp_find_listener(t, &tuple)) {
+        if (!sok_tcp_find(t, &tuple, remote) && !sok_tcp_find_listener(t, &tuple, NULL)) {
             local->port = tuple.port;
             return 0;
         }

@@ -45,8 +45,8 @@ static int listener_new(struct sok_tcp *t, const struct sok_endpoint *local, int
     return 0;
 }
 
-int sok_tcp_listen(struct sok_tcp *t, const struct sok_endpoint *local, int backlog, int64_t now,
-    struct sok_tcp_listener **out)
+static int listen_at(struct sok_tcp *t, const struct sok_endpoint *local, int backlog, bool shared,
+    int64_t now, struct sok_tcp_listener **out)
 {
     if (local->port == 0 || backlog < 0) {
         return SOK_EINVAL;
@@ -54,12 +54,31 @@ int sok_tcp_listen(struct sok_tcp *t, const struct sok_endpoint *local, int back
     for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
          n = sok_map_next(n)) {
         const struct sok_tcp_listener *l = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
+        if (shared && l->shared) {
+            continue;
+        }
         if (sok_addr_is_any(l->local.addr) || sok_addr_is_any(local->addr) ||
             sok_addr_eq(l->local.addr, local->addr)) {
             return SOK_EADDRINUSE;
         }
     }
-    return listener_new(t, local, backlog, now, out);
+    int err = listener_new(t, local, backlog, now, out);
+    if (err == 0) {
+        (*out)->shared = shared;
+    }
+    return err;
+}
+
+int sok_tcp_listen(struct sok_tcp *t, const struct sok_endpoint *local, int backlog, int64_t now,
+    struct sok_tcp_listener **out)
+{
+    return listen_at(t, local, backlog, false, now, out);
+}
+
+int sok_tcp_listen_shared(struct sok_tcp *t, const struct sok_endpoint *local, int backlog,
+    int64_t now, struct sok_tcp_listener **out)
+{
+    return listen_at(t, local, backlog, true, now, out);
 }
 
 int sok_tcp_listen_any(struct sok_tcp *t, int backlog, int64_t now, struct sok_tcp_listener **out)

@@ -155,6 +155,10 @@ int sok_tcp_connect(struct sok_tcp *tcp, const struct sok_endpoint *local,
 // Passive OPEN. local.addr :: takes every address.
 int sok_tcp_listen(struct sok_tcp *tcp, const struct sok_endpoint *local, int backlog, int64_t now,
     struct sok_tcp_listener **out);
+// The same, beside others made so on the same address and port: each connection goes to one of them, chosen by a keyed
+// hash of its addresses and ports.
+int sok_tcp_listen_shared(struct sok_tcp *tcp, const struct sok_endpoint *local, int backlog,
+    int64_t now, struct sok_tcp_listener **out);
 int sok_tcp_accept(
     struct sok_tcp_listener *l, int64_t now, struct sok_tcp_conn **out); // EAGAIN: none yet
 void sok_tcp_listener_close(struct sok_tcp_listener *l, int64_t now);
@@ -172,6 +176,9 @@ struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l);
 void sok_tcp_listener_backlog(struct sok_tcp_listener *l, unsigned backlog); // 0: it is full
 // A port for local.addr that nobody listens on or has a connection from. 0 or EADDRNOTAVAIL.
 int sok_tcp_free_port(struct sok_tcp *tcp, struct sok_endpoint *local);
+// A keyed hash of a pair of endpoints.
+uint64_t sok_tcp_hash(
+    const struct sok_tcp *tcp, const struct sok_endpoint *local, const struct sok_endpoint *remote);
 // A connection has this port (at this address), also one that only waits for its 2 MSL to be over.
 bool sok_tcp_port_busy(const struct sok_tcp *tcp, const struct sok_endpoint *local);
 

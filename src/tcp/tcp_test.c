@@ -263,6 +263,44 @@ static void gateway_admits_when_it_decides(void **state)
     world_free(&w);
 }
 
+// SO_REUSEPORT: connections go to all listeners of a port, each to one.
+static void listeners_share(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct sok_tcp_listener *l[3], *other;
+    struct sok_tcp_conn *a[40], *b;
+    unsigned got[3] = {0}, all = 0;
+    world_new(&w, NULL);
+    struct sok_endpoint at = server_at(&w), any = {.port = at.port};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sok_tcp_listen_shared(w.ends[1].tcp, &at, 50, w.now, &l[i]), 0);
+    }
+    assert_int_equal(sok_tcp_listen(w.ends[1].tcp, &at, 5, w.now, &other), SOK_EADDRINUSE);
+    assert_int_equal(sok_tcp_listen(w.ends[1].tcp, &any, 5, w.now, &other), SOK_EADDRINUSE);
+    for (unsigned i = 0; i < 40; i++) {
+        a[i] = dial(&w);
+    }
+    while (all < 40) {
+        for (int i = 0; i < 3; i++) {
+            while (sok_tcp_accept(l[i], w.now, &b) == 0) {
+                got[i]++;
+                all++;
+                sok_tcp_abort(b, w.now);
+            }
+        }
+        assert_true(all == 40 || step(&w));
+    }
+    assert_true(got[0] > 2 && got[1] > 2 && got[2] > 2);
+    for (unsigned i = 0; i < 40; i++) {
+        sok_tcp_abort(a[i], w.now);
+    }
+    for (int i = 0; i < 3; i++) {
+        sok_tcp_listener_close(l[i], w.now);
+    }
+    world_free(&w);
+}
+
 static void gateway_refuses_or_ignores(void **state)
 {
     (void)state;
@@ -329,6 +367,7 @@ int main(void)
         cmocka_unit_test(killed_in_time_wait_is_no_error),
         cmocka_unit_test(closed_window_is_probed_until_it_opens),
         cmocka_unit_test(gateway_admits_when_it_decides),
+        cmocka_unit_test(listeners_share),
         cmocka_unit_test(gateway_refuses_or_ignores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
