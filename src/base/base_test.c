@@ -60,6 +60,33 @@ static void buffers_are_counted(void **state)
     assert_int_equal(c.blocks, 0);
 }
 
+struct lender {
+    struct sok_buf_lender is; // first
+    uint8_t *back;
+};
+
+static void came_back(struct sok_buf_lender *lender, uint8_t *data)
+{
+    ((struct lender *)lender)->back = data;
+}
+
+static void lent_buffers_go_back(void **state)
+{
+    (void)state;
+    uint8_t data[100];
+    struct lender l = {.is = {came_back}};
+    struct sok_mem_counter c = {.under = sok_mem_libc(), .bytes_limit = sizeof(struct sok_buf)};
+    struct sok_mem mem = sok_mem_counting(&c);
+    struct sok_buf *b = sok_buf_lent(&mem, &l.is, data, sizeof(data));
+    assert_true(b && b->data == data && sok_buf_ref(b) == b);
+    assert_null(sok_buf_lent(&mem, &l.is, data, sizeof(data)));
+    sok_buf_unref(b);
+    assert_null(l.back);
+    sok_buf_unref(b);
+    assert_ptr_equal(l.back, data);
+    assert_int_equal(c.bytes, 0);
+}
+
 static void sequence_numbers_wrap(void **state)
 {
     (void)state;
@@ -126,6 +153,7 @@ int main(void)
         cmocka_unit_test(errors),
         cmocka_unit_test(memory_is_counted),
         cmocka_unit_test(buffers_are_counted),
+        cmocka_unit_test(lent_buffers_go_back),
         cmocka_unit_test(sequence_numbers_wrap),
         cmocka_unit_test(changed_socks),
         cmocka_unit_test(all_socks),

@@ -7,15 +7,24 @@
 #include <stdint.h>
 #include "base/mem.h"
 
+// Whose memory a buffer's bytes are, when they are not its own.
+struct sok_buf_lender {
+    void (*give_back)(struct sok_buf_lender *lender, uint8_t *data);
+};
+
 struct sok_buf {
     const struct sok_mem *mem;
+    uint8_t *data;                 // behind this head, or lent
+    struct sok_buf_lender *lender; // NULL: behind this head
     uint32_t refs;
     uint32_t cap; // bytes in data
-    uint8_t data[];
 };
 
 // One reference, contents undefined; NULL when out of memory. mem must outlive the buffer.
 struct sok_buf *sok_buf_new(const struct sok_mem *mem, uint32_t cap);
+// The same with lent bytes, which go back with the last reference; NULL: they stay the caller's.
+struct sok_buf *sok_buf_lent(
+    const struct sok_mem *mem, struct sok_buf_lender *lender, uint8_t *data, uint32_t cap);
 struct sok_buf *sok_buf_ref(struct sok_buf *buf);
 void sok_buf_unref(struct sok_buf *buf); // NULL is allowed
 

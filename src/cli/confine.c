@@ -64,7 +64,7 @@ static const struct allowed everybody[] = {
     ANY(close), ANY(lseek), ANY(ftruncate), ANY(fsync), ANY(fdatasync), ANY(getsockname),
     ANY(getpeername), ANY(getsockopt), ANY(dup),
     IF(fcntl, IS(1, F_GETFD)), IF(fcntl, IS(1, F_SETFD)), IF(fcntl, IS(1, F_GETFL)),
-    IF(fcntl, IS(1, F_SETFL)), IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),
+    IF(fcntl, IS(1, F_SETFL)), IF(fcntl, IS(1, F_DUPFD_CLOEXEC)), IF(fcntl, IS(1, F_GET_SEALS)),
     // A member comes to the hub of a lan; libcurl connects what is connected already.
     ANY(accept4), ANY(connect),
     // Streams and datagrams for programs: pairs that lead nowhere else.

@@ -22,12 +22,11 @@
 #include <unistd.h>
 #include "host/bridge.h"
 #include "host/host.h"
+#include "host/intake.h"
 
 #define PAIR_BUFFER (4 << 20) // asked for; the kernel gives what it allows
 #define SMALL_BUFFER                                                                               \
-    8192 // while connecting; writable again with the one packet of filler that stays
-#define MOVE_MAX   (256 << 10) // bytes from the program in one piece
-#define COPY_UNDER 8192        // fewer are copied into the connection's own buffers
+    8192             // while connecting; writable again with the one packet of filler that stays
 #define ROUNDS_MAX 1 // moves per direction in one pump: bridges share the host, and the caches
 
 struct sok_bridge {
@@ -36,6 +35,7 @@ struct sok_bridge {
     int program_fd;                       // kept while connecting, to enlarge its buffer; else -1
     const struct sok_bridge_hooks *hooks; // NULL: nobody wants to know
     void *ctx;
+    struct sok_intake intake;
     bool connecting;          // or not even that
     bool to_program_done;     // the peer's FIN was passed on
     bool from_program_done;   // FIN was passed on
@@ -114,6 +114,7 @@ static void bridge_end(struct sok_bridge *b, bool abort, bool program_reset)
 {
     struct sok_host *host = b->s->host;
     unlink_bridge(b);
+    sok_intake_end(&b->intake, host, b->lf.fd);
     if (b->hooks)
         b->hooks->ended(b->ctx, program_reset && !b->hung_up ? host->stream_error : 0);
     if (!program_reset) {
@@ -153,6 +154,7 @@ static void connected(struct sok_bridge *b)
             break;
         queued -= (int)n;
     }
+    b->intake.lag = true;
     b->can_read = b->can_write = true;
     if (b->hooks)
         b->hooks->opened(b->ctx);
@@ -197,60 +199,19 @@ static int64_t move_in(struct sok_bridge *b, int64_t now)
 
 // ---- from the program to the connection ----
 
-// Takes len bytes of new data out of the pair: the byte left from last time and all but the last of the
-// new ones are consumed, the last is read and left. into has room for 1 + len bytes.
-static bool take(struct sok_bridge *b, uint8_t *into, size_t len)
-{
-    ssize_t n = recv(b->lf.fd, into, len, MSG_DONTWAIT);
-    if (n < 0 || (size_t)n != len)
-        return false;
-    return recv(b->lf.fd, into + len, 1, MSG_DONTWAIT | MSG_PEEK) == 1;
-}
-
-static int64_t pass_on(struct sok_bridge *b, size_t len, int64_t now)
-{
-    struct sok_host *host = b->s->host;
-    struct sok_tcp_conn *c = sok_socket_conn(b->s);
-    if (len < COPY_UNDER) {
-        if (!take(b, host->scratch, len))
-            return SOK_EIO;
-        struct sok_iov iov = {host->scratch + 1, len};
-        return sok_tcp_send(c, &iov, 1, now);
-    }
-    struct sok_buf *buf = sok_buf_new(&host->mem, (uint32_t)len + 1);
-    if (!buf)
-        return SOK_ENOMEM;
-    int64_t r = SOK_EIO;
-    if (take(b, buf->data, len)) {
-        struct sok_slice slice = {buf, 1, (uint32_t)len};
-        r = sok_tcp_send_slice(c, slice, now);
-    }
-    sok_buf_unref(buf);
-    return r;
-}
-
 static int64_t move_out(struct sok_bridge *b, int64_t now)
 {
     struct sok_tcp_conn *c = sok_socket_conn(b->s);
-    int queued = 0;
-    bool shut = b->shut; // asked before the queue is looked at: no byte comes after
-    if (ioctl(b->lf.fd, FIONREAD, &queued) < 0)
-        return SOK_EIO;
-    size_t len = queued > 1 ? (size_t)queued - 1 : 0;
-    if (len == 0) {
-        if (shut) {
-            sok_tcp_shutdown(c, now);
-            b->from_program_done = true;
-        }
-        b->can_read = false;
-        return 0;
+    bool empty, shut = b->shut; // asked before the queue is looked at: no byte comes after
+    int64_t r = sok_intake_move(&b->intake, b->s->host, b->lf.fd, c, now, &empty);
+    if (!empty)
+        return r;
+    if (shut) {
+        sok_tcp_shutdown(c, now);
+        b->from_program_done = true;
     }
-    size_t room = sok_tcp_send_room(c);
-    if (len > room)
-        len = room;
-    if (len > MOVE_MAX)
-        len = MOVE_MAX;
-    return len > 0 ? pass_on(b, len, now) : 0;
+    b->can_read = false;
+    return 0;
 }
 
 // ---- all of it ----
@@ -357,7 +318,9 @@ static unsigned pump(struct sok_bridge *b, int64_t now)
     }
     if (in < 0 || (out < 0 && out != SOK_EAGAIN)) {
         note_error(b, (int)(in < 0 ? in : out));
-        bridge_end(b, false, true);
+        bool lost = out == SOK_EIO ||
+                    out == SOK_ENOMEM; // bytes of the program: not a clean end for the peer
+        bridge_end(b, lost, true);
         return moves + 1;
     }
     if (b->hung_up && handle_hang_up(b))
@@ -423,6 +386,7 @@ static int open_bridge(struct sok_socket *s, bool keep_program_fd, struct sok_br
     int pair[2];
     b->s = s;
     b->program_fd = -1;
+    b->intake.lag = true; // filler
     b->connecting = !c || sok_tcp_state(c) == SOK_TCP_SYN_SENT;
     b->can_read = b->can_write = true;
     b->lf.ready = pair_ready;
@@ -513,6 +477,7 @@ int sok_bridge_take(struct sok_bridge *b)
     int fd = b->lf.fd;
     sok_socket_notify(b->s, NULL, NULL);
     unlink_bridge(b);
+    sok_intake_end(&b->intake, b->s->host, fd);
     free(b);
     return fd;
 }

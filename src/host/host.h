@@ -30,6 +30,7 @@ struct sok_host_wire {
 struct sok_bridge;
 struct sok_watch;
 struct sok_names;
+struct sok_region;
 
 struct sok_host {
     struct sok_loop *loop;
@@ -43,7 +44,9 @@ struct sok_host {
     struct sok_socket *sockets;
     struct sok_bridge *bridges;        // all
     struct sok_bridge *bridges_active; // have something to move
-    int stream_error;                  // with which the last bridge ended that did so with one
+    struct sok_region *regions;        // lent by programs
+    unsigned region_count;
+    int stream_error; // with which the last bridge ended that did so with one
     struct sok_watch *watches;
     struct sok_sys *sys;     // descriptors (sockeye/sys.h); NULL: there were none
     struct sok_names *names; // NULL: nothing was looked up

@@ -86,10 +86,23 @@ static ssize_t send_traced(int fd, const struct msghdr *m, int flags)
     return more >= 0 ? (n > 0 ? n : 0) + more : n > 0 ? n : more;
 }
 
+// As much as can be lent, the rest through the pair.
+static ssize_t send_lent(int fd, const uint8_t *data, size_t len, int flags)
+{
+    size_t done = sok_lend(fd, data, len);
+    if (done == len)
+        return (ssize_t)len;
+    ssize_t more = k_sendto(fd, data + done, len - done, flags | MSG_NOSIGNAL, NULL, 0);
+    return more >= 0 ? (ssize_t)done + more : done > 0 ? (ssize_t)done : more;
+}
+
 static ssize_t write_pair(int fd, const struct msghdr *m, int flags)
 {
     if (tracing)
         return send_traced(fd, m, flags | MSG_NOSIGNAL);
+    if (m->msg_iovlen == 1 && m->msg_iov[0].iov_len >= SOK_LEND_LEAST && !m->msg_controllen &&
+        (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) == 0 && table_state(fd) == SOK_CALLS_OPEN)
+        return send_lent(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len, flags);
     if (flags || m->msg_controllen || m->msg_iovlen != 1 || !pipe_signal_ignored())
         return k_sendmsg(fd, m, flags | MSG_NOSIGNAL);
     return reals()->write(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len);

@@ -54,7 +54,7 @@ static void linger(int fd, const struct entry *e)
 SOK_EXPORT int close(int fd)
 {
     struct entry e;
-    if (channel_is_ours(fd))
+    if (channel_is_ours(fd) || sok_lend_is_ours(fd))
         return fail(EBADF); // as if it were not there
     if (table_kind(fd) <= KIND_OTHER) {
         table_clear(fd, KIND_UNKNOWN);
@@ -102,7 +102,7 @@ static int close_between(unsigned first, unsigned last, int flags)
     unsigned top = last < 65536 ? last : 65536;
     unsigned from = first;
     for (unsigned fd = first; fd <= top && r == 0; fd++) {
-        if (!channel_is_ours((int)fd))
+        if (!channel_is_ours((int)fd) && !sok_lend_is_ours((int)fd))
             continue;
         if (fd > from)
             r = reals()->close_range(from, fd - 1, flags);

@@ -11,6 +11,7 @@
 //   calls.c     socket, bind, connect, listen, names          accept.c
 //   options.c   setsockopt, getsockopt, ioctl
 //   data.c      read and write and their kin                  packets.c: of datagrams
+//   lend.c      large writes: memory that the host reads, too
 //   files.c     close, dup, fcntl                             names.c: getaddrinfo and its kin
 //   process.c   children of fork, vfork and clone
 //   poll.c      poll, select: what a pair does not say of itself
@@ -213,6 +214,12 @@ bool packet_error_waits(int fd, const struct entry *e);
 ssize_t packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags);
 void stream_is_open(int fd);          // it was connecting: room for it now
 int stream_reason(int fd, int error); // the errno TCP has for a broken pair's
+
+// ---- lend.c ----
+#define SOK_LEND_LEAST 32768 // a note costs as much as copying some of it
+// Writes through lent memory; how many bytes: fewer than len where there is no room, or no such memory.
+size_t sok_lend(int fd, const uint8_t *data, size_t len);
+bool sok_lend_is_ours(int fd); // the memory's descriptor: the program must not close it
 
 // ---- accept.c, loopback.c, options.c ----
 // Another pair takes the place of this one, which failed to connect or shall have no peer any more.

@@ -175,6 +175,42 @@ static void large(void)
     is("read-large-end", block[2999999], 'x');
 }
 
+#define MIXED 300000
+
+// Large writes, small ones, gathered ones, by a child and by sendfile(): one stream, in order.
+static void mixed(void)
+{
+    long id, all = 0;
+    static char block[MIXED];
+    int status, fd = call_peer(&id), file = open("/dev/shm", O_TMPFILE | O_RDWR, 0600);
+    if (file < 0)
+        file = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+    for (size_t i = 0; i < MIXED; i++)
+        block[i] = (char)('a' + (i + i / 251) % 26);
+    is("mixed-file", write(file, block, MIXED), MIXED);
+    peer("drain %ld", id);
+    for (int round = 0; round < 20; round++) {
+        off_t at = 0;
+        struct iovec out[2] = {{block, 100000}, {block + 100000, 70000}};
+        all += write(fd, block, MIXED);
+        all += write(fd, block, 7);
+        all += writev(fd, out, 2);
+        all += sendfile(fd, file, &at, 40000);
+        all += send(fd, block, 33000 + (size_t)round, 0);
+        pid_t child = fork();
+        if (child == 0)
+            _exit(write(fd, block, 200000) == 200000 ? 0 : 1);
+        waitpid(child, &status, 0);
+        all += status == 0 ? 200000 : 0;
+    }
+    shutdown(fd, SHUT_WR);
+    long want = 20 * (MIXED + 7 + 170000 + 40000 + 33000 + 200000) + 190;
+    is("mixed-sent", all, want);
+    is("mixed-arrives", peer("drained %ld", id), want);
+    is_text("mixed-value", peer_text,
+        "efe324457238a97a9f9b15767f6046f8b1cff8763d87f5db5ed0c830e1e0a4e1");
+}
+
 static int file_of(const char *text)
 {
     char path[] = "/tmp/behave-XXXXXX";
@@ -280,6 +316,7 @@ const struct group data_groups[] = {
     {"timeout", timeouts},
     {"part", partly},
     {"large", large},
+    {"mixed", mixed},
     {"sendfile", without_copy},
     {"file", not_a_file},
     {"unconnected", unconnected},

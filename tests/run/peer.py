@@ -139,13 +139,14 @@ class Peer:
         s = self.socks[int(number)]
 
         def loop():
-            count = 0
+            count, digest = 0, hashlib.sha256()
             try:
                 while part := s.recv(1 << 16):
+                    digest.update(part)
                     count += len(part)
             except OSError as error:
                 count = -error.errno
-            self.drained[number] = count
+            self.drained[number] = count, digest.hexdigest()
 
         thread = threading.Thread(target=loop, daemon=True)
         thread.start()
@@ -153,6 +154,7 @@ class Peer:
         return 0
 
     def drained_(self, number):
+        """How much drain has read, or -errno; its SHA-256."""
         end = time.monotonic() + TIMEOUT
         while number not in self.drained and time.monotonic() < end:
             time.sleep(0.005)
