@@ -156,6 +156,8 @@ enum sok_reason {
     X(MLD_MALFORMED, "mld: malformed")                                                             \
     X(MLD_NOT_US, "mld: not for us")                                                               \
     X(ND_MALFORMED, "nd: malformed")                                                               \
+    X(ND_NOT_US, "nd: not about us")                                                               \
+    X(ND_CONFLICT, "nd: claims our address")                                                       \
     X(ND_NOT_WANTED, "nd: not asked for")                                                          \
     X(ND_LIMIT, "nd: too much said")                                                               \
     X(GROUP_SOURCE, "group: no socket wants this source")                                          \

@@ -1,9 +1,10 @@
-// ICMP echo sockets (RFC 792): one identifier each. A reply counts when it answers a request that is still
+// ICMP echo sockets (RFC 792, RFC 4443 section 4): one identifier each, of both families. A reply counts when it answers a request that is still
 // remembered: same identifier, sequence number and host, once.
 #include "stack/internal.h"
 
 #include <string.h>
 #include "wire/csum.h"
+#include "wire/ip6.h"
 
 #define ASKED_MAX   128 // requests remembered; the oldest is forgotten
 #define REPLIES_MAX 64  // replies that wait to be read
@@ -85,44 +86,66 @@ static void remember(struct sok_echo *e, const struct sok_addr *to, uint16_t seq
         (struct asked){.to = *to, .at = now, .seq = seq, .open = true};
 }
 
-static int send_echo(struct sok_echo *e, const struct sok_addr *to, uint16_t seq, const void *data,
-    size_t len, uint8_t ttl, int64_t now)
+// The headers of both families' messages are alike but for the type, and the pseudo header in the sum.
+static void build(uint8_t *p, const struct sok_icmp_hdr *echo, const void *data, size_t len,
+    const struct sok_addr *src, const struct sok_addr *dst)
 {
-    struct sok_stack *s = e->stack;
-    struct sok_endpoint dst = {.addr = *to};
-    struct sok_addr any = sok_addr_v4(0);
-    struct sok_tcp_path path;
-    int err = sok_stack_route(s, &any, &dst, &path);
-    if (err < 0)
-        return err;
-    if (len + SOK_ICMP_HDR_LEN + SOK_IP4_HDR_LEN > SOK_IP4_PACKET_MAX)
-        return SOK_EMSGSIZE;
-    uint8_t *p;
-    struct sok_packet *packet = sok_ip_new(s, to, SOK_ICMP_HDR_LEN + (uint32_t)len, &p);
-    if (!packet)
-        return SOK_ENOMEM;
-    struct sok_icmp_hdr h = {.type = SOK_ICMP_ECHO, .id = e->id, .seq = seq};
+    struct sok_icmp_hdr h = *echo;
+    bool v4 = sok_addr_is_v4(*dst);
+    h.type = v4 ? SOK_ICMP_ECHO : SOK_ICMP6_ECHO;
     sok_icmp_hdr_put(p, &h);
     if (len > 0)
         memcpy(p + SOK_ICMP_HDR_LEN, data, len);
+    if (!v4) {
+        sok_icmp6_seal(p, SOK_ICMP6_HDR_LEN + len, src, dst);
+        return;
+    }
     struct sok_csum c;
     sok_csum_init(&c);
     sok_csum_add(&c, p, SOK_ICMP_HDR_LEN + len);
     sok_put16(p + 2, sok_csum_final(&c));
+}
+
+static int send_echo(struct sok_echo *e, const struct sok_endpoint *to, uint16_t seq,
+    const void *data, size_t len, uint8_t ttl, int64_t now)
+{
+    struct sok_stack *s = e->stack;
+    bool v4 = sok_addr_is_v4(to->addr);
+    struct sok_addr any = v4 ? sok_addr_v4(0) : (struct sok_addr){{0}};
+    struct sok_tcp_path path;
+    int err = sok_stack_route(s, &any, to, &path);
+    if (err < 0)
+        return err;
+    if (len + SOK_ICMP_HDR_LEN > sok_ip_data_max(&to->addr))
+        return SOK_EMSGSIZE;
+    uint8_t *p;
+    struct sok_packet *packet = sok_ip_new(s, &to->addr, SOK_ICMP_HDR_LEN + (uint32_t)len, &p);
+    if (!packet)
+        return SOK_ENOMEM;
+    struct sok_icmp_hdr h = {.id = e->id, .seq = seq};
+    build(p, &h, data, len, &path.source, &to->addr);
     struct sok_ip_out o = {
         .src = path.source,
-        .dst = *to,
-        .proto = SOK_IPPROTO_ICMP,
+        .dst = to->addr,
+        .proto = v4 ? SOK_IPPROTO_ICMP : SOK_IPPROTO_ICMP6,
         .ttl = ttl,
         .reason = SOK_REASON_ECHO_ASK,
         .conn = e->sock.id,
     };
-    remember(e, to, seq, now); // before sending, which can fail at once for want of a neighbour
+    remember(
+        e, &to->addr, seq, now); // before sending, which can fail at once for want of a neighbour
     return sok_ip_send(s, packet, &o, &path, now);
 }
 
 int sok_echo_send(struct sok_echo *e, const struct sok_addr *to, uint16_t seq, const void *data,
     size_t len, uint8_t ttl, int64_t now)
+{
+    struct sok_endpoint dst = {.addr = *to};
+    return sok_echo_sendto(e, &dst, seq, data, len, ttl, now);
+}
+
+int sok_echo_sendto(struct sok_echo *e, const struct sok_endpoint *to, uint16_t seq,
+    const void *data, size_t len, uint8_t ttl, int64_t now)
 {
     e->stack->now = now;
     struct sok_event *ev =
@@ -130,7 +153,8 @@ int sok_echo_send(struct sok_echo *e, const struct sok_addr *to, uint16_t seq, c
     uint64_t position = sok_events_next(&e->stack->events) - 1;
     if (ev) {
         ev->call.has_remote = true;
-        ev->call.remote.addr = *to;
+        ev->call.remote = *to;
+        ev->call.remote.port = 0;
     }
     int err = send_echo(e, to, seq, data, len, ttl, now);
     ev = ev ? sok_events_at(&e->stack->events, position) : NULL;
@@ -169,17 +193,17 @@ static struct asked *find_asked(struct sok_echo *e, const struct sok_addr *host,
 }
 
 uint32_t sok_echo_reply_input(
-    struct sok_stack *s, const struct sok_in *in, const struct sok_icmp_hdr *h)
+    struct sok_stack *s, const struct sok_in *in, uint8_t type, uint16_t id, uint16_t seq)
 {
-    struct sok_echo *e = find(s, h->id);
-    struct asked *a = e ? find_asked(e, &in->src, h->seq) : NULL;
+    struct sok_echo *e = find(s, id);
+    struct asked *a = e ? find_asked(e, &in->src, seq) : NULL;
     if (!a)
         return 0;
     struct sok_echo_reply r = {
         .from = in->src,
-        .seq = h->seq,
+        .seq = seq,
         .ttl = in->ttl,
-        .icmp_type = h->type,
+        .icmp_type = type,
         .rtt = in->now - a->at,
         .len = in->len - SOK_ICMP_HDR_LEN,
     };
@@ -190,14 +214,14 @@ uint32_t sok_echo_reply_input(
 
 uint32_t sok_echo_news(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now)
 {
-    struct sok_echo *e = find(s, n->quote->echo_id);
-    struct asked *a = e ? find_asked(e, &n->remote.addr, n->quote->echo_seq) : NULL;
+    struct sok_echo *e = find(s, n->echo_id);
+    struct asked *a = e ? find_asked(e, &n->remote.addr, n->echo_seq) : NULL;
     if (!a)
         return 0;
     struct sok_echo_reply r = {
         .from = n->from,
         .err = n->err,
-        .seq = n->quote->echo_seq,
+        .seq = n->echo_seq,
         .icmp_type = n->type,
         .icmp_code = n->code,
         .rtt = now - a->at,

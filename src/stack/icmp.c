@@ -22,7 +22,7 @@ static void seal(uint8_t *message, uint32_t len)
 
 // At most one in icmp_interval to each host, and a random part of that later, so that the limit tells
 // nobody what others asked. Hosts that share a place take it from each other.
-static bool within_limit(struct sok_stack *s, const struct sok_addr *to, int64_t now)
+bool sok_icmp_within_limit(struct sok_stack *s, const struct sok_addr *to, int64_t now)
 {
     uint64_t hash = sok_siphash(s->hash_key, to->b, sizeof(to->b));
     struct sok_icmp_limit *l = &s->icmp_limits[hash % SOK_ICMP_LIMITS];
@@ -52,7 +52,7 @@ void sok_icmp_answer(struct sok_stack *s, const struct sok_in *in, uint8_t type,
     struct sok_tcp_path path;
     if (!may_answer(in) || sok_stack_route(s, &in->dst, &to, &path) < 0)
         return;
-    if (!within_limit(s, &in->src, in->now)) {
+    if (!sok_icmp_within_limit(s, &in->src, in->now)) {
         sok_stack_drop(s, SOK_DROP_RATE);
         return;
     }
@@ -141,54 +141,38 @@ static int news_err(const struct sok_icmp_hdr *h)
     }
 }
 
-static void set_ends(struct sok_icmp_news *n)
+static void set_quoted(struct sok_icmp_news *n, const struct sok_icmp_quote *q)
 {
-    const struct sok_icmp_quote *q = n->quote;
+    n->proto = q->ip.proto;
+    n->len = q->ip.len;
+    n->seq = q->seq;
+    n->echo = q->ip.proto == SOK_IPPROTO_ICMP && q->icmp_type == SOK_ICMP_ECHO;
+    n->echo_id = q->echo_id;
+    n->echo_seq = q->echo_seq;
     n->local = (struct sok_endpoint){.addr = sok_addr_v4(q->ip.src), .port = q->sport};
     n->remote = (struct sok_endpoint){.addr = sok_addr_v4(q->ip.dst), .port = q->dport};
 }
 
-static uint32_t tell_owner(struct sok_stack *s, struct sok_icmp_news *n, int64_t now)
+static uint32_t tell_owner(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now)
 {
-    const struct sok_icmp_quote *q = n->quote;
     uint32_t conn = 0;
-    switch (q->ip.proto) {
+    if (n->echo)
+        return sok_echo_news(s, n, now);
+    switch (n->proto) {
     case SOK_IPPROTO_TCP:
-        sok_tcp_icmp(s->tcp, &n->local, &n->remote, q->seq, n->err, n->hard, &conn, now);
+        sok_tcp_icmp(s->tcp, &n->local, &n->remote, n->seq, n->err, n->hard, &conn, now);
         return conn;
     case SOK_IPPROTO_UDP:
         return sok_udp_news(s, n);
-    case SOK_IPPROTO_ICMP:
-        return q->icmp_type == SOK_ICMP_ECHO ? sok_echo_news(s, n, now) : 0;
     default:
         return 0;
     }
 }
 
-static uint32_t deliver(struct sok_stack *s, struct sok_icmp_news *n, int64_t now)
+uint32_t sok_icmp_deliver(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now)
 {
     uint32_t raw = s->raws ? sok_raw_news(s, n) : 0, owner = tell_owner(s, n, now);
     return owner ? owner : raw;
-}
-
-static enum sok_drop mtu_input(
-    struct sok_stack *s, struct sok_in *in, const struct sok_icmp_news *n, uint16_t mtu)
-{
-    if (s->raws) // whose header may have forbidden to cut it
-        in->out->conn = sok_raw_news(s, n);
-    if (in->out->conn)
-        in->out->effects |= SOK_EFFECT_SOFT_ERROR;
-    if (n->quote->ip.proto != SOK_IPPROTO_TCP) // not cut by others because we forbid it
-        return in->out->conn ? SOK_DROP_NONE : SOK_DROP_ICMP_QUOTE;
-    switch (sok_pmtu_said(s, n, mtu, &in->out->conn, in->now)) {
-    case SOK_TCP_MTU_LOWER:
-        in->out->effects |= SOK_EFFECT_PATH_MTU;
-        return SOK_DROP_NONE;
-    case SOK_TCP_MTU_KNOWN:
-        return SOK_DROP_ICMP_MTU;
-    default:
-        return SOK_DROP_ICMP_QUOTE;
-    }
 }
 
 static enum sok_drop error_input(
@@ -208,12 +192,11 @@ static enum sok_drop error_input(
         .hard = err == SOK_EREFUSED || err == SOK_EOPNOTSUPP,
         .type = h->type,
         .code = h->code,
-        .quote = &quote,
     };
-    set_ends(&n);
+    set_quoted(&n, &quote);
     if (err == SOK_EMSGSIZE)
-        return mtu_input(s, in, &n, sok_icmp_nexthopmtu(h));
-    in->out->conn = deliver(s, &n, in->now);
+        return sok_pmtu_input(s, in, &n, sok_icmp_nexthopmtu(h));
+    in->out->conn = sok_icmp_deliver(s, &n, in->now);
     if (in->out->conn == 0)
         return SOK_DROP_ICMP_QUOTE;
     in->out->effects |= SOK_EFFECT_SOFT_ERROR;
@@ -223,6 +206,10 @@ static enum sok_drop error_input(
 void sok_icmp_undelivered(struct sok_stack *s, const struct sok_packet *p, int err, int64_t now)
 {
     struct sok_icmp_quote quote;
+    if (p->len > SOK_ETH_HDR_LEN && p->frame[SOK_ETH_HDR_LEN] >> 4 == 6) {
+        sok_icmp6_undelivered(s, p, err, now);
+        return;
+    }
     if (p->len < SOK_ETH_HDR_LEN ||
         !sok_icmp_quote_get(p->frame + SOK_ETH_HDR_LEN, p->len - SOK_ETH_HDR_LEN, &quote))
         return;
@@ -231,10 +218,9 @@ void sok_icmp_undelivered(struct sok_stack *s, const struct sok_packet *p, int e
         .err = err,
         .type = SOK_ICMP_UNREACHABLE,
         .code = SOK_ICMP_HOST,
-        .quote = &quote,
     };
-    set_ends(&n);
-    deliver(s, &n, now);
+    set_quoted(&n, &quote);
+    sok_icmp_deliver(s, &n, now);
 }
 
 // ---- in ----
@@ -242,7 +228,7 @@ void sok_icmp_undelivered(struct sok_stack *s, const struct sok_packet *p, int e
 static enum sok_drop reply_input(
     struct sok_stack *s, struct sok_in *in, const struct sok_icmp_hdr *h)
 {
-    in->out->conn = sok_echo_reply_input(s, in, h);
+    in->out->conn = sok_echo_reply_input(s, in, h->type, h->id, h->seq);
     if (in->out->conn == 0)
         return SOK_DROP_ICMP_NOBODY;
     in->out->effects |= SOK_EFFECT_DELIVERED;
@@ -257,7 +243,7 @@ static enum sok_drop message_input(struct sok_stack *s, struct sok_in *in)
     if (!in->frame->meta.csum_valid && !sok_icmp_verify(in->data, in->len))
         return SOK_DROP_ICMP_CHECKSUM;
     if (h.type == SOK_ICMP_ECHO && s->echo_handed && sok_dst_kind4(s, in->ip.dst) != SOK_DST_OURS)
-        return sok_echo_hand_over(s, in, &h);
+        return sok_echo_hand_over(s, in, h.id, h.seq);
     if (h.type == SOK_ICMP_ECHO)
         return echo_answer(s, in);
     if (h.type == SOK_ICMP_ECHO_REPLY)

@@ -7,10 +7,11 @@
 
 struct sok_letter {
     struct sok_letter *next;
-    int64_t at; // when it came
-    struct sok_frame_addr from;
-    uint32_t size; // of the memory
-    uint32_t len;  // of data
+    int64_t at;                 // when it came
+    struct sok_frame_addr from; // frames
+    struct sok_addr src;        // datagrams
+    uint32_t size;              // of the memory
+    uint32_t len;               // of data
     uint8_t data[];
 };
 

@@ -144,10 +144,13 @@ struct sok_neighbour {
     uint8_t list;  // enum sok_neighbour_list
     uint8_t tries; // requests since the last answer
     bool polled;   // known, and being asked again because the answer is old
+    bool delayed;  // known and old, and in use: will be asked unless it shows that it is there
     uint8_t mac[6];
-    int64_t fresh_until;
+    int64_t fresh_until; // SOK_NEIGHBOUR_DOUBTED: ask at once
     struct sok_packet_queue waiting;
 };
+
+#define SOK_NEIGHBOUR_DOUBTED INT64_MIN
 
 struct sok_neighbours {
     struct sok_map map;
@@ -178,6 +181,14 @@ bool sok_neighbour_learn(struct sok_stack *s, uint8_t link, const struct sok_add
     const uint8_t mac[6], enum sok_neighbour_how how, int64_t now);
 // TCP hears nothing from behind it: it is asked again when it is used next.
 void sok_neighbour_doubt(void *stack, uint8_t link, const struct sok_addr *addr, int64_t now);
+// TCP hears something new from behind it: it is there (RFC 4861 section 7.3.1).
+void sok_neighbour_confirm(void *stack, uint8_t link, const struct sok_addr *addr, int64_t now);
+// A message from addr itself, which is not an answer, said so: known, but to be asked when it is used.
+bool sok_neighbour_told(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
+    const uint8_t mac[6], int64_t now);
+// A neighbour advertisement about addr; mac NULL: it had none.
+bool sok_neighbour_advertised(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
+    const uint8_t *mac, bool solicited, bool override, int64_t now);
 void sok_neighbours_advance(struct sok_stack *s, int64_t now);
 const char *sok_neighbours_check(const struct sok_stack *s);
 
@@ -296,6 +307,11 @@ static inline uint32_t sok_zone_of(const struct sok_addr *a, uint8_t link)
     return !sok_addr_is_v4(*a) && sok_addr_is_link_local(a) ? link + 1u : 0;
 }
 
+static inline struct sok_endpoint sok_scoped(const struct sok_addr *a, uint8_t link, uint16_t port)
+{
+    return (struct sok_endpoint){.addr = *a, .zone = sok_zone_of(a, link), .port = port};
+}
+
 // ---- on the way in: input.c fills it, the others read it ----
 
 struct sok_in {
@@ -335,6 +351,15 @@ void sok_arp_ask(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
 // RFC 5227: whether somebody has it, and that it is ours.
 void sok_arp_probe(struct sok_stack *s, uint8_t link, const struct sok_addr *addr);
 void sok_arp_announce(
+    struct sok_stack *s, uint8_t link, const struct sok_addr *addr, enum sok_reason reason);
+
+// Neighbour discovery: nd.c.
+enum sok_drop sok_nd_input(struct sok_stack *s, struct sok_in *in);
+// Asks who has addr: all that might, or the one thought to have it.
+void sok_nd_ask(struct sok_stack *s, uint8_t link, const struct sok_addr *addr, const uint8_t *mac,
+    enum sok_reason reason);
+// Tells all nodes that it is ours (RFC 4861 section 7.2.6).
+void sok_nd_announce(
     struct sok_stack *s, uint8_t link, const struct sok_addr *addr, enum sok_reason reason);
 
 struct sok_ip_out {
@@ -400,28 +425,40 @@ struct sok_icmp_news {
     int err;
     bool hard;
     uint8_t type, code;
-    const struct sok_icmp_quote *quote;
-    struct sok_endpoint local, remote; // of the quoted packet
+    // Of the quoted packet:
+    uint8_t proto;
+    bool echo;                  // a request for an echo
+    uint16_t len;               // IPv4: of all of it
+    uint32_t seq;               // TCP
+    uint16_t echo_id, echo_seq; // of echo
+    struct sok_endpoint local, remote;
 };
+uint32_t sok_icmp_deliver(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now);
+// At most one error in icmp_interval to each host.
+bool sok_icmp_within_limit(struct sok_stack *s, const struct sok_addr *to, int64_t now);
+void sok_icmp6_undelivered(struct sok_stack *s, const struct sok_packet *p, int err, int64_t now);
 // Each gives the number of the socket concerned, or 0.
 uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n);
 uint32_t sok_echo_news(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now);
 uint32_t sok_raw_news(struct sok_stack *s, const struct sok_icmp_news *n);
+// Whose socket may have sent it, whether it wants to hear of it or not.
+uint32_t sok_udp_sender(const struct sok_stack *s, const struct sok_icmp_news *n);
+uint32_t sok_raw_sender(const struct sok_stack *s, const struct sok_icmp_news *n);
 // An echo reply came; 0: nobody asked.
 uint32_t sok_echo_reply_input(
-    struct sok_stack *s, const struct sok_in *in, const struct sok_icmp_hdr *h);
+    struct sok_stack *s, const struct sok_in *in, uint8_t type, uint16_t id, uint16_t seq);
 
 // any.c: an echo request to somebody else.
 enum sok_drop sok_echo_hand_over(
-    struct sok_stack *s, const struct sok_in *in, const struct sok_icmp_hdr *h);
+    struct sok_stack *s, const struct sok_in *in, uint16_t id, uint16_t seq);
 void sok_any_free(struct sok_stack *s);
 
 // ---- path MTUs: pmtu.c ----
 
 struct sok_path_mtu sok_pmtu_find(const struct sok_stack *s, const struct sok_addr *to);
 // A router said that something of ours was too large; mtu 0: not what it can take.
-enum sok_tcp_mtu sok_pmtu_said(
-    struct sok_stack *s, const struct sok_icmp_news *n, uint16_t mtu, uint32_t *conn, int64_t now);
+enum sok_drop sok_pmtu_input(
+    struct sok_stack *s, struct sok_in *in, const struct sok_icmp_news *n, uint32_t mtu);
 
 // ---- raw and packet sockets: raw.c, frames.c; who calls looks whether there are any ----
 

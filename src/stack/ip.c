@@ -54,6 +54,8 @@ static bool known_protocol(struct sok_stack *s, struct sok_in *in)
         sok_igmp_input(s, in);
     else if (v4 && in->proto == SOK_IPPROTO_ICMP)
         sok_icmp_input(s, in);
+    else if (in->v6 && in->proto == SOK_IPPROTO_ICMP6)
+        sok_icmp6_input(s, in);
     else
         return false;
     return true;

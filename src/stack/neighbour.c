@@ -1,9 +1,12 @@
-// Which MAC address a next hop has (RFC 826; RFC 1122 sections 2.3.2.1 and 2.3.2.2).
+// Which MAC address a next hop has (RFC 826; RFC 1122 sections 2.3.2.1 and 2.3.2.2; RFC 4861 section 7).
 //
-// An unknown one is asked for by broadcast, once a second, three times; then what waits for it fails with
-// "no route to host". A known one whose answer is old is asked again directly while it is used: no
+// An unknown one is asked for, from all that might have it, once a second, three times; then what waits for it
+// fails with "no route to host". A known one whose answer is old is asked again directly while it is used: no
 // answer, and it is forgotten. Packets wait here, the oldest make room; TCP is parked instead, so that its
 // clocks start when the segment really leaves.
+//
+// The states of RFC 4861 section 7.3.2: INCOMPLETE is one of the lists of those that are asked for; known are
+// REACHABLE until fresh_until, then STALE; DELAY has `delayed`, PROBE `polled`. IPv4 has no DELAY.
 //
 // The table is bounded. When it is full the least recently used goes, and first of all those that only
 // packets of others made us ask for: so neither a scan nor a flood of senders pushes out who matters.
@@ -66,6 +69,12 @@ static void used(struct sok_neighbours *t, struct sok_neighbour *n)
         return;
     list_remove(t, n);
     list_add(t, n, (enum sok_neighbour_list)n->list);
+}
+
+// What it is asked by: neighbour discovery, or ARP.
+static bool by_nd(const struct sok_neighbour *n)
+{
+    return !sok_addr_is_v4(n->addr);
 }
 
 static bool is_known(const struct sok_neighbour *n)
@@ -179,17 +188,67 @@ static struct sok_neighbour *make(struct sok_stack *s, uint8_t link, const struc
 
 // ---- asking ----
 
+// Routers may say how long for their link (RFC 4861 section 6.3.4).
+static int64_t nd_time(uint32_t said_ms, int64_t setting)
+{
+    return said_ms ? said_ms * SOK_MS : setting;
+}
+
+static int64_t reachable_time(const struct sok_stack *s, uint8_t link)
+{
+    return nd_time(s->links[link]->reachable_ms, s->config.nd_reachable);
+}
+
+// Half to one and a half of it, so that not all neighbours ask at once (RFC 4861 section 6.3.2).
+static int64_t fresh_until(struct sok_stack *s, const struct sok_neighbour *n, int64_t now)
+{
+    if (!by_nd(n))
+        return now + s->config.arp_fresh;
+    int64_t base = reachable_time(s, n->link);
+    return now + base / 2 + (int64_t)(sok_stack_random(s) % (uint64_t)(base + 1));
+}
+
 static void ask(struct sok_stack *s, struct sok_neighbour *n, int64_t now)
 {
     enum sok_reason reason = n->tries == 0 ? SOK_REASON_ARP_ASK : SOK_REASON_ARP_AGAIN;
-    sok_arp_ask(s, n->link, &n->addr, n->polled ? n->mac : NULL, reason);
+    const uint8_t *mac = n->polled ? n->mac : NULL;
+    int64_t wait = s->config.arp_retry;
+    if (by_nd(n)) {
+        sok_nd_ask(s, n->link, &n->addr, mac, reason);
+        wait = nd_time(s->links[n->link]->retrans_ms, s->config.nd_retrans);
+    } else {
+        sok_arp_ask(s, n->link, &n->addr, mac, reason);
+    }
     n->tries++;
-    sok_timer_set(&s->neighbours.timers, &n->timer, now + s->config.arp_retry);
+    sok_timer_set(&s->neighbours.timers, &n->timer, now + wait);
+}
+
+static void poll(struct sok_stack *s, struct sok_neighbour *n, int64_t now)
+{
+    n->delayed = false;
+    n->polled = true;
+    n->tries = 0;
+    ask(s, n, now);
+}
+
+// It is used, and may be gone. IPv6 waits whether something from it shows that it is not (RFC 4861 section 7.3.3),
+// unless TCP has waited already.
+static void suspect(struct sok_stack *s, struct sok_neighbour *n, int64_t now)
+{
+    if (!by_nd(n) || n->fresh_until == SOK_NEIGHBOUR_DOUBTED) {
+        poll(s, n, now);
+        return;
+    }
+    n->delayed = true;
+    sok_timer_set(&s->neighbours.timers, &n->timer, now + s->config.nd_delay);
 }
 
 static void due(struct sok_stack *s, struct sok_neighbour *n, int64_t now)
 {
-    if (n->tries < s->config.arp_tries)
+    int64_t tries = !by_nd(n) ? s->config.arp_tries : s->config.nd_tries;
+    if (n->delayed)
+        poll(s, n, now);
+    else if (n->tries < tries)
         ask(s, n, now);
     else
         give_up(s, n, now);
@@ -219,11 +278,8 @@ static struct sok_neighbour *use(
         return n;
     }
     used(&s->neighbours, n);
-    if (n->list == SOK_NEIGHBOURS_KNOWN && !n->polled && now >= n->fresh_until) {
-        n->polled = true;
-        n->tries = 0;
-        ask(s, n, now);
-    }
+    if (n->list == SOK_NEIGHBOURS_KNOWN && !n->polled && !n->delayed && now >= n->fresh_until)
+        suspect(s, n, now);
     return n;
 }
 
@@ -249,14 +305,37 @@ void sok_neighbour_doubt(void *stack, uint8_t link, const struct sok_addr *addr,
 {
     struct sok_neighbour *n = find(stack, link, addr);
     if (n && n->list == SOK_NEIGHBOURS_KNOWN && n->fresh_until > now)
-        n->fresh_until = now;
+        n->fresh_until = by_nd(n) ? SOK_NEIGHBOUR_DOUBTED : now;
+}
+
+// RFC 4861 section 7.3.1. ARP has no such thing.
+void sok_neighbour_confirm(void *stack, uint8_t link, const struct sok_addr *addr, int64_t now)
+{
+    struct sok_stack *s = stack;
+    if (sok_addr_is_v4(*addr) || link == SOK_STACK_LOCAL)
+        return;
+    struct sok_neighbour *n = find(s, link, addr);
+    if (!n || n->list != SOK_NEIGHBOURS_KNOWN)
+        return;
+    bool asks = n->polled || n->delayed;
+    if (!asks && n->fresh_until - now > reachable_time(s, link) / 4)
+        return;
+    n->fresh_until = fresh_until(s, n, now);
+    n->polled = n->delayed = false;
+    sok_timer_cancel(&s->neighbours.timers, &n->timer);
 }
 
 // Not from an address that has been taken away while the packet waited here.
 static bool source_is_ours(const struct sok_stack *s, const struct sok_packet *p)
 {
-    uint32_t src = sok_get32(p->frame + SOK_ETH_HDR_LEN + 12);
-    return s->any || p->given || src == 0 || sok_dst_kind4(s, src) == SOK_DST_OURS;
+    const uint8_t *ip = p->frame + SOK_ETH_HDR_LEN;
+    struct sok_addr src = {{0}};
+    if (ip[0] >> 4 == 6)
+        memcpy(src.b, ip + 8, sizeof(src.b));
+    else
+        src = sok_addr_v4(sok_get32(ip + 12));
+    return s->any || p->given || sok_addr_is_any(src) ||
+           sok_dst_kind(s, p->link, &src) == SOK_DST_OURS;
 }
 
 static void leave(struct sok_stack *s, struct sok_packet *p, const uint8_t mac[6])
@@ -306,16 +385,17 @@ void sok_neighbour_send(struct sok_stack *s, struct sok_packet *p, int64_t now)
 
 // ---- learning ----
 
+// until: when it is to be asked again.
 static void known(struct sok_stack *s, struct sok_neighbour *n, const uint8_t mac[6],
-    enum sok_neighbour_list list, int64_t now)
+    enum sok_neighbour_list list, int64_t until)
 {
     struct sok_neighbours *t = &s->neighbours;
     bool tcp_waits = n->list == SOK_NEIGHBOURS_ASKED_TCP;
     struct sok_packet_queue waiting = n->waiting;
     n->waiting = (struct sok_packet_queue){0};
-    n->polled = false;
+    n->polled = n->delayed = false;
     n->tries = 0;
-    n->fresh_until = now + s->config.arp_fresh;
+    n->fresh_until = until;
     memcpy(n->mac, mac, 6);
     sok_timer_cancel(&t->timers, &n->timer);
     if (n->list != (uint8_t)list) {
@@ -346,7 +426,7 @@ static bool learn_new(struct sok_stack *s, uint8_t link, const struct sok_addr *
     }
     t->count++;
     list_add_oldest(t, n, SOK_NEIGHBOURS_KNOWN);
-    n->fresh_until = now + s->config.arp_fresh;
+    n->fresh_until = by_nd(n) ? now : fresh_until(s, n, now); // RFC 4861 section 7.2.3: STALE
     memcpy(n->mac, mac, 6);
     return true;
 }
@@ -359,7 +439,46 @@ bool sok_neighbour_learn(struct sok_stack *s, uint8_t link, const struct sok_add
         return how == SOK_NEIGHBOUR_ASKED_US && learn_new(s, link, addr, mac, now);
     if (n->list == SOK_NEIGHBOURS_FIXED || (!is_known(n) && how == SOK_NEIGHBOUR_HEARD))
         return false;
+    known(s, n, mac, SOK_NEIGHBOURS_KNOWN, fresh_until(s, n, now));
+    return true;
+}
+
+bool sok_neighbour_told(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
+    const uint8_t mac[6], int64_t now)
+{
+    struct sok_neighbour *n = find(s, link, addr);
+    if (!n)
+        return learn_new(s, link, addr, mac, now);
+    if (n->list == SOK_NEIGHBOURS_FIXED || (is_known(n) && memcmp(n->mac, mac, 6) == 0))
+        return false;
     known(s, n, mac, SOK_NEIGHBOURS_KNOWN, now);
+    return true;
+}
+
+// RFC 4861 section 7.2.5.
+bool sok_neighbour_advertised(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
+    const uint8_t *mac, bool solicited, bool override, int64_t now)
+{
+    struct sok_neighbour *n = find(s, link, addr);
+    if (!n || n->list == SOK_NEIGHBOURS_FIXED)
+        return false;
+    if (!is_known(n)) {
+        if (!mac)
+            return false;
+        known(s, n, mac, SOK_NEIGHBOURS_KNOWN, solicited ? fresh_until(s, n, now) : now);
+        return true;
+    }
+    bool other = mac && memcmp(n->mac, mac, 6) != 0;
+    if (other && !override) {
+        if (!n->polled && !n->delayed && n->fresh_until > now) // REACHABLE: is it still there?
+            n->fresh_until = now;
+        return false;
+    }
+    if (!other && !solicited)
+        return false;
+    uint8_t same[6];
+    memcpy(same, n->mac, 6);
+    known(s, n, other ? mac : same, SOK_NEIGHBOURS_KNOWN, solicited ? fresh_until(s, n, now) : now);
     return true;
 }
 
@@ -385,7 +504,7 @@ int sok_stack_neighbour_add(
         list_add(t, n, SOK_NEIGHBOURS_FIXED);
     }
     t->fixed++;
-    known(stack, n, mac, SOK_NEIGHBOURS_FIXED, stack->now);
+    known(stack, n, mac, SOK_NEIGHBOURS_FIXED, SOK_TIME_NEVER);
     return 0;
 }
 
@@ -420,7 +539,9 @@ const char *sok_neighbours_check(const struct sok_stack *s)
                 return "neighbour: too many packets wait";
             for (const struct sok_packet *p = n->waiting.first; p; p = p->next)
                 memory += memory_of(p);
-            bool asks = !is_known(n) || n->polled;
+            bool asks = !is_known(n) || n->polled || n->delayed;
+            if (n->polled && n->delayed)
+                return "neighbour: asked and waited for at once";
             if (asks != (n->timer.slot != 0))
                 return "neighbour: timer and state disagree";
         }

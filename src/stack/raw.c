@@ -1,11 +1,13 @@
-// Raw IPv4 sockets, as raw(7) says: all datagrams of one protocol that are for us, whole and with their IP
-// header in front, also those that the stack handles itself; and datagrams of our own, with or without a
-// header of the program's. Every socket that wants a datagram gets a copy. Read first: RFC 791.
+// Raw IP sockets, as raw(7) says: all datagrams of one protocol that are for us, also those that the stack handles
+// itself; and datagrams of our own, with or without a header of the program's. Every socket that wants a datagram
+// gets a copy: of IPv4 whole and with its IP header in front, of IPv6 what the headers carry (RFC 3542 section 3).
+// A socket is of one family.
 #include "stack/internal.h"
 
 #include <string.h>
 #include "base/bytes.h"
 #include "stack/inbox.h"
+#include "wire/csum.h"
 
 struct sok_raw {
     struct sok_sock sock;
@@ -13,6 +15,8 @@ struct sok_raw {
     struct sok_raw *next; // in stack->raws
     struct sok_addr local, remote;
     uint8_t protocol;
+    bool v6;
+    int checksum; // IPv6: where in the payload it stands, filled in and verified; -1: nowhere
     bool connected, hdrincl;
     bool blocked; // waits for room in a link's queue
     int error;    // pending
@@ -21,6 +25,13 @@ struct sok_raw {
     struct sok_memberships groups;
     struct sok_inbox inbox;
 };
+
+#define ICMP6_SUM_AT 2 // always there (RFC 3542 section 3.1)
+
+static struct sok_addr nobody(const struct sok_raw *r)
+{
+    return r->v6 ? (struct sok_addr){{0}} : sok_addr_v4(0);
+}
 
 static void update_ready(struct sok_raw *r)
 {
@@ -48,17 +59,31 @@ static bool hears(const struct sok_raw *r, const struct sok_in *in)
            sok_memberships_hear(&r->groups, in->group_link, &in->dst, &in->src, r->multicast.all);
 }
 
+// The sum that a program asked for (RFC 3542 section 3.1).
+static bool is_damaged(const struct sok_raw *r, const struct sok_in *in)
+{
+    if (r->checksum < 0 || in->frame->meta.csum_valid || in->frame->meta.csum_partial)
+        return false;
+    struct sok_csum c;
+    sok_csum_init(&c);
+    sok_csum_add_pseudo(&c, &in->src, &in->dst, r->protocol, in->len);
+    sok_csum_add(&c, in->data, in->len);
+    return in->len < (uint32_t)r->checksum + 2 || sok_csum_final(&c) != 0;
+}
+
 // A checksum that the link left open is completed: a program is to see what a wire would have carried.
 static enum sok_drop keep(struct sok_raw *r, const struct sok_in *in)
 {
     const struct sok_frame *f = in->frame;
-    uint32_t len = in->header_len + in->len;
-    uint32_t before = (uint32_t)(in->packet - (f->buf->data + f->off));
+    const uint8_t *from = r->v6 ? in->data : in->packet;
+    uint32_t len = r->v6 ? in->len : in->header_len + in->len;
+    uint32_t before = (uint32_t)(from - (f->buf->data + f->off));
     enum sok_drop why;
     struct sok_letter *l = sok_inbox_add(r->stack, &r->inbox, len, SOK_DROP_RAW_QUEUE_FULL, &why);
     if (!l)
         return why;
-    memcpy(l->data, in->packet, len);
+    memcpy(l->data, from, len);
+    l->src = in->src;
     struct sok_frame_meta meta = f->meta;
     if (meta.csum_partial && meta.csum_start >= before) {
         meta.csum_start = (uint16_t)(meta.csum_start - before);
@@ -75,7 +100,8 @@ struct sok_raw_taken sok_raw_input(struct sok_stack *s, const struct sok_in *in)
     if (in->proto == SOK_IPPROTO_RAW)
         return taken;
     for (struct sok_raw *r = s->raws; r; r = r->next) {
-        if (r->protocol != in->proto || !is_between(r, &in->dst, &in->src) || !hears(r, in))
+        if (r->protocol != in->proto || r->v6 != in->v6 || !is_between(r, &in->dst, &in->src) ||
+            !hears(r, in) || is_damaged(r, in))
             continue;
         enum sok_drop bad = keep(r, in);
         taken.wanted = true;
@@ -99,6 +125,19 @@ static void fail(struct sok_raw *r, int err)
     update_ready(r);
 }
 
+static bool may_have_sent(const struct sok_raw *r, const struct sok_icmp_news *n)
+{
+    return r->protocol == n->proto && r->v6 == !sok_addr_is_v4(n->local.addr);
+}
+
+uint32_t sok_raw_sender(const struct sok_stack *s, const struct sok_icmp_news *n)
+{
+    for (const struct sok_raw *r = s->raws; r; r = r->next)
+        if (may_have_sent(r, n) && is_between(r, &n->local.addr, &n->remote.addr))
+            return r->sock.id;
+    return 0;
+}
+
 // As in Linux a connected socket alone hears of errors, and of such that will not pass. Who cannot reach the
 // next hop hears that, too: nobody can have made it up.
 uint32_t sok_raw_news(struct sok_stack *s, const struct sok_icmp_news *n)
@@ -108,8 +147,7 @@ uint32_t sok_raw_news(struct sok_stack *s, const struct sok_icmp_news *n)
     if (!own && !n->hard && n->err != SOK_EPROTO && n->err != SOK_EMSGSIZE)
         return 0;
     for (struct sok_raw *r = s->raws; r; r = r->next) {
-        if (r->connected && r->protocol == n->quote->ip.proto &&
-            is_between(r, &n->local.addr, &n->remote.addr)) {
+        if (r->connected && may_have_sent(r, n) && is_between(r, &n->local.addr, &n->remote.addr)) {
             fail(r, n->err);
             told = told ? told : r->sock.id;
         }
@@ -129,7 +167,7 @@ void sok_raw_addr_gone(struct sok_stack *s, const struct sok_addr *addr, int err
 
 // ---- opening, naming, closing ----
 
-int sok_raw_open(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out)
+static int open_raw(struct sok_stack *stack, uint8_t protocol, bool v6, struct sok_raw **out)
 {
     if (protocol == 0)
         return SOK_EINVAL;
@@ -141,13 +179,25 @@ int sok_raw_open(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out
     r->stack = stack;
     r->protocol = protocol;
     r->hdrincl = protocol == SOK_IPPROTO_RAW;
-    r->local = sok_addr_v4(0);
+    r->v6 = v6;
+    r->checksum = v6 && protocol == SOK_IPPROTO_ICMP6 ? ICMP6_SUM_AT : -1;
+    r->local = nobody(r);
     r->multicast = (struct sok_multicast_opts)SOK_MULTICAST_OPTS_DEFAULT;
     r->next = stack->raws;
     stack->raws = r;
     update_ready(r);
     *out = r;
     return 0;
+}
+
+int sok_raw_open(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out)
+{
+    return open_raw(stack, protocol, false, out);
+}
+
+int sok_raw_open6(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out)
+{
+    return open_raw(stack, protocol, true, out);
 }
 
 static void free_socket(struct sok_raw *r)
@@ -176,8 +226,22 @@ void sok_raw_free_all(struct sok_stack *s)
         free_socket(s->raws);
 }
 
+int sok_raw_checksum(struct sok_raw *r, int offset)
+{
+    if (!r->v6)
+        return SOK_EOPNOTSUPP;
+    if (r->protocol == SOK_IPPROTO_ICMP6)
+        return offset == ICMP6_SUM_AT ? 0 : SOK_EINVAL;
+    if (offset > UINT16_MAX || (offset >= 0 && offset % 2 != 0))
+        return SOK_EINVAL;
+    r->checksum = offset < 0 ? -1 : offset;
+    return 0;
+}
+
 int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local)
 {
+    if (sok_addr_is_v4(*local) == r->v6)
+        return SOK_EAFNOSUPPORT;
     if (!sok_addr_is_any(*local) && !sok_addr_is_ours(r->stack, local))
         return SOK_EADDRNOTAVAIL;
     r->local = *local;
@@ -189,7 +253,8 @@ int sok_raw_connect(struct sok_raw *r, const struct sok_addr *remote)
     struct sok_stack *s = r->stack;
     struct sok_endpoint to = {.addr = *remote};
     struct sok_tcp_path path;
-    int err = sok_stack_route(s, &r->local, &to, &path);
+    int err = sok_addr_is_v4(*remote) == r->v6 ? SOK_EAFNOSUPPORT
+                                               : sok_stack_route(s, &r->local, &to, &path);
     if (err == 0) {
         r->remote = *remote;
         r->local = path.source;
@@ -277,21 +342,37 @@ static int send_given(struct sok_raw *r, const struct sok_iov *iov, unsigned cou
     const struct sok_ip_out *o, const struct sok_tcp_path *path, int64_t now)
 {
     struct sok_stack *s = r->stack;
+    uint32_t header_len = r->v6 ? SOK_IP6_HDR_LEN : SOK_IP4_HDR_LEN;
     if (len > s->links[path->link]->info.mtu)
         return SOK_EMSGSIZE;
-    if (len < SOK_IP4_HDR_LEN)
+    if (len < header_len)
         return SOK_EINVAL;
     uint8_t *behind;
-    struct sok_packet *p = sok_ip_new(s, &o->dst, (uint32_t)len - SOK_IP4_HDR_LEN, &behind);
+    struct sok_packet *p = sok_ip_new(s, &o->dst, (uint32_t)len - header_len, &behind);
     if (!p)
         return SOK_ENOMEM;
-    uint8_t *ip = behind - SOK_IP4_HDR_LEN;
+    uint8_t *ip = behind - header_len;
     sok_iov_copy(ip, iov, count);
-    if (!complete_header(s, ip, len, o)) {
+    if (!r->v6 && !complete_header(s, ip, len, o)) { // of IPv6 nothing is filled in
         sok_packet_free(s, p);
         return SOK_EINVAL;
     }
     return sok_ip_send_given(s, p, o, path, now);
+}
+
+// False: the place is not in it.
+static bool put_checksum(
+    const struct sok_raw *r, uint8_t *data, size_t len, const struct sok_ip_out *o)
+{
+    struct sok_csum c;
+    if (len < (size_t)r->checksum + 2)
+        return false;
+    sok_put16(data + r->checksum, 0);
+    sok_csum_init(&c);
+    sok_csum_add_pseudo(&c, &o->src, &o->dst, o->proto, (uint32_t)len);
+    sok_csum_add(&c, data, len);
+    sok_put16(data + r->checksum, sok_csum_final(&c));
+    return true;
 }
 
 static int send_payload(struct sok_raw *r, const struct sok_iov *iov, unsigned count, size_t len,
@@ -305,6 +386,10 @@ static int send_payload(struct sok_raw *r, const struct sok_iov *iov, unsigned c
     if (!p)
         return SOK_ENOMEM;
     sok_iov_copy(data, iov, count);
+    if (r->checksum >= 0 && !put_checksum(r, data, len, o)) {
+        sok_packet_free(s, p);
+        return SOK_EINVAL;
+    }
     bool multicast = sok_addr_is_multicast(o->dst);
     if (multicast && r->multicast.loop && sok_group_has(s, path->link, &o->dst))
         sok_local_copy(s, data, (uint32_t)len, o, path->link, now);
@@ -324,6 +409,8 @@ static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsig
     bool multicast = sok_addr_is_multicast(*to);
     if (r->error)
         return sok_raw_error(r);
+    if (sok_addr_is_v4(*to) == r->v6)
+        return SOK_EAFNOSUPPORT;
     if (multicast && r->multicast.link >= 0)
         dst.zone = (uint32_t)r->multicast.link + 1;
     bool chosen = !multicast || !sok_addr_is_any(r->local);
@@ -379,7 +466,7 @@ int64_t sok_raw_recvfrom(
         return sok_raw_error(r);
     if (!l)
         return SOK_EAGAIN;
-    *from = sok_addr_v4(sok_get32(l->data + 12));
+    *from = l->src;
     *at = l->at;
     int64_t n = (int64_t)sok_inbox_take(r->stack, &r->inbox, data, len);
     update_ready(r);
@@ -411,7 +498,7 @@ void sok_raw_room(struct sok_stack *s)
 void sok_raw_about(const struct sok_raw *r, struct sok_sock_about *out)
 {
     out->local.addr = r->local;
-    out->remote.addr = r->connected ? r->remote : sok_addr_v4(0);
+    out->remote.addr = r->connected ? r->remote : nobody(r);
     out->connected = r->connected;
     out->protocol = r->protocol;
     out->held = r->inbox.held;

@@ -170,7 +170,7 @@ static void take_option(
     switch (opt->kind) {
     case SOK_ND_OPT_SOURCE:
         if (opt->len == SOK_ND_LINK_LEN &&
-            sok_neighbour_learn(s, in->link, &in->src, opt->data, SOK_NEIGHBOUR_ASKED_US, in->now))
+            sok_neighbour_told(s, in->link, &in->src, opt->data, in->now))
             in->out->effects |= SOK_EFFECT_LEARNED;
         break;
     case SOK_ND_OPT_PREFIX:
@@ -292,7 +292,7 @@ enum sok_drop sok_redirect_input(struct sok_stack *s, struct sok_in *in, uint8_t
     expire_at(s, route.until);
     in->out->effects |= SOK_EFFECT_REDIRECTED;
     if (sok_nd_link_addr(in->data, in->len, SOK_ND_OPT_TARGET, mac) &&
-        sok_neighbour_learn(s, in->link, &target, mac, SOK_NEIGHBOUR_ASKED_US, in->now))
+        sok_neighbour_told(s, in->link, &target, mac, in->now))
         in->out->effects |= SOK_EFFECT_LEARNED;
     return SOK_DROP_NONE;
 }

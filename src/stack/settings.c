@@ -6,7 +6,7 @@ static const struct sok_setting settings[] = {
 #define SOK_X(name, unit, def, min, max, help)                                                     \
     {#name, unit, def, min, max, help, offsetof(struct sok_stack_config, name)},
     SOK_STACK_SETTINGS(SOK_X) SOK_STACK_ADDR_SETTINGS(SOK_X) SOK_STACK_GROUP_SETTINGS(SOK_X)
-        SOK_STACK_AUTO_SETTINGS(SOK_X)
+        SOK_STACK_AUTO_SETTINGS(SOK_X) SOK_STACK_ND_SETTINGS(SOK_X)
 #undef SOK_X
 };
 #define SETTINGS_COUNT (sizeof(settings) / sizeof(settings[0]))
@@ -23,7 +23,7 @@ void sok_stack_config_default(struct sok_stack_config *config)
         .mem = sok_mem_libc(),
 #define SOK_X(name, unit, def, min, max, help) .name = def,
         SOK_STACK_SETTINGS(SOK_X) SOK_STACK_ADDR_SETTINGS(SOK_X) SOK_STACK_GROUP_SETTINGS(SOK_X)
-            SOK_STACK_AUTO_SETTINGS(SOK_X)
+            SOK_STACK_AUTO_SETTINGS(SOK_X) SOK_STACK_ND_SETTINGS(SOK_X)
 #undef SOK_X
     };
     sok_tcp_config_default(&config->tcp);

@@ -50,6 +50,7 @@ static int make_tcp(struct sok_stack *s)
         .socks = &s->socks,
         .route = sok_stack_route,
         .doubt = sok_neighbour_doubt,
+        .confirm = sok_neighbour_confirm,
         .route_ctx = s,
     };
     secret16(&s->config, 16, env.secret);

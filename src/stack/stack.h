@@ -72,6 +72,15 @@ struct sok_frames; // first member: struct sok_sock
         "after an offered address was somebody's (RFC 2131: 10 s)")                                \
     X(dhcp_wait, "ns", 30 * SOK_S, 0, 3600 * SOK_S, "a command waits for a lease, at most")
 
+// Neighbour discovery (RFC 4861 section 10). Bounds on what is known are those of ARP.
+#define SOK_STACK_ND_SETTINGS(X)                                                                   \
+    X(nd_retrans, "ns", 1 * SOK_S, SOK_MS, 60 * SOK_S,                                             \
+        "between solicitations of a neighbour, unless a router says")                              \
+    X(nd_tries, "count", 3, 1, 255, "solicitations until a neighbour is given up")                 \
+    X(nd_reachable, "ns", 30 * SOK_S, SOK_MS, 3600 * SOK_S,                                        \
+        "a neighbour is believed to be there, unless a router says or TCP hears from it")          \
+    X(nd_delay, "ns", 5 * SOK_S, 0, 60 * SOK_S, "before an old neighbour in use is asked")
+
 // Multicast groups (RFC 3376, RFC 3810).
 #define SOK_STACK_GROUP_SETTINGS(X)                                                                \
     X(group_max, "count", 256, 0, 65536, "multicast groups on all links, most")                    \
@@ -116,6 +125,7 @@ struct sok_stack_config {
     SOK_STACK_ADDR_SETTINGS(SOK_X)
     SOK_STACK_GROUP_SETTINGS(SOK_X)
     SOK_STACK_AUTO_SETTINGS(SOK_X)
+    SOK_STACK_ND_SETTINGS(SOK_X)
 #undef SOK_X
 };
 void sok_stack_config_default(struct sok_stack_config *config);
@@ -317,7 +327,7 @@ int sok_udp_error(
 struct sok_endpoint sok_udp_local(const struct sok_udp *u);
 void sok_udp_close(struct sok_udp *u);
 
-// ICMP echo (RFC 792): one socket is one identifier.
+// ICMP echo (RFC 792, RFC 4443): one socket is one identifier, of both families.
 struct sok_echo_reply {
     struct sok_addr from;
     int err; // 0: an echo reply; else an error about this echo: EHOSTUNREACH, ENETUNREACH, ...
@@ -329,7 +339,10 @@ struct sok_echo_reply {
 };
 int sok_echo_open(struct sok_stack *stack, struct sok_echo **out);
 int sok_echo_send(struct sok_echo *e, const struct sok_addr *to, uint16_t seq, const void *data,
-    size_t len, uint8_t ttl, int64_t now);                                      // ttl 0: default
+    size_t len, uint8_t ttl, int64_t now); // ttl 0: default
+// The same with the zone of a link-local address; the port does not count.
+int sok_echo_sendto(struct sok_echo *e, const struct sok_endpoint *to, uint16_t seq,
+    const void *data, size_t len, uint8_t ttl, int64_t now);
 int sok_echo_recv(struct sok_echo *e, struct sok_echo_reply *out, int64_t now); // EAGAIN: none
 void sok_echo_close(struct sok_echo *e);
 
@@ -338,6 +351,11 @@ void sok_echo_close(struct sok_echo *e);
 // IPv4 datagrams of one protocol (raw(7)), 1 to 255. What arrives for us is given whole with its IP header, to
 // every socket that wants it, also what the stack has a use for itself. 255 (SOK_IPPROTO_RAW) only sends.
 int sok_raw_open(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out);
+// The same of IPv6 (RFC 3542 section 3): what arrives begins behind the IPv6 header and its extension headers.
+int sok_raw_open6(struct sok_stack *stack, uint8_t protocol, struct sok_raw **out);
+// Where in the payload a checksum stands, that is filled in and without which nothing is received (IPV6_CHECKSUM);
+// -1: none. SOK_EINVAL: an odd place, or another than ICMPv6 has.
+int sok_raw_checksum(struct sok_raw *r, int offset);
 int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local); // 0.0.0.0: any
 int sok_raw_connect(struct sok_raw *r, const struct sok_addr *remote);
 void sok_raw_disconnect(struct sok_raw *r, const struct sok_addr *local);

@@ -215,6 +215,12 @@ uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n)
     return u->sock.id;
 }
 
+uint32_t sok_udp_sender(const struct sok_stack *s, const struct sok_icmp_news *n)
+{
+    const struct sok_udp *u = find(s, &n->local.addr, n->local.port, &n->remote);
+    return u ? u->sock.id : 0;
+}
+
 // ---- opening and closing ----
 
 // Whether a socket has it that does not share it, or that would share it with one that does not.

@@ -62,6 +62,11 @@ enum sok_tcp_mtu sok_tcp_mtu(struct sok_tcp *t, const struct sok_endpoint *local
     return SOK_TCP_MTU_LOWER;
 }
 
+void sok_tcp_mtu_changed(struct sok_tcp *tcp)
+{
+    tcp->mtu_changes++;
+}
+
 void sok_tcp_mtu_refresh(struct sok_tcp_conn *c, int64_t now)
 {
     struct sok_tcp *t = c->tcp;

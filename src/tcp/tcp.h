@@ -60,7 +60,9 @@ struct sok_tcp_env {
     sok_tcp_route_fn route;
     // Negative advice (RFC 9293 3.8.3): is this neighbour still there? May be NULL.
     void (*doubt)(void *ctx, uint8_t link, const struct sok_addr *next_hop, int64_t now);
-    void *route_ctx;    // of both
+    // The opposite (RFC 4861 7.3.1): something new came from behind it. May be NULL.
+    void (*confirm)(void *ctx, uint8_t link, const struct sok_addr *next_hop, int64_t now);
+    void *route_ctx;    // of all three
     uint8_t secret[16]; // keys ISNs (RFC 6528), ports (RFC 6056), timestamps, hashing
 };
 
@@ -142,6 +144,8 @@ enum sok_tcp_mtu {
 enum sok_tcp_mtu sok_tcp_mtu(struct sok_tcp *tcp, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, uint32_t seq, const struct sok_path_mtu *said,
     uint32_t *conn, int64_t now);
+// Something else made the stack know less of a path: who goes there looks again.
+void sok_tcp_mtu_changed(struct sok_tcp *tcp);
 
 void sok_tcp_advance(struct sok_tcp *tcp, int64_t now);
 int64_t sok_tcp_deadline(const struct sok_tcp *tcp);

@@ -1,9 +1,12 @@
 #include "wire/icmp6.h"
 
 #include "wire/csum.h"
+#include "wire/ip4.h"
 #include "wire/ip6.h"
 #include "wire/mld.h"
 #include "wire/show.h"
+#include "wire/tcp.h"
+#include "wire/udp.h"
 
 #define OPTION_UNIT 8
 
@@ -130,6 +133,45 @@ void sok_icmp6_seal(uint8_t *p, size_t len, const struct sok_addr *src, const st
 {
     sok_put16(p + 2, 0);
     sok_put16(p + 2, sum_of(p, len, src, dst));
+}
+
+// ---- quotes ----
+
+#define QUOTED_LEAST 8
+
+static void quote_transport(struct sok_icmp6_quote *q, const uint8_t *p, size_t len)
+{
+    if (q->proto == SOK_IPPROTO_TCP || q->proto == SOK_IPPROTO_UDP) {
+        q->sport = sok_get16(p);
+        q->dport = sok_get16(p + 2);
+    }
+    if (q->proto == SOK_IPPROTO_TCP)
+        q->seq = sok_get32(p + SOK_TCP_SEQ_OFFSET);
+    if (q->proto == SOK_IPPROTO_ICMP6)
+        q->icmp_type = p[0];
+    if (q->proto == SOK_IPPROTO_ICMP6 && q->icmp_type == SOK_ICMP6_ECHO && len >= QUOTED_LEAST) {
+        q->echo_id = sok_get16(p + 4);
+        q->echo_seq = sok_get16(p + 6);
+    }
+}
+
+bool sok_icmp6_quote_get(const uint8_t *p, size_t len, struct sok_icmp6_quote *out)
+{
+    struct sok_ip6_hdr ip;
+    if (!sok_ip6_get(p, len, &ip) || ip.version != 6)
+        return false;
+    struct sok_ip6_walk w = sok_ip6_walk(p, len);
+    struct sok_ip6_ext ext;
+    while (sok_ip6_next(&w, &ext))
+        ;
+    bool known =
+        w.next == SOK_IPPROTO_TCP || w.next == SOK_IPPROTO_UDP || w.next == SOK_IPPROTO_ICMP6;
+    if (w.cut || (w.fragment && w.frag.offset > 0) || (known && len - w.at < QUOTED_LEAST))
+        return false;
+    *out =
+        (struct sok_icmp6_quote){.src = sok_ip6_src(&ip), .dst = sok_ip6_dst(&ip), .proto = w.next};
+    quote_transport(out, p + w.at, len - w.at);
+    return true;
 }
 
 // ---- neighbour discovery ----

@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "wire/field.h"
+#include "wire/ip6.h"
 #include "wire/options.h"
 
 #define SOK_IPPROTO_ICMP6 58
@@ -72,6 +73,20 @@ static inline bool sok_icmp6_is_error(uint8_t type)
 bool sok_icmp6_verify(
     const uint8_t *p, size_t len, const struct sok_addr *src, const struct sok_addr *dst);
 void sok_icmp6_seal(uint8_t *p, size_t len, const struct sok_addr *src, const struct sok_addr *dst);
+
+// What an error quotes: an IPv6 header, what is there of its extension headers, and at least 8 bytes of what TCP,
+// UDP or ICMPv6 put behind them.
+struct sok_icmp6_quote {
+    struct sok_addr src, dst;
+    uint8_t proto;              // of what the extension headers lead to
+    uint16_t sport, dport;      // TCP and UDP; else 0
+    uint32_t seq;               // TCP; else 0
+    uint16_t echo_id, echo_seq; // an ICMPv6 echo request; else 0
+    uint8_t icmp_type;          // ICMPv6
+};
+// p: what follows the error's 8 bytes. False: too short, not IPv6, headers that are cut, or a fragment that does
+// not begin with the transport header.
+bool sok_icmp6_quote_get(const uint8_t *p, size_t len, struct sok_icmp6_quote *out);
 
 // ---- neighbour discovery: fixed parts ----
 
