@@ -2,12 +2,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 _Static_assert(SOK_PLACE_MAX <= sizeof(((struct sockaddr_un *)0)->sun_path), "a door's path");
@@ -123,6 +126,57 @@ void sok_place_remove(const char *name)
     *strrchr(path, '/') = 0;
     rmdir(path);
     rmdir(base); // the last one
+}
+
+// ---- what was left behind ----
+
+#define MINE       "run-"
+#define STALE_S    10 // young ones may be on their way
+#define SWEEPS_MAX 1000
+
+void sok_place_name_mine(char name[SOK_PLACE_NAME_MAX])
+{
+    snprintf(name, SOK_PLACE_NAME_MAX, MINE "%d", (int)getpid());
+}
+
+// The process in the name; 0: not such a name.
+static pid_t maker(const char *name)
+{
+    char *end = NULL;
+    bool mine = strncmp(name, MINE, strlen(MINE)) == 0;
+    long pid = mine ? strtol(name + strlen(MINE), &end, 10) : 0;
+    return mine && !*end && pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
+}
+
+// Its process is gone, it was not made just now (by somebody whose processes we do not see), and nobody is
+// behind the door.
+static bool is_stale(const char *base, const char *name)
+{
+    char door[SOK_PLACE_MAX], dir[SOK_PLACE_MAX];
+    struct stat st;
+    pid_t pid = maker(name);
+    if (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH || inside(base, name, door) < 0 ||
+        print(dir, base, name, "") < 0)
+        return false;
+    if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+        time(NULL) - st.st_mtime < STALE_S)
+        return false;
+    int fd = sok_place_connect(door);
+    if (fd >= 0)
+        close(fd);
+    return fd == -ECONNREFUSED || fd == -ENOENT;
+}
+
+void sok_place_sweep(void)
+{
+    char base[SOK_PLACE_MAX];
+    const struct dirent *e;
+    DIR *dir = sok_place_base(base) == 0 ? opendir(base) : NULL;
+    for (unsigned i = 0; dir && i < SWEEPS_MAX && (e = readdir(dir)); i++)
+        if (sok_place_name_ok(e->d_name) && is_stale(base, e->d_name))
+            sok_place_remove(e->d_name);
+    if (dir)
+        closedir(dir);
 }
 
 // ---- finding ----

@@ -27,6 +27,10 @@ int sok_place_door(const char *name, char out[SOK_PLACE_MAX]);
 // directory then.
 int sok_place_make(const char *name, char out[SOK_PLACE_MAX]);
 void sok_place_remove(const char *name); // the door and its directory
+// A host of one program has a name that ends in the number of the process that made it and will remove it:
+// its name; and the removal of those whose process, and host, were killed.
+void sok_place_name_mine(char name[SOK_PLACE_NAME_MAX]);
+void sok_place_sweep(void);
 
 // Calls fn for the name of each directory with a door in it, in order, until it gives something else than 0,
 // which is returned. A host that was killed leaves its door: nobody answers there.

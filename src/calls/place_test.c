@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "calls/client.h"
 #include "calls/place.h"
@@ -216,6 +218,73 @@ static void asking(void **state)
     sok_place_remove("web");
 }
 
+// A door that nobody listens behind any more, made long ago.
+static void leave(const char *name, bool old)
+{
+    char door[SOK_PLACE_MAX];
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct timespec then[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    assert_int_equal(sok_place_make(name, door), 0);
+    strcpy(at.sun_path, door);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    close(fd);
+    *strrchr(door, '/') = '\0';
+    if (old)
+        assert_int_equal(utimensat(AT_FDCWD, door, then, 0), 0);
+}
+
+static bool is_there(const char *name)
+{
+    char path[300];
+    snprintf(path, sizeof(path), "%s/sockeye/%s", top, name);
+    return access(path, F_OK) == 0;
+}
+
+static void what_was_left(void **state)
+{
+    static const char *const stay[] = {
+        "web", "run-x", "run-", "run-0", "run--5", "run-1", "run-99999999"};
+    char mine[SOK_PLACE_NAME_MAX], dead[SOK_PLACE_NAME_MAX], door[SOK_PLACE_MAX];
+    struct timespec then[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    int status;
+    (void)state;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    snprintf(dead, sizeof(dead), "run-%d", (int)child);
+    sok_place_name_mine(mine);
+    leave(mine, true);
+    for (size_t i = 0; i < sizeof(stay) / sizeof(stay[0]); i++)
+        leave(stay[i], i + 1 < sizeof(stay) / sizeof(stay[0])); // the last one is young
+    leave(dead, true);
+    sok_place_sweep();
+    assert_false(is_there(dead));
+    assert_true(is_there(mine));
+    for (size_t i = 0; i < sizeof(stay) / sizeof(stay[0]); i++) {
+        assert_true(is_there(stay[i]));
+        sok_place_remove(stay[i]);
+    }
+    sok_place_remove(mine);
+    // One with no door yet, and one that is answered.
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    assert_int_equal(sok_place_make(dead, door), 0);
+    strcpy(at.sun_path, door);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    *strrchr(door, '/') = '\0';
+    utimensat(AT_FDCWD, door, then, 0);
+    sok_place_sweep();
+    assert_true(is_there(dead));
+    close(fd);
+    unlink(at.sun_path);
+    utimensat(AT_FDCWD, door, then, 0);
+    sok_place_sweep();
+    assert_false(is_there(dead));
+}
+
 static void words(void **state)
 {
     (void)state;
@@ -233,6 +302,7 @@ int main(void)
         cmocka_unit_test(making_and_finding),
         cmocka_unit_test(others_are_not_believed),
         cmocka_unit_test(asking),
+        cmocka_unit_test(what_was_left),
         cmocka_unit_test(words),
     };
     return cmocka_run_group_tests(tests, somebody, tidy);

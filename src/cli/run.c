@@ -73,7 +73,8 @@ static int get_host(const struct run *r, struct sok_cli_host *h, struct sok_run_
             r->loopback ? "loopback" : "trace");
     if (h->join)
         return sok_join_door(h->join, host->path);
-    snprintf(name, sizeof(name), "run-%d", (int)getpid());
+    sok_place_sweep();
+    sok_place_name_mine(name);
     return sok_run_host_start(h, name, r->loopback, false, host);
 }
 

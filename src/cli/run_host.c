@@ -117,6 +117,55 @@ static void be_host(struct sok_cli_host *h, bool loopback, bool stay, const char
 
 // ---- who starts it ----
 
+// From before the door is made until the host is there a signal that ends us is kept: what was made is
+// removed first.
+static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+#define ENDS (sizeof(ends) / sizeof(ends[0]))
+
+static volatile sig_atomic_t broken_off;
+
+static void on_end(int number)
+{
+    broken_off = number;
+}
+
+struct keeping {
+    sigset_t before;
+    struct sigaction actions[ENDS];
+};
+
+static void keep_signals(struct keeping *k)
+{
+    const struct sigaction on = {.sa_handler = on_end};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < ENDS; i++) {
+        sigaction(ends[i], NULL, &k->actions[i]);
+        if (k->actions[i].sa_handler == SIG_IGN) // nohup
+            continue;
+        sigaddset(&set, ends[i]);
+        sigaction(ends[i], &on, NULL);
+    }
+    sigprocmask(SIG_BLOCK, &set, &k->before);
+}
+
+static void let_signals(const struct keeping *k)
+{
+    for (size_t i = 0; i < ENDS; i++)
+        sigaction(ends[i], &k->actions[i], NULL);
+    sigprocmask(SIG_SETMASK, &k->before, NULL);
+}
+
+// 'r': the host is there; else it, or we, shall not be.
+static char hear_start(const struct sok_run_host *r, const struct keeping *k)
+{
+    char c = 0;
+    struct pollfd p = {r->said, POLLIN, 0};
+    while (!broken_off && ppoll(&p, 1, NULL, &k->before) < 0 && errno == EINTR)
+        continue;
+    return !broken_off && read(r->said, &c, 1) == 1 ? c : 0;
+}
+
 // The next thing it says; 0: nothing more, it has ended.
 static char hear(const struct sok_run_host *r, int timeout_ms)
 {
@@ -137,23 +186,26 @@ static int exit_code(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int sok_run_host_start(
-    struct sok_cli_host *h, const char *name, bool loopback, bool stay, struct sok_run_host *r)
+static int start(struct sok_cli_host *h, const struct keeping *k, bool loopback, bool stay,
+    struct sok_run_host *r)
 {
     int life[2], said[2];
-    snprintf(r->name, sizeof(r->name), "%s", name);
     int door = make_door(r);
     if (door < 0)
         return -door;
-    if (pipe2(life, O_CLOEXEC) < 0 || pipe2(said, O_CLOEXEC) < 0)
-        return sok_cli_fail(1, "no pipe: %s", strerror(errno));
+    bool pipes = pipe2(life, O_CLOEXEC) == 0 && pipe2(said, O_CLOEXEC) == 0;
     fflush(NULL);
-    r->pid = fork();
-    if (r->pid < 0)
-        return sok_cli_fail(1, "no process can be started: %s", strerror(errno));
+    r->pid = pipes ? fork() : -1;
+    if (r->pid < 0) {
+        int error = errno;
+        sok_place_remove(r->name);
+        return sok_cli_fail(
+            1, "no %s: %s", pipes ? "process can be started" : "pipe", strerror(error));
+    }
     if (r->pid == 0) {
         close(life[1]);
         close(said[0]);
+        let_signals(k);
         be_host(h, loopback, stay, r->path, door, life[0], said[1]);
     }
     close(door);
@@ -161,11 +213,27 @@ int sok_run_host_start(
     close(said[1]);
     r->life = life[1];
     r->said = said[0];
-    if (hear(r, -1) == 'r')
+    if (hear_start(r, k) == 'r')
         return 0;
+    close(r->life);
+    if (broken_off)
+        kill(r->pid, SIGTERM);
     int code = exit_code(r->pid);
     sok_place_remove(r->name);
     return code ? code : 1;
+}
+
+int sok_run_host_start(
+    struct sok_cli_host *h, const char *name, bool loopback, bool stay, struct sok_run_host *r)
+{
+    struct keeping k;
+    snprintf(r->name, sizeof(r->name), "%s", name);
+    keep_signals(&k);
+    int code = start(h, &k, loopback, stay, r);
+    let_signals(&k);
+    if (broken_off)
+        raise(broken_off);
+    return code;
 }
 
 // Waits until what was sent is delivered, unless a program still is there that holds its sockets.

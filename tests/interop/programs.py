@@ -486,6 +486,35 @@ def killed(sockeye):
         return f"{rounds} times"
 
 
+def doors(sockeye):
+    """The directory of a host's door: it goes with a signal that comes while the host still waits for its address, and
+    what was left when everybody was killed goes at the next start."""
+    door = lambda process: pathlib.Path(f"/run/sockeye/run-{process.pid}")
+    with Net(sockeye) as net:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            client = net.start(sockeye, "run", "--link", "tap:s0", "--dhcp", "--", "true", namespace=net.sockeye)
+            until(lambda: pathlib.Path(door(client), "door").exists())
+            time.sleep(0.1)
+            client.send_signal(number)
+            check(client.wait(20) == -number, f"it ended with {client.returncode}")
+            check(not door(client).exists(), "its door stays")
+            nothing_left(net)
+        client = net.start(*under(net, "sleep", "100"), namespace=net.sockeye)
+        until(lambda: b"sleep" in sh("ip", "netns", "exec", net.sockeye, "ps", "-o", "comm", "--ppid", str(client.pid)).encode())
+        for pid in map(int, sh("ip", "netns", "pids", net.sockeye).split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        client.wait(20)
+        check(door(client).exists(), "nothing was left: what is tried here?")
+        nothing_left(net)
+        well(net.run(*under(net, "true"), namespace=net.sockeye), "the next")
+        check(door(client).exists(), "a young one is somebody's who begins")
+        os.utime(door(client), (1000, 1000))
+        well(net.run(*under(net, "true"), namespace=net.sockeye), "the next")
+        check(not door(client).exists(), "what was left stays")
+        nothing_left(net)
+
+
 def stays(sockeye):
     """A host that is up while its programs are killed, again and again: it has as many descriptors and as little memory
     afterwards, and no socket of theirs."""
@@ -653,6 +682,7 @@ TESTS = {
     "programs-trace": trace,
     "programs-bad-input": bad_input,
     "programs-killed": killed,
+    "programs-doors": doors,
     "programs-stays": stays,
     "programs-within": within,
     "programs-reader-stops": reader_stops,
