@@ -41,6 +41,14 @@ int sok_ll_get(const uint8_t *bytes, uint32_t len, struct sok_packet_addr *out);
 uint32_t sok_ll_put(
     const struct sok_host *host, const struct sok_packet_addr *a, uint8_t out[SOK_POSIX_ADDR_MAX]);
 
+// ---- posix_groups.c ----
+
+// Multicast's options; -ENOPROTOOPT: it is none of them.
+int sok_posix_group_set(const struct sok_posix *p, struct sok_socket *s, int level, int name,
+    const uint8_t *bytes, uint32_t len);
+int sok_posix_group_get(const struct sok_posix *p, const struct sok_socket *s, int level, int name,
+    uint8_t *out, uint32_t want);
+
 // ---- posix_options.c ----
 
 // s NULL: there is no handle any more. SO_ERROR is the caller's.

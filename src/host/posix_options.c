@@ -170,6 +170,9 @@ int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int n
     if (level == SOL_PACKET && p->domain == AF_PACKET &&
         (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
         return 0;
+    int group = sok_posix_group_set(p, s, level, name, bytes, len);
+    if (group != -ENOPROTOOPT)
+        return group;
     const struct option *o = find(p, level, name);
     bool of_type = level != IPPROTO_TCP || p->type == SOCK_STREAM;
     if (of_type && !in_range(level, name, bytes, len))
@@ -286,6 +289,9 @@ int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level,
             sok_getinfo(s, &i);
         return give_int(r, i.send_mss);
     }
+    int group = sok_posix_group_get(p, s, level, name, out, want);
+    if (group != -ENOPROTOOPT)
+        return group;
     const struct option *o = find(p, level, name);
     if (!o)
         return known_level(p, level) ? -ENOPROTOOPT : -EOPNOTSUPP;
