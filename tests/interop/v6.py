@@ -1,0 +1,498 @@
+"""IPv6: talking, routers and what they say, a path of 1280 bytes, somebody else's address, both families at once, and
+what the usual tools and tshark see of it."""
+
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+from net import SERVER_IP, SERVER_MAC, SOCKEYE_IP, SOCKEYE_MAC, Net, Skip, check, read_all, sh, wait_for_line
+from transfer import MB, SIZE
+
+SERVER6, SOCKEYE6, FAR6 = "2001:db8::1", "2001:db8::2", "2001:db8:5::2"
+PAGE = bytes(range(256)) * 4096
+
+
+class Net6(Net):
+    """As Net, with 2001:db8::1/64 at the server too."""
+
+    def _add(self, role):
+        name = super()._add(role)
+        with self.inside(name):
+            conf = pathlib.Path("/proc/sys/net/ipv6/conf")
+            if not conf.exists():
+                raise Skip("this kernel has no IPv6")
+            for where in ("all", "default", "lo"):
+                (conf / where / "disable_ipv6").write_text("0")
+        return name
+
+    def _build(self):
+        super()._build()
+        sh("ip", "-n", self.server, "addr", "add", f"{SERVER6}/64", "dev", "eth0", "nodad")
+        # The bridge and its ports are nobody's host.
+        for port in ("v0", "s0", "s1", "br0"):
+            sh("ip", "netns", "exec", self.sockeye, "sysctl", "-q", "-w", f"net.ipv6.conf.{port}.disable_ipv6=1")
+
+    def words(self, command, *more, both=False, link="tap:s0", address=SOCKEYE6, mac=SOCKEYE_MAC):
+        """A Sockeye command with an IPv6 address, and with both=True one of IPv4 beside it."""
+        words = [self.binary, command, "--link", link, "--addr", f"{address}/64", "--mac", mac]
+        return [*words, *(["--addr", f"{SOCKEYE_IP}/24"] if both else []), *more]
+
+    def run6(self, command, *more, timeout=60, input=b"", env=None, **options):
+        return self.run(*self.words(command, *more, **options), namespace=self.sockeye, timeout=timeout, input=input,
+            **({"env": env} if env else {}))
+
+    def start6(self, command, *more, **options):
+        return self.start(*self.words(command, *more, **options), namespace=self.sockeye)
+
+    def server6(self, port, kind=socket.SOCK_STREAM, address=SERVER6):
+        with self.inside(self.server):
+            s = socket.socket(socket.AF_INET6, kind)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            s.settimeout(30)
+            s.bind((address, port))
+        if kind == socket.SOCK_STREAM:
+            s.listen(16)
+        return s
+
+    def connect6(self, port, address=SOCKEYE6):
+        with self.inside(self.server):
+            s = socket.socket(socket.AF_INET6)
+        s.settimeout(20)
+        s.connect((address, port))
+        return s
+
+    def serve_page(self, listener, page=PAGE, times=1):
+        """A web server's answers, in a thread."""
+        def answer():
+            for _ in range(times):
+                try:
+                    peer, _ = listener.accept()
+                except OSError:
+                    return
+                with peer:
+                    peer.settimeout(20)
+                    asked = b""
+                    while b"\r\n\r\n" not in asked:
+                        asked += peer.recv(4096)
+                    peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(page) + page)
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        return thread
+
+
+def needs(program, package=None):
+    if not shutil.which(program):
+        raise Skip(f"{program} is not installed (apt-get install {package or program})")
+
+
+def fetches(sockeye):
+    """get from a kernel's socket: an address in a URL, a large page, both ends' numbers."""
+    with Net6(sockeye) as net:
+        net.serve_page(net.server6(8000))
+        done = net.run6("get", "-v", f"http://[{SERVER6}]:8000/")
+        check(done.code == 0 and done.out == PAGE, f"{len(done.out)} bytes: {done}")
+        check(b"over Sockeye's TCP" in done.err, str(done))
+
+
+def nginx(sockeye):
+    needs("nginx")
+    with Net6(sockeye) as net:
+        (net.tmp / "page").write_bytes(PAGE)
+        config = net.tmp / "nginx.conf"
+        config.write_text(f"daemon off; pid {net.tmp}/pid; error_log stderr; user root; events {{}} http {{ access_log off; "
+            f"server {{ listen [{SERVER6}]:8080; root {net.tmp}; }} }}")
+        net.start("nginx", "-p", net.tmp, "-c", config, namespace=net.server, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        until(lambda: net.listening(8080), "nginx did not start")
+        done = net.run6("get", f"http://[{SERVER6}]:8080/page")
+        check(done.code == 0 and done.out == PAGE, f"{len(done.out)} bytes: {done}")
+        done = net.run6("get", "-f", f"http://[{SERVER6}]:8080/none")
+        check(done.code == 22, str(done))
+
+
+def until(condition, text, timeout=20):
+    end = time.monotonic() + timeout
+    while not condition():
+        check(time.monotonic() < end, text)
+        time.sleep(0.02)
+
+
+def pings(sockeye):
+    """Both ways, small and in fragments."""
+    with Net6(sockeye) as net:
+        for size in (56, 1452, 1453, 20000):
+            done = net.run6("ping", "-c", "2", "-i", "0.05", "-s", str(size), SERVER6)
+            check(done.code == 0 and b"2 received" in done.out, f"{size}: {done} {done.out[-300:]!r}")
+        server = net.start6("nc", "-l", "-v", "-p", "7000")
+        wait_for_line(server.stderr, b"istening")
+        for size in (56, 1453, 20000):
+            sh("ip", "netns", "exec", net.server, "ping", "-6", "-c", "2", "-i", "0.2", "-W", "5", "-s", str(size), SOCKEYE6)
+
+
+def silence(sockeye):
+    """Nobody has the address: the neighbour does not answer, and ping says so."""
+    with Net6(sockeye) as net:
+        done = net.run6("ping", "-c", "1", "-W", "6", "2001:db8::99")
+        check(done.code == 1 and b"Address unreachable" in done.out, f"{done} {done.out[-300:]!r}")
+        done = net.run6("get", f"http://[{SERVER6}]:9/")
+        check(done.code == 7 and b"refused" in done.err, str(done))
+
+
+def datagrams(sockeye):
+    with Net6(sockeye) as net:
+        peer = net.server6(5353, socket.SOCK_DGRAM)
+        client = net.start6("nc", "-u", SERVER6, "5353")
+        for question in (b"short", os.urandom(8000)):
+            client.stdin.write(question)
+            client.stdin.flush()
+            data, sender = peer.recvfrom(65536)
+            check(data == question and sender[0] == SOCKEYE6, f"{len(data)} bytes from {sender}")
+            peer.sendto(question, sender)
+            back = client.stdout.read(len(question))
+            check(back == question, f"{len(back)} bytes came back, or others")
+
+
+def transfer(sockeye):
+    """A large transfer both ways, and a recording in which tshark finds nothing malformed."""
+    data = os.urandom(min(SIZE, 16 * MB))
+    with Net6(sockeye) as net:
+        listener = net.server6(7000)
+        record = net.tmp / "v6.pcapng"
+        client = net.start6("nc", "--record", record, SERVER6, "7000")
+        peer, _ = listener.accept()
+        peer.settimeout(30)
+        got = []
+        reader = threading.Thread(target=lambda: got.append(read_all(peer)))
+        reader.start()
+        client.stdin.write(data)
+        client.stdin.close()
+        reader.join(60)
+        check(got and got[0] == data, f"{len(got[0]) if got else 0} bytes came, or others")
+        peer.sendall(data[:MB])
+        peer.close()
+        check(client.stdout.read() == data[:MB], "not what was sent back")
+        client.wait(20)
+        if shutil.which("tshark"):
+            bad = sh("tshark", "-r", str(record), "-o", "tcp.check_checksum:TRUE", "-Y",
+                "_ws.malformed || tcp.checksum.status == Bad || icmpv6.checksum.status == Bad", "-c", "20000")
+            check(not [row for row in bad.splitlines() if "Running as" not in row], f"tshark: {bad[:400]}")
+
+
+def both_families(sockeye):
+    """A listener of ours without an address takes both; and it is said who came."""
+    with Net6(sockeye) as net:
+        server = net.start6("nc", "-l", "-k", "-v", "-n", "-p", "7000", both=True)
+        wait_for_line(server.stderr, b"istening")
+        with net.connect6(7000) as six:
+            six.sendall(b"six\n")
+            check(server.stdout.readline() == b"six\n", "nothing came over IPv6")
+        with net.connect(7000) as four:
+            four.sendall(b"four\n")
+            check(server.stdout.readline() == b"four\n", "nothing came over IPv4")
+        seen = wait_for_line(server.stderr, SERVER_IP.encode())
+        check(SERVER6.encode() in seen, f"{seen!r}")
+
+
+# ---- both families of a name ----
+
+class Named(Net6):
+    """A name server that knows web.example.test with addresses of both families."""
+
+    def _build(self):
+        needs("dnsmasq", "dnsmasq-base")
+        super()._build()
+        sh("ip", "-n", self.server, "addr", "add", "2001:db8::80/64", "dev", "eth0", "nodad")
+        sh("ip", "-n", self.server, "addr", "add", "192.0.2.80/24", "dev", "eth0")
+        self.start("dnsmasq", "--conf-file=/dev/null", "--no-daemon", "--no-hosts", "--no-resolv", "--user=root",
+            f"--listen-address={SERVER_IP}", "--bind-interfaces", "--address=/web.example.test/192.0.2.80",
+            "--address=/web.example.test/2001:db8::80", "--address=/slow.example.test/192.0.2.80",
+            "--address=/slow.example.test/2001:db8::99", namespace=self.server, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        until(lambda: self.listening(53), "dnsmasq did not start")
+
+    def get(self, url, *more):
+        start = time.monotonic()
+        done = self.run6("get", "-v", "--dns", SERVER_IP, *more, url, both=True)
+        return done, time.monotonic() - start
+
+    def four(self, port):
+        s = self.kernel_socket()
+        s.bind(("192.0.2.80", port))
+        s.listen(16)
+        return s
+
+
+def connected_to(done):
+    found = re.search(rb"\* Connected to \S+ \((\S+)\) over", done.err)
+    check(found and done.code == 0, str(done))
+    return found[1].decode()
+
+
+def eyes_both(sockeye):
+    """Both answer: IPv6 it is, unless IPv4 is asked for."""
+    with Named(sockeye) as net:
+        net.serve_page(net.server6(8000, address="2001:db8::80"))
+        net.serve_page(net.four(8000))
+        done, _ = net.get("http://web.example.test:8000/")
+        check(connected_to(done) == "[2001:db8::80]:8000", str(done))
+        done, _ = net.get("http://web.example.test:8000/", "-4")
+        check(connected_to(done) == "192.0.2.80:8000", str(done))
+
+
+def eyes_refused(sockeye):
+    """IPv6 refuses: IPv4 at once."""
+    with Named(sockeye) as net:
+        net.serve_page(net.four(8000))
+        done, _ = net.get("http://web.example.test:8000/", "--events")
+        check(connected_to(done) == "192.0.2.80:8000", str(done))
+        check(b"[2001:db8::80]:8000: Connection refused" in done.err, str(done))
+        done, _ = net.get("http://web.example.test:8001/")
+        check(done.code == 7, str(done))
+
+
+def syns(done):
+    """When the first SYN of each family left, from the timeline."""
+    rows = re.findall(rb"^ +(\d+\.\d+)  out \S+ +(?:@\S+ +)?SYN +(\S+) > (\S+)", done.err, re.M)
+    six = [float(at) for at, _, to in rows if to.startswith(b"[")]
+    four = [float(at) for at, _, to in rows if not to.startswith(b"[")]
+    check(six or four, f"no SYN in the timeline: {done}")
+    return min(six, default=None), min(four, default=None)
+
+
+def eyes_silent(sockeye):
+    """IPv6 is silent: IPv4 a quarter of a second later (RFC 8305 section 5), without waiting for more."""
+    with Named(sockeye) as net:
+        sh("ip", "netns", "exec", net.server, "nft", "add table ip6 mute; add chain ip6 mute in { type filter hook input priority 0; }; "
+            "add rule ip6 mute in tcp dport 8000 drop")
+        net.server6(8000, address="2001:db8::80")
+        net.serve_page(net.four(8000))
+        done, _ = net.get("http://web.example.test:8000/", "--events")
+        check(connected_to(done) == "192.0.2.80:8000", str(done))
+        six, four = syns(done)
+        check(six is not None and four is not None and four - six >= 0.249, f"SYNs at {six} and {four}")
+
+
+def eyes_names(sockeye):
+    """The answer about IPv6 never comes: IPv4 after 50 ms (section 3)."""
+    with Named(sockeye) as net:
+        # A question about AAAA (28) has it in its last bytes, behind the name.
+        sh("ip", "netns", "exec", net.server, "nft", "add table ip mute; add chain ip mute in { type filter hook input priority 0; }; "
+            "add rule ip mute in udp dport 53 @ih,272,16 0x001c drop")
+        net.serve_page(net.four(8000))
+        done, took = net.get("http://web.example.test:8000/", "--connect-timeout", "5")
+        check(connected_to(done) == "192.0.2.80:8000", str(done))
+
+
+# ---- routers ----
+
+class Narrow(Net6):
+    """Sockeye, the server as a router, a link of 1280 bytes, and a host behind it."""
+
+    def _build(self):
+        super()._build()
+        self.far = self._add("far")
+        sh("ip", "-n", self.server, "link", "add", "n0", "mtu", "1280", "type", "veth", "peer", "name", "n1", "netns",
+            self.far, "mtu", "1280")
+        for where, name, address in ((self.server, "n0", "2001:db8:5::1"), (self.far, "n1", FAR6)):
+            sh("ip", "-n", where, "link", "set", name, "up")
+            sh("ip", "-n", where, "addr", "add", f"{address}/64", "dev", name, "nodad")
+        sh("ip", "-n", self.far, "route", "add", "default", "via", "2001:db8:5::1")
+        sh("ip", "netns", "exec", self.server, "sysctl", "-q", "-w", "net.ipv6.conf.all.forwarding=1")
+
+
+def path_mtu(sockeye):
+    """A link of 1280 bytes in the middle: what is too large goes again in smaller segments."""
+    with Narrow(sockeye) as net:
+        with net.inside(net.far):
+            listener = socket.create_server((FAR6, 7000), family=socket.AF_INET6)
+            web = socket.create_server((FAR6, 8000), family=socket.AF_INET6)
+        net.serve_page(web)
+        done = net.run6("get", "--gateway", SERVER6, f"http://[{FAR6}]:8000/")
+        check(done.code == 0 and done.out == PAGE, f"{len(done.out)} bytes: {done}")
+        listener.settimeout(20)
+        data = os.urandom(4 * MB)
+        events = open(net.tmp / "events", "wb")
+        client = net.start(*net.words("nc", "--gateway", SERVER6, "--events", FAR6, "7000"), namespace=net.sockeye,
+            stderr=events)
+        peer, _ = listener.accept()
+        peer.settimeout(30)
+        threading.Thread(target=lambda: (client.stdin.write(data), client.stdin.close())).start()
+        got = read_all(peer)
+        check(got == data, f"{len(got)} bytes came, or others")
+        peer.close()
+        client.wait(20)
+        events.close()
+        text = (net.tmp / "events").read_text(errors="replace")
+        check("packet too big" in text and "path mtu lower" in text, "no router said anything, or it was not believed")
+        check("again: timeout" not in text, "a timeout was needed")
+
+
+def pings_through(sockeye):
+    """Fragments for a path of 1280 bytes, once it is known."""
+    with Narrow(sockeye) as net:
+        done = net.run6("ping", "-c", "3", "-i", "0.1", "-s", "4000", "--gateway", SERVER6, FAR6)
+        check(b"2 received" in done.out or b"3 received" in done.out, f"{done} {done.out[-300:]!r}")
+
+
+def trace(program, *options):
+    """From behind a router towards a Sockeye host."""
+    def test(sockeye):
+        needs(program, "iputils-tracepath" if program == "tracepath" else None)
+        with Narrow(sockeye) as net:
+            server = net.start6("nc", "-l", "-k", "-p", "7000", "-v", "--gateway", SERVER6)
+            wait_for_line(server.stderr, b"istening")
+            out = sh("ip", "netns", "exec", net.far, program, *options, SOCKEYE6)
+            check(re.search(r"^\s*1[:\s].*2001:db8:5::1", out, re.M) and re.search(r"^\s*2[:\s].*2001:db8::2", out, re.M), out)
+    return test
+
+
+def advertises(net, how):
+    """radvd or dnsmasq in the server's namespace."""
+    if how == "radvd":
+        needs("radvd")
+        config = net.tmp / "radvd.conf"
+        config.write_text("interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; AdvLinkMTU 1400; "
+            "prefix 2001:db8::/64 { AdvOnLink on; AdvAutonomous on; }; "
+            f"RDNSS {SERVER6} {{ AdvRDNSSLifetime 300; }}; DNSSL example.test {{ }}; }};")
+        sh("ip", "netns", "exec", net.server, "sysctl", "-q", "-w", "net.ipv6.conf.all.forwarding=1")
+        net.start("radvd", "-n", "-C", config, "-p", net.tmp / "radvd.pid", "-m", "stderr", namespace=net.server,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return
+    net.start("dnsmasq", "--conf-file=/dev/null", "--no-daemon", "--no-hosts", "--no-resolv", "--user=root", "--enable-ra",
+        "--interface=eth0", "--bind-interfaces", "--dhcp-range=2001:db8::,ra-only,64,10m", "--ra-param=eth0,4,600",
+        f"--dhcp-option=option6:dns-server,[{SERVER6}]", "--dhcp-option=option6:domain-search,example.test",
+        "--address=/web.example.test/2001:db8::1", f"--pid-file={net.tmp}/dnsmasq.pid",
+        f"--dhcp-leasefile={net.tmp}/leases", namespace=net.server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def slaac(how):
+    """An address of the router's prefix, the router, its name server, its search domain."""
+    def test(sockeye):
+        needs("dnsmasq", "dnsmasq-base")
+        with Net6(sockeye) as net:
+            advertises(net, how)
+            if how == "radvd":
+                net.start("dnsmasq", "--conf-file=/dev/null", "--no-daemon", "--no-hosts", "--no-resolv", "--user=root",
+                    "--interface=eth0", "--bind-interfaces", "--address=/web.example.test/2001:db8::1",
+                    namespace=net.server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            until(lambda: net.listening(53), "dnsmasq did not start")
+            done = net.run(sockeye, "ping", "--link", "tap:s0", "--mac", SOCKEYE_MAC, "--slaac", "--events", "-v", "-c", "2", "-i",
+                "0.05", "web", namespace=net.sockeye)
+            check(done.code == 0 and b"2 received" in done.out, f"{done} {done.out[-300:]!r}")
+            check(re.search(rb"\* 2001:db8::\S+ as the router fe80::", done.err), str(done))
+            address = re.search(rb"addr   (2001:db8::\S+)/64 in use", done.err)
+            check(address and b"ff:fe" not in address[1], f"the identifier is the MAC address: {done}")
+    return test
+
+
+def slaac_nobody(sockeye):
+    """Without a router it ends with a line that says so; beside an address it goes on."""
+    with Net6(sockeye) as net:
+        done = net.run(sockeye, "ping", "--link", "tap:s0", "--slaac", "--set", "dhcp_wait=3s", "-c", "1", SERVER6,
+            namespace=net.sockeye)
+        check(done.code == 2 and b"no router on" in done.err, str(done))
+        done = net.run6("ping", "--slaac", "-c", "1", SERVER6)
+        check(done.code == 0, str(done))
+
+
+def taken(sockeye):
+    """A kernel has the address (RFC 4862 section 5.4)."""
+    with Net6(sockeye) as net:
+        sh("ip", "-n", net.server, "addr", "add", f"{SOCKEYE6}/64", "dev", "eth0", "nodad")
+        done = net.run6("ping", "-c", "1", SERVER6)
+        check(done.code == 2 and f"{SOCKEYE6} is already used by {SERVER_MAC}".encode() in done.err, str(done))
+
+
+def defended(sockeye):
+    """A kernel asks for our address, and hears that it is taken."""
+    with Net6(sockeye) as net:
+        server = net.start6("nc", "-l", "-k", "-p", "7000", "-v")
+        wait_for_line(server.stderr, b"istening")
+        sh("ip", "-n", net.server, "addr", "add", f"{SOCKEYE6}/64", "dev", "eth0")
+        until(lambda: "dadfailed" in sh("ip", "-n", net.server, "-6", "addr", "show", "dev", "eth0"),
+            "the kernel thinks the address is its own")
+
+
+# ---- links ----
+
+def tun(sockeye):
+    with Net6(sockeye) as net:
+        sh("ip", "-n", net.sockeye, "tuntap", "add", "dev", "t0", "mode", "tun", "vnet_hdr")
+        sh("ip", "-n", net.sockeye, "link", "set", "t0", "up")
+        sh("ip", "-n", net.sockeye, "addr", "add", "2001:db8:7::1/64", "dev", "t0", "nodad")
+        done = net.run(sockeye, "ping", "--link", "tun:t0", "--addr", "2001:db8:7::2/64", "-c", "2", "-i", "0.05",
+            "2001:db8:7::1", namespace=net.sockeye)
+        check(done.code == 0 and b"2 received" in done.out, f"{done} {done.out[-300:]!r}")
+
+
+def shared(sockeye):
+    """The kernel's own address, with its router; the kernel goes on with it."""
+    with Net6(sockeye) as net:
+        here = net.sockeye
+        sh("ip", "-n", here, "link", "add", "p0", "type", "veth", "peer", "name", "p1")
+        sh("ip", "netns", "exec", here, "sysctl", "-q", "-w", "net.ipv6.conf.p1.disable_ipv6=1")
+        sh("ip", "-n", here, "link", "set", "p1", "master", "br0", "up")
+        sh("ip", "-n", here, "link", "set", "p0", "up")
+        sh("ip", "-n", here, "addr", "add", f"{SOCKEYE6}/64", "dev", "p0", "nodad")
+        sh("ip", "-n", here, "addr", "add", f"{SOCKEYE_IP}/24", "dev", "p0")
+        sh("ip", "-n", here, "route", "add", "default", "via", SERVER_IP)
+        sh("ip", "-n", here, "route", "add", "default", "via", SERVER6)
+        net.serve_page(net.server6(8000), times=2)
+        done = net.run(sockeye, "get", "--link", "share:p0", f"http://[{SERVER6}]:8000/", namespace=here)
+        check(done.code == 0 and done.out == PAGE, f"{len(done.out)} bytes: {done}")
+        server = net.start(sockeye, "nc", "--link", "share:p0:7000", "-l", "-v", "-n", "-p", "7000", namespace=here)
+        wait_for_line(server.stderr, b"istening")
+        with net.connect6(7000) as six:
+            six.sendall(b"six\n")
+            check(server.stdout.readline() == b"six\n", "nothing came")
+            with net.inside(here):
+                kernel = socket.create_server((SOCKEYE6, 7001), family=socket.AF_INET6)
+            net.connect6(7001).close()
+            kernel.close()
+
+
+def through_user(sockeye):
+    """Without privileges: the kernel's sockets, for what it has a way to."""
+    with Net6(sockeye) as net:
+        net.serve_page(net.server6(8000), times=2)
+        done = net.run(sockeye, "get", "--link", "user", f"http://[{SERVER6}]:8000/", namespace=net.server, user=65534)
+        check(done.code == 7 or done.code == 0, str(done))
+        sh("ip", "-n", net.server, "route", "add", "default", "via", "2001:db8::fe")
+        done = net.run(sockeye, "get", "--link", "user", f"http://[{SERVER6}]:8000/", namespace=net.server, user=65534)
+        check(done.code == 0 and done.out == PAGE, f"{len(done.out)} bytes: {done}")
+        done = net.run(sockeye, "get", "--link", "user", f"http://[{SERVER6}]:9/", namespace=net.server, user=65534)
+        check(done.code == 7 and b"refused" in done.err, str(done))
+
+
+TESTS = {
+    "v6-get": fetches,
+    "v6-nginx": nginx,
+    "v6-ping": pings,
+    "v6-silence": silence,
+    "v6-udp": datagrams,
+    "v6-transfer": transfer,
+    "v6-both-families": both_families,
+    "v6-eyes-both": eyes_both,
+    "v6-eyes-refused": eyes_refused,
+    "v6-eyes-silent": eyes_silent,
+    "v6-eyes-names": eyes_names,
+    "v6-path-mtu": path_mtu,
+    "v6-ping-through": pings_through,
+    "v6-traceroute": trace("traceroute", "-6", "-n", "-q", "1", "-w", "3"),
+    "v6-traceroute-icmp": trace("traceroute", "-6", "-I", "-n", "-q", "1", "-w", "3"),
+    "v6-tracepath": trace("tracepath", "-6", "-n", "-m", "4"),
+    "v6-slaac-radvd": slaac("radvd"),
+    "v6-slaac-dnsmasq": slaac("dnsmasq"),
+    "v6-slaac-nobody": slaac_nobody,
+    "v6-taken": taken,
+    "v6-defended": defended,
+    "v6-tun": tun,
+    "v6-share": shared,
+    "v6-user": through_user,
+}
