@@ -258,3 +258,17 @@ const char *sok_endpoint_format(const struct sok_endpoint *e, char out[SOK_ENDPO
     *put_decimal(s, e->port) = '\0';
     return out;
 }
+
+bool sok_addr_hears(struct sok_addr local, bool v6only, struct sok_addr to)
+{
+    if (!sok_addr_is_any(local))
+        return sok_addr_eq(local, to);
+    return sok_addr_is_v4(local) ? sok_addr_is_v4(to) : !(v6only && sok_addr_is_v4(to));
+}
+
+bool sok_addr_overlaps(struct sok_addr a, bool a_v6only, struct sok_addr b, bool b_v6only)
+{
+    if (sok_addr_is_any(a) && sok_addr_is_any(b))
+        return sok_addr_is_v4(a) == sok_addr_is_v4(b) || !(sok_addr_is_v4(a) ? b_v6only : a_v6only);
+    return sok_addr_is_any(a) ? sok_addr_hears(a, a_v6only, b) : sok_addr_hears(b, b_v6only, a);
+}

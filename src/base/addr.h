@@ -1,7 +1,14 @@
-// Addresses are part of the public interface; they are declared in include/sockeye/addr.h.
+// Addresses are part of the public interface, declared in include/sockeye/addr.h; what only the stack asks about
+// them is here.
 #ifndef SOK_BASE_ADDR_H
 #define SOK_BASE_ADDR_H
 
 #include <sockeye/addr.h>
+
+// Whether a socket bound to `local` hears what is sent to `to`: an address hears its own, 0.0.0.0 all of IPv4, and
+// :: all of both families, with v6only of IPv6 alone (RFC 3493 section 5.3).
+bool sok_addr_hears(struct sok_addr local, bool v6only, struct sok_addr to);
+// Whether something could be sent that sockets bound to these would both hear.
+bool sok_addr_overlaps(struct sok_addr a, bool a_v6only, struct sok_addr b, bool b_v6only);
 
 #endif

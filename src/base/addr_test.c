@@ -143,9 +143,32 @@ static void networks(void **state)
     assert_true(sok_addr_in(addr("::1"), addr("::1"), 128));
 }
 
+static void bound_addresses_hear_their_families(void **state)
+{
+    (void)state;
+    struct sok_addr v4 = sok_addr_v4(0xc0000201), any4 = sok_addr_v4(0), any6 = {{0}};
+    struct sok_addr v6 = {{0x20, 1, 0xd, 0xb8, [15] = 1}}, other = {{0x20, 1, 0xd, 0xb8, [15] = 2}};
+    assert_true(sok_addr_hears(any6, false, v4));
+    assert_false(sok_addr_hears(any6, true, v4));
+    assert_true(sok_addr_hears(any6, true, v6));
+    assert_true(sok_addr_hears(any4, false, v4));
+    assert_false(sok_addr_hears(any4, false, v6));
+    assert_true(sok_addr_hears(v6, false, v6));
+    assert_false(sok_addr_hears(v6, false, other));
+    assert_true(sok_addr_overlaps(any4, false, any6, false));
+    assert_false(sok_addr_overlaps(any4, false, any6, true));
+    assert_false(sok_addr_overlaps(any6, true, any4, false));
+    assert_true(sok_addr_overlaps(any6, true, any6, false));
+    assert_true(sok_addr_overlaps(v4, false, any6, false));
+    assert_false(sok_addr_overlaps(v4, false, any6, true));
+    assert_false(sok_addr_overlaps(any4, false, v6, false));
+    assert_false(sok_addr_overlaps(v6, false, other, false));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bound_addresses_hear_their_families),
         cmocka_unit_test(known_texts),
         cmocka_unit_test(random_texts),
         cmocka_unit_test(formats),

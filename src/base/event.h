@@ -78,6 +78,7 @@
     X(ECHO_REPLY, "answer")                                                                        \
     X(ICMP_PORT, "no such port")                                                                   \
     X(ICMP_PROTO, "no such protocol")                                                              \
+    X(ICMP_PARAMETER, "parameter problem")                                                         \
     X(ICMP_REASSEMBLY, "fragments missing")
 
 enum sok_reason {
@@ -110,6 +111,8 @@ enum sok_reason {
     X(IP_FRAGMENT_OVERLAP, "ip: fragments contradict each other")                                  \
     X(IP_FRAGMENT_LIMIT, "ip: too many fragments")                                                 \
     X(IP_FRAGMENT_LATE, "ip: fragments missing")                                                   \
+    X(IP_EXTENSION, "ip: bad extension header")                                                    \
+    X(IP_EMPTY, "ip: nothing behind the headers")                                                  \
     X(IP_PROTOCOL, "ip: unknown protocol")                                                         \
     X(RAW_QUEUE_FULL, "raw: queue full")                                                           \
     X(FRAMES_QUEUE_FULL, "frames: queue full")                                                     \

@@ -1,4 +1,4 @@
-// A frame arrives: Ethernet (RFC 894, IEEE 802.1Q), the event it becomes, and the way to ARP and IPv4.
+// A frame arrives: Ethernet (RFC 894, IEEE 802.1Q), the event it becomes, and the way to ARP, IPv4 and IPv6.
 #include "stack/internal.h"
 
 #include <string.h>
@@ -28,7 +28,10 @@ static void demux(struct sok_stack *s, struct sok_in *in)
     struct sok_eth_hdr h;
     if (!sok_link_has_stations(l)) {
         in->link_unicast = true;
-        sok_ip4_input(s, in, p, len);
+        if (len > 0 && p[0] >> 4 == 6)
+            sok_ip6_input(s, in, p, len);
+        else
+            sok_ip4_input(s, in, p, len);
         return;
     }
     if (!sok_eth_get(p, len, &h)) {
@@ -36,7 +39,7 @@ static void demux(struct sok_stack *s, struct sok_in *in)
         return;
     }
     in->link_unicast = memcmp(h.dst, mac, 6) == 0;
-    // Multicast for groups nobody here has joined ends in IPv4.
+    // Multicast for groups nobody here has joined ends in ip4.c or ip6.c.
     if (!in->link_unicast && memcmp(h.dst, broadcast_mac, 6) != 0 && !sok_mac_is_group(h.dst)) {
         in->out->drop = SOK_DROP_ETH_NOT_US;
         return;
@@ -47,6 +50,8 @@ static void demux(struct sok_stack *s, struct sok_in *in)
         in->out->drop = SOK_DROP_ETH_VLAN;
     else if (h.type == SOK_ETHERTYPE_IP4)
         sok_ip4_input(s, in, p, len);
+    else if (h.type == SOK_ETHERTYPE_IP6)
+        sok_ip6_input(s, in, p, len);
     else if (h.type == SOK_ETHERTYPE_ARP)
         sok_arp_input(s, in, p, len);
     else

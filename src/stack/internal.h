@@ -93,6 +93,9 @@ struct sok_stack_link {
 };
 #define SOK_PAYLOAD_MAX 65536
 
+// The hop limit of IPv6 packets over a link: what a router said, or the setting.
+uint8_t sok_ip6_hops(const struct sok_stack *s, uint8_t link);
+
 // Whether frames on it go to a station whose MAC address has to be known.
 static inline bool sok_link_has_stations(const struct sok_stack_link *l)
 {

@@ -71,7 +71,11 @@ void sok_ip_deliver(struct sok_stack *s, struct sok_in *in)
         taken_raw(in, &raw);
     } else if (!known) {
         in->out->drop = SOK_DROP_IP_PROTOCOL;
-        sok_icmp_answer(s, in, SOK_ICMP_UNREACHABLE, SOK_ICMP_PROTOCOL, SOK_REASON_ICMP_PROTO);
+        if (in->v6) // RFC 8200 section 4
+            sok_icmp6_answer(
+                s, in, SOK_ICMP6_PARAMETER, SOK_ICMP6_NEXT, in->field, SOK_REASON_ICMP_PROTO);
+        else
+            sok_icmp_answer(s, in, SOK_ICMP_UNREACHABLE, SOK_ICMP_PROTOCOL, SOK_REASON_ICMP_PROTO);
     }
 }
 

@@ -191,8 +191,8 @@ static void no_ethernet(void **state)
     sok_icmp_hdr_get(lab.frame + 20, &h);
     assert_int_equal(h.type, SOK_ICMP_ECHO_REPLY);
     assert_false(lab_out(&lab));
-    frame[14] = 0x60;
-    lab_in(&lab, frame + 14, len - 14); // IPv6
+    frame[14] = 0x50;
+    lab_in(&lab, frame + 14, len - 14); // neither IPv4 nor IPv6
     lab_in(&lab, frame, 0);
     assert_int_equal(lab_drops(&lab, SOK_DROP_IP_VERSION), 1);
     assert_int_equal(lab_drops(&lab, SOK_DROP_IP_SHORT), 1);

@@ -70,10 +70,11 @@ static uint32_t put_tagged(uint16_t vlan, const uint8_t *eth, uint8_t *to)
     return SOK_ETH_HDR_LEN + SOK_VLAN_HDR_LEN;
 }
 
-static uint32_t put_link_header(const struct sok_stack_link *l, uint8_t *p, const uint8_t mac[6])
+static uint32_t put_link_header(
+    const struct sok_stack_link *l, uint8_t *p, const uint8_t mac[6], uint16_t type)
 {
     uint8_t plain[SOK_ETH_HDR_LEN];
-    struct sok_eth_hdr eth = {.type = SOK_ETHERTYPE_IP4};
+    struct sok_eth_hdr eth = {.type = type};
     if (!sok_link_has_stations(l))
         return 0;
     memcpy(eth.dst, mac, 6);
@@ -148,13 +149,9 @@ static bool next_segment(
     return false;
 }
 
-// The link's and IP's headers before TCP's, and the sum of the pseudo header in its checksum field. Gives
-// where TCP begins.
-static uint32_t put_headers(struct sok_stack *s, struct sok_stack_link *l,
-    const struct sok_tcp_segment *seg, const uint8_t mac[6])
+// Each puts the IP header of a segment; bytes put.
+static uint32_t put_ip4(struct sok_stack *s, const struct sok_tcp_segment *seg, uint8_t *p)
 {
-    uint8_t *p = l->head + put_link_header(l, l->head, mac);
-    uint32_t tcp_len = seg->head_len + seg->data_len;
     unsigned frames = 1;
     if (seg->gso_size && seg->data_len > seg->gso_size)
         frames = (seg->data_len + seg->gso_size - 1) / seg->gso_size;
@@ -162,7 +159,7 @@ static uint32_t put_headers(struct sok_stack *s, struct sok_stack_link *l,
         .version = 4,
         .ihl = SOK_IP4_HDR_LEN / 4,
         .tos = seg->tos,
-        .len = (uint16_t)(SOK_IP4_HDR_LEN + tcp_len),
+        .len = (uint16_t)(SOK_IP4_HDR_LEN + seg->head_len + seg->data_len),
         .id = sok_ip4_id(s, &seg->to.addr, SOK_IPPROTO_TCP, frames),
         .flags = seg->may_cut ? 0 : SOK_IP4_DF,
         .ttl = seg->ttl ? seg->ttl : (uint8_t)s->config.ttl,
@@ -172,12 +169,39 @@ static uint32_t put_headers(struct sok_stack *s, struct sok_stack_link *l,
     };
     sok_ip4_hdr_put(p, &ip);
     sok_ip4_seal(p, SOK_IP4_HDR_LEN);
-    p += SOK_IP4_HDR_LEN;
+    return SOK_IP4_HDR_LEN;
+}
 
-    memcpy(p, seg->head, seg->head_len);
+static uint32_t put_ip6(struct sok_stack *s, const struct sok_tcp_segment *seg, uint8_t *p)
+{
+    struct sok_ip6_hdr ip = {
+        .version = 6,
+        .tc = seg->tos,
+        .fl = sok_ip6_label(s, &seg->from, &seg->to, SOK_IPPROTO_TCP),
+        .plen = (uint16_t)(seg->head_len + seg->data_len),
+        .nh = SOK_IPPROTO_TCP,
+        .hlim = seg->ttl ? seg->ttl : sok_ip6_hops(s, seg->link),
+    };
+    memcpy(ip.src, seg->from.addr.b, 16);
+    memcpy(ip.dst, seg->to.addr.b, 16);
+    sok_ip6_hdr_put(p, &ip);
+    return SOK_IP6_HDR_LEN;
+}
+
+// The link's and IP's headers before TCP's, and the sum of the pseudo header in its checksum field. Gives
+// where TCP begins.
+static uint32_t put_headers(struct sok_stack *s, struct sok_stack_link *l,
+    const struct sok_tcp_segment *seg, const uint8_t mac[6])
+{
+    bool v4 = sok_addr_is_v4(seg->to.addr);
+    uint8_t *p =
+        l->head + put_link_header(l, l->head, mac, v4 ? SOK_ETHERTYPE_IP4 : SOK_ETHERTYPE_IP6);
     struct sok_csum c;
     sok_csum_init(&c);
-    sok_csum_add_pseudo4(&c, ip.src, ip.dst, SOK_IPPROTO_TCP, tcp_len);
+    sok_csum_add_pseudo(
+        &c, &seg->from.addr, &seg->to.addr, SOK_IPPROTO_TCP, seg->head_len + seg->data_len);
+    p += v4 ? put_ip4(s, seg, p) : put_ip6(s, seg, p);
+    memcpy(p, seg->head, seg->head_len);
     sok_put16(p + SOK_TCP_CSUM_OFFSET, sok_csum_fold(&c));
     return (uint32_t)(p - l->head);
 }
@@ -198,7 +222,7 @@ static void segment_frame(struct sok_stack *s, struct sok_stack_link *l,
         .hdr_len = (uint16_t)head_len,
     };
     if (seg->gso_size && seg->data_len > seg->gso_size) {
-        out->meta.gso = SOK_GSO_TCP4;
+        out->meta.gso = sok_addr_is_v4(seg->to.addr) ? SOK_GSO_TCP4 : SOK_GSO_TCP6;
         out->meta.gso_size = seg->gso_size;
         out->meta.gso_ecn = seg->head[13] & SOK_TCP_CWR; // the flags of the first 8
     }

@@ -13,20 +13,36 @@ struct part {
     uint32_t start, end; // in the datagram, without the IP header
 };
 
+// What a fragment says of itself, in IPv4's header or in IPv6's fragment header.
+struct fragment {
+    uint32_t id;
+    uint32_t start; // of its data in the datagram
+    bool more;      // others follow
+    uint32_t head;  // bytes of the headers that every fragment has
+    uint8_t
+        proto; // IPv4: which is part of the identification. IPv6: of the first header that was cut,
+    size_t proto_at; // and where in the headers of all its number belongs
+    bool v6;
+};
+
+// The headers that all fragments of a datagram have: IPv4's with options, or IPv6's with the extension headers before
+// the fragment header. A sender has no reason for more.
+#define HEADERS_MAX 128
+
 struct sok_partial {
     struct sok_map_node node;
     struct sok_partial *older, *newer;
-    uint32_t src, dst;
-    uint16_t id;
-    uint8_t proto, link;
-    bool unicast;
+    struct sok_addr src, dst;
+    uint32_t id;
+    uint8_t proto, proto_at, link; // as in struct fragment, of the first one once it is here
+    bool unicast, v6;
     int64_t until;
-    uint8_t header[SOK_IP4_HDR_LEN_MAX]; // of the first fragment, once that is here
-    uint32_t header_len;                 // 0: it is not
-    uint32_t total;                      // of the data; 0: the last one is not here
-    uint32_t have;                       // bytes of it
-    uint32_t memory;                     // counted in sok_reassembly
-    struct part *parts;                  // in order, without overlaps
+    uint8_t header[HEADERS_MAX]; // of the first fragment, once that is here
+    uint32_t header_len;         // 0: it is not
+    uint32_t total;              // of the data; 0: the last one is not here
+    uint32_t have;               // bytes of it
+    uint32_t memory;             // counted in sok_reassembly
+    struct part *parts;          // in order, without overlaps
     uint32_t cap, count;
 };
 
@@ -37,24 +53,25 @@ void sok_reassembly_init(struct sok_stack *s)
 
 // ---- finding, beginning, forgetting ----
 
-static uint64_t hash_of(const struct sok_stack *s, const struct sok_ip4_hdr *ip)
+static uint64_t hash_of(
+    const struct sok_stack *s, const struct sok_in *in, const struct fragment *f)
 {
-    uint8_t key[11];
-    sok_put32(key, ip->src);
-    sok_put32(key + 4, ip->dst);
-    sok_put16(key + 8, ip->id);
-    key[10] = ip->proto;
+    uint8_t key[37];
+    memcpy(key, in->src.b, 16);
+    memcpy(key + 16, in->dst.b, 16);
+    sok_put32(key + 32, f->id);
+    key[36] = f->v6 ? 0 : f->proto; // RFC 8200 section 4.5: not part of it
     return sok_siphash(s->hash_key, key, sizeof(key));
 }
 
-static struct sok_partial *find(const struct sok_stack *s, const struct sok_in *in, uint64_t hash)
+static struct sok_partial *find(
+    const struct sok_stack *s, const struct sok_in *in, const struct fragment *f, uint64_t hash)
 {
-    const struct sok_ip4_hdr *ip = &in->ip;
     struct sok_map_node *n = sok_map_first(&s->reassembly.map, hash);
     for (; n; n = sok_map_next(n)) {
         struct sok_partial *p = SOK_CONTAINER_OF(n, struct sok_partial, node);
-        if (p->src == ip->src && p->dst == ip->dst && p->id == ip->id && p->proto == ip->proto &&
-            p->link == in->link)
+        if (sok_addr_eq(p->src, in->src) && sok_addr_eq(p->dst, in->dst) && p->id == f->id &&
+            (f->v6 || p->proto == f->proto) && p->link == in->link)
             return p;
     }
     return NULL;
@@ -91,7 +108,8 @@ static void evict(struct sok_stack *s)
     forget(s, s->reassembly.oldest);
 }
 
-static struct sok_partial *begin(struct sok_stack *s, const struct sok_in *in, uint64_t hash)
+static struct sok_partial *begin(
+    struct sok_stack *s, const struct sok_in *in, const struct fragment *f, uint64_t hash)
 {
     struct sok_reassembly *r = &s->reassembly;
     if (r->count >= (uint64_t)s->config.frag_datagrams)
@@ -99,10 +117,11 @@ static struct sok_partial *begin(struct sok_stack *s, const struct sok_in *in, u
     struct sok_partial *p = sok_mem_zalloc(sok_stack_mem(s), sizeof(*p));
     if (!p)
         return NULL;
-    p->src = in->ip.src;
-    p->dst = in->ip.dst;
-    p->id = in->ip.id;
-    p->proto = in->proto;
+    p->src = in->src;
+    p->dst = in->dst;
+    p->id = f->id;
+    p->proto = f->proto;
+    p->v6 = f->v6;
     p->link = in->link;
     p->unicast = in->unicast;
     p->until = in->now + s->config.frag_timeout;
@@ -118,15 +137,14 @@ static struct sok_partial *begin(struct sok_stack *s, const struct sok_in *in, u
 // ---- one fragment ----
 
 // What no honest sender makes. A first fragment that leaves out part of the TCP header, or one that would
-// overwrite it, is made to fool filters (RFC 1858).
-static bool is_malformed(const struct sok_in *in, uint32_t start)
+// overwrite it, is made to fool filters (RFC 1858, RFC 7112).
+static bool is_malformed(const struct sok_in *in, const struct fragment *f)
 {
-    bool more = in->ip.flags & SOK_IP4_MF;
-    if (in->len == 0 || (more && in->len % 8 != 0))
+    if (in->len == 0 || (f->more && in->len % 8 != 0) || f->head > HEADERS_MAX)
         return true;
-    if (in->proto != SOK_IPPROTO_TCP)
+    if (f->proto != SOK_IPPROTO_TCP)
         return false;
-    return start == 0 ? in->len < SOK_TCP_HDR_LEN : start < SOK_TCP_HDR_LEN;
+    return f->start == 0 ? in->len < SOK_TCP_HDR_LEN : f->start < SOK_TCP_HDR_LEN;
 }
 
 // Index of the first part that ends after `at`.
@@ -206,28 +224,40 @@ static enum sok_drop insert(
 }
 
 // Whether the whole could still be sent as one packet; if not it is the "ping of death".
-static bool is_too_long(const struct sok_partial *p, const struct sok_in *in, uint32_t end)
+static bool is_too_long(const struct sok_partial *p, const struct fragment *f, uint32_t end)
 {
-    uint32_t header = p->header_len > in->header_len ? p->header_len : in->header_len;
+    uint32_t header = p->header_len > f->head ? p->header_len : f->head;
     uint32_t here = p->count ? p->parts[p->count - 1].end : 0;
-    return header + (end > here ? end : here) > SOK_IP4_PACKET_MAX;
+    uint32_t max = p->v6 ? SOK_IP6_HDR_LEN + UINT16_MAX : SOK_IP4_PACKET_MAX;
+    return header + (end > here ? end : here) > max;
 }
 
 // Whether the datagram, as far as it is known, has this fragment's end inside.
-static bool fits(const struct sok_partial *p, const struct sok_in *in, uint32_t end)
+static bool fits(const struct sok_partial *p, const struct fragment *f, uint32_t end)
 {
     uint32_t here = p->count ? p->parts[p->count - 1].end : 0;
-    if (in->ip.flags & SOK_IP4_MF)
+    if (f->more)
         return p->total == 0 || end <= p->total;
     return p->total ? end == p->total : end >= here;
 }
 
-static enum sok_drop add(struct sok_stack *s, struct sok_partial *p, struct sok_in *in)
+static void keep_header(struct sok_partial *p, const struct sok_in *in, const struct fragment *f)
 {
-    uint32_t start = in->ip.frag * 8u, end = start + in->len;
-    if (is_too_long(p, in, end))
+    memcpy(p->header, in->packet, f->head);
+    p->header_len = f->head;
+    p->proto = f->proto;
+    if (p->v6) // in place of the fragment header's number
+        p->header[f->proto_at] = f->proto;
+    p->proto_at = (uint8_t)f->proto_at;
+}
+
+static enum sok_drop add(
+    struct sok_stack *s, struct sok_partial *p, struct sok_in *in, const struct fragment *f)
+{
+    uint32_t start = f->start, end = start + in->len;
+    if (is_too_long(p, f, end))
         return SOK_DROP_IP_FRAGMENT;
-    if (!fits(p, in, end))
+    if (!fits(p, f, end))
         return SOK_DROP_IP_FRAGMENT_OVERLAP;
     uint32_t i = part_at(p, start);
     if (i < p->count && p->parts[i].start < end) {
@@ -239,43 +269,57 @@ static enum sok_drop add(struct sok_stack *s, struct sok_partial *p, struct sok_
     enum sok_drop bad = insert(s, p, i, in, start);
     if (bad != SOK_DROP_NONE)
         return bad;
-    if (!(in->ip.flags & SOK_IP4_MF))
+    if (!f->more)
         p->total = end;
-    if (start == 0) {
-        memcpy(p->header, in->packet, in->header_len);
-        p->header_len = in->header_len;
-    }
+    if (start == 0)
+        keep_header(p, in, f);
     return SOK_DROP_NONE;
 }
 
-// The header of the first fragment (RFC 791: its options are the whole packet's), then all the data. NULL:
-// no memory.
-static struct sok_buf *join(struct sok_stack *s, const struct sok_partial *p, uint32_t data_len)
+// The header of the first fragment (RFC 791: its options are the whole packet's; RFC 8200 section 4.5), `gap` bytes
+// more for the caller, then all the data. NULL: no memory.
+static struct sok_buf *join(
+    struct sok_stack *s, const struct sok_partial *p, uint32_t gap, uint32_t data_len)
 {
-    struct sok_buf *buf = sok_buf_new(sok_stack_mem(s), p->header_len + data_len);
+    uint32_t head = p->header_len + gap;
+    struct sok_buf *buf = sok_buf_new(sok_stack_mem(s), head + data_len);
     if (!buf)
         return NULL;
     memcpy(buf->data, p->header, p->header_len);
     for (uint32_t i = 0; i < p->count && p->parts[i].start < data_len; i++) {
         const struct part *part = &p->parts[i];
         uint32_t end = part->end < data_len ? part->end : data_len;
-        memcpy(buf->data + p->header_len + part->start, part->buf->data, end - part->start);
+        memcpy(buf->data + head + part->start, part->buf->data, end - part->start);
     }
-    sok_put16(buf->data + 2, (uint16_t)(p->header_len + data_len));
+    if (p->v6)
+        sok_put16(buf->data + 4, (uint16_t)(head + data_len - SOK_IP6_HDR_LEN));
+    else
+        sok_put16(buf->data + 2, (uint16_t)(head + data_len));
     return buf;
 }
 
-struct sok_buf *sok_reassembly_input(struct sok_stack *s, struct sok_in *in)
+static struct sok_buf *join_all(struct sok_stack *s, const struct sok_partial *p)
 {
-    uint64_t hash = hash_of(s, &in->ip);
-    if (is_malformed(in, in->ip.frag * 8u)) {
+    struct sok_buf *whole = join(s, p, 0, p->total);
+    if (whole && !p->v6) {
+        sok_put16(whole->data + 6, 0);
+        sok_ip4_seal(whole->data, p->header_len);
+    }
+    return whole;
+}
+
+static struct sok_buf *fragment_input(
+    struct sok_stack *s, struct sok_in *in, const struct fragment *f)
+{
+    uint64_t hash = hash_of(s, in, f);
+    if (is_malformed(in, f)) {
         in->out->drop = SOK_DROP_IP_FRAGMENT;
         return NULL;
     }
-    struct sok_partial *p = find(s, in, hash);
+    struct sok_partial *p = find(s, in, f, hash);
     if (!p)
-        p = begin(s, in, hash);
-    in->out->drop = p ? add(s, p, in) : SOK_DROP_NO_MEMORY;
+        p = begin(s, in, f, hash);
+    in->out->drop = p ? add(s, p, in, f) : SOK_DROP_NO_MEMORY;
     if (in->out->drop != SOK_DROP_NONE) {
         if (p) // nothing is left that others could be joined to
             forget(s, p);
@@ -287,45 +331,103 @@ struct sok_buf *sok_reassembly_input(struct sok_stack *s, struct sok_in *in)
             in->out->effects |= SOK_EFFECT_PART;
         return NULL;
     }
-    struct sok_buf *whole = join(s, p, p->total);
+    struct sok_buf *whole = join_all(s, p);
     in->unicast = p->unicast;
     in->out->effects |= SOK_EFFECT_COMPLETE;
     in->out->drop = whole ? SOK_DROP_NONE : SOK_DROP_NO_MEMORY;
-    if (whole) {
-        sok_put16(whole->data + 6, 0);
-        sok_ip4_seal(whole->data, p->header_len);
-    }
     forget(s, p);
     return whole;
 }
 
+struct sok_buf *sok_reassembly_input(struct sok_stack *s, struct sok_in *in)
+{
+    struct fragment f = {
+        .id = in->ip.id,
+        .start = in->ip.frag * 8u,
+        .more = in->ip.flags & SOK_IP4_MF,
+        .head = in->header_len,
+        .proto = in->ip.proto,
+    };
+    return fragment_input(s, in, &f);
+}
+
+// A length that is not in units of 8 and one past the longest packet are told to the sender (RFC 8200 section 4.5).
+static bool is_refused(struct sok_stack *s, const struct sok_in *in, const struct fragment *f)
+{
+    uint32_t end = f->head - SOK_IP6_HDR_LEN + f->start + in->len;
+    bool length = f->more && in->len % 8 != 0, far = end > UINT16_MAX;
+    if (length || far)
+        sok_icmp6_answer(s, in, SOK_ICMP6_PARAMETER, SOK_ICMP6_FIELD,
+            length ? 4 : in->header_len - SOK_IP6_FRAG_LEN + 2, SOK_REASON_ICMP_PARAMETER);
+    return length || far;
+}
+
+struct sok_buf *sok_reassembly6_input(
+    struct sok_stack *s, struct sok_in *in, const struct sok_ip6_walk *walk)
+{
+    struct fragment f = {
+        .id = walk->frag.id,
+        .start = walk->frag.offset * 8u,
+        .more = walk->frag.m,
+        .head = in->header_len - SOK_IP6_FRAG_LEN,
+        .proto = walk->frag.nh,
+        .proto_at = walk->before,
+        .v6 = true,
+    };
+    if (is_refused(s, in, &f)) {
+        in->out->drop = SOK_DROP_IP_FRAGMENT;
+        return NULL;
+    }
+    return fragment_input(s, in, &f);
+}
+
 // ---- time ----
 
-// The sender learns which packet it was by the first fragment, as it came.
+// The first fragment as it came: the headers, the fragment header, its data. NULL: no memory.
+static struct sok_buf *first_fragment(struct sok_stack *s, const struct sok_partial *p)
+{
+    struct sok_buf *first =
+        join(s, p, p->v6 ? SOK_IP6_FRAG_LEN : 0, p->parts[0].end - p->parts[0].start);
+    if (first && p->v6) {
+        struct sok_ip6_frag_hdr h = {.nh = p->proto, .m = 1, .id = p->id};
+        first->data[p->proto_at] = SOK_IP6_FRAG;
+        sok_ip6_frag_hdr_put(first->data + p->header_len, &h);
+    } else if (first) {
+        sok_put16(first->data + 6, SOK_IP4_MF << 13);
+        sok_ip4_seal(first->data, p->header_len);
+    }
+    return first;
+}
+
+// The sender learns which packet it was by the first fragment.
 static void tell_sender(struct sok_stack *s, const struct sok_partial *p, int64_t now)
 {
     if (p->header_len == 0)
         return;
-    struct sok_buf *first = join(s, p, p->parts[0].end);
+    struct sok_buf *first = first_fragment(s, p);
     if (!first)
         return;
-    sok_put16(first->data + 6, SOK_IP4_MF << 13);
-    sok_ip4_seal(first->data, p->header_len);
     struct sok_in in = {
         .link = p->link,
         .now = now,
         .unicast = p->unicast,
-        .src = sok_addr_v4(p->src),
-        .dst = sok_addr_v4(p->dst),
+        .v6 = p->v6,
+        .proto = p->proto,
+        .src = p->src,
+        .dst = p->dst,
         .packet = first->data,
-        .data = first->data + p->header_len,
-        .header_len = p->header_len,
+        .header_len = p->header_len + (p->v6 ? SOK_IP6_FRAG_LEN : 0),
         .len = p->parts[0].end,
     };
-    sok_ip4_hdr_get(first->data, &in.ip);
-    in.proto = in.ip.proto;
-    sok_icmp_answer(
-        s, &in, SOK_ICMP_TIME_EXCEEDED, SOK_ICMP_REASSEMBLY, SOK_REASON_ICMP_REASSEMBLY);
+    in.data = first->data + in.header_len;
+    if (p->v6) {
+        sok_icmp6_answer(
+            s, &in, SOK_ICMP6_TIME_EXCEEDED, SOK_ICMP6_REASSEMBLY, 0, SOK_REASON_ICMP_REASSEMBLY);
+    } else {
+        sok_ip4_hdr_get(first->data, &in.ip);
+        sok_icmp_answer(
+            s, &in, SOK_ICMP_TIME_EXCEEDED, SOK_ICMP_REASSEMBLY, SOK_REASON_ICMP_REASSEMBLY);
+    }
     sok_buf_unref(first);
 }
 

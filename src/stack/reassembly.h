@@ -1,4 +1,4 @@
-// Fragments become datagrams again: RFC 791 section 3.2, RFC 815, RFC 1122 section 3.3.2.
+// Fragments become datagrams again: RFC 791 section 3.2, RFC 815, RFC 1122 section 3.3.2; RFC 8200 section 4.5.
 //
 // Everything is bounded: bytes of memory in all, datagrams that are being put together, fragments of one
 // (settings frag_memory, frag_datagrams, frag_count). Who needs room takes it from the oldest. A datagram
@@ -18,7 +18,7 @@ struct sok_buf;
 struct sok_partial;
 
 struct sok_reassembly {
-    struct sok_map map;                  // by source, destination, protocol, identification
+    struct sok_map map;                  // by source, destination, identification, of IPv4 protocol
     struct sok_partial *oldest, *newest; // in the order they began, which is that of their ends
     uint32_t count;
     uint64_t memory; // bytes held, with overhead
@@ -29,6 +29,10 @@ void sok_reassembly_free(struct sok_stack *s);
 // Takes the fragment in `in` (its header has been checked). The whole packet, from the IP header on, when
 // it was the last one missing: the reference is the caller's. NULL: none; in->out says why.
 struct sok_buf *sok_reassembly_input(struct sok_stack *s, struct sok_in *in);
+// The same for IPv6, from behind its fragment header on. The whole has none.
+struct sok_ip6_walk;
+struct sok_buf *sok_reassembly6_input(
+    struct sok_stack *s, struct sok_in *in, const struct sok_ip6_walk *walk);
 void sok_reassembly_advance(struct sok_stack *s, int64_t now);
 int64_t sok_reassembly_deadline(const struct sok_stack *s); // SOK_TIME_NEVER: none
 const char *sok_reassembly_check(const struct sok_stack *s);

@@ -1,9 +1,10 @@
-// UDP (RFC 768, RFC 1122 section 4.1). A socket's queue is bounded in bytes, overhead included.
+// UDP (RFC 768, RFC 1122 section 4.1, RFC 8200 section 8.1). A socket's queue is bounded in bytes, overhead included.
 #include "stack/internal.h"
 
 #include <string.h>
 #include "wire/csum.h"
 #include "wire/dhcp.h"
+#include "wire/dhcp6.h"
 #include "wire/udp.h"
 
 struct sok_datagram {
@@ -61,7 +62,7 @@ static struct sok_udp *next_at(const struct sok_udp *u)
 
 static bool same_endpoint(const struct sok_endpoint *a, const struct sok_endpoint *b)
 {
-    return a->port == b->port && sok_addr_eq(a->addr, b->addr);
+    return a->port == b->port && a->zone == b->zone && sok_addr_eq(a->addr, b->addr);
 }
 
 static bool matches(
@@ -159,6 +160,14 @@ static enum sok_drop to_all(struct sok_stack *s, struct sok_in *in, const struct
     return drop;
 }
 
+static void refuse(struct sok_stack *s, const struct sok_in *in)
+{
+    if (in->v6)
+        sok_icmp6_answer(s, in, SOK_ICMP6_UNREACHABLE, SOK_ICMP6_PORT, 0, SOK_REASON_ICMP_PORT);
+    else
+        sok_icmp_answer(s, in, SOK_ICMP_UNREACHABLE, SOK_ICMP_PORT, SOK_REASON_ICMP_PORT);
+}
+
 static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
 {
     struct sok_udp_hdr h;
@@ -169,12 +178,18 @@ static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
         return bad;
     if (!in->frame->meta.csum_valid && !sok_udp_verify(in->data, h.len, &in->src, &in->dst))
         return SOK_DROP_UDP_CHECKSUM;
+    if (in->v6 && h.chksum == 0) // RFC 8200 section 8.1
+        return SOK_DROP_UDP_CHECKSUM;
     if (h.sport == 0 || h.dport == 0)
         return SOK_DROP_UDP_PORT_ZERO;
     if (h.dport == SOK_DHCP_CLIENT &&
         sok_dhcp_input(s, in, in->data + SOK_UDP_HDR_LEN, h.len - SOK_UDP_HDR_LEN))
         return in->out->drop;
-    struct sok_endpoint from = {.addr = in->src, .port = h.sport};
+    if (h.dport == SOK_DHCP6_CLIENT &&
+        sok_dhcp6_input(s, in, in->data + SOK_UDP_HDR_LEN, h.len - SOK_UDP_HDR_LEN))
+        return in->out->drop;
+    struct sok_endpoint from = {
+        .addr = in->src, .zone = sok_zone_of(&in->src, in->link), .port = h.sport};
     struct sok_endpoint to = {.addr = in->dst, .port = h.dport};
     in->out->data = h.len - SOK_UDP_HDR_LEN;
     if (!in->unicast) {
@@ -186,7 +201,7 @@ static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
     if (!u && in->unicast && sok_dst_kind4(s, in->ip.dst) != SOK_DST_OURS)
         u = first_at(s, 0);
     if (!u) {
-        sok_icmp_answer(s, in, SOK_ICMP_UNREACHABLE, SOK_ICMP_PORT, SOK_REASON_ICMP_PORT);
+        refuse(s, in);
         return SOK_DROP_UDP_NO_SOCKET;
     }
     in->out->conn = u->sock.id;
@@ -261,8 +276,6 @@ static bool can_be_local(const struct sok_stack *s, const struct sok_addr *a)
 static int choose_local(struct sok_stack *s, struct sok_endpoint *local, bool shared)
 {
     bool any = sok_addr_is_any(local->addr);
-    if (!any && !sok_addr_is_v4(local->addr))
-        return SOK_EADDRNOTAVAIL;
     if (!any && !can_be_local(s, &local->addr))
         return SOK_EADDRNOTAVAIL;
     if (local->port == 0)

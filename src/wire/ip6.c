@@ -41,6 +41,7 @@ bool sok_ip6_next(struct sok_ip6_walk *w, struct sok_ip6_ext *out)
         w->fragment = w->frag.offset > 0 || w->frag.m; // else atomic (RFC 6946)
     }
     w->next = w->p[w->at];
+    w->before = w->field;
     w->field = w->at;
     w->at += len;
     return true;

@@ -75,6 +75,7 @@ struct sok_ip6_walk {
     size_t len;       // bytes of it that are there, at least SOK_IP6_HDR_LEN
     size_t at;        // where the header called `next` begins
     size_t field;     // where the number of it stands: what a parameter problem points at
+    size_t before;    // the same of the header that was passed last
     uint8_t next;
     bool cut;      // the header called `next` is not all there
     bool fragment; // a fragment header was passed, that is not all of its packet:
