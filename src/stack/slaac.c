@@ -81,7 +81,7 @@ static void claim(struct sok_stack *s, struct sok_slaac *a, struct sok_slaac_add
     x->addr = addr;
     x->used = false;
     x->retry_at = SOK_TIME_NEVER;
-    int err = sok_acd_claim(s, a->link, addr, 64, may_use_early(s), origin, now);
+    int err = sok_acd_claim(s, a->link, addr, 64, may_use_early(s), (uint8_t)origin, now);
     if (err < 0 && x->tries < SOK_SLAAC_TRIES) { // ours already, or no room: later
         x->addr = none;
         x->retry_at = now + s->config.dad_retry;
