@@ -24,12 +24,13 @@ bool sok_dad_heard(struct sok_stack *s, const struct sok_in *in, const struct so
     struct sok_acd *a = sok_acd_probing(s, in->link, target);
     if (!a)
         return false;
-    bool probes = !advertised && sok_addr_is_any(in->src);
     // Our own probe, come back (RFC 7527 section 4.2).
-    bool ours = nonce && a->sent > 0 && memcmp(nonce, a->nonce, sizeof(a->nonce)) == 0;
-    bool used = a->used;
-    // Who only wants to talk to it is not answered while it is tentative (RFC 4862 section 5.4.3).
-    if ((advertised || probes) && !ours)
+    if (nonce && a->sent > 0 && memcmp(nonce, a->nonce, sizeof(a->nonce)) == 0)
+        return true;
+    bool used = a->used, probes = !advertised && sok_addr_is_any(in->src);
+    // Who only wants to talk to it is not answered while it is tentative (RFC 4862 section 5.4.3); who probes for what
+    // we use already hears that it is ours.
+    if (advertised || (probes && !used))
         sok_acd_lose(s, a, in->frame->buf->data + in->frame->off + 6, in->now);
-    return advertised || probes || !used;
+    return advertised || !used;
 }

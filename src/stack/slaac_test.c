@@ -22,7 +22,7 @@ struct net {
     struct lab lab;
     uint8_t message[1400]; // the next of a router
     size_t len;
-    struct sok_addr from;
+    struct sok_addr from, to;
     uint8_t hops;
 };
 
@@ -34,6 +34,7 @@ static void net_open_with(struct net *n, const struct sok_stack_config *config, 
     assert_int_equal(sok_stack_new(config, &n->lab.stack), 0);
     n->lab.link = (uint8_t)sok_stack_link_add(n->lab.stack, &info);
     n->from = addr("fe80::fe");
+    n->to = addr("ff02::1");
     n->hops = 255;
 }
 
@@ -53,40 +54,31 @@ static const struct sok_slaac_info *info(struct net *n)
 
 // ---- frames ----
 
-static const struct sok_mem *sok_mem_libc_ptr(void)
-{
-    static struct sok_mem mem;
-    mem = sok_mem_libc();
-    return &mem;
-}
-
 static enum sok_drop deliver(struct net *n, const uint8_t *message, size_t len)
 {
     static const uint8_t all[6] = {0x33, 0x33, 0, 0, 0, 1};
-    struct sok_stack *s = n->lab.stack;
-    struct sok_buf *buf = sok_buf_new(sok_mem_libc_ptr(), 2000);
-    struct sok_frame frame = {.buf = buf, .len = (uint32_t)(54 + len)};
-    struct sok_tcp_outcome out = {0};
-    struct sok_in in = {.link = n->lab.link, .frame = &frame, .now = n->lab.now, .out = &out};
-    lab_eth(buf->data, all, router_mac, SOK_ETHERTYPE_IP6);
-    memcpy(buf->data + 54, message, len);
-    in.src = n->from;
-    in.data = buf->data + 54;
-    in.len = (uint32_t)len;
-    s->now = n->lab.now;
-    enum sok_drop drop = SOK_DROP_NONE;
-    if (message[0] == SOK_ICMP6_RA)
-        drop = sok_router_input(s, &in, n->hops);
-    else if (message[0] == SOK_ICMP6_REDIRECT)
-        drop = sok_redirect_input(s, &in, n->hops);
-    else {
-        struct sok_addr target;
-        memcpy(target.b, message + 8, 16);
-        const uint8_t *nonce = sok_nd_option(message, len, SOK_ND_OPT_NONCE, 6, NULL);
-        sok_dad_heard(s, &in, &target, message[0] == SOK_ICMP6_NA, nonce);
-    }
-    sok_buf_unref(buf);
-    return drop;
+    uint8_t f[1600];
+    struct sok_ip6_hdr ip = sok_ip6_hdr_default();
+    struct sok_addr dst = n->to;
+    uint64_t before[SOK_DROP_COUNT];
+    static struct sok_tcp_counts counts;
+    sok_stack_counts(n->lab.stack, &counts);
+    memcpy(before, counts.drops, sizeof(before));
+    lab_eth(f, all, router_mac, SOK_ETHERTYPE_IP6);
+    ip.plen = (uint16_t)len;
+    ip.nh = SOK_IPPROTO_ICMP6;
+    ip.hlim = n->hops;
+    memcpy(ip.src, n->from.b, 16);
+    memcpy(ip.dst, dst.b, 16);
+    sok_ip6_hdr_put(f + 14, &ip);
+    memcpy(f + 54, message, len);
+    sok_icmp6_seal(f + 54, len, &n->from, &dst);
+    lab_in(&n->lab, f, 54 + len);
+    sok_stack_counts(n->lab.stack, &counts);
+    for (unsigned i = 1; i < SOK_DROP_COUNT; i++)
+        if (counts.drops[i] > before[i])
+            return (enum sok_drop)i;
+    return SOK_DROP_NONE;
 }
 
 static void ra_begin(struct net *n, uint16_t lifetime)
@@ -283,6 +275,36 @@ static void probes_heard(void **state)
         assert_int_equal(now, what == 0 || what == 3 ? SOK_ADDR_PROBED : SOK_ADDR_TAKEN);
         lab_close(&n.lab);
     }
+}
+
+// In use, though it is still probed for: another's probe is answered, an answer to ours counts.
+static void used_early(void **state)
+{
+    struct net n;
+    uint8_t p[SOK_ND_NS_LEN];
+    struct sok_nd_ns_hdr ns = {.type = SOK_ICMP6_NS};
+    struct sok_nd_na_hdr na = {.type = SOK_ICMP6_NA, .O = 1};
+    (void)state;
+    net_open(&n, 0);
+    assert_int_equal(sok_stack_slaac_start(n.lab.stack, n.lab.link, n.lab.now), 0);
+    settle(&n, 10 * SOK_MS);
+    struct sok_addr ours = info(&n)->local;
+    assert_false(sok_addr_is_any(ours));
+    memcpy(ns.tgt, ours.b, 16);
+    memcpy(na.tgt, ours.b, 16);
+    sok_nd_ns_hdr_put(p, &ns);
+    n.from = (struct sok_addr){{0}};
+    n.to = sok_addr_solicited(&ours);
+    assert_int_equal(deliver(&n, p, sizeof(p)), SOK_DROP_NONE);
+    assert_true(next_message(&n, SOK_ICMP6_NA, 0));
+    assert_memory_equal(n.lab.frame + 62, ours.b, 16);
+    assert_int_equal(sok_stack_addr_state(n.lab.stack, n.lab.link, ours, NULL), SOK_ADDR_USED);
+    sok_nd_na_hdr_put(p, &na);
+    n.from = addr("fe80::9");
+    n.to = addr("ff02::1");
+    assert_int_equal(deliver(&n, p, sizeof(p)), SOK_DROP_ND_CONFLICT);
+    assert_int_equal(sok_stack_addr_state(n.lab.stack, n.lab.link, ours, NULL), SOK_ADDR_TAKEN);
+    lab_close(&n.lab);
 }
 
 // ---- asking routers ----
@@ -728,6 +750,7 @@ int main(void)
         cmocka_unit_test(link_local_alone),
         cmocka_unit_test(somebody_has_it),
         cmocka_unit_test(probes_heard),
+        cmocka_unit_test(used_early),
         cmocka_unit_test(asks_ever_less_often),
         cmocka_unit_test(makes_an_address),
         cmocka_unit_test(two_hours),
