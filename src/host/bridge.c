@@ -450,6 +450,14 @@ bool sok_bridge_connecting(const struct sok_bridge *b)
     return b->connecting;
 }
 
+uint32_t sok_bridge_unsent(const struct sok_bridge *b)
+{
+    int bytes = 0;
+    if (b->connecting || ioctl(b->lf.fd, FIONREAD, &bytes) < 0)
+        return 0;
+    return (uint32_t)bytes - (bytes > 0 && b->intake.lag) + b->intake.lent.len;
+}
+
 void sok_bridge_pump(struct sok_bridge *b)
 {
     activate(b);

@@ -20,7 +20,9 @@ void sok_bridge_tell(struct sok_bridge *b, const struct sok_bridge_hooks *hooks,
 struct sok_socket *sok_bridge_socket(const struct sok_bridge *b);
 int sok_bridge_pair(const struct sok_bridge *b);        // the host's end
 bool sok_bridge_connecting(const struct sok_bridge *b); // or idle
-void sok_bridge_pump(struct sok_bridge *b);             // look at it in the next turn
+// Bytes that the program has written and the connection has not taken; of blocks that are lent, the first.
+uint32_t sok_bridge_unsent(const struct sok_bridge *b);
+void sok_bridge_pump(struct sok_bridge *b); // look at it in the next turn
 // Its descriptor is on the way to a program. Until that has taken it, which it says by a byte of its own, nobody has
 // it: if the descriptor goes before, the peer is reset, as a kernel's listener does it.
 void sok_bridge_given(struct sok_bridge *b);

@@ -22,7 +22,7 @@ static bool read_pair(int fd, size_t lag, uint8_t *into, size_t len, ssize_t *go
     struct msghdr m = {.msg_iov = iov,
         .msg_iovlen = 2,
         .msg_control = control.space,
-        .msg_controllen = sizeof(control.space)};
+        .msg_controllen = CMSG_LEN(sizeof(int))}; // one: CMSG_SPACE() has room for two
     *region_fd = -1;
     ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < (ssize_t)lag)

@@ -49,6 +49,8 @@ static void put_owner(void *ctx, const struct sok_socket *s, struct sok_row *row
         row->recv_queue += e->pushed;
         row->send_queue = e->backlog - 1;
     }
+    if (e->bridge)
+        row->send_queue += sok_bridge_unsent(e->bridge);
 }
 
 void sok_serve_list(struct sok_service *v, struct request *r)

@@ -201,7 +201,7 @@ static int32_t queued(const struct served *e)
     const struct sok_socket *s = sok_served_socket(e);
     if (s && e->posix.type == SOCK_STREAM)
         sok_getinfo(s, &i);
-    return (int32_t)i.send_queued;
+    return (int32_t)(i.send_queued + (e->bridge ? sok_bridge_unsent(e->bridge) : 0));
 }
 
 static int32_t get_option(struct served *e, struct request *r)

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "calls/protocol.h"
+#include "calls/rows.h"
 #include <sockeye/names.h>
 #include "host/testing.h"
 
@@ -295,6 +296,42 @@ static void odd_arguments(void **state)
     make_it.a = 12345;
     make_it.b = SOCK_STREAM;
     assert_int_equal(ask(f, make_it, NULL, NULL), -EAFNOSUPPORT);
+    close(fd);
+    end(f);
+}
+
+// What the program has written and the peer has no room for is in its row, wherever it waits.
+static void what_waits_is_listed(void **state)
+{
+    struct fixture *f = make();
+    static char block[65536];
+    struct sok_row rows[SOK_CALLS_BYTES_MAX / sizeof(struct sok_row)];
+    struct answer a;
+    uint64_t cookie;
+    uint32_t written = 0;
+    (void)state;
+    int fd = new_socket(f, AF_INET, SOCK_STREAM, 0, &cookie);
+    int32_t r = with_addr(f, SOK_CALLS_CONNECT, cookie, SOK_CALLS_CONNECT_WAIT, at(0xc0000202, 80));
+    assert_int_equal(r, 0);
+    struct sok_socket *s = pair_accept(&f->p); // who never reads
+    for (ssize_t n; (n = send(fd, block, sizeof(block), MSG_DONTWAIT)) > 0; turn(f))
+        written += (uint32_t)n;
+    pair_run(&f->p, S);
+    assert_true(ask(f, (struct sok_calls_request){.op = SOK_CALLS_LIST}, NULL, &a) > 0);
+    memcpy(rows, a.bytes, a.head.len);
+    assert_int_equal(rows[0].cookie, cookie);
+    struct sok_info i;
+    assert_int_equal(sok_getinfo(s, &i), 0);
+    assert_int_equal(rows[0].send_queue + (uint32_t)i.bytes_received, written);
+    struct sok_calls_request get = {.op = SOK_CALLS_GETOPT,
+        .cookie = cookie,
+        .a = SOK_CALLS_LEVEL,
+        .b = SOK_CALLS_LEVEL_QUEUED,
+        .c = 4};
+    uint32_t queued;
+    assert_true(ask(f, get, NULL, &a) >= 0);
+    memcpy(&queued, a.bytes, sizeof(queued));
+    assert_int_equal(queued, rows[0].send_queue);
     close(fd);
     end(f);
 }
@@ -670,6 +707,38 @@ static void strange_packets(void **state)
     end(f);
 }
 
+// Along with the bytes of a stream; what of these is no region (calls/region.h) breaks the stream at most.
+static void strange_streams(void **state)
+{
+    struct fixture *f = make();
+    uint64_t cookie;
+    int ends[4];
+    (void)state;
+    still_fine(f);
+    for (unsigned count = 1; count <= 4; count++) {
+        unsigned before = open_descriptors();
+        int fd = new_socket(f, AF_INET, SOCK_STREAM, 0, &cookie);
+        with_addr(f, SOK_CALLS_CONNECT, cookie, SOK_CALLS_CONNECT_WAIT, at(0xc0000202, 80));
+        struct sok_socket *s = pair_accept(&f->p);
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(pipe(ends + 2), 0);
+        assert_int_equal(write(fd, "abc", 3), 3);
+        send_fds(fd, ends, count);
+        turn(f);
+        send(fd, "!", 1, MSG_OOB | MSG_NOSIGNAL | MSG_DONTWAIT);
+        turn(f);
+        for (unsigned i = 0; i < 4; i++)
+            close(ends[i]);
+        close(fd);
+        turn(f);
+        sok_close(s);
+        pair_run(&f->p, S);
+        assert_int_equal(open_descriptors(), before);
+    }
+    still_fine(f);
+    end(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -677,6 +746,7 @@ int main(void)
         cmocka_unit_test(who_does_not_speak_it),
         cmocka_unit_test(every_request_about_nothing),
         cmocka_unit_test(odd_arguments),
+        cmocka_unit_test(what_waits_is_listed),
         cmocka_unit_test(strange_descriptors),
         cmocka_unit_test(no_descriptors_left),
         cmocka_unit_test(answers_wait),
@@ -687,6 +757,7 @@ int main(void)
         cmocka_unit_test(sent_before_close),
         cmocka_unit_test(shut_for_sending),
         cmocka_unit_test(strange_packets),
+        cmocka_unit_test(strange_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
