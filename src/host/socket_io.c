@@ -45,7 +45,7 @@ int64_t sok_send(struct sok_socket *s, const void *data, size_t len)
 {
     size_t sent = 0;
     do {
-        struct sok_iov iov = {(const uint8_t *)data + sent, len - sent};
+        struct sok_iov iov = {len ? (const uint8_t *)data + sent : data, len - sent};
         int64_t r = sok_sendv(s, (const struct iovec *)&iov, 1);
         if (r < 0)
             return sent > 0 ? (int64_t)sent : r;
@@ -62,7 +62,7 @@ int64_t sok_send_urgent(struct sok_socket *s, const void *data, size_t len)
     if (!c)
         return s->type == SOK_STREAM ? SOK_ENOTCONN : SOK_EOPNOTSUPP;
     do {
-        struct sok_iov iov = {(const uint8_t *)data + sent, len - sent};
+        struct sok_iov iov = {len ? (const uint8_t *)data + sent : data, len - sent};
         int64_t r;
         do
             r = sok_tcp_send_urgent(c, &iov, 1, sok_host_now(s->host));

@@ -108,7 +108,8 @@ static inline int64_t sok_sys_take_error(struct sok_sys_file *f)
 struct sok_sys_stream {
     uint32_t queued, urgent;
     uint64_t urgent_at;
-    bool over; // the peer sends no more
+    bool ended; // the peer's end has come
+    bool over;  // it, or that of the connection: no more will come
 };
 void sok_sys_stream(const struct sok_sys_file *f, struct sok_sys_stream *out);
 // A reset after the peer's end is a broken pipe: what it had to say was said (as Linux).

@@ -26,6 +26,7 @@ void sok_sys_stream(const struct sok_sys_file *f, struct sok_sys_stream *out)
     out->queued = t.rcv_queued;
     out->urgent = t.rcv_urgent;
     out->urgent_at = t.bytes_received - t.rcv_queued + t.rcv_urgent;
+    out->ended = t.recv_over;
     out->over = t.recv_over || t.state == SOK_TCP_CLOSED;
 }
 
@@ -56,13 +57,13 @@ static void move(const struct sok_sys_file *f, struct receiving *m, size_t skip,
     }
 }
 
-// Why there is nothing: 0 is the end.
+// Why there is nothing: 0 is the end. After the peer's end an error is only told to who sends, as Linux does.
 static int64_t nothing(const struct sok_sys_file *f, const struct sok_sys_stream *in)
 {
     struct iovec piece;
     int one = 1;
-    int64_t r = sok_sys_stream_error(f, sok_sys_errno(sok_peek(f->s, &piece, &one)));
-    return r == -EAGAIN && (f->read_over || in->over) ? 0 : r;
+    int64_t r = in->ended ? 0 : sok_sys_errno(sok_peek(f->s, &piece, &one));
+    return r == -EAGAIN && f->read_over ? 0 : r;
 }
 
 // Takes what is there; 0: there was some, or it is the end.

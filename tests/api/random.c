@@ -235,6 +235,14 @@ static bool refuses(int error)
 
 // ---- calls ----
 
+// Calls that wait do not do so for ever: somewhere a probe for room is always on its way.
+static void limit(struct sok_host *h, int fd)
+{
+    struct timeval t = {.tv_sec = 1};
+    sok_sys_setsockopt(h, fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+    sok_sys_setsockopt(h, fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+}
+
 static long do_socket(struct sok_host *h)
 {
     static const int domains[] = {AF_INET, AF_INET, AF_INET, AF_INET, AF_INET6, AF_PACKET, 0, 9999};
@@ -246,6 +254,8 @@ static long do_socket(struct sok_host *h)
         sok_sys_socket(on, domains[below(8)], type | (one_in(3) ? 0 : SOCK_NONBLOCK), protocol);
     if (fd >= SOK_SYS_FIRST + FILES_MAX) // enough of them
         return sok_sys_close(h, fd);
+    if (fd >= 0)
+        limit(h, fd);
     return fd;
 }
 
@@ -373,6 +383,10 @@ static long do_option(struct sok_host *h)
         r = sok_sys_setsockopt(h, fd, level, name, value, len);
     else
         r = sok_sys_getsockopt(h, fd, level, name, value, one_in(30) ? NULL : &len);
+    int error = errno;
+    if (level == SOL_SOCKET && r == 0)
+        limit(h, fd);
+    errno = error;
     free(value);
     return r;
 }
@@ -395,6 +409,31 @@ static long do_other(struct sok_host *h)
     }
     free(number);
     return r;
+}
+
+// A connection between the hosts, so that there is always something to talk over: chance alone makes few.
+static long do_join(struct sok_host *h)
+{
+    struct sok_host *other = h == hosts[0] ? hosts[1] : hosts[0];
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)(9000 + below(PORTS)))};
+    int l = sok_sys_socket(other, AF_INET, SOCK_STREAM, 0), on = 1, taken = -1;
+    at.sin_addr.s_addr = htonl(other == hosts[0] ? 0xc0000201 : 0xc0000202);
+    sok_sys_setsockopt(other, l, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (sok_sys_bind(other, l, (struct sockaddr *)&at, sizeof(at)) == 0 &&
+        sok_sys_listen(other, l, 4) == 0) {
+        int s = sok_sys_socket(h, AF_INET, SOCK_STREAM, 0);
+        limit(h, s);
+        limit(other, l);
+        if (sok_sys_connect(h, s, (struct sockaddr *)&at, sizeof(at)) == 0)
+            taken = sok_sys_accept4(other, l, NULL, NULL, 0);
+        if (s >= SOK_SYS_FIRST + FILES_MAX)
+            sok_sys_close(h, s);
+    }
+    if (taken >= SOK_SYS_FIRST + FILES_MAX)
+        sok_sys_close(other, taken);
+    sok_sys_close(other, l);
+    return 0;
 }
 
 static long do_poll(struct sok_host *h)
@@ -434,6 +473,7 @@ static const struct {
     {"message", do_message, 10},
     {"option", do_option, 10},
     {"other", do_other, 5},
+    {"join", do_join, 2},
     {"poll", do_poll, 4},
     {"step", do_step, 6},
 };
