@@ -115,6 +115,7 @@ enum sok_reason {
     X(IP_EMPTY, "ip: nothing behind the headers")                                                  \
     X(IP_PROTOCOL, "ip: unknown protocol")                                                         \
     X(RAW_QUEUE_FULL, "raw: queue full")                                                           \
+    X(RAW_CHECKSUM, "raw: bad checksum")                                                           \
     X(FRAMES_QUEUE_FULL, "frames: queue full")                                                     \
     X(ICMP_SHORT, "icmp: too short")                                                               \
     X(ICMP_CHECKSUM, "icmp: bad checksum")                                                         \

@@ -90,9 +90,10 @@ void sok_nd_ask(struct sok_stack *s, uint8_t link, const struct sok_addr *addr, 
     finish(s, p, len, &source, mac ? addr : &group, mac, reason);
 }
 
-// dst any: all nodes. Not a router; overrides what others think (our addresses are nobody else's).
+// dst any: all nodes; mac NULL: as finish() says. Not a router; overrides what others think (our addresses are
+// nobody else's).
 static void advertise(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
-    const struct sok_addr *dst, enum sok_reason reason)
+    const struct sok_addr *dst, const uint8_t *mac, enum sok_reason reason)
 {
     bool solicited = !sok_addr_is_any(*dst);
     struct sok_nd_na_hdr h = {.type = SOK_ICMP6_NA, .S = solicited, .O = 1};
@@ -104,14 +105,14 @@ static void advertise(struct sok_stack *s, uint8_t link, const struct sok_addr *
     sok_nd_na_hdr_put(message, &h);
     uint32_t len = SOK_ND_NA_LEN;
     len += put_mac(s, link, message + len, SOK_ND_OPT_TARGET);
-    finish(s, p, len, addr, solicited ? dst : &all_nodes, NULL, reason);
+    finish(s, p, len, addr, solicited ? dst : &all_nodes, mac, reason);
 }
 
 void sok_nd_announce(
     struct sok_stack *s, uint8_t link, const struct sok_addr *addr, enum sok_reason reason)
 {
     struct sok_addr nobody = {{0}};
-    advertise(s, link, addr, &nobody, reason);
+    advertise(s, link, addr, &nobody, NULL, reason);
 }
 
 // ---- in ----
@@ -152,11 +153,12 @@ static enum sok_drop solicitation(
         return SOK_DROP_ND_MALFORMED;
     if (!is_ours_here(s, in->link, target))
         return SOK_DROP_ND_NOT_US;
-    if (!probe && station_in(s, in, SOK_ND_OPT_SOURCE, mac) &&
-        sok_addr_on_link(s, in->link, &in->src) &&
+    bool has = !probe && station_in(s, in, SOK_ND_OPT_SOURCE, mac);
+    if (has && sok_addr_on_link(s, in->link, &in->src) &&
         sok_neighbour_told(s, in->link, &in->src, mac, in->now))
         in->out->effects |= SOK_EFFECT_LEARNED;
-    advertise(s, in->link, target, &in->src, SOK_REASON_ARP_REPLY);
+    // Straight to who asks: an answer is no use of the neighbour, or a flood of them would push out those in use.
+    advertise(s, in->link, target, &in->src, has ? mac : NULL, SOK_REASON_ARP_REPLY);
     in->out->effects |= SOK_EFFECT_ANSWERED;
     return SOK_DROP_NONE;
 }

@@ -101,9 +101,9 @@ struct sok_raw_taken sok_raw_input(struct sok_stack *s, const struct sok_in *in)
         return taken;
     for (struct sok_raw *r = s->raws; r; r = r->next) {
         if (r->protocol != in->proto || r->v6 != in->v6 || !is_between(r, &in->dst, &in->src) ||
-            !hears(r, in) || is_damaged(r, in))
+            !hears(r, in))
             continue;
-        enum sok_drop bad = keep(r, in);
+        enum sok_drop bad = is_damaged(r, in) ? SOK_DROP_RAW_CHECKSUM : keep(r, in);
         taken.wanted = true;
         if (bad == SOK_DROP_NONE && !taken.conn)
             taken.conn = r->sock.id;
