@@ -7,6 +7,7 @@ import struct
 import time
 
 from net import SERVER_IP, SOCKEYE_IP, Net, check, sh, wait_for_line
+from v6 import SERVER6, Net6
 
 IP_RECVTTL = 12
 GROUP, OTHER, PORT = "233.252.0.1", "233.252.0.2", 5007
@@ -164,7 +165,71 @@ def broadcast(sockeye):
         check(net.finish(listener).code == 0, "the listener failed")
 
 
+# ---- IPv6 ----
+
+PROGRAM6 = """
+import socket, struct, sys
+what, group, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.settimeout(20)
+index = socket.if_nametoindex("eth0") if what != "kernel" else 0
+mreq = socket.inet_pton(socket.AF_INET6, group) + struct.pack("I", index)
+if what == "hear":
+    s.bind(("::", port))
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, mreq)
+    print("joined", file=sys.stderr, flush=True)
+    while True:
+        data, peer = s.recvfrom(2000)
+        print(data.decode(), peer[0], flush=True)
+        if data == b"end":
+            break
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP, mreq)
+else:
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 9)
+    s.sendto(b"hello", (group, port))
+"""
+GROUP6 = "ff15::5007"
+
+
+@contextlib.contextmanager
+def kernel6(net):
+    with net.inside(net.server):
+        s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        index = socket.if_nametoindex("eth0")
+    with s:
+        s.bind(("::", PORT))
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
+        s.settimeout(20)
+        yield s, index
+
+
+def start6(net, *words):
+    path = net.tmp / "multicast6.py"
+    path.write_text(PROGRAM6)
+    return net.start6("run", "--", "/usr/bin/python3", path, *words)
+
+
+def hears6(sockeye):
+    """Over IPv6: the group is reported by MLDv2, from the link-local address or from none."""
+    with Net6(sockeye) as net, kernel6(net) as (s, _):
+        capture = net.capture("eth0", None, "ip6")
+        listener = start6(net, "hear", GROUP6, PORT)
+        wait_for_line(listener.stderr, b"joined")
+        s.sendto(b"not for us", ("ff15::5008", PORT))
+        s.sendto(b"hello", (GROUP6, PORT))
+        check(line(listener) == f"hello {SERVER6}", "the datagram did not come, or another")
+        s.sendto(b"end", (GROUP6, PORT))
+        check(net.finish(listener).code == 0, "the listener failed")
+        rows = "\n".join(net.captured(capture, "-v"))
+        check(f"gaddr {GROUP6} to_ex" in rows, f"joining was not reported:\n{rows}")
+        check(f"gaddr {GROUP6} to_in" in rows, f"leaving was not reported:\n{rows}")
+        check("hlim 1" in rows and "rtalert" in rows and "ff02::16" in rows, rows)
+
+
 TESTS = {
+    "multicast: the kernel is heard over IPv6, the group reported": hears6,
     "multicast: the kernel is heard, the group reported": hears,
     "multicast: the kernel hears, also fragments": says,
     "multicast: one source of two": sources,
