@@ -2,24 +2,7 @@
 #include "base/mem.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
-
-static void *libc_resize(void *ctx, void *ptr, size_t old_size, size_t new_size)
-{
-    (void)ctx;
-    (void)old_size;
-    if (new_size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    return realloc(ptr, new_size);
-}
-
-struct sok_mem sok_mem_libc(void)
-{
-    return (struct sok_mem){.resize = libc_resize};
-}
 
 void *sok_mem_alloc(const struct sok_mem *mem, size_t size)
 {

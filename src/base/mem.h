@@ -12,8 +12,10 @@ struct sok_mem {
     void *ctx;
 };
 
-// A hook on the C library's realloc and free.
+// A hook on the C library's realloc and free (mem_libc.c; not in the freestanding archive).
 struct sok_mem sok_mem_libc(void);
+// What a configuration begins with: the C library's, or in the freestanding archive one that has none to give.
+struct sok_mem sok_mem_default(void);
 
 void *sok_mem_alloc(const struct sok_mem *mem, size_t size); // contents undefined
 void *sok_mem_zalloc(const struct sok_mem *mem, size_t size);

@@ -1,5 +1,5 @@
 // The stack's own table of settings. Names that are not in it are TCP's.
-#include <string.h>
+#include "base/str.h"
 #include "stack/stack.h"
 
 static const struct sok_setting settings[] = {
@@ -20,7 +20,7 @@ const struct sok_setting *sok_stack_settings(size_t *count)
 void sok_stack_config_default(struct sok_stack_config *config)
 {
     *config = (struct sok_stack_config){.size = sizeof(*config),
-        .mem = sok_mem_libc(),
+        .mem = sok_mem_default(),
 #define SOK_X(name, unit, def, min, max, help) .name = def,
         SOK_STACK_SETTINGS(SOK_X) SOK_STACK_ADDR_SETTINGS(SOK_X) SOK_STACK_GROUP_SETTINGS(SOK_X)
             SOK_STACK_AUTO_SETTINGS(SOK_X) SOK_STACK_ND_SETTINGS(SOK_X)
@@ -33,7 +33,7 @@ const char *sok_stack_config_set(
     struct sok_stack_config *config, const char *name, const char *value)
 {
     for (size_t i = 0; i < SETTINGS_COUNT; i++)
-        if (strcmp(name, settings[i].name) == 0)
+        if (sok_str_eq(name, settings[i].name))
             return sok_setting_set(settings, SETTINGS_COUNT, config, name, value);
     return sok_tcp_config_set(&config->tcp, name, value);
 }

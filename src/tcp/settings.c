@@ -1,6 +1,7 @@
 // The table of settings and the text form of their values.
 #include <string.h>
 #include "base/err.h"
+#include "base/str.h"
 #include "tcp/config.h"
 
 static const struct sok_setting settings[] = {
@@ -38,7 +39,7 @@ static const struct suffix switches[] = {{"on", 1}, {"off", 0}, {"1", 1}, {"0", 
 
 static bool same_text(const char *a, const char *b)
 {
-    return strcmp(a, b) == 0;
+    return sok_str_eq(a, b);
 }
 
 // Digits with an optional decimal point, then a suffix: "200ms", "1.5s", "64K". False if not that.
@@ -74,10 +75,10 @@ static bool parse_scaled(const char *text, const struct suffix *list, size_t cou
 // "one|two|three": the number of the word.
 static bool parse_choice(const char *words, const char *text, int64_t *out)
 {
-    size_t len = strlen(text);
+    size_t len = sok_str_len(text);
     for (int64_t number = 0; words; number++) {
-        const char *end = strchr(words, '|');
-        size_t word = end ? (size_t)(end - words) : strlen(words);
+        const char *end = sok_str_find(words, '|');
+        size_t word = end ? (size_t)(end - words) : sok_str_len(words);
         if (len == word && memcmp(words, text, len) == 0) {
             *out = number;
             return true;
@@ -92,7 +93,7 @@ static bool parse_value(const char *unit, const char *text, int64_t *out)
     if (same_text(unit, "ns")) {
         return parse_scaled(text, durations, sizeof(durations) / sizeof(durations[0]), out);
     }
-    if (strchr(unit, '|')) {
+    if (sok_str_find(unit, '|')) {
         return parse_choice(unit, text, out);
     }
     if (!same_text(unit, "bool")) {
@@ -119,7 +120,7 @@ const char *sok_setting_set(
         if (!parse_value(row->unit, value, &v)) {
             return same_text(row->unit, "ns")     ? "takes a duration, such as 200ms, 1.5s or 3m"
                    : same_text(row->unit, "bool") ? "takes on or off"
-                   : strchr(row->unit, '|')       ? "takes one of the words of --set help"
+                   : sok_str_find(row->unit, '|')       ? "takes one of the words of --set help"
                                                   : "takes a number";
         }
         if (v < row->min || v > row->max) {

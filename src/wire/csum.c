@@ -6,7 +6,8 @@
 #include <string.h>
 #include "base/bytes.h"
 
-#if defined(__x86_64__)
+// Without an operating system nobody has promised that vector registers are saved.
+#if defined(__x86_64__) && __STDC_HOSTED__
 #include <immintrin.h>
 #define HAVE_AVX2 1
 #endif

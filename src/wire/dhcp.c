@@ -1,6 +1,5 @@
 #include "wire/dhcp.h"
 
-#include <stdio.h>
 #include "wire/options.h"
 #include "wire/show.h"
 #include "wire/udp.h"
@@ -299,18 +298,18 @@ const char *sok_dhcp_lease_text(uint32_t seconds, char out[SOK_DHCP_LEASE_TEXT_M
         uint32_t seconds;
         char unit;
     } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}};
+    struct sok_text t = sok_text(out, SOK_DHCP_LEASE_TEXT_MAX);
     if (seconds == UINT32_MAX) {
-        snprintf(out, SOK_DHCP_LEASE_TEXT_MAX, "for ever");
+        sok_text_add_str(&t, "for ever");
         return out;
     }
     for (unsigned i = 0; i < SOK_COUNT_OF(units) && seconds > 0; i++) {
         if (seconds % units[i].seconds == 0) {
-            snprintf(
-                out, SOK_DHCP_LEASE_TEXT_MAX, "%u%c", seconds / units[i].seconds, units[i].unit);
+            sok_text_add(&t, "%u%c", seconds / units[i].seconds, units[i].unit);
             return out;
         }
     }
-    snprintf(out, SOK_DHCP_LEASE_TEXT_MAX, "%us", seconds);
+    sok_text_add(&t, "%us", seconds);
     return out;
 }
 

@@ -1,6 +1,8 @@
 // The interpreter of rows: what the expansions of field.h do, for a field that is known at run time only.
 #include "wire/field.h"
 
+#include "base/str.h"
+
 uint64_t sok_field_get(const struct sok_field *f, const uint8_t *header)
 {
     return sok_bits_get(header, f->bit, f->bits);
@@ -27,7 +29,7 @@ const char *sok_value_text(const struct sok_value *values, uint64_t value)
 const struct sok_field *sok_proto_field(const struct sok_proto *proto, const char *name)
 {
     for (unsigned i = 0; i < proto->field_count; i++) {
-        if (strcmp(proto->fields[i].name, name) == 0)
+        if (sok_str_eq(proto->fields[i].name, name))
             return &proto->fields[i];
     }
     return NULL;

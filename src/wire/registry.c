@@ -1,5 +1,6 @@
 #include "wire/registry.h"
 
+#include "base/str.h"
 #include "wire/arp.h"
 #include "wire/dhcp.h"
 #include "wire/dhcp6.h"
@@ -41,7 +42,7 @@ const struct sok_proto *sok_proto_at(unsigned i)
 const struct sok_proto *sok_proto_find(const char *name)
 {
     for (unsigned i = 0; i < SOK_COUNT_OF(protos); i++) {
-        if (strcmp(protos[i]->name, name) == 0)
+        if (sok_str_eq(protos[i]->name, name))
             return protos[i];
     }
     return NULL;

@@ -1,21 +1,18 @@
 #include "wire/text.h"
 
-#include <stdio.h>
 #include <string.h>
 #include "base/addr.h"
+#include "base/str.h"
 
 void sok_text_add(struct sok_text *t, const char *format, ...)
 {
-    size_t room = t->used < t->size ? t->size - t->used : 0;
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(room ? t->out + t->used : NULL, room, format, args);
+    sok_text_add_list(t, format, args);
     va_end(args);
-    if (n > 0)
-        t->used += (size_t)n;
 }
 
-static void add_bytes(struct sok_text *t, const char *p, size_t len)
+void sok_text_add_bytes(struct sok_text *t, const char *p, size_t len)
 {
     if (t->used < t->size) {
         size_t room = t->size - t->used - 1, n = len < room ? len : room;
@@ -27,12 +24,12 @@ static void add_bytes(struct sok_text *t, const char *p, size_t len)
 
 void sok_text_add_char(struct sok_text *t, char c)
 {
-    add_bytes(t, &c, 1);
+    sok_text_add_bytes(t, &c, 1);
 }
 
 void sok_text_add_str(struct sok_text *t, const char *text)
 {
-    add_bytes(t, text, strlen(text));
+    sok_text_add_bytes(t, text, sok_str_len(text));
 }
 
 // Writes the digits so that they end before `end`; where they begin.
@@ -47,7 +44,7 @@ static char *digits(char *end, uint32_t v)
 void sok_text_add_uint(struct sok_text *t, uint32_t v)
 {
     char text[10], *end = text + sizeof(text), *start = digits(end, v);
-    add_bytes(t, start, (size_t)(end - start));
+    sok_text_add_bytes(t, start, (size_t)(end - start));
 }
 
 void sok_text_add_ip4(struct sok_text *t, uint32_t ip)
@@ -58,7 +55,7 @@ void sok_text_add_ip4(struct sok_text *t, uint32_t ip)
         if (i < 3)
             *--at = '.';
     }
-    add_bytes(t, at, (size_t)(end - at));
+    sok_text_add_bytes(t, at, (size_t)(end - at));
 }
 
 void sok_text_add_ip6(struct sok_text *t, const uint8_t ip[16])
@@ -82,13 +79,13 @@ void sok_text_add_mac(struct sok_text *t, const uint8_t mac[6])
         if (i < 5)
             text[3 * i + 2] = ':';
     }
-    add_bytes(t, text, sizeof(text));
+    sok_text_add_bytes(t, text, sizeof(text));
 }
 
 void sok_text_add_hex(struct sok_text *t, const uint8_t *p, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         const char two[2] = {hex[p[i] >> 4], hex[p[i] & 15]};
-        add_bytes(t, two, 2);
+        sok_text_add_bytes(t, two, 2);
     }
 }

@@ -22,7 +22,10 @@ static inline struct sok_text sok_text(char *out, size_t size)
 
 void sok_text_add(struct sok_text *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void sok_text_add_list(struct sok_text *t, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 // What lines are full of, without the detour over a format.
+void sok_text_add_bytes(struct sok_text *t, const char *p, size_t len);
 void sok_text_add_char(struct sok_text *t, char c);
 void sok_text_add_str(struct sok_text *t, const char *text);
 void sok_text_add_uint(struct sok_text *t, uint32_t v);
