@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sockeye/api.h>
+
+SOK_DECLS_BEGIN
 
 struct sok_addr {
     uint8_t b[16];
@@ -34,5 +37,7 @@ bool sok_addr_in(struct sok_addr a, struct sok_addr net, unsigned prefix_len);
 bool sok_addr_parse(const char *text, struct sok_addr *out);
 const char *sok_addr_format(struct sok_addr a, char out[SOK_ADDR_TEXT_MAX]);
 const char *sok_endpoint_format(const struct sok_endpoint *e, char out[SOK_ENDPOINT_TEXT_MAX]);
+
+SOK_DECLS_END
 
 #endif

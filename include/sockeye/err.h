@@ -3,6 +3,10 @@
 #ifndef SOCKEYE_ERR_H
 #define SOCKEYE_ERR_H
 
+#include <sockeye/api.h>
+
+SOK_DECLS_BEGIN
+
 // X(name, number, text): the number is part of the interface and never changes.
 #define SOK_ERRORS(X)                                                                              \
     X(NOMEM, 1, "Cannot allocate memory")                                                          \
@@ -41,5 +45,7 @@ const char *sok_strerror(int err);
 
 // The name for an error ("ECONNREFUSED" is the host's business; this gives "REFUSED").
 const char *sok_errname(int err);
+
+SOK_DECLS_END
 
 #endif

@@ -4,7 +4,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sockeye/api.h>
 #include <sockeye/addr.h>
+
+SOK_DECLS_BEGIN
 
 // JOIN: all sources, but those of BLOCK_SOURCE until UNBLOCK_SOURCE. JOIN_SOURCE: that source alone, and the next;
 // without any left the socket has left the group.
@@ -33,5 +36,7 @@ struct sok_multicast_opts {
     {                                                                                              \
         .link = -1, .ttl = 1, .loop = true, .all = true                                            \
     }
+
+SOK_DECLS_END
 
 #endif

@@ -22,8 +22,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sockeye/api.h>
 #include <sockeye/addr.h>
 #include <sockeye/err.h>
+
+SOK_DECLS_BEGIN
 
 struct sok_host;
 
@@ -150,5 +153,7 @@ void sok_host_unwatch(struct sok_host *host, int fd);
 // (SOK_EIO when there is none).
 int sok_errno(int err);
 int sok_from_errno(int errno_value);
+
+SOK_DECLS_END
 
 #endif

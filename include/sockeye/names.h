@@ -6,7 +6,10 @@
 #ifndef SOCKEYE_NAMES_H
 #define SOCKEYE_NAMES_H
 
+#include <sockeye/api.h>
 #include <sockeye/host.h>
+
+SOK_DECLS_BEGIN
 
 #define SOK_NAME_MAX         256 // a name and NUL
 #define SOK_LOOKUP_ADDRS_MAX 16  // more addresses of one name are left out
@@ -53,5 +56,7 @@ void sok_lookup_sort(struct sok_host *host, struct sok_addr *addrs, unsigned cou
 // Whether the host has an address of this family, 4 or 6, for more than its own link.
 bool sok_lookup_family(const struct sok_host *host, unsigned family);
 void sok_lookup_cancel(struct sok_lookup *lookup); // fn is not called
+
+SOK_DECLS_END
 
 #endif

@@ -7,8 +7,11 @@
 
 #include <stdint.h>
 #include <sys/uio.h>
+#include <sockeye/api.h>
 #include <sockeye/group.h>
 #include <sockeye/host.h>
+
+SOK_DECLS_BEGIN
 
 struct sok_socket;
 
@@ -229,5 +232,7 @@ struct sok_ping_reply {
 int sok_ping_send(struct sok_socket *s, const struct sok_addr *to, uint16_t seq, const void *data,
     size_t len, uint8_t ttl);
 int sok_ping_recv(struct sok_socket *s, struct sok_ping_reply *out);
+
+SOK_DECLS_END
 
 #endif

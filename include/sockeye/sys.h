@@ -20,7 +20,10 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <sockeye/api.h>
 #include <sockeye/host.h>
+
+SOK_DECLS_BEGIN
 
 #define SOK_SYS_FILES_MAX 65536 // descriptors of one host; more: EMFILE
 #define SOK_SYS_FIRST     3
@@ -81,5 +84,7 @@ struct sok_socket *sok_sys_handle(struct sok_host *host, int fd);
 // The handle, no more the descriptor's: that is closed, and the handle is the caller's; for sok_socket_fd(), say, which
 // gives a descriptor of the operating system for any event loop. NULL: EBADF.
 struct sok_socket *sok_sys_detach(struct sok_host *host, int fd);
+
+SOK_DECLS_END
 
 #endif

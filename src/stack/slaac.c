@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "base/siphash.h"
+#include "base/str.h"
 #include "stack/internal.h"
 #include "wire/ip6.h"
 #include "wire/name.h"
@@ -359,7 +360,7 @@ void sok_slaac_search(struct sok_slaac *a, const char *name, uint32_t lifetime, 
     struct sok_slaac_search *at = NULL;
     for (unsigned i = 0; i < SOK_SLAAC_SEARCH_MAX; i++) {
         struct sok_slaac_search *o = &a->searches[i];
-        if (o->until && strcmp(o->name, name) == 0) {
+        if (o->until && sok_str_eq(o->name, name)) {
             at = o;
             break;
         }
@@ -370,7 +371,7 @@ void sok_slaac_search(struct sok_slaac *a, const char *name, uint32_t lifetime, 
     if (!at || (!known && lifetime == 0))
         return;
     memset(at->name, 0, sizeof(at->name));
-    memcpy(at->name, name, strlen(name));
+    memcpy(at->name, name, sok_str_len(name));
     at->until = lifetime ? after(now, lifetime) : 0;
     if (at->until)
         sooner(a, at->until);

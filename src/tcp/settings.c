@@ -120,7 +120,7 @@ const char *sok_setting_set(
         if (!parse_value(row->unit, value, &v)) {
             return same_text(row->unit, "ns")     ? "takes a duration, such as 200ms, 1.5s or 3m"
                    : same_text(row->unit, "bool") ? "takes on or off"
-                   : sok_str_find(row->unit, '|')       ? "takes one of the words of --set help"
+                   : sok_str_find(row->unit, '|') ? "takes one of the words of --set help"
                                                   : "takes a number";
         }
         if (v < row->min || v > row->max) {
