@@ -8,7 +8,7 @@
 static int why_gone(void)
 {
     struct call c = {.op = SOK_CALLS_LOOK};
-    return ask(&c) == -ENETDOWN ? ENETDOWN : EINVAL;
+    return sok_ask(&c) == -ENETDOWN ? ENETDOWN : EINVAL;
 }
 
 // 0 or -errno.
@@ -23,7 +23,7 @@ static int take(int fd, bool cloexec, struct sok_calls_accepted *record, int *ta
         .msg_iovlen = 1,
         .msg_control = control.space,
         .msg_controllen = sizeof(control.space)};
-    ssize_t n = k_recvmsg(fd, &m, cloexec ? MSG_CMSG_CLOEXEC : 0);
+    ssize_t n = sok_k_recvmsg(fd, &m, cloexec ? MSG_CMSG_CLOEXEC : 0);
     if (n < 0)
         return errno == ECONNRESET ? -why_gone() : -errno;
     const struct cmsghdr *cm = n == (ssize_t)sizeof(*record) ? CMSG_FIRSTHDR(&m) : NULL;
@@ -32,7 +32,7 @@ static int take(int fd, bool cloexec, struct sok_calls_accepted *record, int *ta
     if (!cm || cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
         return m.msg_flags & MSG_CTRUNC ? -EMFILE : -EPROTO;
     memcpy(taken, CMSG_DATA(cm), sizeof(*taken));
-    k_sendto(*taken, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0); // see sok_bridge_given()
+    sok_k_sendto(*taken, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0); // see sok_bridge_given()
     return 0;
 }
 
@@ -42,22 +42,22 @@ static int do_accept(
     struct sok_calls_accepted record;
     int taken = -1;
     if (e->kind == KIND_DGRAM)
-        return fail(EOPNOTSUPP);
+        return sok_fail(EOPNOTSUPP);
     struct entry now;
-    if (e->kind == KIND_STREAM && e->state == SOK_CALLS_IDLE && table_again(fd, &now))
+    if (e->kind == KIND_STREAM && e->state == SOK_CALLS_IDLE && sok_table_again(fd, &now))
         e = &now; // a child has called listen()
     if (e->kind != KIND_LISTENER || (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)))
-        return fail(EINVAL);
+        return sok_fail(EINVAL);
     if (addr && (!len || (int)*len < 0)) // the kernel says so when the connection is lost
-        return fail(len ? EINVAL : EFAULT);
+        return sok_fail(len ? EINVAL : EFAULT);
     // With no room for a descriptor the connection must stay where it is.
-    int room = reals()->fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    int room = sok_reals()->fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (room < 0)
         return -1;
-    reals()->close(room);
+    sok_reals()->close(room);
     int r = take(fd, flags & SOCK_CLOEXEC, &record, &taken);
     if (r < 0)
-        return fail(-r);
+        return sok_fail(-r);
     struct entry made = {
         .cookie = record.cookie,
         .kind = KIND_STREAM,
@@ -75,25 +75,25 @@ static int do_accept(
     memcpy(made.name, record.name, sizeof(made.name));
     memcpy(made.peer, record.peer, sizeof(made.peer));
     if (flags & SOCK_NONBLOCK)
-        reals()->fcntl(taken, F_SETFL, O_RDWR | O_NONBLOCK);
-    table_set(taken, &made);
+        sok_reals()->fcntl(taken, F_SETFL, O_RDWR | O_NONBLOCK);
+    sok_table_set(taken, &made);
     if (addr)
-        address_out(addr, len, record.peer, record.peer_len);
+        sok_address_out(addr, len, record.peer, record.peer_len);
     return taken;
 }
 
 SOK_EXPORT int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
     struct entry e;
-    if (!table_get(fd, true, &e)) {
-        int taken = k_accept4(fd, addr, len, flags);
+    if (!sok_table_get(fd, true, &e)) {
+        int taken = sok_k_accept4(fd, addr, len, flags);
         if (taken >= 0)
-            table_clear(taken, KIND_OTHER);
+            sok_table_clear(taken, KIND_OTHER);
         return taken;
     }
-    unsigned t = trace_begin(fd, "accept(%d)", fd);
+    unsigned t = sok_trace_begin(fd, "accept(%d)", fd);
     int r = do_accept(fd, &e, addr, len, flags);
-    return (int)trace_end_with(
+    return (int)sok_trace_end_with(
         t, r, "%s", r >= 0 && addr ? sok_calls_text_address(addr, *len) : "");
 }
 

@@ -10,7 +10,7 @@
 
 static bool host_s_own(int domain)
 {
-    return (domain == AF_INET || domain == AF_INET6 || domain == AF_PACKET) && host_there();
+    return (domain == AF_INET || domain == AF_INET6 || domain == AF_PACKET) && sok_host_there();
 }
 
 static int new_socket(int domain, int type, int protocol)
@@ -25,11 +25,11 @@ static int new_socket(int domain, int type, int protocol)
         .reply_max = sizeof(s),
         .take_fd = true,
         .cloexec = flags & SOCK_CLOEXEC};
-    int32_t r = ask(&c);
+    int32_t r = sok_ask(&c);
     if (r < 0 || c.reply_len != sizeof(s))
-        return fail(r < 0 ? -r : EPROTO);
+        return sok_fail(r < 0 ? -r : EPROTO);
     if (c.fd < 0) // it was sent, and found no room
-        return fail(EMFILE);
+        return sok_fail(EMFILE);
     struct entry e = {
         .cookie = s.cookie,
         .kind = (uint8_t)(2 + s.kind),
@@ -40,21 +40,22 @@ static int new_socket(int domain, int type, int protocol)
         .epolls = {{.epfd = -1}, {.epfd = -1}},
     };
     if (flags & SOCK_NONBLOCK)
-        reals()->fcntl(c.fd, F_SETFL, O_RDWR | O_NONBLOCK);
-    table_set(c.fd, &e);
+        sok_reals()->fcntl(c.fd, F_SETFL, O_RDWR | O_NONBLOCK);
+    sok_table_set(c.fd, &e);
     return c.fd;
 }
 
 SOK_EXPORT int socket(int domain, int type, int protocol)
 {
     if (!host_s_own(domain)) {
-        int fd = k_socket(domain, type, protocol);
+        int fd = sok_k_socket(domain, type, protocol);
         if (fd >= 0)
-            table_clear(fd, KIND_OTHER);
+            sok_table_clear(fd, KIND_OTHER);
         return fd;
     }
-    unsigned t = trace_begin(-1, "socket(%s, %d)", sok_calls_text_socket(domain, type), protocol);
-    return (int)trace_end(t, new_socket(domain, type, protocol));
+    unsigned t =
+        sok_trace_begin(-1, "socket(%s, %d)", sok_calls_text_socket(domain, type), protocol);
+    return (int)sok_trace_end(t, new_socket(domain, type, protocol));
 }
 
 // ---- bind ----
@@ -70,21 +71,21 @@ static int do_bind(int fd, const struct entry *e, const void *addr, socklen_t le
 {
     struct call c = {.op = SOK_CALLS_BIND, .cookie = e->cookie, .bytes = addr, .len = len};
     if (len > SOK_CALLS_BYTES_MAX)
-        return fail(EINVAL);
-    int32_t r = ask(&c);
+        return sok_fail(EINVAL);
+    int32_t r = sok_ask(&c);
     if (r < 0)
-        return fail(-r);
-    table_change(fd, e->cookie, now_bound, NULL);
+        return sok_fail(-r);
+    sok_table_change(fd, e->cookie, now_bound, NULL);
     return 0;
 }
 
 SOK_EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
     struct entry e;
-    if (!table_get(fd, true, &e) || loopback_taken(fd, &e, addr, len))
-        return k_bind(fd, addr, len);
-    unsigned t = trace_begin(fd, "bind(%d, %s)", fd, sok_calls_text_address(addr, len));
-    return (int)trace_end(t, do_bind(fd, &e, addr, len));
+    if (!sok_table_get(fd, true, &e) || sok_loopback_taken(fd, &e, addr, len))
+        return sok_k_bind(fd, addr, len);
+    unsigned t = sok_trace_begin(fd, "bind(%d, %s)", fd, sok_calls_text_address(addr, len));
+    return (int)sok_trace_end(t, do_bind(fd, &e, addr, len));
 }
 
 // ---- connect ----
@@ -101,7 +102,7 @@ static int64_t send_timeout_ms(int fd)
 {
     struct timeval tv = {0};
     socklen_t len = sizeof(tv);
-    if (k_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) < 0)
+    if (sok_k_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) < 0)
         return 0;
     return (int64_t)tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000;
 }
@@ -109,15 +110,15 @@ static int64_t send_timeout_ms(int fd)
 static int connect_stream(int fd, const struct entry *e, struct call *c)
 {
     uint8_t connecting = SOK_CALLS_CONNECTING;
-    bool blocking = !(reals()->fcntl(fd, F_GETFL) & O_NONBLOCK);
+    bool blocking = !(sok_reals()->fcntl(fd, F_GETFL) & O_NONBLOCK);
     c->a = c->wait = blocking;
     if (blocking)
         c->timeout_ms = send_timeout_ms(fd);
     if (e->state == SOK_CALLS_IDLE) // before it is: data may come at once
-        table_change(fd, e->cookie, now_in_state, &connecting);
-    int32_t r = ask(c);
+        sok_table_change(fd, e->cookie, now_in_state, &connecting);
+    int32_t r = sok_ask(c);
     if (r == 0)
-        stream_is_open(fd);
+        sok_stream_is_open(fd);
     if (r == -EAGAIN)
         return e->state == SOK_CALLS_IDLE ? -EINPROGRESS : -EALREADY;
     return r;
@@ -140,10 +141,10 @@ static void connect_failed(int fd, const struct entry *e, int error)
                    error == EISCONN || error == ENETDOWN;
     if (e->kind != KIND_STREAM || goes_on || e->state == SOK_CALLS_OPEN)
         return;
-    if (tried && !(reals()->fcntl(fd, F_GETFL) & O_NONBLOCK))
-        socket_renew(fd, e);
+    if (tried && !(sok_reals()->fcntl(fd, F_GETFL) & O_NONBLOCK))
+        sok_socket_renew(fd, e);
     else if (e->state == SOK_CALLS_IDLE)
-        table_change(fd, e->cookie, now_idle, NULL);
+        sok_table_change(fd, e->cookie, now_idle, NULL);
 }
 
 static bool is_unspec(const void *addr, socklen_t len)
@@ -160,7 +161,7 @@ static int disconnect(int fd, const struct entry *e)
 {
     bool has_one = e->kind == KIND_STREAM ? e->state != SOK_CALLS_IDLE
                                           : e->kind == KIND_LISTENER || e->connected;
-    return has_one && !socket_renew(fd, e) ? fail(ENOBUFS) : 0;
+    return has_one && !sok_socket_renew(fd, e) ? sok_fail(ENOBUFS) : 0;
 }
 
 static int do_connect(int fd, const struct entry *e, const void *addr, socklen_t len)
@@ -168,26 +169,26 @@ static int do_connect(int fd, const struct entry *e, const void *addr, socklen_t
     struct call c = {.op = SOK_CALLS_CONNECT, .cookie = e->cookie, .bytes = addr, .len = len};
     uint8_t open = SOK_CALLS_OPEN;
     if (len > SOK_CALLS_BYTES_MAX)
-        return fail(EINVAL);
+        return sok_fail(EINVAL);
     if (is_unspec(addr, len) && e->domain != AF_PACKET)
         return disconnect(fd, e);
-    int32_t r = e->kind == KIND_DGRAM ? ask(&c) : connect_stream(fd, e, &c);
+    int32_t r = e->kind == KIND_DGRAM ? sok_ask(&c) : connect_stream(fd, e, &c);
     if (r < 0) {
         connect_failed(fd, e, -r);
-        return fail(-r);
+        return sok_fail(-r);
     }
     if (e->kind == KIND_DGRAM)
-        table_change(fd, e->cookie, now_in_state, &open);
+        sok_table_change(fd, e->cookie, now_in_state, &open);
     return 0;
 }
 
 SOK_EXPORT int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
     struct entry e;
-    if (!table_get(fd, true, &e) || loopback_taken(fd, &e, addr, len))
-        return k_connect(fd, addr, len);
-    unsigned t = trace_begin(fd, "connect(%d, %s)", fd, sok_calls_text_address(addr, len));
-    return (int)trace_end(t, do_connect(fd, &e, addr, len));
+    if (!sok_table_get(fd, true, &e) || sok_loopback_taken(fd, &e, addr, len))
+        return sok_k_connect(fd, addr, len);
+    unsigned t = sok_trace_begin(fd, "connect(%d, %s)", fd, sok_calls_text_address(addr, len));
+    return (int)sok_trace_end(t, do_connect(fd, &e, addr, len));
 }
 
 // ---- listen ----
@@ -203,20 +204,20 @@ static void now_listening(struct entry *e, const void *with)
 static int do_listen(int fd, const struct entry *e, int backlog)
 {
     struct call c = {.op = SOK_CALLS_LISTEN, .cookie = e->cookie, .a = backlog};
-    int32_t r = e->kind == KIND_DGRAM ? -EOPNOTSUPP : ask(&c);
+    int32_t r = e->kind == KIND_DGRAM ? -EOPNOTSUPP : sok_ask(&c);
     if (r < 0)
-        return fail(-r);
-    table_change(fd, e->cookie, now_listening, NULL);
+        return sok_fail(-r);
+    sok_table_change(fd, e->cookie, now_listening, NULL);
     return 0;
 }
 
 SOK_EXPORT int listen(int fd, int backlog)
 {
     struct entry e;
-    if (!table_get(fd, true, &e))
-        return k_listen(fd, backlog);
-    unsigned t = trace_begin(fd, "listen(%d, %d)", fd, backlog);
-    return (int)trace_end(t, do_listen(fd, &e, backlog));
+    if (!sok_table_get(fd, true, &e))
+        return sok_k_listen(fd, backlog);
+    unsigned t = sok_trace_begin(fd, "listen(%d, %d)", fd, backlog);
+    return (int)sok_trace_end(t, do_listen(fd, &e, backlog));
 }
 
 // ---- shutdown ----
@@ -227,16 +228,16 @@ static bool over(const struct entry *e)
     uint8_t peer[SOK_CALLS_ADDR_MAX];
     struct call c = {
         .op = SOK_CALLS_PEER, .cookie = e->cookie, .reply = peer, .reply_max = sizeof(peer)};
-    return ask(&c) == -ENOTCONN;
+    return sok_ask(&c) == -ENOTCONN;
 }
 
 // It does not listen any more, but may again; who waits in accept() hears of it.
 static int shut_listener(int fd, const struct entry *e)
 {
     struct entry idle = *e;
-    k_shutdown(fd, SHUT_RDWR);
+    sok_k_shutdown(fd, SHUT_RDWR);
     idle.kind = KIND_STREAM;
-    return socket_renew(fd, &idle) ? 0 : fail(ENOBUFS);
+    return sok_socket_renew(fd, &idle) ? 0 : sok_fail(ENOBUFS);
 }
 
 static bool still_connecting(const struct entry *e)
@@ -244,7 +245,7 @@ static bool still_connecting(const struct entry *e)
     struct sok_calls_socket s;
     struct call c = {
         .op = SOK_CALLS_LOOK, .cookie = e->cookie, .reply = &s, .reply_max = sizeof(s)};
-    return ask(&c) == 0 && s.state == SOK_CALLS_CONNECTING;
+    return sok_ask(&c) == 0 && s.state == SOK_CALLS_CONNECTING;
 }
 
 static void was_reset(struct entry *e, const void *with)
@@ -257,47 +258,47 @@ static void was_reset(struct entry *e, const void *with)
 static int give_up(int fd, const struct entry *e)
 {
     struct entry now;
-    if (!socket_renew(fd, e))
-        return fail(ENOBUFS);
-    if (table_get(fd, false, &now))
-        table_change(fd, now.cookie, was_reset, NULL);
+    if (!sok_socket_renew(fd, e))
+        return sok_fail(ENOBUFS);
+    if (sok_table_get(fd, false, &now))
+        sok_table_change(fd, now.cookie, was_reset, NULL);
     return 0;
 }
 
 static int do_shutdown(int fd, const struct entry *e, int how)
 {
     struct entry now;
-    if (e->kind == KIND_STREAM && e->state == SOK_CALLS_IDLE && table_again(fd, &now))
+    if (e->kind == KIND_STREAM && e->state == SOK_CALLS_IDLE && sok_table_again(fd, &now))
         e = &now; // a child has called connect()
     bool connected = e->kind == KIND_STREAM ? e->state != SOK_CALLS_IDLE : e->connected;
     if (how < SHUT_RD || how > SHUT_RDWR)
-        return fail(EINVAL);
+        return sok_fail(EINVAL);
     if (e->kind != KIND_LISTENER && !connected)
-        return fail(ENOTCONN);
+        return sok_fail(ENOTCONN);
     if (e->kind == KIND_STREAM && e->state == SOK_CALLS_OPEN && over(e))
-        return fail(ENOTCONN);
+        return sok_fail(ENOTCONN);
     if (e->kind == KIND_LISTENER && how != SHUT_WR)
         return shut_listener(fd, e);
     if (e->kind == KIND_STREAM && e->state == SOK_CALLS_CONNECTING && over(e) &&
         still_connecting(e))
         return give_up(fd, e);
-    return k_shutdown(fd, how);
+    return sok_k_shutdown(fd, how);
 }
 
 SOK_EXPORT int shutdown(int fd, int how)
 {
     static const char *const names[] = {"SHUT_RD", "SHUT_WR", "SHUT_RDWR"};
     struct entry e;
-    if (!table_get(fd, true, &e))
-        return k_shutdown(fd, how);
+    if (!sok_table_get(fd, true, &e))
+        return sok_k_shutdown(fd, how);
     unsigned t =
-        trace_begin_held(fd, "shutdown(%d, %s)", fd, how >= 0 && how < 3 ? names[how] : "?");
-    return (int)trace_end(t, do_shutdown(fd, &e, how));
+        sok_trace_begin_held(fd, "shutdown(%d, %s)", fd, how >= 0 && how < 3 ? names[how] : "?");
+    return (int)sok_trace_end(t, do_shutdown(fd, &e, how));
 }
 
 // ---- names ----
 
-void address_out(void *to, socklen_t *len, const uint8_t *from, uint32_t from_len)
+void sok_address_out(void *to, socklen_t *len, const uint8_t *from, uint32_t from_len)
 {
     if (!to || !len)
         return;
@@ -310,40 +311,40 @@ static int name_of(const struct entry *e, bool peer, struct sockaddr *addr, sock
     uint8_t bytes[SOK_CALLS_ADDR_MAX];
     uint32_t known = peer ? e->peer_len : e->name_len;
     if (!addr || !len)
-        return fail(EFAULT);
+        return sok_fail(EFAULT);
     if ((int)*len < 0)
-        return fail(EINVAL);
+        return sok_fail(EINVAL);
     if (known) {
-        address_out(addr, len, peer ? e->peer : e->name, known);
+        sok_address_out(addr, len, peer ? e->peer : e->name, known);
         return 0;
     }
     struct call c = {.op = peer ? SOK_CALLS_PEER : SOK_CALLS_NAME,
         .cookie = e->cookie,
         .reply = bytes,
         .reply_max = sizeof(bytes)};
-    int32_t r = ask(&c);
+    int32_t r = sok_ask(&c);
     if (r < 0)
-        return fail(-r);
-    address_out(addr, len, bytes, c.reply_len);
+        return sok_fail(-r);
+    sok_address_out(addr, len, bytes, c.reply_len);
     return 0;
 }
 
 SOK_EXPORT int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
     struct entry e;
-    if (!table_get(fd, true, &e))
-        return k_getsockname(fd, addr, len);
-    unsigned t = trace_begin(fd, "getsockname(%d)", fd);
+    if (!sok_table_get(fd, true, &e))
+        return sok_k_getsockname(fd, addr, len);
+    unsigned t = sok_trace_begin(fd, "getsockname(%d)", fd);
     int r = name_of(&e, false, addr, len);
-    return (int)trace_end_with(t, r, "%s", r == 0 ? sok_calls_text_address(addr, *len) : "");
+    return (int)sok_trace_end_with(t, r, "%s", r == 0 ? sok_calls_text_address(addr, *len) : "");
 }
 
 SOK_EXPORT int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 {
     struct entry e;
-    if (!table_get(fd, true, &e))
-        return k_getpeername(fd, addr, len);
-    unsigned t = trace_begin(fd, "getpeername(%d)", fd);
+    if (!sok_table_get(fd, true, &e))
+        return sok_k_getpeername(fd, addr, len);
+    unsigned t = sok_trace_begin(fd, "getpeername(%d)", fd);
     int r = name_of(&e, true, addr, len);
-    return (int)trace_end_with(t, r, "%s", r == 0 ? sok_calls_text_address(addr, *len) : "");
+    return (int)sok_trace_end_with(t, r, "%s", r == 0 ? sok_calls_text_address(addr, *len) : "");
 }

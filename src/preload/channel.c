@@ -46,7 +46,7 @@ static struct {
     struct channel *all;
 } host = {.lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT, .door = {-1, 0}};
 
-bool tracing;
+bool sok_tracing;
 static __thread struct channel *mine;
 static _Atomic int lowest = INT32_MAX; // of our own descriptors that ever were
 static sigset_t before_fork;
@@ -72,7 +72,7 @@ static uint64_t cookie_of(int fd)
 {
     uint64_t cookie = 0;
     socklen_t len = sizeof(cookie);
-    return k_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
+    return sok_k_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
 }
 
 static bool still_there(const struct own *o)
@@ -83,11 +83,11 @@ static bool still_there(const struct own *o)
 // Moves fd above those of the program.
 static struct own move_up(int fd, int command)
 {
-    int high = reals()->fcntl(fd, command, HIGH);
+    int high = sok_reals()->fcntl(fd, command, HIGH);
     if (high < 0)
-        high = reals()->fcntl(fd, command, HIGH_LEAST);
+        high = sok_reals()->fcntl(fd, command, HIGH_LEAST);
     if (high >= 0)
-        reals()->close(fd);
+        sok_reals()->close(fd);
     else
         high = fd;
     if (high < atomic_load(&lowest))
@@ -95,7 +95,7 @@ static struct own move_up(int fd, int command)
     return (struct own){high, cookie_of(high)};
 }
 
-bool channel_is_ours(int fd)
+bool sok_channel_is_ours(int fd)
 {
     sigset_t before;
     if (fd < atomic_load(&lowest) || fd < 0)
@@ -137,11 +137,11 @@ static bool open_door(void)
         return true;
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     memcpy(at.sun_path, host.path, sizeof(at.sun_path));
-    int fd = host.path[0] ? k_socket(AF_UNIX, SOCK_SEQPACKET, 0) : -1;
+    int fd = host.path[0] ? sok_k_socket(AF_UNIX, SOCK_SEQPACKET, 0) : -1;
     if (fd < 0)
         return false;
-    if (k_connect(fd, &at, sizeof(at)) < 0) {
-        reals()->close(fd);
+    if (sok_k_connect(fd, &at, sizeof(at)) < 0) {
+        sok_reals()->close(fd);
         return false;
     }
     host.door = move_up(fd, F_DUPFD); // what is run by exec has it too
@@ -169,7 +169,7 @@ static bool send_through_door(int fd)
     cm->cmsg_type = SCM_RIGHTS;
     cm->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
-    return k_sendmsg(host.door.fd, &m, MSG_NOSIGNAL) == 1;
+    return sok_k_sendmsg(host.door.fd, &m, MSG_NOSIGNAL) == 1;
 }
 
 static bool send_call(const struct channel *c, uint32_t id, const struct call *k)
@@ -182,7 +182,7 @@ static bool send_call(const struct channel *c, uint32_t id, const struct call *k
     struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
     ssize_t n;
     do
-        n = k_sendmsg(c->own.fd, &m, MSG_NOSIGNAL);
+        n = sok_k_sendmsg(c->own.fd, &m, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     return n >= 0;
 }
@@ -192,7 +192,7 @@ static bool send_call(const struct channel *c, uint32_t id, const struct call *k
 static void channel_close(struct channel *c)
 {
     if (still_there(&c->own))
-        reals()->close(c->own.fd);
+        sok_reals()->close(c->own.fd);
     c->own.fd = -1;
 }
 
@@ -219,9 +219,9 @@ static bool channel_open(struct channel *c)
     if (!open_door() || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return false;
     bool sent = send_through_door(pair[1]);
-    reals()->close(pair[1]);
+    sok_reals()->close(pair[1]);
     if (!sent) { // the door leads nowhere: the host is gone
-        reals()->close(pair[0]);
+        sok_reals()->close(pair[0]);
         return false;
     }
     c->own = move_up(pair[0], F_DUPFD_CLOEXEC);
@@ -253,20 +253,20 @@ static void fork_prepare(void)
 {
     sigset_t before;
     lock_host(&before);
-    table_fork_lock();
+    sok_table_fork_lock();
     before_fork = before;
 }
 
 static void fork_parent(void)
 {
     sigset_t before = before_fork; // another thread may fork when the lock is free
-    table_fork_unlock();
+    sok_table_fork_unlock();
     unlock_host(&before);
 }
 
 static void fork_child(void)
 {
-    process_mine();
+    sok_process_mine();
     forked();
     fork_parent();
 }
@@ -274,18 +274,18 @@ static void fork_child(void)
 // A child that came without these.
 static void copied(void)
 {
-    process_mine();
+    sok_process_mine();
     host.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    table_copied();
+    sok_table_copied();
     forked();
 }
 
 static struct channel *channel(void)
 {
     sigset_t before;
-    if (process_is_copy())
+    if (sok_process_is_copy())
         copied();
-    if (process_is_guest()) // the parent's thread waits for us: its channel is free
+    if (sok_process_is_guest()) // the parent's thread waits for us: its channel is free
         return mine && still_there(&mine->own) ? mine : NULL;
     if (!mine) {
         struct channel *c = calloc(1, sizeof(*c));
@@ -330,7 +330,7 @@ static int receive(const struct channel *c, struct call *k, struct sok_calls_rep
         .msg_iovlen = 2,
         .msg_control = control.space,
         .msg_controllen = sizeof(control.space)};
-    ssize_t n = k_recvmsg(c->own.fd, &m, k->cloexec ? MSG_CMSG_CLOEXEC : 0);
+    ssize_t n = sok_k_recvmsg(c->own.fd, &m, k->cloexec ? MSG_CMSG_CLOEXEC : 0);
     if (n < 0)
         return -errno;
     if (n < (ssize_t)sizeof(*head))
@@ -376,7 +376,7 @@ static int32_t wait_answer(struct channel *c, uint32_t id, struct call *k)
             return head.result;
         // Somebody else's: a call that was given up, or one that a signal handler broke into.
         if (k->fd >= 0)
-            reals()->close(k->fd);
+            sok_reals()->close(k->fd);
         c->stash[c->stash_at].id = head.id;
         c->stash[c->stash_at].result = head.result;
         c->stash_at = (c->stash_at + 1) % STASH;
@@ -427,12 +427,12 @@ static void hello(void)
         return;
     host.there = true;
     host.loopback = w.loopback;
-    tracing = w.trace;
+    sok_tracing = w.trace;
 }
 
 static void begin(void)
 {
-    process_mine();
+    sok_process_mine();
     pthread_key_create(&host.key, thread_ends);
     pthread_atfork(fork_prepare, fork_parent, fork_child);
     read_environment();
@@ -440,21 +440,21 @@ static void begin(void)
         hello();
 }
 
-bool host_there(void)
+bool sok_host_there(void)
 {
     pthread_once(&host.once, begin);
     return host.there;
 }
 
-bool host_has_loopback(void)
+bool sok_host_has_loopback(void)
 {
     return host.loopback;
 }
 
-int32_t ask(struct call *k)
+int32_t sok_ask(struct call *k)
 {
     sigset_t all, before;
-    if (!host_there())
+    if (!sok_host_there())
         return -ENETDOWN;
     sigfillset(&all);
     if (!k->wait)

@@ -23,24 +23,24 @@ static void opened(struct entry *e, const void *with)
     e->state = SOK_CALLS_OPEN;
 }
 
-void stream_is_open(int fd)
+void sok_stream_is_open(int fd)
 {
     struct entry e;
     int bytes = SOK_CALLS_PAIR_BUFFER;
-    if (!table_get(fd, false, &e) || e.kind != KIND_STREAM)
+    if (!sok_table_get(fd, false, &e) || e.kind != KIND_STREAM)
         return;
-    if (k_setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
-        k_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-    table_change(fd, e.cookie, opened, NULL);
+    if (sok_k_setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+        sok_k_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    sok_table_change(fd, e.cookie, opened, NULL);
 }
 
-int stream_reason(int fd, int error)
+int sok_stream_reason(int fd, int error)
 {
     struct entry e;
-    if (!table_get(fd, true, &e))
+    if (!sok_table_get(fd, true, &e))
         return error;
     struct call c = {.op = SOK_CALLS_ERROR, .cookie = e.cookie};
-    int32_t r = ask(&c);
+    int32_t r = sok_ask(&c);
     return r == -ENETDOWN || r == -ENOTSOCK || r == 0 ? error : -r;
 }
 
@@ -49,9 +49,9 @@ static int send_error(int fd)
 {
     int pending = 0;
     socklen_t len = sizeof(pending);
-    if (k_getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &len) < 0 || pending == 0)
+    if (sok_k_getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &len) < 0 || pending == 0)
         return EPIPE;
-    return stream_reason(fd, pending);
+    return sok_stream_reason(fd, pending);
 }
 
 // What is left of m after n bytes of it.
@@ -76,13 +76,13 @@ static ssize_t send_traced(int fd, const struct msghdr *m, int flags)
 {
     struct iovec iov[REST_MAX];
     struct msghdr left;
-    ssize_t n = k_sendmsg(fd, m, flags | MSG_DONTWAIT);
+    ssize_t n = sok_k_sendmsg(fd, m, flags | MSG_DONTWAIT);
     if (n < 0 && errno != EAGAIN)
         return n;
     if (!rest(m, n > 0 ? (size_t)n : 0, iov, &left))
         return n;
-    trace_go();
-    ssize_t more = k_sendmsg(fd, &left, flags); // waits, if the descriptor does
+    sok_trace_go();
+    ssize_t more = sok_k_sendmsg(fd, &left, flags); // waits, if the descriptor does
     return more >= 0 ? (n > 0 ? n : 0) + more : n > 0 ? n : more;
 }
 
@@ -92,35 +92,36 @@ static ssize_t send_lent(int fd, const uint8_t *data, size_t len, int flags)
     size_t done = sok_lend(fd, data, len);
     if (done == len)
         return (ssize_t)len;
-    ssize_t more = k_sendto(fd, data + done, len - done, flags | MSG_NOSIGNAL, NULL, 0);
+    ssize_t more = sok_k_sendto(fd, data + done, len - done, flags | MSG_NOSIGNAL, NULL, 0);
     return more >= 0 ? (ssize_t)done + more : done > 0 ? (ssize_t)done : more;
 }
 
 static ssize_t write_pair(int fd, const struct msghdr *m, int flags)
 {
-    if (tracing)
+    if (sok_tracing)
         return send_traced(fd, m, flags | MSG_NOSIGNAL);
     if (m->msg_iovlen == 1 && m->msg_iov[0].iov_len >= SOK_LEND_LEAST && !m->msg_controllen &&
-        (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) == 0 && table_state(fd) == SOK_CALLS_OPEN)
+        (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) == 0 && sok_table_state(fd) == SOK_CALLS_OPEN)
         return send_lent(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len, flags);
-    if (flags || m->msg_controllen || m->msg_iovlen != 1 || !pipe_signal_ignored())
-        return k_sendmsg(fd, m, flags | MSG_NOSIGNAL);
-    return reals()->write(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len);
+    if (flags || m->msg_controllen || m->msg_iovlen != 1 || !sok_pipe_signal_ignored())
+        return sok_k_sendmsg(fd, m, flags | MSG_NOSIGNAL);
+    return sok_reals()->write(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len);
 }
 
 static ssize_t read_pair(int fd, struct msghdr *m, int flags)
 {
     if (flags || m->msg_controllen || m->msg_iovlen != 1)
-        return k_recvmsg(fd, m, flags);
+        return sok_k_recvmsg(fd, m, flags);
     m->msg_flags = 0;
-    return reals()->read(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len);
+    return sok_reals()->read(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len);
 }
 
 // Nobody has connected it, as far as this process knows.
 static bool idle(int fd)
 {
     struct entry e;
-    return table_state(fd) == SOK_CALLS_IDLE && !(table_again(fd, &e) && e.state != SOK_CALLS_IDLE);
+    return sok_table_state(fd) == SOK_CALLS_IDLE &&
+           !(sok_table_again(fd, &e) && e.state != SOK_CALLS_IDLE);
 }
 
 static void no_error(struct entry *e, const void *with)
@@ -133,43 +134,43 @@ static void no_error(struct entry *e, const void *with)
 static int idle_error(int fd)
 {
     struct entry e;
-    if (!table_get(fd, false, &e) || !e.error)
+    if (!sok_table_get(fd, false, &e) || !e.error)
         return ENOTCONN;
-    table_change(fd, e.cookie, no_error, NULL);
+    sok_table_change(fd, e.cookie, no_error, NULL);
     return (int)e.error;
 }
 
-ssize_t stream_send(int fd, const struct msghdr *m, int flags)
+ssize_t sok_stream_send(int fd, const struct msghdr *m, int flags)
 {
     // To whom is known, and TCP does not look at what comes along; AF_UNIX would.
     struct msghdr plain = {.msg_iov = m->msg_iov, .msg_iovlen = m->msg_iovlen};
     ssize_t n;
     if (flags & MSG_OOB) // the pair has no such place in its stream
-        return fail(EOPNOTSUPP);
+        return sok_fail(EOPNOTSUPP);
     if (idle(fd))
-        n = fail(EPIPE);
+        n = sok_fail(EPIPE);
     else
         n = write_pair(fd, &plain, flags);
     if (n >= 0) {
-        if (table_state(fd) == SOK_CALLS_CONNECTING)
-            stream_is_open(fd);
+        if (sok_table_state(fd) == SOK_CALLS_CONNECTING)
+            sok_stream_is_open(fd);
         return n;
     }
     int error = errno;
     if (error == ECONNRESET)
-        error = stream_reason(fd, error);
-    else if (error == EPIPE && table_state(fd) != SOK_CALLS_IDLE)
+        error = sok_stream_reason(fd, error);
+    else if (error == EPIPE && sok_table_state(fd) != SOK_CALLS_IDLE)
         error = send_error(fd);
     if (error == EPIPE && !(flags & MSG_NOSIGNAL))
         raise(SIGPIPE);
-    return fail(error);
+    return sok_fail(error);
 }
 
 // MSG_TRUNC of a stream: bytes are thrown away (tcp(7)).
 static ssize_t discard(int fd, size_t len, int flags)
 {
     static uint8_t nowhere[65536]; // never read
-    return k_recvfrom(
+    return sok_k_recvfrom(
         fd, nowhere, len < sizeof(nowhere) ? len : sizeof(nowhere), flags, NULL, NULL);
 }
 
@@ -178,12 +179,12 @@ static ssize_t peek_all(int fd, struct msghdr *m, size_t room, int flags)
 {
     struct timeval limit = {0};
     socklen_t len = sizeof(limit);
-    k_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, &len);
+    sok_k_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, &len);
     int64_t rounds = ((int64_t)limit.tv_sec * 1000 + limit.tv_usec / 1000) / 2;
-    bool waits = !(flags & MSG_DONTWAIT) && !(reals()->fcntl(fd, F_GETFL) & O_NONBLOCK);
+    bool waits = !(flags & MSG_DONTWAIT) && !(sok_reals()->fcntl(fd, F_GETFL) & O_NONBLOCK);
     for (int64_t i = 0;; i++) {
         struct pollfd end = {fd, POLLRDHUP, 0};
-        ssize_t n = k_recvmsg(fd, m, flags & ~(MSG_WAITALL | MSG_TRUNC));
+        ssize_t n = sok_k_recvmsg(fd, m, flags & ~(MSG_WAITALL | MSG_TRUNC));
         if (n <= 0 || (size_t)n >= room || !waits || (rounds && i >= rounds))
             return n;
         if (poll(&end, 1, 2) != 0) // the end is there, or a signal
@@ -191,16 +192,16 @@ static ssize_t peek_all(int fd, struct msghdr *m, size_t room, int flags)
     }
 }
 
-ssize_t stream_recv(int fd, struct msghdr *m, int flags)
+ssize_t sok_stream_recv(int fd, struct msghdr *m, int flags)
 {
     if (idle(fd))
-        return fail(idle_error(fd));
+        return sok_fail(idle_error(fd));
     size_t room = 0;
     for (size_t i = 0; i < m->msg_iovlen; i++)
         room += m->msg_iov[i].iov_len;
     ssize_t n;
     if (flags & (MSG_ERRQUEUE | MSG_OOB)) // there is none of either
-        n = fail(flags & MSG_ERRQUEUE ? EAGAIN : EINVAL);
+        n = sok_fail(flags & MSG_ERRQUEUE ? EAGAIN : EINVAL);
     else if (room == 0)
         n = 0; // a pair would wait
     else if ((flags & (MSG_TRUNC | MSG_PEEK)) == MSG_TRUNC)
@@ -211,7 +212,7 @@ ssize_t stream_recv(int fd, struct msghdr *m, int flags)
         n = read_pair(fd, m, flags & ~MSG_TRUNC);
     m->msg_namelen = 0;
     if (n < 0 && errno == ECONNRESET)
-        errno = stream_reason(fd, ECONNRESET);
+        errno = sok_stream_reason(fd, ECONNRESET);
     if (n < 0 && errno == EPIPE) // its end was there before the reset
         n = 0;
     return n;
@@ -222,42 +223,42 @@ ssize_t stream_recv(int fd, struct msghdr *m, int flags)
 static ssize_t send_any(int fd, const struct msghdr *m, int flags)
 {
     struct entry e;
-    switch (table_kind(fd)) {
+    switch (sok_table_kind(fd)) {
     case KIND_STREAM:
-        return stream_send(fd, m, flags);
+        return sok_stream_send(fd, m, flags);
     case KIND_DGRAM:
-        return table_get(fd, false, &e) ? packet_send(fd, &e, m, flags) : fail(EBADF);
+        return sok_table_get(fd, false, &e) ? sok_packet_send(fd, &e, m, flags) : sok_fail(EBADF);
     case KIND_LISTENER:
         if (!(flags & MSG_NOSIGNAL))
             raise(SIGPIPE);
-        return fail(EPIPE);
+        return sok_fail(EPIPE);
     case KIND_UNKNOWN:
     case KIND_OTHER:
         break;
     }
-    return k_sendmsg(fd, m, flags);
+    return sok_k_sendmsg(fd, m, flags);
 }
 
 static ssize_t recv_any(int fd, struct msghdr *m, int flags)
 {
     struct entry e;
-    switch (table_kind(fd)) {
+    switch (sok_table_kind(fd)) {
     case KIND_STREAM:
-        return stream_recv(fd, m, flags);
+        return sok_stream_recv(fd, m, flags);
     case KIND_DGRAM:
-        return table_get(fd, false, &e) ? packet_recv(fd, &e, m, flags) : fail(EBADF);
+        return sok_table_get(fd, false, &e) ? sok_packet_recv(fd, &e, m, flags) : sok_fail(EBADF);
     case KIND_LISTENER:
-        return fail(ENOTCONN);
+        return sok_fail(ENOTCONN);
     case KIND_UNKNOWN:
     case KIND_OTHER:
         break;
     }
-    return k_recvmsg(fd, m, flags);
+    return sok_k_recvmsg(fd, m, flags);
 }
 
 static bool ours(int fd)
 {
-    return table_kind(fd) > KIND_OTHER;
+    return sok_table_kind(fd) > KIND_OTHER;
 }
 
 // The descriptor was closed where nobody saw it, and is something else now, for read(2) and write(2) at least.
@@ -265,10 +266,10 @@ static bool is_other(int fd, ssize_t n)
 {
     struct entry e;
     int saved = errno;
-    if (n >= 0 || (saved != ENOTSOCK && saved != ENOTCONN) || !table_get(fd, false, &e))
+    if (n >= 0 || (saved != ENOTSOCK && saved != ENOTCONN) || !sok_table_get(fd, false, &e))
         return false;
-    if (!table_is(fd, e.cookie))
-        table_clear(fd, KIND_UNKNOWN);
+    if (!sok_table_is(fd, e.cookie))
+        sok_table_clear(fd, KIND_UNKNOWN);
     errno = saved;
     return !ours(fd);
 }
@@ -276,115 +277,117 @@ static bool is_other(int fd, ssize_t n)
 SOK_EXPORT ssize_t read(int fd, void *data, size_t len)
 {
     if (!ours(fd))
-        return reals()->read(fd, data, len);
+        return sok_reals()->read(fd, data, len);
     struct iovec iov = {data, len};
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-    unsigned t = trace_begin(fd, "read(%d, %zu)", fd, len);
+    unsigned t = sok_trace_begin(fd, "read(%d, %zu)", fd, len);
     ssize_t n = recv_any(fd, &m, 0);
     if (is_other(fd, n))
-        n = reals()->read(fd, data, len);
-    return trace_end_with(t, n, "%s", n > 0 ? trace_bytes(data, (size_t)n) : "");
+        n = sok_reals()->read(fd, data, len);
+    return sok_trace_end_with(t, n, "%s", n > 0 ? sok_trace_bytes(data, (size_t)n) : "");
 }
 
 SOK_EXPORT ssize_t write(int fd, const void *data, size_t len)
 {
     if (!ours(fd))
-        return reals()->write(fd, data, len);
+        return sok_reals()->write(fd, data, len);
     struct iovec iov = {(void *)(uintptr_t)data, len};
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-    unsigned t = trace_begin_held(fd, "write(%d, %s, %zu)", fd, trace_bytes(data, len), len);
+    unsigned t =
+        sok_trace_begin_held(fd, "write(%d, %s, %zu)", fd, sok_trace_bytes(data, len), len);
     ssize_t n = send_any(fd, &m, 0);
-    return trace_end(t, is_other(fd, n) ? reals()->write(fd, data, len) : n);
+    return sok_trace_end(t, is_other(fd, n) ? sok_reals()->write(fd, data, len) : n);
 }
 
 SOK_EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 {
     if (!ours(fd))
-        return reals()->readv(fd, iov, count);
+        return sok_reals()->readv(fd, iov, count);
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
-    unsigned t = trace_begin(fd, "readv(%d, %d buffers)", fd, count);
-    ssize_t n = count < 0 ? fail(EINVAL) : recv_any(fd, &m, 0);
-    return trace_end(t, is_other(fd, n) ? reals()->readv(fd, iov, count) : n);
+    unsigned t = sok_trace_begin(fd, "readv(%d, %d buffers)", fd, count);
+    ssize_t n = count < 0 ? sok_fail(EINVAL) : recv_any(fd, &m, 0);
+    return sok_trace_end(t, is_other(fd, n) ? sok_reals()->readv(fd, iov, count) : n);
 }
 
 SOK_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 {
     if (!ours(fd))
-        return reals()->writev(fd, iov, count);
+        return sok_reals()->writev(fd, iov, count);
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
-    unsigned t = trace_begin_held(fd, "writev(%d, %s, %d buffers)", fd,
-        count > 0 ? trace_bytes(iov[0].iov_base, iov[0].iov_len) : "", count);
-    ssize_t n = count < 0 ? fail(EINVAL) : send_any(fd, &m, 0);
-    return trace_end(t, is_other(fd, n) ? reals()->writev(fd, iov, count) : n);
+    unsigned t = sok_trace_begin_held(fd, "writev(%d, %s, %d buffers)", fd,
+        count > 0 ? sok_trace_bytes(iov[0].iov_base, iov[0].iov_len) : "", count);
+    ssize_t n = count < 0 ? sok_fail(EINVAL) : send_any(fd, &m, 0);
+    return sok_trace_end(t, is_other(fd, n) ? sok_reals()->writev(fd, iov, count) : n);
 }
 
 SOK_EXPORT ssize_t sendto(int fd, const void *data, size_t len, int flags,
     const struct sockaddr *addr, socklen_t addr_len)
 {
     struct entry e;
-    if ((addr ? !table_get(fd, true, &e) : !ours(fd)) ||
-        (addr && e.kind == KIND_DGRAM && loopback_taken(fd, &e, addr, addr_len)))
-        return k_sendto(fd, data, len, flags, addr, addr_len);
+    if ((addr ? !sok_table_get(fd, true, &e) : !ours(fd)) ||
+        (addr && e.kind == KIND_DGRAM && sok_loopback_taken(fd, &e, addr, addr_len)))
+        return sok_k_sendto(fd, data, len, flags, addr, addr_len);
     struct iovec iov = {(void *)(uintptr_t)data, len};
     struct msghdr m = {.msg_name = (void *)(uintptr_t)addr,
         .msg_namelen = addr_len,
         .msg_iov = &iov,
         .msg_iovlen = 1};
-    unsigned t = trace_begin_held(fd, "sendto(%d, %s, %zu%s%s)", fd, trace_bytes(data, len), len,
-        addr ? ", " : "", addr ? sok_calls_text_address(addr, addr_len) : "");
-    return trace_end(t, send_any(fd, &m, flags));
+    unsigned t = sok_trace_begin_held(fd, "sendto(%d, %s, %zu%s%s)", fd, sok_trace_bytes(data, len),
+        len, addr ? ", " : "", addr ? sok_calls_text_address(addr, addr_len) : "");
+    return sok_trace_end(t, send_any(fd, &m, flags));
 }
 
 SOK_EXPORT ssize_t send(int fd, const void *data, size_t len, int flags)
 {
     if (!ours(fd))
-        return k_sendto(fd, data, len, flags, NULL, 0);
+        return sok_k_sendto(fd, data, len, flags, NULL, 0);
     struct iovec iov = {(void *)(uintptr_t)data, len};
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-    unsigned t = trace_begin_held(fd, "send(%d, %s, %zu)", fd, trace_bytes(data, len), len);
-    return trace_end(t, send_any(fd, &m, flags));
+    unsigned t = sok_trace_begin_held(fd, "send(%d, %s, %zu)", fd, sok_trace_bytes(data, len), len);
+    return sok_trace_end(t, send_any(fd, &m, flags));
 }
 
 SOK_EXPORT ssize_t recvfrom(
     int fd, void *data, size_t len, int flags, struct sockaddr *addr, socklen_t *addr_len)
 {
     struct entry e;
-    if (addr ? !table_get(fd, true, &e) : !ours(fd))
-        return k_recvfrom(fd, data, len, flags, addr, addr_len);
+    if (addr ? !sok_table_get(fd, true, &e) : !ours(fd))
+        return sok_k_recvfrom(fd, data, len, flags, addr, addr_len);
     struct iovec iov = {data, len};
     struct msghdr m = {.msg_name = addr,
         .msg_namelen = addr && addr_len ? *addr_len : 0,
         .msg_iov = &iov,
         .msg_iovlen = 1};
-    unsigned t = trace_begin(fd, "recvfrom(%d, %zu)", fd, len);
+    unsigned t = sok_trace_begin(fd, "recvfrom(%d, %zu)", fd, len);
     ssize_t n = recv_any(fd, &m, flags);
     if (n >= 0 && addr && addr_len)
         *addr_len = m.msg_namelen;
-    return trace_end_with(
-        t, n, "%s", n > 0 ? trace_bytes(data, (size_t)n < len ? (size_t)n : len) : "");
+    return sok_trace_end_with(
+        t, n, "%s", n > 0 ? sok_trace_bytes(data, (size_t)n < len ? (size_t)n : len) : "");
 }
 
 SOK_EXPORT ssize_t recv(int fd, void *data, size_t len, int flags)
 {
     if (!ours(fd))
-        return k_recvfrom(fd, data, len, flags, NULL, NULL);
+        return sok_k_recvfrom(fd, data, len, flags, NULL, NULL);
     struct iovec iov = {data, len};
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-    unsigned t = trace_begin(fd, "recv(%d, %zu)", fd, len);
+    unsigned t = sok_trace_begin(fd, "recv(%d, %zu)", fd, len);
     ssize_t n = recv_any(fd, &m, flags);
-    return trace_end_with(
-        t, n, "%s", n > 0 ? trace_bytes(data, (size_t)n < len ? (size_t)n : len) : "");
+    return sok_trace_end_with(
+        t, n, "%s", n > 0 ? sok_trace_bytes(data, (size_t)n < len ? (size_t)n : len) : "");
 }
 
 SOK_EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 {
     struct entry e;
-    if (m->msg_name ? !table_get(fd, true, &e) : !ours(fd))
-        return k_sendmsg(fd, m, flags);
-    if (m->msg_name && e.kind == KIND_DGRAM && loopback_taken(fd, &e, m->msg_name, m->msg_namelen))
-        return k_sendmsg(fd, m, flags);
-    unsigned t = trace_begin_held(fd, "sendmsg(%d, %zu buffers)", fd, m->msg_iovlen);
-    return trace_end(t, send_any(fd, m, flags));
+    if (m->msg_name ? !sok_table_get(fd, true, &e) : !ours(fd))
+        return sok_k_sendmsg(fd, m, flags);
+    if (m->msg_name && e.kind == KIND_DGRAM &&
+        sok_loopback_taken(fd, &e, m->msg_name, m->msg_namelen))
+        return sok_k_sendmsg(fd, m, flags);
+    unsigned t = sok_trace_begin_held(fd, "sendmsg(%d, %zu buffers)", fd, m->msg_iovlen);
+    return sok_trace_end(t, send_any(fd, m, flags));
 }
 
 // Descriptors that came along are looked at.
@@ -398,7 +401,7 @@ static void look_at_received(const struct msghdr *m)
         for (size_t i = 0; i < count; i++) {
             int fd;
             memcpy(&fd, CMSG_DATA(cm) + i * sizeof(int), sizeof(fd));
-            table_received(fd);
+            sok_table_received(fd);
         }
     }
 }
@@ -406,19 +409,19 @@ static void look_at_received(const struct msghdr *m)
 SOK_EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 {
     if (!ours(fd)) {
-        ssize_t n = k_recvmsg(fd, m, flags);
+        ssize_t n = sok_k_recvmsg(fd, m, flags);
         if (n >= 0 && m->msg_control && m->msg_controllen > 0)
             look_at_received(m);
         return n;
     }
-    unsigned t = trace_begin(fd, "recvmsg(%d)", fd);
-    return trace_end(t, recv_any(fd, m, flags));
+    unsigned t = sok_trace_begin(fd, "recvmsg(%d)", fd);
+    return sok_trace_end(t, recv_any(fd, m, flags));
 }
 
 SOK_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
     if (!ours(fd))
-        return k_sendmmsg(fd, messages, count, flags);
+        return sok_k_sendmmsg(fd, messages, count, flags);
     unsigned sent = 0;
     for (; sent < count; sent++) {
         ssize_t n = sendmsg(fd, &messages[sent].msg_hdr, flags);
@@ -449,12 +452,12 @@ SOK_EXPORT int recvmmsg(
     int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
 {
     if (!ours(fd))
-        return k_recvmmsg(fd, messages, count, flags, timeout);
+        return sok_k_recvmmsg(fd, messages, count, flags, timeout);
     unsigned got = 0;
     int once = flags & MSG_WAITFORONE, error = 0;
     int64_t end = 0;
     if (timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= SECOND))
-        return fail(EINVAL);
+        return sok_fail(EINVAL);
     if (timeout)
         end = now() + timeout->tv_sec * SECOND + timeout->tv_nsec;
     for (flags &= ~MSG_WAITFORONE; got < count; got++) {
@@ -471,7 +474,7 @@ SOK_EXPORT int recvmmsg(
         }
     }
     if (got > 0 && error && error != EAGAIN && error != EINTR)
-        packet_keep_error(fd, error); // the next call tells it
+        sok_packet_keep_error(fd, error); // the next call tells it
     return got > 0 || count == 0 ? (int)got : -1;
 }
 
@@ -536,20 +539,20 @@ static ssize_t quiet_end(int fd, const struct quiet *q, ssize_t n)
         error = send_error(fd);
     if (error == EPIPE)
         raise(SIGPIPE);
-    return n < 0 ? fail(error) : n;
+    return n < 0 ? sok_fail(error) : n;
 }
 
 SOK_EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t count)
 {
     struct quiet q;
-    if (table_kind(out) != KIND_STREAM)
-        return reals()->sendfile(out, in, offset, count);
-    if (table_state(out) == SOK_CALLS_CONNECTING)
-        stream_is_open(out);
-    unsigned t = trace_begin(out, "sendfile(%d, %d, %zu)", out, in, count);
+    if (sok_table_kind(out) != KIND_STREAM)
+        return sok_reals()->sendfile(out, in, offset, count);
+    if (sok_table_state(out) == SOK_CALLS_CONNECTING)
+        sok_stream_is_open(out);
+    unsigned t = sok_trace_begin(out, "sendfile(%d, %d, %zu)", out, in, count);
     quiet_begin(&q);
-    ssize_t n = reals()->sendfile(out, in, offset, count);
-    return trace_end(t, quiet_end(out, &q, n));
+    ssize_t n = sok_reals()->sendfile(out, in, offset, count);
+    return sok_trace_end(t, quiet_end(out, &q, n));
 }
 
 SOK_EXPORT ssize_t sendfile64(int out, int in, off64_t *offset, size_t count)
@@ -561,10 +564,10 @@ SOK_EXPORT ssize_t splice(
     int in, off64_t *in_offset, int out, off64_t *out_offset, size_t count, unsigned flags)
 {
     struct quiet q;
-    if (table_kind(out) != KIND_STREAM)
-        return reals()->splice(in, in_offset, out, out_offset, count, flags);
-    unsigned t = trace_begin(out, "splice(%d, %d, %zu)", in, out, count);
+    if (sok_table_kind(out) != KIND_STREAM)
+        return sok_reals()->splice(in, in_offset, out, out_offset, count, flags);
+    unsigned t = sok_trace_begin(out, "splice(%d, %d, %zu)", in, out, count);
     quiet_begin(&q);
-    ssize_t n = reals()->splice(in, in_offset, out, out_offset, count, flags);
-    return trace_end(t, quiet_end(out, &q, n));
+    ssize_t n = sok_reals()->splice(in, in_offset, out, out_offset, count, flags);
+    return sok_trace_end(t, quiet_end(out, &q, n));
 }

@@ -21,7 +21,7 @@ static bool all_acknowledged(const struct entry *e)
         .c = sizeof(info),
         .reply = &info,
         .reply_max = sizeof(info)};
-    if (ask(&c) < (int)sizeof(info))
+    if (sok_ask(&c) < (int)sizeof(info))
         return true;
     return info.tcpi_state == TCP_FIN_WAIT2 || info.tcpi_state == TCP_TIME_WAIT ||
            info.tcpi_state == TCP_CLOSE;
@@ -31,11 +31,11 @@ static bool all_acknowledged(const struct entry *e)
 static void linger(int fd, const struct entry *e)
 {
     struct timespec pause = {0, 1000000};
-    if (e->kind != KIND_STREAM || (reals()->fcntl(fd, F_GETFL) & O_NONBLOCK))
+    if (e->kind != KIND_STREAM || (sok_reals()->fcntl(fd, F_GETFL) & O_NONBLOCK))
         return;
-    k_shutdown(fd, SHUT_WR);
-    if (tracing)
-        trace_go(); // or the host would wait for the end of this call
+    sok_k_shutdown(fd, SHUT_WR);
+    if (sok_tracing)
+        sok_trace_go(); // or the host would wait for the end of this call
     for (int64_t ms = 0; ms < (int64_t)e->linger_s * 1000; ms++) {
         if (all_acknowledged(e))
             return;
@@ -48,23 +48,23 @@ static void linger(int fd, const struct entry *e)
         .b = SO_LINGER,
         .bytes = &now,
         .len = sizeof(now)};
-    ask(&c);
+    sok_ask(&c);
 }
 
 SOK_EXPORT int close(int fd)
 {
     struct entry e;
-    if (channel_is_ours(fd) || sok_lend_is_ours(fd))
-        return fail(EBADF); // as if it were not there
-    if (table_kind(fd) <= KIND_OTHER) {
-        table_clear(fd, KIND_UNKNOWN);
-        return reals()->close(fd);
+    if (sok_channel_is_ours(fd) || sok_lend_is_ours(fd))
+        return sok_fail(EBADF); // as if it were not there
+    if (sok_table_kind(fd) <= KIND_OTHER) {
+        sok_table_clear(fd, KIND_UNKNOWN);
+        return sok_reals()->close(fd);
     }
-    unsigned t = trace_begin_held(fd, "close(%d)", fd);
-    if (table_get(fd, false, &e) && e.linger_s > 0)
+    unsigned t = sok_trace_begin_held(fd, "close(%d)", fd);
+    if (sok_table_get(fd, false, &e) && e.linger_s > 0)
         linger(fd, &e);
-    table_clear(fd, KIND_UNKNOWN);
-    return (int)trace_end(t, reals()->close(fd));
+    sok_table_clear(fd, KIND_UNKNOWN);
+    return (int)sok_trace_end(t, sok_reals()->close(fd));
 }
 
 // The C library closes the descriptor of a stream by itself.
@@ -72,21 +72,21 @@ static void forget(FILE *stream)
 {
     int saved = errno, fd = stream ? fileno(stream) : -1;
     if (fd >= 0)
-        table_clear(fd, KIND_UNKNOWN);
+        sok_table_clear(fd, KIND_UNKNOWN);
     errno = saved;
 }
 
 SOK_EXPORT int fclose(FILE *stream)
 {
     forget(stream);
-    return reals()->fclose(stream);
+    return sok_reals()->fclose(stream);
 }
 
 SOK_EXPORT FILE *freopen(
     const char *restrict path, const char *restrict mode, FILE *restrict stream)
 {
     forget(stream);
-    return reals()->freopen(path, mode, stream);
+    return sok_reals()->freopen(path, mode, stream);
 }
 
 SOK_EXPORT FILE *freopen64(
@@ -102,26 +102,26 @@ static int close_between(unsigned first, unsigned last, int flags)
     unsigned top = last < 65536 ? last : 65536;
     unsigned from = first;
     for (unsigned fd = first; fd <= top && r == 0; fd++) {
-        if (!channel_is_ours((int)fd) && !sok_lend_is_ours((int)fd))
+        if (!sok_channel_is_ours((int)fd) && !sok_lend_is_ours((int)fd))
             continue;
         if (fd > from)
-            r = reals()->close_range(from, fd - 1, flags);
+            r = sok_reals()->close_range(from, fd - 1, flags);
         from = fd + 1;
     }
     if (r == 0 && from <= last)
-        r = reals()->close_range(from, last, flags);
+        r = sok_reals()->close_range(from, last, flags);
     return r;
 }
 
 SOK_EXPORT int close_range(unsigned first, unsigned last, int flags)
 {
     unsigned top = last < 65536 ? last : 65536;
-    if (first > last || !reals()->close_range)
-        return fail(first > last ? EINVAL : ENOSYS);
+    if (first > last || !sok_reals()->close_range)
+        return sok_fail(first > last ? EINVAL : ENOSYS);
     int r = close_between(first, last, flags);
     if (r == 0 && !(flags & CLOSE_RANGE_CLOEXEC))
         for (unsigned fd = first; fd <= top; fd++)
-            table_clear((int)fd, KIND_UNKNOWN);
+            sok_table_clear((int)fd, KIND_UNKNOWN);
     return r;
 }
 
@@ -134,36 +134,36 @@ SOK_EXPORT void closefrom(int first)
 
 SOK_EXPORT int dup(int fd)
 {
-    int to = reals()->dup(fd);
+    int to = sok_reals()->dup(fd);
     if (to >= 0)
-        table_copy(fd, to);
+        sok_table_copy(fd, to);
     return to;
 }
 
 SOK_EXPORT int dup2(int fd, int to)
 {
-    if (fd != to && channel_is_ours(to))
-        return fail(EBUSY);
-    int r = reals()->dup2(fd, to);
+    if (fd != to && sok_channel_is_ours(to))
+        return sok_fail(EBUSY);
+    int r = sok_reals()->dup2(fd, to);
     if (r >= 0 && fd != to)
-        table_copy(fd, to);
+        sok_table_copy(fd, to);
     return r;
 }
 
 SOK_EXPORT int dup3(int fd, int to, int flags)
 {
-    if (fd != to && channel_is_ours(to))
-        return fail(EBUSY);
-    int r = reals()->dup3(fd, to, flags);
+    if (fd != to && sok_channel_is_ours(to))
+        return sok_fail(EBUSY);
+    int r = sok_reals()->dup3(fd, to, flags);
     if (r >= 0)
-        table_copy(fd, to);
+        sok_table_copy(fd, to);
     return r;
 }
 
 static int copied(int fd, int command, int r)
 {
     if (r >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC))
-        table_copy(fd, r);
+        sok_table_copy(fd, r);
     return r;
 }
 
@@ -173,7 +173,7 @@ SOK_EXPORT int fcntl(int fd, int command, ...)
     va_start(args, command);
     void *arg = va_arg(args, void *);
     va_end(args);
-    return copied(fd, command, reals()->fcntl(fd, command, arg));
+    return copied(fd, command, sok_reals()->fcntl(fd, command, arg));
 }
 
 SOK_EXPORT int fcntl64(int fd, int command, ...)
@@ -182,5 +182,5 @@ SOK_EXPORT int fcntl64(int fd, int command, ...)
     va_start(args, command);
     void *arg = va_arg(args, void *);
     va_end(args);
-    return copied(fd, command, reals()->fcntl(fd, command, arg));
+    return copied(fd, command, sok_reals()->fcntl(fd, command, arg));
 }

@@ -35,10 +35,10 @@ static bool size_allowed(void)
 
 static int move_up(int fd)
 {
-    int high = reals()->fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
+    int high = sok_reals()->fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
     if (high < 0)
         return fd;
-    reals()->close(fd);
+    sok_reals()->close(fd);
     return high;
 }
 
@@ -50,13 +50,14 @@ static int make_memory(void)
     struct stat st;
     fd = move_up(fd);
     if (ftruncate(fd, (off_t)SOK_REGION_SIZE) == 0 &&
-        reals()->fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0 && fstat(fd, &st) == 0) {
+        sok_reals()->fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0 &&
+        fstat(fd, &st) == 0) {
         lent.memory = mmap(NULL, SOK_REGION_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         lent.ino = st.st_ino;
         if (lent.memory != MAP_FAILED)
             return fd;
     }
-    reals()->close(fd);
+    sok_reals()->close(fd);
     return -1;
 }
 
@@ -98,7 +99,7 @@ static bool send_note(int fd, int memory, unsigned block, uint32_t len)
     cm->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(cm), &memory, sizeof(memory));
     sok_region_note_put(note, block, len);
-    return k_sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(note);
+    return sok_k_sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(note);
 }
 
 // With all blocks out the pair takes what is written, and the writer waits when it is full. Were it large, most
@@ -106,7 +107,7 @@ static bool send_note(int fd, int memory, unsigned block, uint32_t len)
 static void keep_small(int fd)
 {
     int bytes = PAIR_SMALL;
-    k_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    sok_k_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 size_t sok_lend(int fd, const uint8_t *data, size_t len)

@@ -48,49 +48,50 @@ static void add_early(struct entry *e, const void *with)
     all->count++;
 }
 
-void early_option(int fd, const struct entry *e, int level, int name, const void *v, socklen_t len)
+void sok_early_option(
+    int fd, const struct entry *e, int level, int name, const void *v, socklen_t len)
 {
     struct early_one one = {level, name, len, v};
     bool undecided = e->kind == KIND_STREAM ? e->state == SOK_CALLS_IDLE : !e->connected;
-    if (undecided && len > 0 && len <= 16 && !host_has_loopback())
-        table_change(fd, e->cookie, add_early, &one);
+    if (undecided && len > 0 && len <= 16 && !sok_host_has_loopback())
+        sok_table_change(fd, e->cookie, add_early, &one);
 }
 
 static void replay(int fd, const struct entry *e)
 {
     for (unsigned i = 0; e->early && i < e->early->count; i++)
-        k_setsockopt(fd, e->early->options[i].level, e->early->options[i].name,
+        sok_k_setsockopt(fd, e->early->options[i].level, e->early->options[i].name,
             e->early->options[i].value, e->early->options[i].len);
 }
 
-void into_epolls(int fd, const struct entry *e)
+void sok_into_epolls(int fd, const struct entry *e)
 {
     for (unsigned i = 0; i < EPOLLS_MAX; i++) {
         struct epoll_event ev = {.events = e->epolls[i].events, .data.u64 = e->epolls[i].data};
         if (e->epolls[i].epfd >= 0)
-            reals()->epoll_ctl(e->epolls[i].epfd, EPOLL_CTL_ADD, fd, &ev);
+            sok_reals()->epoll_ctl(e->epolls[i].epfd, EPOLL_CTL_ADD, fd, &ev);
     }
 }
 
-bool loopback_taken(int fd, const struct entry *e, const void *addr, socklen_t len)
+bool sok_loopback_taken(int fd, const struct entry *e, const void *addr, socklen_t len)
 {
     bool undecided = e->kind == KIND_STREAM ? e->state == SOK_CALLS_IDLE && !e->bound
                                             : e->kind == KIND_DGRAM && !e->bound && !e->connected;
-    if (host_has_loopback() || !undecided || !is_loopback(addr, len))
+    if (sok_host_has_loopback() || !undecided || !is_loopback(addr, len))
         return false;
-    int flags = reals()->fcntl(fd, F_GETFD), status = reals()->fcntl(fd, F_GETFL);
+    int flags = sok_reals()->fcntl(fd, F_GETFD), status = sok_reals()->fcntl(fd, F_GETFL);
     int made =
-        k_socket(e->domain, e->type | (status & O_NONBLOCK ? SOCK_NONBLOCK : 0), e->protocol);
+        sok_k_socket(e->domain, e->type | (status & O_NONBLOCK ? SOCK_NONBLOCK : 0), e->protocol);
     if (made < 0)
         return false;
     replay(made, e);
-    if (reals()->dup3(made, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0) < 0) {
-        reals()->close(made);
+    if (sok_reals()->dup3(made, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0) < 0) {
+        sok_reals()->close(made);
         return false;
     }
-    reals()->close(made);
-    into_epolls(fd, e);
-    table_clear(fd, KIND_OTHER);
+    sok_reals()->close(made);
+    sok_into_epolls(fd, e);
+    sok_table_clear(fd, KIND_OTHER);
     return true;
 }
 
@@ -119,15 +120,15 @@ static void note_epoll(struct entry *e, const void *with)
 
 SOK_EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
-    int r = reals()->epoll_ctl(epfd, op, fd, event);
+    int r = sok_reals()->epoll_ctl(epfd, op, fd, event);
     struct entry e;
-    if (r < 0 || table_kind(fd) <= KIND_OTHER || table_state(fd) == SOK_CALLS_CONNECTING ||
-        host_has_loopback() || !table_get(fd, false, &e) ||
+    if (r < 0 || sok_table_kind(fd) <= KIND_OTHER || sok_table_state(fd) == SOK_CALLS_CONNECTING ||
+        sok_host_has_loopback() || !sok_table_get(fd, false, &e) ||
         (e.kind == KIND_STREAM && e.state != SOK_CALLS_IDLE))
         return r;
     struct epoll_change c = {.epfd = epfd, .op = op};
     if (event)
         c.event = *event;
-    table_change(fd, e.cookie, note_epoll, &c);
+    sok_table_change(fd, e.cookie, note_epoll, &c);
     return r;
 }

@@ -12,7 +12,7 @@ static int (*real_getaddrinfo(void))(
     const char *, const char *, const struct addrinfo *, struct addrinfo **)
 {
     return (int (*)(const char *, const char *, const struct addrinfo *, struct addrinfo **))(
-        void (*)(void))reals()
+        void (*)(void))sok_reals()
         ->getaddrinfo;
 }
 
@@ -45,7 +45,7 @@ static int32_t look_up(const char *name, struct sok_calls_names *names)
         .reply_max = sizeof(*names)};
     if (c.len > 255)
         return -ENOENT;
-    int32_t r = ask(&c);
+    int32_t r = sok_ask(&c);
     if (r == 0 && (c.reply_len != sizeof(*names) || names->count == 0))
         return -ENOENT;
     return r;
@@ -103,7 +103,7 @@ static int list_of(const struct sok_calls_names *names, const char *service,
 
 static bool asks_nobody(const char *node, const struct addrinfo *hints)
 {
-    return !node || !host_there() || is_number(node) || is_local(node) ||
+    return !node || !sok_host_there() || is_number(node) || is_local(node) ||
            (hints && (hints->ai_flags & AI_NUMERICHOST));
 }
 
@@ -113,11 +113,11 @@ SOK_EXPORT int getaddrinfo(const char *restrict node, const char *restrict servi
     struct sok_calls_names names;
     if (asks_nobody(node, hints))
         return real_getaddrinfo()(node, service, hints, out);
-    unsigned t = trace_begin(-1, "getaddrinfo(\"%s\", \"%s\")", node, service ? service : "");
+    unsigned t = sok_trace_begin(-1, "getaddrinfo(\"%s\", \"%s\")", node, service ? service : "");
     int32_t r = look_up(node, &names);
     int result = r < 0 ? eai_of(r) : list_of(&names, service, hints, out);
     if (t)
-        trace_result(t, result, "%s",
+        sok_trace_result(t, result, "%s",
             result == 0 ? sok_calls_text_address((*out)->ai_addr, (*out)->ai_addrlen)
                         : gai_strerror(result));
     return result;
@@ -233,7 +233,7 @@ static int32_t name_of(const void *addr, uint32_t len, char name[256])
 {
     struct call c = {
         .op = SOK_CALLS_REVERSE, .bytes = addr, .len = len, .reply = name, .reply_max = 255};
-    int32_t r = ask(&c);
+    int32_t r = sok_ask(&c);
     name[r < 0 ? 0 : c.reply_len] = '\0';
     return r == 0 && !name[0] ? -ENOENT : r;
 }
@@ -292,16 +292,16 @@ SOK_EXPORT int getnameinfo(const struct sockaddr *restrict addr, socklen_t addr_
     int flags)
 {
     char found[256];
-    int r = reals()->getnameinfo(
+    int r = sok_reals()->getnameinfo(
         addr, addr_len, name, name_len, service, service_len, flags | NI_NUMERICHOST);
     bool ask_host =
-        r == 0 && name && name_len > 0 && !(flags & NI_NUMERICHOST) && host_there() &&
+        r == 0 && name && name_len > 0 && !(flags & NI_NUMERICHOST) && sok_host_there() &&
         addr->sa_family == AF_INET &&
         ntohl(((const struct sockaddr_in *)(const void *)addr)->sin_addr.s_addr) >> 24 != 127;
     if (!ask_host)
         return r != 0 || (flags & NI_NUMERICHOST) || !name
                    ? r
-                   : reals()->getnameinfo(
+                   : sok_reals()->getnameinfo(
                          addr, addr_len, name, name_len, service, service_len, flags);
     if (name_of(addr, sizeof(struct sockaddr_in), found) < 0)
         return flags & NI_NAMEREQD ? EAI_NONAME : 0;

@@ -48,30 +48,30 @@ static int do_set(
         .bytes = value,
         .len = len};
     if (len > SOK_CALLS_BYTES_MAX)
-        return fail(EINVAL);
+        return sok_fail(EINVAL);
     if (!value && len > 0)
-        return fail(EFAULT);
-    int32_t r = ask(&c);
+        return sok_fail(EFAULT);
+    int32_t r = sok_ask(&c);
     if (r < 0)
-        return fail(-r);
-    table_change(fd, e->cookie, forget_way, NULL);
+        return sok_fail(-r);
+    sok_table_change(fd, e->cookie, forget_way, NULL);
     if (level == SOL_SOCKET && name == SO_LINGER && len >= sizeof(struct linger))
-        table_change(fd, e->cookie, set_linger, value);
-    early_option(fd, e, level, name, value, len);
+        sok_table_change(fd, e->cookie, set_linger, value);
+    sok_early_option(fd, e, level, name, value, len);
     return 0;
 }
 
 SOK_EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
     struct entry e;
-    if (!table_get(fd, true, &e) || of_the_pair(level, name))
-        return k_setsockopt(fd, level, name, value, len);
+    if (!sok_table_get(fd, true, &e) || of_the_pair(level, name))
+        return sok_k_setsockopt(fd, level, name, value, len);
     int number = 0;
     if (value && len >= sizeof(number))
         memcpy(&number, value, sizeof(number));
-    unsigned t =
-        trace_begin(fd, "setsockopt(%d, %s, %d)", fd, sok_calls_text_option(level, name), number);
-    return (int)trace_end(t, do_set(fd, &e, level, name, value, len));
+    unsigned t = sok_trace_begin(
+        fd, "setsockopt(%d, %s, %d)", fd, sok_calls_text_option(level, name), number);
+    return (int)sok_trace_end(t, do_set(fd, &e, level, name, value, len));
 }
 
 static int give_int(void *value, socklen_t *len, int number)
@@ -87,7 +87,7 @@ static int pair_error(int fd)
 {
     int pending = 0;
     socklen_t len = sizeof(pending);
-    return k_getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &len) < 0 ? 0 : pending;
+    return sok_k_getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &len) < 0 ? 0 : pending;
 }
 
 static int get_error(int fd, const struct entry *e, void *value, socklen_t *len)
@@ -100,11 +100,11 @@ static int get_error(int fd, const struct entry *e, void *value, socklen_t *len)
         .c = sizeof(number),
         .reply = &number,
         .reply_max = sizeof(number)};
-    int waits = e->kind == KIND_DGRAM ? packet_error(fd, e) : 0;
+    int waits = e->kind == KIND_DGRAM ? sok_packet_error(fd, e) : 0;
     if (waits)
         return give_int(value, len, waits);
     int pending = pair_error(fd); // taken, so that the next read does not tell it once more
-    int32_t r = ask(&c);
+    int32_t r = sok_ask(&c);
     if (r == -ENETDOWN)
         number = ENETDOWN;
     else if (number == 0 && pending == ECONNRESET)
@@ -113,8 +113,8 @@ static int get_error(int fd, const struct entry *e, void *value, socklen_t *len)
         struct sok_calls_socket s;
         struct call look = {
             .op = SOK_CALLS_LOOK, .cookie = e->cookie, .reply = &s, .reply_max = sizeof(s)};
-        if (ask(&look) == 0 && s.state == SOK_CALLS_OPEN)
-            stream_is_open(fd);
+        if (sok_ask(&look) == 0 && s.state == SOK_CALLS_OPEN)
+            sok_stream_is_open(fd);
     }
     return give_int(value, len, number);
 }
@@ -124,9 +124,9 @@ static int do_get(int fd, const struct entry *e, int level, int name, void *valu
     struct call c = {
         .op = SOK_CALLS_GETOPT, .cookie = e->cookie, .a = level, .b = name, .reply = value};
     if (!len || (!value && *len > 0))
-        return fail(EFAULT);
+        return sok_fail(EFAULT);
     if ((int)*len < 0)
-        return fail(EINVAL);
+        return sok_fail(EINVAL);
     if (level == SOL_SOCKET) {
         switch (name) {
         case SO_TYPE:
@@ -143,9 +143,9 @@ static int do_get(int fd, const struct entry *e, int level, int name, void *valu
     }
     c.reply_max = *len < SOK_CALLS_BYTES_MAX ? *len : SOK_CALLS_BYTES_MAX;
     c.c = (int)c.reply_max;
-    int32_t r = ask(&c);
+    int32_t r = sok_ask(&c);
     if (r < 0)
-        return fail(-r);
+        return sok_fail(-r);
     *len = c.reply_len;
     return 0;
 }
@@ -153,13 +153,13 @@ static int do_get(int fd, const struct entry *e, int level, int name, void *valu
 SOK_EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
     struct entry e;
-    if (!table_get(fd, true, &e) || of_the_pair(level, name))
-        return k_getsockopt(fd, level, name, value, len);
-    unsigned t = trace_begin(fd, "getsockopt(%d, %s)", fd, sok_calls_text_option(level, name));
+    if (!sok_table_get(fd, true, &e) || of_the_pair(level, name))
+        return sok_k_getsockopt(fd, level, name, value, len);
+    unsigned t = sok_trace_begin(fd, "getsockopt(%d, %s)", fd, sok_calls_text_option(level, name));
     int r = do_get(fd, &e, level, name, value, len), number = 0;
     if (r == 0 && *len >= sizeof(number))
         memcpy(&number, value, sizeof(number));
-    return (int)trace_end_with(t, r, "%d", number);
+    return (int)sok_trace_end_with(t, r, "%d", number);
 }
 
 // ---- ioctl ----
@@ -167,9 +167,9 @@ SOK_EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *l
 static int queued(int fd, const struct entry *e, unsigned long request, int *out)
 {
     if (request == FIONREAD && e->kind == KIND_LISTENER)
-        return fail(EINVAL);
+        return sok_fail(EINVAL);
     if (request == FIONREAD) {
-        int r = reals()->ioctl(fd, FIONREAD, out);
+        int r = sok_reals()->ioctl(fd, FIONREAD, out);
         int head = (int)sizeof(struct sok_calls_packet);
         if (r == 0 && e->kind == KIND_DGRAM)
             *out = *out > head ? *out - head : 0;
@@ -183,9 +183,9 @@ static int queued(int fd, const struct entry *e, unsigned long request, int *out
         .c = sizeof(number),
         .reply = &number,
         .reply_max = sizeof(number)};
-    int32_t r = ask(&c);
+    int32_t r = sok_ask(&c);
     if (r < 0)
-        return fail(-r);
+        return sok_fail(-r);
     *out = number;
     return 0;
 }
@@ -216,15 +216,15 @@ static int ask_interface(unsigned long request, struct ifreq *q)
         .len = sizeof(*q),
         .reply = q,
         .reply_max = sizeof(*q)};
-    int32_t r = ask(&c);
-    return r < 0 ? fail(-r) : 0;
+    int32_t r = sok_ask(&c);
+    return r < 0 ? sok_fail(-r) : 0;
 }
 
 SOK_EXPORT unsigned if_nametoindex(const char *name)
 {
     struct ifreq q = {.ifr_ifindex = 0};
-    if (!host_there())
-        return reals()->if_nametoindex(name);
+    if (!sok_host_there())
+        return sok_reals()->if_nametoindex(name);
     strncpy(q.ifr_name, name, IFNAMSIZ - 1);
     return ask_interface(SIOCGIFINDEX, &q) < 0 ? 0 : (unsigned)q.ifr_ifindex;
 }
@@ -232,8 +232,8 @@ SOK_EXPORT unsigned if_nametoindex(const char *name)
 SOK_EXPORT char *if_indextoname(unsigned index, char name[IF_NAMESIZE])
 {
     struct ifreq q = {.ifr_ifindex = (int)index};
-    if (!host_there())
-        return reals()->if_indextoname(index, name);
+    if (!sok_host_there())
+        return sok_reals()->if_indextoname(index, name);
     if (ask_interface(SIOCGIFNAME, &q) < 0) {
         errno = errno == ENODEV ? ENXIO : errno;
         return NULL;
@@ -248,10 +248,10 @@ SOK_EXPORT int ioctl(int fd, unsigned long request, ...)
     va_start(args, request);
     void *arg = va_arg(args, void *);
     va_end(args);
-    if ((request == FIONREAD || request == SIOCOUTQ) && table_kind(fd) > KIND_OTHER &&
-        table_get(fd, false, &e))
+    if ((request == FIONREAD || request == SIOCOUTQ) && sok_table_kind(fd) > KIND_OTHER &&
+        sok_table_get(fd, false, &e))
         return queued(fd, &e, request, arg);
-    if (about_interface(request) && table_kind(fd) > KIND_OTHER)
-        return arg ? ask_interface(request, arg) : fail(EFAULT);
-    return reals()->ioctl(fd, request, arg);
+    if (about_interface(request) && sok_table_kind(fd) > KIND_OTHER)
+        return arg ? ask_interface(request, arg) : sok_fail(EFAULT);
+    return sok_reals()->ioctl(fd, request, arg);
 }

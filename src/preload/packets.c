@@ -39,12 +39,12 @@ static void set_error(struct entry *e, const void *with)
     e->error = *(const uint32_t *)with;
 }
 
-void packet_keep_error(int fd, int error)
+void sok_packet_keep_error(int fd, int error)
 {
     struct entry e;
     uint32_t kept = (uint32_t)error;
-    if (table_get(fd, false, &e) && e.kind == KIND_DGRAM)
-        table_change(fd, e.cookie, set_error, &kept);
+    if (sok_table_get(fd, false, &e) && e.kind == KIND_DGRAM)
+        sok_table_change(fd, e.cookie, set_error, &kept);
 }
 
 // An error that came for this socket: told once, by whatever call is next.
@@ -53,7 +53,7 @@ static bool take_error(int fd, const struct entry *e)
     uint32_t none = 0;
     if (!e->error)
         return false;
-    table_change(fd, e->cookie, set_error, &none);
+    sok_table_change(fd, e->cookie, set_error, &none);
     errno = (int)e->error;
     return true;
 }
@@ -62,24 +62,24 @@ static bool take_error(int fd, const struct entry *e)
 static bool error_waits(int fd)
 {
     struct sok_calls_packet head;
-    ssize_t n = k_recvfrom(fd, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT, NULL, NULL);
+    ssize_t n = sok_k_recvfrom(fd, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT, NULL, NULL);
     if (n != (ssize_t)sizeof(head) || !head.error)
         return false;
-    k_recvfrom(fd, &head, sizeof(head), MSG_DONTWAIT, NULL, NULL);
+    sok_k_recvfrom(fd, &head, sizeof(head), MSG_DONTWAIT, NULL, NULL);
     errno = (int)head.error;
     return true;
 }
 
-int packet_error(int fd, const struct entry *e)
+int sok_packet_error(int fd, const struct entry *e)
 {
     return take_error(fd, e) || error_waits(fd) ? errno : 0;
 }
 
-bool packet_error_waits(int fd, const struct entry *e)
+bool sok_packet_error_waits(int fd, const struct entry *e)
 {
     struct sok_calls_packet head;
     ssize_t n =
-        e->error ? 0 : k_recvfrom(fd, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT, NULL, NULL);
+        e->error ? 0 : sok_k_recvfrom(fd, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT, NULL, NULL);
     return e->error || (n == (ssize_t)sizeof(head) && head.error);
 }
 
@@ -119,9 +119,9 @@ static int no_way(int fd, const struct entry *e, const struct sok_calls_packet *
         .b = SOK_CALLS_LEVEL_WAY,
         .bytes = head->addr,
         .len = head->len};
-    int32_t r = ask(&c);
+    int32_t r = sok_ask(&c);
     if (r == 0)
-        table_change(fd, e->cookie, set_way, way);
+        sok_table_change(fd, e->cookie, set_way, way);
     return r < 0 ? -r : 0;
 }
 
@@ -131,67 +131,67 @@ static int why_broken(const struct entry *e)
     struct sok_calls_socket s;
     struct call c = {
         .op = SOK_CALLS_LOOK, .cookie = e->cookie, .reply = &s, .reply_max = sizeof(s)};
-    return ask(&c) == -ENETDOWN ? ENETDOWN : EPIPE;
+    return sok_ask(&c) == -ENETDOWN ? ENETDOWN : EPIPE;
 }
 
-ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags)
+ssize_t sok_packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags)
 {
     struct sok_calls_packet head = {.error = 0};
     size_t len = total(m);
     bool named = m->msg_name && m->msg_namelen > 0;
     if (flags & MSG_OOB)
-        return fail(EOPNOTSUPP);
+        return sok_fail(EOPNOTSUPP);
     if (take_error(fd, e) || (e->connected && error_waits(fd)))
         return -1;
     if (!named && e->domain == AF_PACKET ? !e->bound : !named && !e->connected)
-        return fail(e->domain == AF_PACKET ? ENXIO : EDESTADDRREQ);
+        return sok_fail(e->domain == AF_PACKET ? ENXIO : EDESTADDRREQ);
     int wrong = named ? bad_address(e, m->msg_name, m->msg_namelen) : 0;
     if (wrong)
-        return fail(wrong);
+        return sok_fail(wrong);
     if (len > (e->type == SOCK_DGRAM && e->domain != AF_PACKET ? 65507 : 65549))
-        return fail(EMSGSIZE);
+        return sok_fail(EMSGSIZE);
     if (named) {
         head.len = m->msg_namelen < SOK_CALLS_ADDR_MAX ? m->msg_namelen : SOK_CALLS_ADDR_MAX;
         memcpy(head.addr, m->msg_name, head.len);
         wrong = no_way(fd, e, &head);
         if (wrong)
-            return fail(wrong);
+            return sok_fail(wrong);
     }
     struct iovec *iov = with_head(m, &head);
     if (!iov)
         return -1;
     struct msghdr out = {.msg_iov = iov, .msg_iovlen = m->msg_iovlen + 1};
-    ssize_t n = k_sendmsg(fd, &out, (flags & ~(MSG_CONFIRM | MSG_MORE)) | MSG_NOSIGNAL);
+    ssize_t n = sok_k_sendmsg(fd, &out, (flags & ~(MSG_CONFIRM | MSG_MORE)) | MSG_NOSIGNAL);
     int error = errno;
     free(iov);
     if (n < 0)
-        return fail(error == EPIPE || error == ECONNRESET ? why_broken(e) : error);
+        return sok_fail(error == EPIPE || error == ECONNRESET ? why_broken(e) : error);
     return n - (ssize_t)sizeof(head);
 }
 
-ssize_t packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags)
+ssize_t sok_packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags)
 {
     struct sok_calls_packet head;
     size_t room = total(m);
     if (take_error(fd, e))
         return -1;
     if (flags & MSG_ERRQUEUE) // there is none
-        return fail(EAGAIN);
+        return sok_fail(EAGAIN);
     struct iovec *iov = with_head(m, &head);
     if (!iov)
         return -1;
     struct msghdr in = {.msg_iov = iov, .msg_iovlen = m->msg_iovlen + 1};
-    ssize_t n = k_recvmsg(fd, &in, flags | MSG_TRUNC);
+    ssize_t n = sok_k_recvmsg(fd, &in, flags | MSG_TRUNC);
     int error = errno;
     free(iov);
     if (n < 0)
-        return fail(error == ECONNRESET ? ENETDOWN : error);
+        return sok_fail(error == ECONNRESET ? ENETDOWN : error);
     if (n < (ssize_t)sizeof(head))
-        return n == 0 ? 0 : fail(ENETDOWN); // shut down for reading; or the host is gone
+        return n == 0 ? 0 : sok_fail(ENETDOWN); // shut down for reading; or the host is gone
     if (head.error) {
         if (flags & MSG_PEEK)
-            k_recvfrom(fd, &head, sizeof(head), MSG_DONTWAIT, NULL, NULL);
-        return fail((int)head.error);
+            sok_k_recvfrom(fd, &head, sizeof(head), MSG_DONTWAIT, NULL, NULL);
+        return sok_fail((int)head.error);
     }
     size_t len = (size_t)n - sizeof(head);
     m->msg_flags = in.msg_flags & ~MSG_TRUNC;

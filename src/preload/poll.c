@@ -15,8 +15,8 @@ void __chk_fail(void) __attribute__((noreturn));
 static bool unconnected(int fd)
 {
     struct entry e;
-    return table_kind(fd) == KIND_STREAM && table_state(fd) == SOK_CALLS_IDLE &&
-           !(table_again(fd, &e) && (e.kind != KIND_STREAM || e.state != SOK_CALLS_IDLE));
+    return sok_table_kind(fd) == KIND_STREAM && sok_table_state(fd) == SOK_CALLS_IDLE &&
+           !(sok_table_again(fd, &e) && (e.kind != KIND_STREAM || e.state != SOK_CALLS_IDLE));
 }
 
 static bool any_unconnected(const struct pollfd *fds, nfds_t count)
@@ -36,8 +36,8 @@ static int correct(struct pollfd *fds, nfds_t count)
         struct pollfd *p = &fds[i];
         if (unconnected(p->fd))
             p->revents = (short)(POLLHUP | (p->events & (POLLOUT | POLLWRNORM)));
-        else if ((p->revents & POLLIN) && table_kind(p->fd) == KIND_DGRAM &&
-                 table_get(p->fd, false, &e) && packet_error_waits(p->fd, &e))
+        else if ((p->revents & POLLIN) && sok_table_kind(p->fd) == KIND_DGRAM &&
+                 sok_table_get(p->fd, false, &e) && sok_packet_error_waits(p->fd, &e))
             p->revents = (short)((p->revents & ~(POLLIN | POLLRDNORM)) | POLLERR);
         some += p->revents != 0;
     }
@@ -47,7 +47,7 @@ static int correct(struct pollfd *fds, nfds_t count)
 static bool any_ours(const struct pollfd *fds, nfds_t count)
 {
     for (nfds_t i = 0; i < count; i++)
-        if (table_kind(fds[i].fd) > KIND_OTHER)
+        if (sok_table_kind(fds[i].fd) > KIND_OTHER)
             return true;
     return false;
 }
@@ -55,8 +55,8 @@ static bool any_ours(const struct pollfd *fds, nfds_t count)
 SOK_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
     if (!fds || !any_ours(fds, count))
-        return reals()->poll(fds, count, timeout);
-    int r = reals()->poll(fds, count, any_unconnected(fds, count) ? 0 : timeout);
+        return sok_reals()->poll(fds, count, timeout);
+    int r = sok_reals()->poll(fds, count, any_unconnected(fds, count) ? 0 : timeout);
     return r < 0 ? r : correct(fds, count);
 }
 
@@ -65,8 +65,8 @@ SOK_EXPORT int ppoll(
 {
     static const struct timespec now = {0};
     if (!fds || !any_ours(fds, count))
-        return reals()->ppoll(fds, count, timeout, mask);
-    int r = reals()->ppoll(fds, count, any_unconnected(fds, count) ? &now : timeout, mask);
+        return sok_reals()->ppoll(fds, count, timeout, mask);
+    int r = sok_reals()->ppoll(fds, count, any_unconnected(fds, count) ? &now : timeout, mask);
     return r < 0 ? r : correct(fds, count);
 }
 
@@ -98,12 +98,12 @@ SOK_EXPORT int select(int count, fd_set *in, fd_set *out, fd_set *except, struct
     struct timeval now = {0};
     fd_set wanted_in, wanted_out;
     if (count <= 0 || count > FD_SETSIZE || !sets_unconnected(count, in, out))
-        return reals()->select(count, in, out, except, timeout);
+        return sok_reals()->select(count, in, out, except, timeout);
     if (in)
         wanted_in = *in;
     if (out)
         wanted_out = *out;
-    int r = reals()->select(count, in, out, except, &now);
+    int r = sok_reals()->select(count, in, out, except, &now);
     return r < 0 ? r
                  : r + put(count, in ? &wanted_in : NULL, in) +
                        put(count, out ? &wanted_out : NULL, out);

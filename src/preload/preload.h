@@ -79,26 +79,27 @@ struct entry {
 
 // The host's socket behind fd, or NULL. Unknown ones are looked at when `look` is set; a copy of the entry goes
 // into `out`, so that no lock is held afterwards.
-bool table_get(int fd, bool look, struct entry *out);
-enum kind table_kind(int fd);             // without looking; quick
-enum sok_calls_state table_state(int fd); // the same
-void table_set(int fd, const struct entry *e);
-void table_change(int fd, uint64_t cookie, void (*change)(struct entry *e, const void *with),
-    const void *with);                    // if fd still is that socket
-void table_clear(int fd, enum kind kind); // KIND_UNKNOWN or KIND_OTHER
-void table_copy(int from, int to);
-bool table_again(int fd, struct entry *out); // looks anew: another process may have connected it
-void table_received(int fd);                 // somebody gave it: look now
-bool table_is(int fd, uint64_t cookie);      // the descriptor still is that socket
-void table_fork_lock(void);                  // with signals blocked
-void table_fork_unlock(void);
-void table_copied(void); // a child that came without the two above
+bool sok_table_get(int fd, bool look, struct entry *out);
+enum kind sok_table_kind(int fd);             // without looking; quick
+enum sok_calls_state sok_table_state(int fd); // the same
+void sok_table_set(int fd, const struct entry *e);
+void sok_table_change(int fd, uint64_t cookie, void (*change)(struct entry *e, const void *with),
+    const void *with);                        // if fd still is that socket
+void sok_table_clear(int fd, enum kind kind); // KIND_UNKNOWN or KIND_OTHER
+void sok_table_copy(int from, int to);
+bool sok_table_again(
+    int fd, struct entry *out);             // looks anew: another process may have connected it
+void sok_table_received(int fd);            // somebody gave it: look now
+bool sok_table_is(int fd, uint64_t cookie); // the descriptor still is that socket
+void sok_table_fork_lock(void);             // with signals blocked
+void sok_table_fork_unlock(void);
+void sok_table_copied(void); // a child that came without the two above
 
 // ---- process.c ----
 
-void process_mine(void);     // from here on, by this process
-bool process_is_copy(void);  // a child with memory of its own that has not said process_mine()
-bool process_is_guest(void); // a child in its parent's memory (vfork)
+void sok_process_mine(void);     // from here on, by this process
+bool sok_process_is_copy(void);  // a child with memory of its own that has not said process_mine()
+bool sok_process_is_guest(void); // a child in its parent's memory (vfork)
 
 // ---- channel.c ----
 
@@ -119,12 +120,12 @@ struct call {
 };
 
 // 0 and above or -errno, as the reply says; -ENETDOWN: the host is gone.
-int32_t ask(struct call *c);
+int32_t sok_ask(struct call *c);
 // Sends it and waits for nothing (no reply comes for id 0).
-bool channel_is_ours(int fd); // a door or a channel: the program must not close it
-bool host_has_loopback(void);
-bool host_there(void); // a host was named in the environment, and answered
-extern bool tracing;
+bool sok_channel_is_ours(int fd); // a door or a channel: the program must not close it
+bool sok_host_has_loopback(void);
+bool sok_host_there(void); // a host was named in the environment, and answered
+extern bool sok_tracing;
 
 // ---- real.c ----
 
@@ -158,62 +159,62 @@ extern bool tracing;
     X(int, getnameinfo, (const void *, socklen_t, char *, socklen_t, char *, socklen_t, int))
 
 struct pollfd;
-struct reals {
+struct sok_reals {
 #define SOK_X(type, name, args) type(*name) args;
     REALS(SOK_X)
 #undef SOK_X
 };
-const struct reals *reals(void); // found at the first call
+const struct sok_reals *sok_reals(void); // found at the first call
 
 // The kernel's socket calls, marked so that a filter for programs without this library lets them through.
-int k_socket(int domain, int type, int protocol);
-int k_bind(int fd, const void *addr, socklen_t len);
-int k_connect(int fd, const void *addr, socklen_t len);
-int k_listen(int fd, int backlog);
-int k_accept4(int fd, void *addr, socklen_t *len, int flags);
-int k_getsockname(int fd, void *addr, socklen_t *len);
-int k_getpeername(int fd, void *addr, socklen_t *len);
-int k_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
-int k_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
-int k_shutdown(int fd, int how);
-ssize_t k_sendmsg(int fd, const struct msghdr *m, int flags);
-ssize_t k_recvmsg(int fd, struct msghdr *m, int flags);
-ssize_t k_sendto(
+int sok_k_socket(int domain, int type, int protocol);
+int sok_k_bind(int fd, const void *addr, socklen_t len);
+int sok_k_connect(int fd, const void *addr, socklen_t len);
+int sok_k_listen(int fd, int backlog);
+int sok_k_accept4(int fd, void *addr, socklen_t *len, int flags);
+int sok_k_getsockname(int fd, void *addr, socklen_t *len);
+int sok_k_getpeername(int fd, void *addr, socklen_t *len);
+int sok_k_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int sok_k_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int sok_k_shutdown(int fd, int how);
+ssize_t sok_k_sendmsg(int fd, const struct msghdr *m, int flags);
+ssize_t sok_k_recvmsg(int fd, struct msghdr *m, int flags);
+ssize_t sok_k_sendto(
     int fd, const void *data, size_t len, int flags, const void *addr, socklen_t addr_len);
-ssize_t k_recvfrom(int fd, void *data, size_t len, int flags, void *addr, socklen_t *addr_len);
-int k_sendmmsg(int fd, void *messages, unsigned count, int flags);
-int k_recvmmsg(int fd, void *messages, unsigned count, int flags, void *timeout);
+ssize_t sok_k_recvfrom(int fd, void *data, size_t len, int flags, void *addr, socklen_t *addr_len);
+int sok_k_sendmmsg(int fd, void *messages, unsigned count, int flags);
+int sok_k_recvmmsg(int fd, void *messages, unsigned count, int flags, void *timeout);
 
-int fail(int error); // errno = error, -1
+int sok_fail(int error); // errno = error, -1
 
 // ---- trace.c ----
 
 // A call that is traced: its text first, then what came of it. Free when nobody traces.
-#define trace_begin(...) (tracing ? trace_call(false, __VA_ARGS__) : 0)
-// Of a call that writes, shuts down or closes: the host takes nothing of it until its end, or trace_go().
-#define trace_begin_held(...) (tracing ? trace_call(true, __VA_ARGS__) : 0)
-unsigned trace_call(bool held, int fd, const char *format, ...)
+#define sok_trace_begin(...) (sok_tracing ? sok_trace_call(false, __VA_ARGS__) : 0)
+// Of a call that writes, shuts down or closes: the host takes nothing of it until its end, or sok_trace_go().
+#define sok_trace_begin_held(...) (sok_tracing ? sok_trace_call(true, __VA_ARGS__) : 0)
+unsigned sok_trace_call(bool held, int fd, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void trace_go(void); // this thread's call is going to wait
-ssize_t trace_result(unsigned call, ssize_t result, const char *format, ...)
+void sok_trace_go(void); // this thread's call is going to wait
+ssize_t sok_trace_result(unsigned call, ssize_t result, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-#define trace_end(call, result) ((call) ? trace_result(call, result, NULL) : (result))
-#define trace_end_with(call, result, ...)                                                          \
-    ((call) ? trace_result(call, result, __VA_ARGS__) : (result))
-const char *trace_bytes(const void *data, size_t len); // "GET / HT"...
+#define sok_trace_end(call, result) ((call) ? sok_trace_result(call, result, NULL) : (result))
+#define sok_trace_end_with(call, result, ...)                                                      \
+    ((call) ? sok_trace_result(call, result, __VA_ARGS__) : (result))
+const char *sok_trace_bytes(const void *data, size_t len); // "GET / HT"...
 
-bool pipe_signal_ignored(void); // signals.c
+bool sok_pipe_signal_ignored(void); // signals.c
 
 // ---- data.c, packets.c ----
-ssize_t stream_send(int fd, const struct msghdr *m, int flags);
-ssize_t stream_recv(int fd, struct msghdr *m, int flags);
-ssize_t packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags);
-int packet_error(int fd, const struct entry *e); // an errno that waits, taken; 0: none
-void packet_keep_error(int fd, int error);       // for the next call
-bool packet_error_waits(int fd, const struct entry *e);
-ssize_t packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags);
-void stream_is_open(int fd);          // it was connecting: room for it now
-int stream_reason(int fd, int error); // the errno TCP has for a broken pair's
+ssize_t sok_stream_send(int fd, const struct msghdr *m, int flags);
+ssize_t sok_stream_recv(int fd, struct msghdr *m, int flags);
+ssize_t sok_packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags);
+int sok_packet_error(int fd, const struct entry *e); // an errno that waits, taken; 0: none
+void sok_packet_keep_error(int fd, int error);       // for the next call
+bool sok_packet_error_waits(int fd, const struct entry *e);
+ssize_t sok_packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags);
+void sok_stream_is_open(int fd);          // it was connecting: room for it now
+int sok_stream_reason(int fd, int error); // the errno TCP has for a broken pair's
 
 // ---- lend.c ----
 #define SOK_LEND_LEAST 32768 // a note costs as much as copying some of it
@@ -223,13 +224,14 @@ bool sok_lend_is_ours(int fd); // the memory's descriptor: the program must not 
 
 // ---- accept.c, loopback.c, options.c ----
 // Another pair takes the place of this one, which failed to connect or shall have no peer any more.
-bool socket_renew(int fd, const struct entry *e);
-void into_epolls(int fd, const struct entry *e); // again, where it was
+bool sok_socket_renew(int fd, const struct entry *e);
+void sok_into_epolls(int fd, const struct entry *e); // again, where it was
 // For a socket whose address will be or is 127.0.0.0/8 or ::1: it becomes the kernel's, and true is returned.
-bool loopback_taken(int fd, const struct entry *e, const void *addr, socklen_t len);
-void early_option(int fd, const struct entry *e, int level, int name, const void *v, socklen_t len);
+bool sok_loopback_taken(int fd, const struct entry *e, const void *addr, socklen_t len);
+void sok_early_option(
+    int fd, const struct entry *e, int level, int name, const void *v, socklen_t len);
 
 // Copies an address out as the kernel does: cut to *len, which becomes the whole length.
-void address_out(void *to, socklen_t *len, const uint8_t *from, uint32_t from_len);
+void sok_address_out(void *to, socklen_t *len, const uint8_t *from, uint32_t from_len);
 
 #endif

@@ -10,7 +10,7 @@
 static _Atomic uint8_t *known; // 1: by the process that began here, or a fork() of it
 static _Atomic pid_t owner;
 
-void process_mine(void)
+void sok_process_mine(void)
 {
     if (!known) {
         void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -26,12 +26,12 @@ void process_mine(void)
     atomic_store(&owner, getpid());
 }
 
-bool process_is_copy(void)
+bool sok_process_is_copy(void)
 {
     return known && !atomic_load(known);
 }
 
-bool process_is_guest(void)
+bool sok_process_is_guest(void)
 {
     return known && atomic_load(known) && getpid() != atomic_load(&owner);
 }

@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "preload/preload.h"
 
-static struct reals found;
+static struct sok_reals found;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static uint64_t mark; // in the upper half of a descriptor, where the kernel does not look
 
@@ -20,7 +20,7 @@ static void find(void)
 #undef SOK_X
 }
 
-const struct reals *reals(void)
+const struct sok_reals *sok_reals(void)
 {
     pthread_once(&once, find);
     return &found;
@@ -28,94 +28,94 @@ const struct reals *reals(void)
 
 static long marked(int fd)
 {
-    reals();
+    sok_reals();
     return (long)(mark | (uint32_t)fd);
 }
 
-int fail(int error)
+int sok_fail(int error)
 {
     errno = error;
     return -1;
 }
 
-int k_socket(int domain, int type, int protocol)
+int sok_k_socket(int domain, int type, int protocol)
 {
-    reals();
+    sok_reals();
     return (int)syscall(SYS_socket, domain, type, protocol, (long)mark);
 }
 
-int k_bind(int fd, const void *addr, socklen_t len)
+int sok_k_bind(int fd, const void *addr, socklen_t len)
 {
     return (int)syscall(SYS_bind, marked(fd), addr, len);
 }
 
-int k_connect(int fd, const void *addr, socklen_t len)
+int sok_k_connect(int fd, const void *addr, socklen_t len)
 {
     return (int)syscall(SYS_connect, marked(fd), addr, len);
 }
 
-int k_listen(int fd, int backlog)
+int sok_k_listen(int fd, int backlog)
 {
     return (int)syscall(SYS_listen, marked(fd), backlog);
 }
 
-int k_accept4(int fd, void *addr, socklen_t *len, int flags)
+int sok_k_accept4(int fd, void *addr, socklen_t *len, int flags)
 {
     return (int)syscall(SYS_accept4, marked(fd), addr, len, flags);
 }
 
-int k_getsockname(int fd, void *addr, socklen_t *len)
+int sok_k_getsockname(int fd, void *addr, socklen_t *len)
 {
     return (int)syscall(SYS_getsockname, marked(fd), addr, len);
 }
 
-int k_getpeername(int fd, void *addr, socklen_t *len)
+int sok_k_getpeername(int fd, void *addr, socklen_t *len)
 {
     return (int)syscall(SYS_getpeername, marked(fd), addr, len);
 }
 
-int k_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+int sok_k_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
     return (int)syscall(SYS_setsockopt, marked(fd), level, name, value, len);
 }
 
-int k_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+int sok_k_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
     return (int)syscall(SYS_getsockopt, marked(fd), level, name, value, len);
 }
 
-int k_shutdown(int fd, int how)
+int sok_k_shutdown(int fd, int how)
 {
     return (int)syscall(SYS_shutdown, marked(fd), how);
 }
 
-ssize_t k_sendmsg(int fd, const struct msghdr *m, int flags)
+ssize_t sok_k_sendmsg(int fd, const struct msghdr *m, int flags)
 {
     return syscall(SYS_sendmsg, marked(fd), m, flags);
 }
 
-ssize_t k_recvmsg(int fd, struct msghdr *m, int flags)
+ssize_t sok_k_recvmsg(int fd, struct msghdr *m, int flags)
 {
     return syscall(SYS_recvmsg, marked(fd), m, flags);
 }
 
-ssize_t k_sendto(
+ssize_t sok_k_sendto(
     int fd, const void *data, size_t len, int flags, const void *addr, socklen_t addr_len)
 {
     return syscall(SYS_sendto, marked(fd), data, len, flags, addr, addr_len);
 }
 
-ssize_t k_recvfrom(int fd, void *data, size_t len, int flags, void *addr, socklen_t *addr_len)
+ssize_t sok_k_recvfrom(int fd, void *data, size_t len, int flags, void *addr, socklen_t *addr_len)
 {
     return syscall(SYS_recvfrom, marked(fd), data, len, flags, addr, addr_len);
 }
 
-int k_sendmmsg(int fd, void *messages, unsigned count, int flags)
+int sok_k_sendmmsg(int fd, void *messages, unsigned count, int flags)
 {
     return (int)syscall(SYS_sendmmsg, marked(fd), messages, count, flags);
 }
 
-int k_recvmmsg(int fd, void *messages, unsigned count, int flags, void *timeout)
+int sok_k_recvmmsg(int fd, void *messages, unsigned count, int flags, void *timeout)
 {
     return (int)syscall(SYS_recvmmsg, marked(fd), messages, count, flags, timeout);
 }

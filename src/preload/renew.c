@@ -17,7 +17,7 @@ static int new_pair(const struct entry *e, struct sok_calls_socket *s)
         .reply_max = sizeof(*s),
         .take_fd = true,
         .cloexec = true};
-    int32_t r = ask(&c);
+    int32_t r = sok_ask(&c);
     return r < 0 || c.reply_len != sizeof(*s) ? -1 : c.fd;
 }
 
@@ -27,8 +27,8 @@ static void copy_timeouts(int from, int to)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         uint8_t value[16];
         socklen_t len = sizeof(value);
-        if (k_getsockopt(from, SOL_SOCKET, names[i], value, &len) == 0)
-            k_setsockopt(to, SOL_SOCKET, names[i], value, len);
+        if (sok_k_getsockopt(from, SOL_SOCKET, names[i], value, &len) == 0)
+            sok_k_setsockopt(to, SOL_SOCKET, names[i], value, len);
     }
 }
 
@@ -41,7 +41,7 @@ static void copy_options(uint64_t cookie, const struct early *early)
             .b = early->options[i].name,
             .bytes = early->options[i].value,
             .len = early->options[i].len};
-        ask(&c);
+        sok_ask(&c);
     }
 }
 
@@ -50,7 +50,7 @@ static uint32_t old_name(const struct entry *e, uint8_t name[SOK_CALLS_ADDR_MAX]
 {
     struct call c = {
         .op = SOK_CALLS_NAME, .cookie = e->cookie, .reply = name, .reply_max = SOK_CALLS_ADDR_MAX};
-    return e->bound && ask(&c) >= 0 ? c.reply_len : 0;
+    return e->bound && sok_ask(&c) >= 0 ? c.reply_len : 0;
 }
 
 static void reset_old(const struct entry *e)
@@ -63,23 +63,23 @@ static void reset_old(const struct entry *e)
         .bytes = &now,
         .len = sizeof(now)};
     if (e->kind == KIND_STREAM)
-        ask(&c);
+        sok_ask(&c);
 }
 
-bool socket_renew(int fd, const struct entry *e)
+bool sok_socket_renew(int fd, const struct entry *e)
 {
     struct sok_calls_socket s;
     uint8_t name[SOK_CALLS_ADDR_MAX];
     uint32_t name_len = old_name(e, name);
-    int flags = reals()->fcntl(fd, F_GETFD), status = reals()->fcntl(fd, F_GETFL);
+    int flags = sok_reals()->fcntl(fd, F_GETFD), status = sok_reals()->fcntl(fd, F_GETFL);
     int made = new_pair(e, &s);
     if (made < 0)
         return false;
-    reals()->fcntl(made, F_SETFL, status);
+    sok_reals()->fcntl(made, F_SETFL, status);
     copy_timeouts(fd, made);
     reset_old(e);
-    int r = reals()->dup3(made, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
-    reals()->close(made);
+    int r = sok_reals()->dup3(made, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+    sok_reals()->close(made);
     if (r < 0)
         return false;
     struct entry fresh = *e;
@@ -90,8 +90,8 @@ bool socket_renew(int fd, const struct entry *e)
     fresh.error = fresh.name_len = fresh.peer_len = 0;
     copy_options(s.cookie, e->early);
     struct call c = {.op = SOK_CALLS_BIND, .cookie = s.cookie, .bytes = name, .len = name_len};
-    fresh.bound = name_len > 0 && ask(&c) >= 0;
-    table_set(fd, &fresh);
-    into_epolls(fd, e);
+    fresh.bound = name_len > 0 && sok_ask(&c) >= 0;
+    sok_table_set(fd, &fresh);
+    sok_into_epolls(fd, e);
     return true;
 }

@@ -6,7 +6,7 @@
 
 static _Atomic bool ignored;
 
-bool pipe_signal_ignored(void)
+bool sok_pipe_signal_ignored(void)
 {
     return atomic_load_explicit(&ignored, memory_order_relaxed);
 }
@@ -15,14 +15,14 @@ bool pipe_signal_ignored(void)
 __attribute__((constructor)) static void begin(void)
 {
     struct sigaction now;
-    if (reals()->sigaction(SIGPIPE, NULL, &now) == 0)
+    if (sok_reals()->sigaction(SIGPIPE, NULL, &now) == 0)
         atomic_store(&ignored, now.sa_handler == SIG_IGN);
 }
 
 SOK_EXPORT int sigaction(
     int sig, const struct sigaction *restrict action, struct sigaction *restrict before)
 {
-    int r = reals()->sigaction(sig, action, before);
+    int r = sok_reals()->sigaction(sig, action, before);
     if (r == 0 && sig == SIGPIPE && action)
         atomic_store(&ignored, !(action->sa_flags & SA_SIGINFO) && action->sa_handler == SIG_IGN);
     return r;
@@ -31,7 +31,7 @@ SOK_EXPORT int sigaction(
 SOK_EXPORT sighandler_t signal(int sig, sighandler_t handler)
 {
     sighandler_t before =
-        ((sighandler_t(*)(int, sighandler_t))(void (*)(void))reals()->signal)(sig, handler);
+        ((sighandler_t(*)(int, sighandler_t))(void (*)(void))sok_reals()->signal)(sig, handler);
     if (before != SIG_ERR && sig == SIGPIPE)
         atomic_store(&ignored, handler == SIG_IGN);
     return before;

@@ -35,7 +35,7 @@ static struct page *page_of(int fd)
 static bool change_begin(sigset_t *before)
 {
     sigset_t all;
-    if (process_is_guest())
+    if (sok_process_is_guest())
         return false;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, before);
@@ -81,7 +81,7 @@ static struct page *make_page(int fd)
     return p;
 }
 
-enum kind table_kind(int fd)
+enum kind sok_table_kind(int fd)
 {
     const struct page *p = page_of(fd);
     if (!p)
@@ -89,7 +89,7 @@ enum kind table_kind(int fd)
     return (enum kind)atomic_load_explicit(&p->kinds[fd % PAGE_SIZE], memory_order_relaxed);
 }
 
-enum sok_calls_state table_state(int fd)
+enum sok_calls_state sok_table_state(int fd)
 {
     const struct page *p = page_of(fd);
     if (!p)
@@ -119,7 +119,7 @@ static void write_entry(int fd, const struct entry *e)
     publish(p, fd);
 }
 
-void table_set(int fd, const struct entry *e)
+void sok_table_set(int fd, const struct entry *e)
 {
     sigset_t before;
     if (!change_begin(&before))
@@ -128,17 +128,17 @@ void table_set(int fd, const struct entry *e)
     change_end(&before);
 }
 
-void table_clear(int fd, enum kind kind)
+void sok_table_clear(int fd, enum kind kind)
 {
     struct entry none = {.kind = (uint8_t)kind};
-    if (table_kind(fd) != kind)
-        table_set(fd, &none);
+    if (sok_table_kind(fd) != kind)
+        sok_table_set(fd, &none);
 }
 
-void table_copy(int from, int to)
+void sok_table_copy(int from, int to)
 {
-    if (table_kind(from) <= KIND_OTHER) {
-        table_clear(to, table_kind(from));
+    if (sok_table_kind(from) <= KIND_OTHER) {
+        sok_table_clear(to, sok_table_kind(from));
         return;
     }
     sigset_t before;
@@ -152,11 +152,11 @@ void table_copy(int from, int to)
     change_end(&before);
 }
 
-void table_change(
+void sok_table_change(
     int fd, uint64_t cookie, void (*change)(struct entry *e, const void *with), const void *with)
 {
     sigset_t before;
-    if (table_kind(fd) <= KIND_OTHER || !change_begin(&before))
+    if (sok_table_kind(fd) <= KIND_OTHER || !change_begin(&before))
         return;
     struct page *p = page_of(fd);
     struct entry *e = &p->entries[fd % PAGE_SIZE];
@@ -169,18 +169,18 @@ void table_change(
     change_end(&before);
 }
 
-void table_fork_lock(void)
+void sok_table_fork_lock(void)
 {
     pthread_mutex_lock(&lock);
 }
 
-void table_fork_unlock(void)
+void sok_table_fork_unlock(void)
 {
     pthread_mutex_unlock(&lock);
 }
 
 // Whoever was changing something is not here.
-void table_copied(void)
+void sok_table_copied(void)
 {
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     for (unsigned i = 0; i < PAGE_COUNT; i++) {
@@ -197,13 +197,13 @@ static uint64_t unix_cookie(int fd)
     int domain = 0;
     uint64_t cookie = 0;
     socklen_t len = sizeof(domain);
-    if (k_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
+    if (sok_k_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
         return 0;
     len = sizeof(cookie);
-    return k_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
+    return sok_k_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
 }
 
-bool table_is(int fd, uint64_t cookie)
+bool sok_table_is(int fd, uint64_t cookie)
 {
     return unix_cookie(fd) == cookie;
 }
@@ -215,7 +215,7 @@ static void look(int fd)
     struct call c = {.op = SOK_CALLS_LOOK, .reply = &s, .reply_max = sizeof(s)};
     struct entry e = {.kind = KIND_OTHER};
     c.cookie = unix_cookie(fd);
-    if (c.cookie && ask(&c) == 0 && c.reply_len == sizeof(s)) {
+    if (c.cookie && sok_ask(&c) == 0 && c.reply_len == sizeof(s)) {
         e = (struct entry){
             .cookie = s.cookie,
             .kind = (uint8_t)(2 + s.kind),
@@ -228,13 +228,13 @@ static void look(int fd)
             .epolls = {{.epfd = -1}, {.epfd = -1}},
         };
     }
-    table_set(fd, &e);
+    sok_table_set(fd, &e);
     errno = saved;
 }
 
-void table_received(int fd)
+void sok_table_received(int fd)
 {
-    if (host_there())
+    if (sok_host_there())
         look(fd);
 }
 
@@ -248,24 +248,24 @@ static void now_as(struct entry *e, const void *with)
     e->name_len = e->peer_len = 0;
 }
 
-bool table_again(int fd, struct entry *out)
+bool sok_table_again(int fd, struct entry *out)
 {
     struct sok_calls_socket s;
     struct call c = {.op = SOK_CALLS_LOOK, .reply = &s, .reply_max = sizeof(s)};
-    if (!table_get(fd, false, out))
+    if (!sok_table_get(fd, false, out))
         return false;
     c.cookie = out->cookie;
-    if (ask(&c) == 0 && c.reply_len == sizeof(s))
-        table_change(fd, out->cookie, now_as, &s);
-    return table_get(fd, false, out);
+    if (sok_ask(&c) == 0 && c.reply_len == sizeof(s))
+        sok_table_change(fd, out->cookie, now_as, &s);
+    return sok_table_get(fd, false, out);
 }
 
-bool table_get(int fd, bool want_look, struct entry *out)
+bool sok_table_get(int fd, bool want_look, struct entry *out)
 {
-    enum kind kind = table_kind(fd);
-    if (kind == KIND_UNKNOWN && want_look && fd >= 0 && host_there()) {
+    enum kind kind = sok_table_kind(fd);
+    if (kind == KIND_UNKNOWN && want_look && fd >= 0 && sok_host_there()) {
         look(fd);
-        kind = table_kind(fd);
+        kind = sok_table_kind(fd);
     }
     if (kind <= KIND_OTHER)
         return false;
@@ -276,12 +276,12 @@ bool table_get(int fd, bool want_look, struct entry *out)
 // What a program begins with: descriptors that came through exec.
 __attribute__((constructor)) static void look_at_all(void)
 {
-    DIR *dir = host_there() ? opendir("/proc/self/fd") : NULL;
+    DIR *dir = sok_host_there() ? opendir("/proc/self/fd") : NULL;
     if (!dir)
         return;
     for (const struct dirent *d; (d = readdir(dir));) {
         int fd = atoi(d->d_name);
-        if (fd != dirfd(dir) && d->d_name[0] != '.' && !channel_is_ours(fd) && unix_cookie(fd))
+        if (fd != dirfd(dir) && d->d_name[0] != '.' && !sok_channel_is_ours(fd) && unix_cookie(fd))
             look(fd);
     }
     closedir(dir);

@@ -17,10 +17,10 @@ static __thread unsigned next_call;
 static unsigned long long cookie_of(int fd)
 {
     struct entry e;
-    return table_get(fd, false, &e) ? e.cookie : 0;
+    return sok_table_get(fd, false, &e) ? e.cookie : 0;
 }
 
-unsigned trace_call(bool held, int fd, const char *format, ...)
+unsigned sok_trace_call(bool held, int fd, const char *format, ...)
 {
     char text[TEXT_MAX];
     va_list args;
@@ -35,20 +35,20 @@ unsigned trace_call(bool held, int fd, const char *format, ...)
         .c = held,
         .bytes = text,
         .len = (uint32_t)(len < (int)sizeof(text) ? len : (int)sizeof(text) - 1)};
-    ask(&c);
+    sok_ask(&c);
     errno = saved;
     return id;
 }
 
-void trace_go(void)
+void sok_trace_go(void)
 {
     int saved = errno;
     struct call c = {.op = SOK_CALLS_GO, .a = (int)next_call};
-    ask(&c);
+    sok_ask(&c);
     errno = saved;
 }
 
-ssize_t trace_result(unsigned call, ssize_t result, const char *format, ...)
+ssize_t sok_trace_result(unsigned call, ssize_t result, const char *format, ...)
 {
     int saved = errno;
     char text[TEXT_MAX] = "";
@@ -64,14 +64,14 @@ ssize_t trace_result(unsigned call, ssize_t result, const char *format, ...)
         .c = (int)(result > INT32_MAX ? INT32_MAX : result),
         .bytes = text,
         .len = (uint32_t)strlen(text)};
-    ask(&c);
+    sok_ask(&c);
     errno = saved;
     return result;
 }
 
 // ---- arguments ----
 
-const char *trace_bytes(const void *data, size_t len)
+const char *sok_trace_bytes(const void *data, size_t len)
 {
     static __thread char text[64];
     const uint8_t *p = data;
