@@ -68,6 +68,8 @@ int64_t sok_commit(struct sok_socket *s, size_t len);
 // (SOK_EMSGSIZE over the link's MTU). Protocol 255 only sends, with a header. A connected socket hears its peer alone,
 // and of errors.
 int sok_socket_raw(struct sok_host *host, int protocol, struct sok_socket **out);
+// The same of IPv6, as RFC 3542: what is received begins behind its headers, what is sent gets one.
+int sok_socket_raw6(struct sok_host *host, int protocol, struct sok_socket **out);
 
 // Frames, as packet(7): whole, or without the link's header (cooked). SOK_PACKET_ALL as type: of every type, and also
 // what this host sends; else received frames of this type. On a link without Ethernet (tun) a frame is an IP packet.

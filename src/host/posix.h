@@ -8,6 +8,9 @@
 
 enum sok_posix_value { // options that are kept and told, or looked at by who has the socket
     VALUE_OOBINLINE,
+    VALUE_KEEPALIVE, // of sockets without connections
+    VALUE_SYNCNT,
+    VALUE_WINDOW_CLAMP,
     VALUE_PRIORITY,
     VALUE_RCVLOWAT,
     VALUE_MTU_DISCOVER,

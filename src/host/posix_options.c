@@ -15,13 +15,14 @@ enum how {
     TWICE,   // bytes: taken twice as large, as Linux does where overhead is counted too
     MS,      // ms outside, ns inside
     SECONDS, // s outside, ns inside
-    KEPT,    // value: of the service
+    KEPT,    // a value: it is told back
+    SWITCH,  // the same, 0 or 1
 };
 
 static const struct option {
     int level, name, type; // type: SOCK_...; 0: every
     enum how how;
-    int number; // enum sok_socket_option, or enum value
+    int number; // enum sok_socket_option, or enum sok_posix_value
 } table[] = {
     {SOL_SOCKET, SO_REUSEADDR, 0, BOOL, SOK_OPT_REUSEADDR},
     {SOL_SOCKET, SO_REUSEPORT, 0, BOOL, SOK_OPT_REUSEPORT},
@@ -35,7 +36,8 @@ static const struct option {
     {SOL_SOCKET, SO_RCVBUFFORCE, 0, TWICE, SOK_OPT_RCVBUF},
     {SOL_SOCKET, SO_SNDBUFFORCE, 0, TWICE, SOK_OPT_SNDBUF},
     {SOL_SOCKET, SO_BROADCAST, 0, BOOL, SOK_OPT_BROADCAST},
-    {SOL_SOCKET, SO_OOBINLINE, 0, KEPT, VALUE_OOBINLINE},
+    {SOL_SOCKET, SO_KEEPALIVE, 0, SWITCH, VALUE_KEEPALIVE},
+    {SOL_SOCKET, SO_OOBINLINE, 0, SWITCH, VALUE_OOBINLINE},
     {SOL_SOCKET, SO_PRIORITY, 0, KEPT, VALUE_PRIORITY},
     {IPPROTO_TCP, TCP_NODELAY, SOCK_STREAM, BOOL, SOK_OPT_NODELAY},
     {IPPROTO_TCP, TCP_CORK, SOCK_STREAM, BOOL, SOK_OPT_CORK},
@@ -46,12 +48,15 @@ static const struct option {
     {IPPROTO_TCP, TCP_KEEPCNT, SOCK_STREAM, PLAIN, SOK_OPT_KEEPCNT},
     {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, SOCK_STREAM, BOOL, SOK_OPT_FASTOPEN},
     {IPPROTO_TCP, TCP_DEFER_ACCEPT, SOCK_STREAM, KEPT, VALUE_DEFER_ACCEPT},
+    {IPPROTO_TCP, TCP_SYNCNT, SOCK_STREAM, KEPT, VALUE_SYNCNT},
+    {IPPROTO_TCP, TCP_WINDOW_CLAMP, SOCK_STREAM, KEPT, VALUE_WINDOW_CLAMP},
     {IPPROTO_TCP, TCP_LINGER2, SOCK_STREAM, KEPT, VALUE_LINGER2},
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT, SOCK_STREAM, KEPT, VALUE_NOTSENT_LOWAT},
     {IPPROTO_IP, IP_HDRINCL, SOCK_RAW, BOOL, SOK_OPT_HDRINCL},
     {IPPROTO_IP, IP_TTL, 0, PLAIN, SOK_OPT_TTL},
     {IPPROTO_IP, IP_TOS, 0, PLAIN, SOK_OPT_TOS},
-    {IPPROTO_IPV6, IPV6_TCLASS, SOCK_STREAM, PLAIN, SOK_OPT_TOS},
+    {IPPROTO_IPV6, IPV6_TCLASS, 0, PLAIN, SOK_OPT_TOS},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, 0, PLAIN, SOK_OPT_TTL},
     {IPPROTO_IP, IP_MTU_DISCOVER, 0, KEPT, VALUE_MTU_DISCOVER},
     {IPPROTO_IPV6, IPV6_V6ONLY, 0, KEPT, VALUE_V6ONLY},
 };
@@ -66,7 +71,12 @@ static const struct range {
     {IPPROTO_TCP, TCP_KEEPCNT, 1, 127},
     {IPPROTO_TCP, TCP_MAXSEG, 88, 32767},
     {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT32_MAX},
+    {IPPROTO_TCP, TCP_SYNCNT, 1, 127},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 1},
     {IPPROTO_IP, IP_TTL, 1, 255},
+    {IPPROTO_IP, IP_MTU_DISCOVER, 0, 5},
+    {IPPROTO_IPV6, IPV6_TCLASS, -1, 255},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1, 255},
 };
 
 static bool in_range(int level, int name, const uint8_t *bytes, uint32_t len)
@@ -92,6 +102,12 @@ static const struct option *find(const struct sok_posix *p, int level, int name)
     return NULL;
 }
 
+// Kept values are kept as what they differ from the first one.
+static int32_t first_value(const struct option *o)
+{
+    return o->number == VALUE_MTU_DISCOVER ? IP_PMTUDISC_WANT : 0;
+}
+
 static int64_t inside(enum how how, int64_t value)
 {
     switch (how) {
@@ -107,6 +123,7 @@ static int64_t inside(enum how how, int64_t value)
         return value < 1152 ? 2304 : value * 2;
     case PLAIN:
     case KEPT:
+    case SWITCH:
         break;
     }
     return value;
@@ -125,6 +142,7 @@ static int64_t outside(enum how how, int64_t value)
     case PLAIN:
     case TWICE:
     case KEPT:
+    case SWITCH:
         break;
     }
     return value;
@@ -184,10 +202,12 @@ int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int n
     memcpy(&value, bytes, len < sizeof(value) ? len : sizeof(value));
     if (o->how == KEPT && o->number == VALUE_V6ONLY && p->bound)
         return -EINVAL;
-    if (o->how == KEPT) {
-        p->values[o->number] = value;
+    if (o->how == KEPT || o->how == SWITCH) {
+        p->values[o->number] = (o->how == SWITCH ? value != 0 : value) - first_value(o);
         return 0;
     }
+    if (level == IPPROTO_IPV6 && value == -1 && o->how == PLAIN) // ipv6(7): as it was at first
+        value = name == IPV6_UNICAST_HOPS ? 64 : 0;
     int r = sok_setsockopt(s, (enum sok_socket_option)o->number, inside(o->how, value));
     return r == SOK_EOPNOTSUPP ? -ENOPROTOOPT : -sok_errno(r);
 }
@@ -259,8 +279,8 @@ static bool known_level(const struct sok_posix *p, int level)
     return level == SOL_SOCKET || level == IPPROTO_IP ||
            (level == IPPROTO_TCP && p->type == SOCK_STREAM) ||
            (level == IPPROTO_UDP && p->type == SOCK_DGRAM) ||
-           (level == IPPROTO_RAW && p->type == SOCK_RAW) ||
-           (level == IPPROTO_IPV6 && p->domain == AF_INET6) || p->domain == AF_PACKET;
+           (level == IPPROTO_RAW && p->type == SOCK_RAW) || p->domain == AF_INET6 ||
+           p->domain == AF_PACKET;
 }
 
 int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level, int name,
@@ -295,10 +315,10 @@ int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level,
     const struct option *o = find(p, level, name);
     if (!o)
         return known_level(p, level) ? -ENOPROTOOPT : -EOPNOTSUPP;
-    if (o->how == KEPT)
-        return give_int(r, p->values[o->number]);
+    if (o->how == KEPT || o->how == SWITCH)
+        return give_int(r, (int64_t)p->values[o->number] + first_value(o));
     int err = s ? sok_getsockopt(s, (enum sok_socket_option)o->number, &value) : SOK_EINVAL;
-    if (o->level == IPPROTO_IP && o->name == IP_TTL && value == 0)
+    if (o->number == SOK_OPT_TTL && value == 0)
         value = 64; // a stream's own default (src/tcp): none was set
     return err < 0 ? -sok_errno(err) : give_int(r, outside(o->how, value));
 }

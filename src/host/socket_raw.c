@@ -26,19 +26,31 @@ static struct sok_raw *raw_of(const struct sok_socket *s)
     return (struct sok_raw *)s->sock;
 }
 
-int sok_socket_raw(struct sok_host *host, int protocol, struct sok_socket **out)
+static int open_raw(struct sok_host *host, int protocol, bool v6, struct sok_socket **out)
 {
-    sok_host_mine(host);
     struct sok_raw *r;
     if (protocol < 1 || protocol > 255)
         return SOK_EINVAL;
-    int err = sok_raw_open(host->stack, (uint8_t)protocol, &r);
+    int err = v6 ? sok_raw_open6(host->stack, (uint8_t)protocol, &r)
+                 : sok_raw_open(host->stack, (uint8_t)protocol, &r);
     if (err < 0)
         return err;
     err = wrap(host, SOK_RAW, (struct sok_sock *)r, out);
     if (err < 0)
         sok_raw_close(r);
     return err;
+}
+
+int sok_socket_raw(struct sok_host *host, int protocol, struct sok_socket **out)
+{
+    sok_host_mine(host);
+    return open_raw(host, protocol, false, out);
+}
+
+int sok_socket_raw6(struct sok_host *host, int protocol, struct sok_socket **out)
+{
+    sok_host_mine(host);
+    return open_raw(host, protocol, true, out);
 }
 
 int sok_socket_raw_bind(struct sok_socket *s, const struct sok_endpoint *local)

@@ -210,7 +210,8 @@ static int open_handle(struct sok_host *host, const struct sok_posix *p, struct 
     if (p->domain == AF_PACKET)
         return sok_socket_packet(host, ntohs((uint16_t)p->protocol), p->type == SOCK_DGRAM, out);
     if (p->type == SOCK_RAW)
-        return sok_socket_raw(host, p->protocol, out);
+        return p->domain == AF_INET6 ? sok_socket_raw6(host, p->protocol, out)
+                                     : sok_socket_raw(host, p->protocol, out);
     return sok_socket(host, p->type == SOCK_STREAM ? SOK_STREAM : SOK_DGRAM, out);
 }
 

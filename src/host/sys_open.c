@@ -13,7 +13,9 @@ static int read_addr(const struct sok_sys_file *f, const struct sockaddr *addr, 
         return -EINVAL;
     if (!addr)
         return -EFAULT;
-    return sok_sockaddr_get(f->posix.domain, (const uint8_t *)addr, len, out, &v6);
+    int r = sok_sockaddr_get(f->posix.domain, (const uint8_t *)addr, len, out, &v6);
+    bool other = len >= sizeof(struct sockaddr_in) && addr->sa_family != f->posix.domain;
+    return r == -EINVAL && other && len >= 24 ? -EAFNOSUPPORT : r; // where a send says EINVAL
 }
 
 int sok_sys_give_addr(const uint8_t *from, uint32_t from_len, struct sockaddr *addr, socklen_t *len)

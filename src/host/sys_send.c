@@ -91,7 +91,7 @@ static int64_t send_datagram(struct sok_sys_file *f, struct sending *m)
     bool wait = !f->nonblock && !(m->flags & MSG_DONTWAIT);
     if (f->write_over)
         return -EPIPE;
-    if (m->flags & MSG_OOB)
+    if (m->flags & MSG_OOB && f->posix.domain != AF_INET6) // of IPv6 Linux does not look
         return -EOPNOTSUPP;
     if (m->len > SOK_SYS_DATAGRAM_MAX)
         return -EMSGSIZE;
