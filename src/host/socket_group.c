@@ -3,6 +3,7 @@
 
 int sok_group(struct sok_socket *s, const struct sok_group_change *change)
 {
+    sok_host_mine(s->host);
     int err = sok_socket_open_dgram(s);
     if (err < 0)
         return err;
@@ -15,6 +16,7 @@ int sok_group(struct sok_socket *s, const struct sok_group_change *change)
 int sok_group_filter(struct sok_socket *s, int link, const struct sok_addr *group, bool exclude,
     const struct sok_addr *sources, unsigned count)
 {
+    sok_host_mine(s->host);
     int err = sok_socket_open_dgram(s);
     if (err < 0)
         return err;
@@ -29,6 +31,7 @@ int sok_group_filter(struct sok_socket *s, int link, const struct sok_addr *grou
 int sok_group_filter_get(const struct sok_socket *s, int link, const struct sok_addr *group,
     bool *exclude, struct sok_addr *sources, unsigned *count)
 {
+    sok_host_mine(s->host);
     if (s->type != SOK_RAW && s->type != SOK_DGRAM)
         return SOK_EOPNOTSUPP;
     if (!s->sock)
@@ -41,6 +44,7 @@ int sok_group_filter_get(const struct sok_socket *s, int link, const struct sok_
 
 int sok_multicast_set(struct sok_socket *s, const struct sok_multicast_opts *opts)
 {
+    sok_host_mine(s->host);
     const struct sok_stack *stack = s->host->stack;
     if (s->type != SOK_RAW && s->type != SOK_DGRAM)
         return SOK_EOPNOTSUPP;
@@ -53,6 +57,7 @@ int sok_multicast_set(struct sok_socket *s, const struct sok_multicast_opts *opt
 
 int sok_multicast_get(const struct sok_socket *s, struct sok_multicast_opts *opts)
 {
+    sok_host_mine(s->host);
     if (s->type != SOK_RAW && s->type != SOK_DGRAM)
         return SOK_EOPNOTSUPP;
     *opts = s->multicast;
