@@ -76,6 +76,19 @@ static void expect_echo(struct lab *lab, const uint8_t *mac, uint16_t seq)
     assert_memory_equal(lab->frame, mac, 6);
 }
 
+// A segment of the peer with `len` bytes of data.
+static size_t segment(uint8_t *p, const struct sok_tcp_hdr *h, size_t len)
+{
+    struct sok_csum c;
+    sok_tcp_hdr_put(p + LAB6_AT, h);
+    memset(p + LAB6_AT + 20, 'x', len);
+    sok_csum_init(&c);
+    sok_csum_add_pseudo(&c, &lab6_peer, &lab6_us, SOK_IPPROTO_TCP, (uint32_t)(20 + len));
+    sok_csum_add(&c, p + LAB6_AT, 20 + len);
+    sok_put16(p + LAB6_AT + SOK_TCP_CSUM_OFFSET, sok_csum_final(&c));
+    return lab6_ip(p, &lab6_peer, &lab6_us, SOK_IPPROTO_TCP, 64, 20 + len);
+}
+
 static void resolves(void **state)
 {
     static struct lab lab;
@@ -324,6 +337,51 @@ static void unasked_is_not_believed(void **state)
     lab_close(&lab);
 }
 
+// Section 7.3.1: a connection that goes on needs no solicitations, one that is silent does.
+static void tcp_confirms(void **state)
+{
+    static struct lab lab;
+    struct sok_tcp_listener *l;
+    struct sok_endpoint at = {.addr = lab6_us, .port = 80};
+    uint8_t f[200];
+    (void)state;
+    lab6_open(&lab);
+    assert_int_equal(sok_stack_listen(lab.stack, &at, 1, lab.now, &l), 0);
+    struct sok_tcp_hdr h = {.sport = 4000, .dport = 80, .seq = 100, .dataofs = 5};
+    h.window = 65000;
+    h.flags = SOK_TCP_SYN;
+    lab_in(&lab, f, segment(f, &h, 0));
+    expect_ns(&lab, NULL);
+    advertise(&lab, S | O, lab_peer_mac);
+    assert_true(lab6_out(&lab)); // SYN,ACK
+    h.flags = SOK_TCP_ACK;
+    h.seq = 101;
+    h.ack = sok_get32(lab.frame + LAB6_AT + 4) + 1;
+    lab_in(&lab, f, segment(f, &h, 0));
+    for (unsigned i = 0; i < 100; i++) {
+        lab_run_to(&lab, lab.now + 2 * SOK_S);
+        lab_in(&lab, f, segment(f, &h, 1));
+        h.seq++;
+        lab_run_to(&lab, lab.now + SOK_S);
+        while (lab6_out(&lab))
+            lab6_ip_out(&lab, SOK_IPPROTO_TCP);
+    }
+    lab_run_to(&lab, lab.now + 60 * SOK_S);
+    lab_in(&lab, f, segment(f, &h, 1)); // new: it is there still
+    lab_run_to(&lab, lab.now + 10 * SOK_S);
+    while (lab6_out(&lab))
+        lab6_ip_out(&lab, SOK_IPPROTO_TCP);
+    lab_run_to(&lab, lab.now + 60 * SOK_S);
+    lab_in(&lab, f, segment(f, &h, 1)); // old: that may be anybody's
+    lab_run_to(&lab, lab.now + SOK_S);
+    assert_true(lab6_out(&lab));
+    lab6_ip_out(&lab, SOK_IPPROTO_TCP);
+    lab_run_to(&lab, lab.now + 5 * SOK_S);
+    expect_ns(&lab, lab_peer_mac);
+    sok_tcp_listener_close(l, lab.now);
+    lab_close(&lab);
+}
+
 // A table that is full of strangers still finds who is talked to.
 static void strangers_are_bounded(void **state)
 {
@@ -358,6 +416,7 @@ int main(void)
         cmocka_unit_test(answers_a_stranger),
         cmocka_unit_test(malformed_is_dropped),
         cmocka_unit_test(unasked_is_not_believed),
+        cmocka_unit_test(tcp_confirms),
         cmocka_unit_test(strangers_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

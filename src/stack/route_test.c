@@ -154,6 +154,22 @@ static void two_hosts(void **state)
     lab_close(&n.lab);
 }
 
+// RFC 8200 section 5.
+static void v6_needs_1280(void **state)
+{
+    struct net n;
+    struct sok_addr a = {{0x20, 1, 0xd, 0xb8, [15] = 1}};
+    struct sok_link_info info = {.name = "small", .mtu = 1279};
+    (void)state;
+    net_open(&n);
+    int link = sok_stack_link_add(n.lab.stack, &info);
+    assert_int_equal(sok_stack_addr_add(n.lab.stack, (uint8_t)link, a, 64), SOK_EAFNOSUPPORT);
+    info.mtu = 1280;
+    link = sok_stack_link_add(n.lab.stack, &info);
+    assert_int_equal(sok_stack_addr_add(n.lab.stack, (uint8_t)link, a, 64), 0);
+    lab_close(&n.lab);
+}
+
 static void settings(void **state)
 {
     struct sok_stack_config c;
@@ -199,6 +215,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be),
         cmocka_unit_test(two_hosts),
         cmocka_unit_test(metrics),
+        cmocka_unit_test(v6_needs_1280),
         cmocka_unit_test(settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

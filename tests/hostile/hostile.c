@@ -125,8 +125,8 @@ static bool wanted(const char *name, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    const struct hostile_case *const all[] = {cases_ip, cases_icmp, cases_options, cases_open,
-        cases_live, cases_data, cases_cut, cases_flood};
+    const struct hostile_case *const all[] = {cases_ip, cases_ip6, cases_icmp, cases_options,
+        cases_open, cases_live, cases_data, cases_cut, cases_flood};
     unsigned passed = 0, failed = 0;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         for (const struct hostile_case *c = all[i]; c->name; c++) {

@@ -12,8 +12,9 @@ struct hostile_case {
     lab_config_fn *change;
 };
 
-extern const struct hostile_case cases_ip[], cases_icmp[], cases_options[], cases_open[],
-    cases_live[], cases_data[], cases_cut[], cases_flood[]; // each ends with a NULL name
+extern const struct hostile_case cases_ip[], cases_ip6[], cases_icmp[], cases_options[],
+    cases_open[], cases_live[], cases_data[], cases_cut[],
+    cases_flood[]; // each ends with a NULL name
 
 #define EXPECT(l, condition, ...)                                                                  \
     do {                                                                                           \

@@ -161,6 +161,28 @@ static void take_ip(struct lab *l, struct got *g, const uint8_t *ip, size_t len)
         g->len = (uint32_t)(len - head);
 }
 
+// Lengths and sums; addresses are the cases' own.
+static void take_ip6(struct lab *l, struct got *g, const uint8_t *ip, size_t len)
+{
+    if (len < 40 || ip[0] >> 4 != 6 || get16(ip + 4) != len - 40 || ip[7] == 0 || ip[8] == 0xff) {
+        lab_fail(l, "sent a malformed IPv6 packet");
+        return;
+    }
+    g->proto = ip[6];
+    g->len = (uint32_t)(len - 40);
+    if (g->proto != 6 && g->proto != 17 && g->proto != 58)
+        return;
+    uint32_t start = g->proto + g->len;
+    for (size_t i = 8; i < 40; i += 2)
+        start += get16(ip + i);
+    if (craft_sum(ip + 40, g->len, start) != 0)
+        lab_fail(l, "sent a bad checksum over IPv6");
+    if (g->proto == 58) {
+        g->icmp_type = ip[40];
+        g->icmp_code = ip[41];
+    }
+}
+
 static void take(struct lab *l, const struct sok_frame_out *out)
 {
     static uint8_t b[65536];
@@ -180,6 +202,8 @@ static void take(struct lab *l, const struct sok_frame_out *out)
         lab_fail(l, "left work to a link that does none");
     if (g.type == 0x0800)
         take_ip(l, &g, b + ETH_LEN, len - ETH_LEN);
+    else if (g.type == 0x86dd)
+        take_ip6(l, &g, b + ETH_LEN, len - ETH_LEN);
     else if (g.type != 0x0806)
         lab_fail(l, "sent a frame of type %04x", g.type);
     if (l->got_count < LAB_GOT)
