@@ -45,6 +45,19 @@ int64_t sok_recv(struct sok_socket *s, void *data, size_t len);
 int64_t sok_sendto(
     struct sok_socket *s, const void *data, size_t len, const struct sok_endpoint *to);
 int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from);
+// What comes with a datagram, and goes with one: UDP's. Of others the stamp and the length alone are known, and nothing
+// can be said (SOK_EOPNOTSUPP).
+struct sok_dgram_info {
+    struct sok_endpoint to; // received: what it was sent to; to send: the source, any address: chosen
+    int link;               // received on; to send through; -1: as the routes say
+    int ttl, tos;           // to send: -1: the socket's
+    int64_t stamp;          // received: when, by sok_host_now()
+    size_t len;             // received: all of it, also when it was cut
+};
+int64_t sok_recvfrom_info(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from,
+    struct sok_dgram_info *info);
+int64_t sok_sendto_info(struct sok_socket *s, const void *data, size_t len,
+    const struct sok_endpoint *to, const struct sok_dgram_info *info);
 // What sok_sendto() of a datagram would say at once: no route, or a broadcast address that it may not use. 0: nothing.
 int sok_sendto_check(struct sok_socket *s, const struct sok_endpoint *to);
 // The same, and all that was given until now is urgent: the peer is told where that ends, nothing overtakes.

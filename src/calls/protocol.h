@@ -127,12 +127,30 @@ struct sok_calls_accepted {
 #define SOK_CALLS_LEVEL_SEND   3
 #define SOK_CALLS_LEVEL_WAY    4
 
+// Control messages of datagrams: what a program wants to come along (options of its socket); of those that go, what
+// it gave.
+enum sok_calls_wanted {
+    SOK_WANT_PKTINFO = 1,
+    SOK_WANT_TTL = 2,
+    SOK_WANT_TOS = 4,
+    SOK_WANT_STAMP = 8,     // SO_TIMESTAMP
+    SOK_WANT_STAMP_NS = 16, // SO_TIMESTAMPNS
+    SOK_WANT_PKTINFO6 = 32,
+    SOK_WANT_HOPLIMIT = 64,
+    SOK_WANT_TCLASS = 128,
+};
+
 // In front of every packet. To the host: len 0: to the connected peer. From the host: who sent it;
 // error above 0: no packet, but an errno for the next call that receives or sends.
 struct sok_calls_packet {
     uint32_t error;
     uint32_t len;
     uint8_t addr[SOK_CALLS_ADDR_MAX];
+    uint32_t wanted;       // enum sok_calls_wanted: which of these there are
+    uint8_t local[16];     // sent to; to send: the source, all 0: chosen
+    int16_t index;         // of the interface; 0: none
+    int16_t ttl, tos, pad; //
+    int64_t stamp;         // CLOCK_REALTIME, ns
 };
 
 struct sok_calls_names {

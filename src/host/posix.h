@@ -5,6 +5,7 @@
 #define SOK_HOST_POSIX_H
 
 #include <sockeye/socket.h>
+#include "calls/protocol.h"
 
 enum sok_posix_value { // options that are kept and told, or looked at by who has the socket
     VALUE_OOBINLINE,
@@ -20,6 +21,7 @@ enum sok_posix_value { // options that are kept and told, or looked at by who ha
     VALUE_NOTSENT_LOWAT,
     VALUE_HDRINCL,
     VALUE_LINGER_S, // seconds + 1; 0: off
+    VALUE_WANTED,   // enum sok_calls_wanted
     VALUE_COUNT
 };
 

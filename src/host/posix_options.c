@@ -61,6 +61,46 @@ static const struct option {
     {IPPROTO_IPV6, IPV6_V6ONLY, 0, KEPT, VALUE_V6ONLY},
 };
 
+// Control messages that come with datagrams: a bit each.
+static const struct wanted {
+    int level, name, bit; // enum sok_calls_wanted
+} wanted[] = {
+    {IPPROTO_IP, IP_PKTINFO, SOK_WANT_PKTINFO},
+    {IPPROTO_IP, IP_RECVTTL, SOK_WANT_TTL},
+    {IPPROTO_IP, IP_RECVTOS, SOK_WANT_TOS},
+    {SOL_SOCKET, SO_TIMESTAMP_OLD, SOK_WANT_STAMP},
+    {SOL_SOCKET, SO_TIMESTAMPNS_OLD, SOK_WANT_STAMP_NS},
+    {IPPROTO_IPV6, IPV6_RECVPKTINFO, SOK_WANT_PKTINFO6},
+    {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, SOK_WANT_HOPLIMIT},
+    {IPPROTO_IPV6, IPV6_RECVTCLASS, SOK_WANT_TCLASS},
+};
+
+// 0: none of these. A stream has none of them, though Linux takes some.
+static int wanted_bit(const struct sok_posix *p, int level, int name)
+{
+    bool has_level = level == SOL_SOCKET || (level == IPPROTO_IP && p->domain != AF_PACKET) ||
+                     (level == IPPROTO_IPV6 && p->domain == AF_INET6);
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        if (wanted[i].level == level && wanted[i].name == name && has_level &&
+            p->type != SOCK_STREAM)
+            return wanted[i].bit;
+    return 0;
+}
+
+static int set_wanted(struct sok_posix *p, int bit, const uint8_t *bytes, uint32_t len)
+{
+    int stamps = SOK_WANT_STAMP | SOK_WANT_STAMP_NS;
+    int32_t value = 0;
+    if (len < sizeof(value) && (len == 0 || (bit & stamps)))
+        return -EINVAL;
+    memcpy(&value, bytes, len < sizeof(value) ? len : sizeof(value));
+    if (value && (bit & stamps)) // the one or the other
+        p->values[VALUE_WANTED] &= ~stamps;
+    p->values[VALUE_WANTED] =
+        value ? p->values[VALUE_WANTED] | bit : p->values[VALUE_WANTED] & ~bit;
+    return 0;
+}
+
 // What a number may be, where Linux refuses others.
 static const struct range {
     int level, name;
@@ -191,6 +231,9 @@ int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int n
     int group = sok_posix_group_set(p, s, level, name, bytes, len);
     if (group != -ENOPROTOOPT)
         return group;
+    int bit = wanted_bit(p, level, name);
+    if (bit)
+        return set_wanted(p, bit, bytes, len);
     const struct option *o = find(p, level, name);
     bool of_type = level != IPPROTO_TCP || p->type == SOCK_STREAM;
     if (of_type && !in_range(level, name, bytes, len))
@@ -312,6 +355,9 @@ int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level,
     int group = sok_posix_group_get(p, s, level, name, out, want);
     if (group != -ENOPROTOOPT)
         return group;
+    int bit = wanted_bit(p, level, name);
+    if (bit)
+        return give_int(r, (p->values[VALUE_WANTED] & bit) != 0);
     const struct option *o = find(p, level, name);
     if (!o)
         return known_level(p, level) ? -ENOPROTOOPT : -EOPNOTSUPP;

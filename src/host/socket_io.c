@@ -108,6 +108,53 @@ int64_t sok_sendto(
     return sok_udp_sendto((struct sok_udp *)s->sock, &iov, 1, to, sok_host_now(s->host));
 }
 
+int64_t sok_recvfrom_info(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from,
+    struct sok_dgram_info *info)
+{
+    struct sok_udp_heard heard;
+    int64_t r;
+    if (s->type != SOK_DGRAM || !s->sock) {
+        r = sok_recvfrom(s, data, len, from);
+        *info = (struct sok_dgram_info){
+            .link = -1, .ttl = -1, .tos = -1, .stamp = s->stamp, .len = r > 0 ? (size_t)r : 0};
+        return r;
+    }
+    do
+        r = sok_udp_recv_heard(
+            (struct sok_udp *)s->sock, data, len, from, &heard, sok_host_now(s->host));
+    while (sok_socket_again(s, SOK_POLL_IN, &r));
+    if (r >= 0)
+        *info = (struct sok_dgram_info){
+            .to = heard.to,
+            .link = heard.link,
+            .ttl = heard.ttl,
+            .tos = heard.tos,
+            .stamp = heard.at,
+            .len = heard.len,
+        };
+    return r;
+}
+
+int64_t sok_sendto_info(struct sok_socket *s, const void *data, size_t len,
+    const struct sok_endpoint *to, const struct sok_dgram_info *info)
+{
+    struct sok_udp_how how = {
+        .from = info->to, .link = info->link, .ttl = info->ttl, .tos = info->tos};
+    struct sok_iov iov = {data, len};
+    bool plain = info->link < 0 && info->ttl < 0 && info->tos < 0 && sok_addr_is_any(info->to.addr);
+    if (s->type != SOK_DGRAM && !plain)
+        return SOK_EOPNOTSUPP;
+    if (s->type != SOK_DGRAM)
+        return to ? sok_sendto(s, data, len, to) : sok_send(s, data, len);
+    if (info->ttl > UINT8_MAX || info->ttl == 0 || info->tos > UINT8_MAX)
+        return SOK_EINVAL;
+    int err = to ? sok_socket_open_dgram(s) : s->dialled ? 0 : SOK_ENOTCONN;
+    if (err < 0)
+        return err;
+    s->host->dirty = true;
+    return sok_udp_send_how((struct sok_udp *)s->sock, &iov, 1, to, &how, sok_host_now(s->host));
+}
+
 int sok_sendto_check(struct sok_socket *s, const struct sok_endpoint *to)
 {
     if (s->type != SOK_DGRAM)

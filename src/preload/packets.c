@@ -146,6 +146,8 @@ ssize_t sok_packet_send(int fd, const struct entry *e, const struct msghdr *m, i
     if (!named && e->domain == AF_PACKET ? !e->bound : !named && !e->connected)
         return sok_fail(e->domain == AF_PACKET ? ENXIO : EDESTADDRREQ);
     int wrong = named ? bad_address(e, m->msg_name, m->msg_namelen) : 0;
+    if (!wrong && e->domain != AF_PACKET)
+        wrong = sok_control_in(m, &head);
     if (wrong)
         return sok_fail(wrong);
     if (len > (e->type == SOCK_DGRAM && e->domain != AF_PACKET ? 65507 : 65549))
@@ -195,7 +197,7 @@ ssize_t sok_packet_recv(int fd, const struct entry *e, struct msghdr *m, int fla
     }
     size_t len = (size_t)n - sizeof(head);
     m->msg_flags = in.msg_flags & ~MSG_TRUNC;
-    m->msg_controllen = 0;
+    sok_control_out(m, &head);
     if (len > room)
         m->msg_flags |= MSG_TRUNC;
     if (m->msg_name)

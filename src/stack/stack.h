@@ -316,6 +316,21 @@ int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned co
 // One datagram; longer ones are cut, the result is the length copied. EAGAIN: none.
 int64_t sok_udp_recvfrom(
     struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from, int64_t now);
+// What is known of a datagram that came, and said of one that goes.
+struct sok_udp_heard {
+    struct sok_endpoint to; // what it was sent to
+    uint32_t len;           // all of it, also when it is cut
+    int64_t at;             // when it came
+    uint8_t link, ttl, tos;
+};
+int64_t sok_udp_recv_heard(struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from,
+    struct sok_udp_heard *heard, int64_t now);
+struct sok_udp_how {
+    struct sok_endpoint from; // any address: the socket's; the port is the socket's
+    int link, ttl, tos;       // -1: as the routes, the socket say
+};
+int64_t sok_udp_send_how(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
+    const struct sok_endpoint *to, const struct sok_udp_how *how, int64_t now);
 void sok_udp_options(struct sok_udp *u, const struct sok_dgram_opts *opts);
 // Of sockets that share an address and port, those with this get each sender's datagrams at one of them, chosen by a
 // keyed hash, instead of all at the newest.

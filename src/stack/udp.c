@@ -9,7 +9,8 @@
 
 struct sok_datagram {
     struct sok_datagram *next;
-    struct sok_endpoint from, to;
+    struct sok_endpoint from;
+    struct sok_udp_heard heard;
     uint32_t len;
     uint8_t data[];
 };
@@ -116,8 +117,9 @@ static size_t queue_most(const struct sok_udp *u)
     return u->opts.queue ? u->opts.queue : (size_t)u->stack->config.udp_queue;
 }
 
-static enum sok_drop enqueue(struct sok_udp *u, const struct sok_endpoint *from,
-    const struct sok_endpoint *to, const uint8_t *data, uint32_t len)
+static enum sok_drop enqueue(struct sok_udp *u, const struct sok_in *in,
+    const struct sok_endpoint *from, const struct sok_endpoint *to, const uint8_t *data,
+    uint32_t len)
 {
     struct sok_stack *s = u->stack;
     if (u->queued + sizeof(struct sok_datagram) + len > queue_most(u))
@@ -125,7 +127,9 @@ static enum sok_drop enqueue(struct sok_udp *u, const struct sok_endpoint *from,
     struct sok_datagram *d = sok_mem_alloc(sok_stack_mem(s), sizeof(*d) + len);
     if (!d)
         return SOK_DROP_NO_MEMORY;
-    *d = (struct sok_datagram){.from = *from, .to = *to, .len = len};
+    *d = (struct sok_datagram){.from = *from, .len = len};
+    d->heard = (struct sok_udp_heard){
+        .to = *to, .len = len, .at = s->now, .link = in->link, .ttl = in->ttl, .tos = in->tos};
     memcpy(d->data, data, len);
     if (u->last)
         u->last->next = d;
@@ -152,7 +156,7 @@ static enum sok_drop to_all(struct sok_stack *s, struct sok_in *in, const struct
             drop = drop == SOK_DROP_UDP_NO_SOCKET ? SOK_DROP_GROUP_SOURCE : drop;
             continue;
         }
-        enum sok_drop bad = enqueue(u, from, to, data, in->out->data);
+        enum sok_drop bad = enqueue(u, in, from, to, data, in->out->data);
         if (bad == SOK_DROP_NONE || drop != SOK_DROP_NONE)
             drop = bad;
         in->out->conn = u->sock.id;
@@ -205,7 +209,7 @@ static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
         return SOK_DROP_UDP_NO_SOCKET;
     }
     in->out->conn = u->sock.id;
-    bad = enqueue(u, &from, &to, in->data + SOK_UDP_HDR_LEN, in->out->data);
+    bad = enqueue(u, in, &from, &to, in->data + SOK_UDP_HDR_LEN, in->out->data);
     if (bad == SOK_DROP_NONE)
         in->out->effects |= SOK_EFFECT_DELIVERED;
     return bad;
@@ -421,7 +425,7 @@ static void build(uint8_t *p, const struct sok_iov *iov, unsigned count, uint16_
 
 // The way to a group is the socket's choice before it is the routes'.
 static int find_path(const struct sok_udp *u, const struct sok_endpoint *local,
-    const struct sok_endpoint *to, struct sok_tcp_path *path)
+    const struct sok_endpoint *to, int link, struct sok_tcp_path *path)
 {
     struct sok_stack *s = u->stack;
     struct sok_addr source = local->addr;
@@ -429,6 +433,8 @@ static int find_path(const struct sok_udp *u, const struct sok_endpoint *local,
     bool multicast = sok_addr_is_multicast(to->addr);
     if (multicast && u->multicast.link >= 0)
         dst.zone = (uint32_t)u->multicast.link + 1;
+    if (link >= 0)
+        dst.zone = (uint32_t)link + 1;
     bool chosen = !sok_addr_is_any(source) && !sok_addr_is_multicast(source) &&
                   sok_dst_kind(s, 0, &source) != SOK_DST_BROADCAST;
     if (!chosen)
@@ -443,11 +449,11 @@ static int find_path(const struct sok_udp *u, const struct sok_endpoint *local,
 int sok_udp_way(const struct sok_udp *u, const struct sok_endpoint *to)
 {
     struct sok_tcp_path path;
-    return find_path(u, &u->local, to, &path);
+    return find_path(u, &u->local, to, -1, &path);
 }
 
 static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
-    size_t len, const struct sok_endpoint *local, const struct sok_endpoint *to, int64_t now)
+    size_t len, const struct sok_endpoint *to, const struct sok_udp_how *how, int64_t now)
 {
     struct sok_stack *s = u->stack;
     struct sok_tcp_path path;
@@ -456,7 +462,7 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
         return sok_udp_error(u);
     if (to->port == 0)
         return SOK_EINVAL;
-    int err = find_path(u, local, to, &path);
+    int err = find_path(u, &how->from, to, how->link, &path);
     if (err < 0)
         return err;
     if (len + SOK_UDP_HDR_LEN > sok_ip_data_max(&to->addr))
@@ -465,14 +471,16 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
     struct sok_packet *packet = sok_ip_new(s, &to->addr, SOK_UDP_HDR_LEN + (uint32_t)len, &p);
     if (!packet)
         return SOK_ENOMEM;
-    struct sok_endpoint from = {.addr = path.source, .port = local->port};
+    struct sok_endpoint from = {.addr = path.source, .port = how->from.port};
     build(p, iov, count, (uint16_t)(SOK_UDP_HDR_LEN + len), &from, to);
     struct sok_ip_out o = {
         .src = from.addr,
         .dst = to->addr,
         .proto = SOK_IPPROTO_UDP,
-        .tos = u->opts.tos,
-        .ttl = multicast ? u->multicast.ttl : u->opts.ttl,
+        .tos = how->tos >= 0 ? (uint8_t)how->tos : u->opts.tos,
+        .ttl = how->ttl > 0 ? (uint8_t)how->ttl
+               : multicast  ? u->multicast.ttl
+                            : u->opts.ttl,
         .reason = SOK_REASON_DATAGRAM,
         .conn = u->sock.id,
     };
@@ -490,6 +498,23 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
     return err < 0 ? err : (int64_t)len;
 }
 
+static int64_t send_how(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
+    const struct sok_endpoint *to, const struct sok_udp_how *how, int64_t now)
+{
+    size_t len = sok_iov_total(iov, count);
+    u->stack->now = now;
+    int64_t result = send_datagram(u, iov, count, len, to, how, now);
+    if (result == SOK_EAGAIN)
+        return result;
+    struct sok_event *e =
+        sok_stack_call(u->stack, u->sock.id, SOK_CALL_SENDTO, (int64_t)len, result, now);
+    if (e) {
+        e->call.has_remote = true;
+        e->call.remote = *to;
+    }
+    return result;
+}
+
 int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
     const struct sok_endpoint *to, int64_t now)
 {
@@ -503,18 +528,22 @@ int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned co
 int64_t sok_udp_send_any(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
     const struct sok_endpoint *from, const struct sok_endpoint *to, int64_t now)
 {
-    size_t len = sok_iov_total(iov, count);
-    u->stack->now = now;
-    int64_t result = send_datagram(u, iov, count, len, from, to, now);
-    if (result == SOK_EAGAIN)
-        return result;
-    struct sok_event *e =
-        sok_stack_call(u->stack, u->sock.id, SOK_CALL_SENDTO, (int64_t)len, result, now);
-    if (e) {
-        e->call.has_remote = true;
-        e->call.remote = *to;
-    }
-    return result;
+    struct sok_udp_how how = {.from = *from, .link = -1, .ttl = -1, .tos = -1};
+    return send_how(u, iov, count, to, &how, now);
+}
+
+int64_t sok_udp_send_how(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
+    const struct sok_endpoint *to, const struct sok_udp_how *how, int64_t now)
+{
+    struct sok_udp_how as = *how;
+    if (!to && !u->connected)
+        return SOK_ENOTCONN;
+    if (how->link >= (int)u->stack->link_count)
+        return SOK_ENODEV;
+    as.from.port = u->local.port;
+    if (sok_addr_is_any(as.from.addr))
+        as.from.addr = u->local.addr;
+    return send_how(u, iov, count, to ? to : &u->remote, &as, now);
 }
 
 int64_t sok_udp_recvfrom(
@@ -526,6 +555,16 @@ int64_t sok_udp_recvfrom(
 
 int64_t sok_udp_recv_any(struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from,
     struct sok_endpoint *to, int64_t now)
+{
+    struct sok_udp_heard heard;
+    int64_t n = sok_udp_recv_heard(u, data, len, from, &heard, now);
+    if (n >= 0)
+        *to = heard.to;
+    return n;
+}
+
+int64_t sok_udp_recv_heard(struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from,
+    struct sok_udp_heard *heard, int64_t now)
 {
     struct sok_stack *s = u->stack;
     struct sok_datagram *d = u->first;
@@ -545,7 +584,7 @@ int64_t sok_udp_recv_any(struct sok_udp *u, void *data, size_t len, struct sok_e
     }
     if (from)
         *from = d->from;
-    *to = d->to;
+    *heard = d->heard;
     u->first = d->next;
     if (!u->first)
         u->last = NULL;

@@ -115,6 +115,42 @@ static void senders_are_spread(void **state)
     lab_close(&lab);
 }
 
+static void what_comes_along(void **state)
+{
+    struct lab lab;
+    uint8_t frame[200];
+    char buf[3];
+    struct sok_udp_heard heard;
+    struct sok_endpoint from, to = at(LAB_PEER, 4000);
+    (void)state;
+    lab_open(&lab);
+    lab_know_peer(&lab);
+    struct sok_udp *u = open_at(&lab, 0, 7000);
+    lab_in(&lab, frame, lab_udp(frame, 4000, 7000, "hello"));
+    assert_int_equal(sok_udp_recv_heard(u, buf, 3, &from, &heard, lab.now), 3);
+    assert_true(heard.len == 5 && heard.link == 1 && heard.ttl == 64 && heard.tos == 0);
+    assert_true(heard.to.port == 7000 && sok_addr_to_v4(heard.to.addr) == LAB_US);
+    assert_int_equal(heard.at, lab.now);
+
+    struct sok_udp_how how = {.from = at(LAB_US, 1), .link = 1, .ttl = 9, .tos = 0x48};
+    struct sok_iov iov = {(const uint8_t *)"x", 1};
+    assert_int_equal(sok_udp_send_how(u, &iov, 1, &to, &how, lab.now), 1);
+    assert_true(lab_out(&lab));
+    struct sok_ip4_hdr ip = {0};
+    struct sok_udp_hdr h = {0};
+    assert_true(sok_ip4_get(lab.frame + 14, lab.len - 14, &ip));
+    assert_true(ip.ttl == 9 && ip.tos == 0x48 && ip.src == LAB_US);
+    assert_true(sok_udp_get(lab.frame + 34, lab.len - 34, &h));
+    assert_int_equal(h.sport, 7000); // the socket's, whatever was said
+    how.from = at(0xc6336401, 0);
+    assert_int_equal(sok_udp_send_how(u, &iov, 1, &to, &how, lab.now), SOK_EADDRNOTAVAIL);
+    how.link = 77;
+    assert_int_equal(sok_udp_send_how(u, &iov, 1, &to, &how, lab.now), SOK_ENODEV);
+    assert_int_equal(sok_udp_send_how(u, &iov, 1, NULL, &how, lab.now), SOK_ENOTCONN);
+    sok_udp_close(u);
+    lab_close(&lab);
+}
+
 static void a_way_is_asked_for(void **state)
 {
     struct lab lab;
@@ -354,6 +390,7 @@ int main(void)
         cmocka_unit_test(both_ways),
         cmocka_unit_test(senders_are_spread),
         cmocka_unit_test(a_way_is_asked_for),
+        cmocka_unit_test(what_comes_along),
         cmocka_unit_test(a_checksum_is_never_zero),
         cmocka_unit_test(who_gets_it),
         cmocka_unit_test(chosen_ports_differ),

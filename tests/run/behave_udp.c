@@ -2,6 +2,7 @@
 #include <sys/ioctl.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 #include "behave.h"
 
 static int bound(void)
@@ -204,6 +205,94 @@ static void many(void)
     is("udp-queue", count, 3);
 }
 
+// The first control message of this kind: its value as a number, or -1.
+static long control_value(struct msghdr *m, int level, int type)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        int value = 0;
+        size_t len = c->cmsg_len - CMSG_LEN(0);
+        if (c->cmsg_level != level || c->cmsg_type != type)
+            continue;
+        memcpy(&value, CMSG_DATA(c), len < sizeof(value) ? len : sizeof(value));
+        return value;
+    }
+    return -1;
+}
+
+static void what_comes_along(void)
+{
+    long id;
+    char room[100], control[200];
+    peer_udp(&id);
+    int fd = bound();
+    struct iovec io = {room, 100};
+    struct msghdr m = {
+        .msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    is("udp-along-recvttl", option(fd, IPPROTO_IP, IP_RECVTTL), 0);
+    gives("udp-along-set-ttl", set_option(fd, IPPROTO_IP, IP_RECVTTL, 1), 0);
+    gives("udp-along-set-tos", set_option(fd, IPPROTO_IP, IP_RECVTOS, 1), 0);
+    gives("udp-along-set-stamp", set_option(fd, SOL_SOCKET, SO_TIMESTAMP, 1), 0);
+    is("udp-along-recvttl-then", option(fd, IPPROTO_IP, IP_RECVTTL), 1);
+    peer("sendto %ld %d 5", id, port_of(fd));
+    is("udp-along", recvmsg(fd, &m, 0), 5);
+    is("udp-along-ttl", control_value(&m, IPPROTO_IP, IP_TTL), 64);
+    is("udp-along-tos", control_value(&m, IPPROTO_IP, IP_TOS), 0);
+    long stamp = control_value(&m, SOL_SOCKET, SO_TIMESTAMP);
+    is_true("udp-along-stamp", labs(stamp - (long)(int)time(NULL)) < 60);
+    is("udp-along-flags", m.msg_flags, 0);
+    gives("udp-along-stamp-ns", set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1), 0);
+    is("udp-along-stamp-other", option(fd, SOL_SOCKET, SO_TIMESTAMP), 0);
+    set_option(fd, IPPROTO_IP, IP_RECVTTL, 0);
+    peer("sendto %ld %d 5", id, port_of(fd));
+    m.msg_controllen = CMSG_LEN(sizeof(struct timespec));
+    is("udp-along-short", recvmsg(fd, &m, 0), 5);
+    is("udp-along-short-flags", m.msg_flags, MSG_CTRUNC);
+    is_true("udp-along-short-stamp", control_value(&m, SOL_SOCKET, SO_TIMESTAMPNS) > 0);
+    peer("sendto %ld %d 5", id, port_of(fd));
+    m.msg_control = NULL;
+    m.msg_controllen = 0;
+    is("udp-along-nowhere", recvmsg(fd, &m, 0), 5);
+}
+
+// sendmsg() with one control message.
+static ssize_t send_with(int fd, int port, int level, int type, const void *value, size_t len)
+{
+    char control[100] = {0};
+    struct sockaddr_in to = at_peer(port);
+    struct iovec io = {"abcdef", 6};
+    struct msghdr m = {.msg_name = &to,
+        .msg_namelen = sizeof(to),
+        .msg_iov = &io,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = CMSG_SPACE(len)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type};
+    memcpy(CMSG_DATA(c), value, len);
+    return sendmsg(fd, &m, 0);
+}
+
+static void what_goes_along(void)
+{
+    long id;
+    char room[100], want[40];
+    int port = peer_udp(&id), fd = bound(), ttl = 9, none = 0, tos = 16;
+    struct in_pktinfo info = {.ipi_spec_dst = own.sin_addr};
+    is("udp-with-source", send_with(fd, port, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info)), 6);
+    is("udp-with-source-arrives", peer("recvfrom %ld", id), 6);
+    snprintf(
+        want, sizeof(want), "%s %d", inet_ntop(AF_INET, &own.sin_addr, room, 100), port_of(fd));
+    is_text("udp-with-source-from", peer_text, want);
+    is("udp-with-ttl", send_with(fd, port, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl)), 6);
+    is("udp-with-ttl-arrives", peer("recvfrom %ld", id), 6);
+    is("udp-with-tos", send_with(fd, port, IPPROTO_IP, IP_TOS, &tos, sizeof(tos)), 6);
+    is("udp-with-tos-arrives", peer("recvfrom %ld", id), 6);
+    gives("udp-with-ttl-0", send_with(fd, port, IPPROTO_IP, IP_TTL, &none, sizeof(none)), EINVAL);
+    gives(
+        "udp-with-short", send_with(fd, port, IPPROTO_IP, IP_PKTINFO, &none, sizeof(none)), EINVAL);
+    gives("udp-with-unknown", send_with(fd, port, IPPROTO_IP, 99, &none, sizeof(none)), EINVAL);
+}
+
 static void options(void)
 {
     long id;
@@ -235,5 +324,7 @@ const struct group udp_groups[] = {
     {"udp-errors", errors},
     {"udp-many", many},
     {"udp-options", options},
+    {"udp-along", what_comes_along},
+    {"udp-with", what_goes_along},
     {NULL, NULL},
 };
