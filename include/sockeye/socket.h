@@ -48,11 +48,12 @@ int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_en
 // What comes with a datagram, and goes with one: UDP's. Of others the stamp and the length alone are known, and nothing
 // can be said (SOK_EOPNOTSUPP).
 struct sok_dgram_info {
-    struct sok_endpoint to; // received: what it was sent to; to send: the source, any address: chosen
-    int link;               // received on; to send through; -1: as the routes say
-    int ttl, tos;           // to send: -1: the socket's
-    int64_t stamp;          // received: when, by sok_host_now()
-    size_t len;             // received: all of it, also when it was cut
+    struct sok_endpoint
+        to;        // received: what it was sent to; to send: the source, any address: chosen
+    int link;      // received on; to send through; -1: as the routes say
+    int ttl, tos;  // to send: -1: the socket's
+    int64_t stamp; // received: when, by sok_host_now()
+    size_t len;    // received: all of it, also when it was cut
 };
 int64_t sok_recvfrom_info(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from,
     struct sok_dgram_info *info);
