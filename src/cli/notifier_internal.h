@@ -62,6 +62,7 @@ struct sok_known {
     bool listener, plain;
     bool used;  // has sent a packet, a host's for good; a stream: was connected
     bool grown; // its pair has the large send buffer
+    bool bound; // a packet socket, by whomever
     int32_t domain, type, protocol;
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -97,6 +98,8 @@ static int check_destination(const struct sok_notified *n, const struct sok_call
 {
     struct sockaddr_in in;
     memcpy(&in, head->addr, sizeof(in));
+    if (n->known.domain == AF_PACKET)
+        return head->len < sizeof(struct sockaddr_ll) ? -EINVAL : 0;
     if (n->known.type != SOCK_DGRAM || n->known.domain != AF_INET)
         return 0;
     if (head->len < sizeof(in))
@@ -111,6 +114,8 @@ static int read_destination(
 {
     socklen_t len = msg->m.msg_name ? msg->m.msg_namelen : 0;
     *head = (struct sok_calls_packet){.len = len};
+    if (len == 0 && n->known.domain == AF_PACKET) // where it is bound
+        return n->known.bound ? 0 : -ENXIO;
     if (len == 0)
         return -EDESTADDRREQ;
     if (len > 128)
@@ -151,7 +156,8 @@ static int64_t send_one(
     *again = false;
     if (len < 0)
         return len;
-    if (len > DATAGRAM_MAX)
+    bool udp = n->known.type == SOCK_DGRAM && n->known.domain != AF_PACKET;
+    if (len > (udp ? DATAGRAM_MAX : SOK_PACKET_BYTES))
         return -EMSGSIZE;
     if (msg->m.msg_controllen > 0) // to say what is not there would be a lie
         return -EINVAL;
@@ -393,8 +399,9 @@ static void answered_bound(
     if (answer->result >= 0 && answer->len >= sizeof(socket))
         memcpy(&socket, answer->bytes, sizeof(socket));
     n->known.used = true;
+    n->known.bound = socket.bound;
     sok_known_keep(s, &n->known);
-    if (socket.bound || !goes_to_kernel(s, n))
+    if (n->known.domain == AF_PACKET || socket.bound || !goes_to_kernel(s, n))
         send_packets(s, n, NULL);
 }
 
@@ -439,7 +446,8 @@ void sok_call_data(struct sok_supervisor *s, struct sok_notified *n, struct sok_
         sok_notified_continue(s, n);
     else if (n->known.plain)
         sok_host_ask(s, n, &peer, NULL, answered_peer);
-    else if (out && !n->known.used && !s->welcome.loopback)
+    else if (out && (n->known.domain == AF_PACKET ? !n->known.bound
+                                                  : !n->known.used && !s->welcome.loopback))
         sok_host_ask(s, n, &look, NULL, answered_bound);
     else if (out)
         send_packets(s, n, NULL);

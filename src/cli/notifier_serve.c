@@ -314,6 +314,7 @@ void sok_known_set(struct sok_known *known, const struct sok_calls_socket *socke
     known->ours = true;
     known->dgram = socket->kind == SOK_CALLS_DGRAM;
     known->listener = socket->kind == SOK_CALLS_LISTENER;
+    known->bound = socket->bound;
     known->domain = socket->domain;
     known->type = socket->type;
     known->protocol = socket->protocol;

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_packet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -262,6 +263,28 @@ static void packets(const char *address)
     close(other);
 }
 
+static void frames(void)
+{
+    static char frame[60] = {[12] = (char)0x88, [13] = (char)0xb5};
+    struct sockaddr_ll lo = {.sll_family = AF_PACKET, .sll_protocol = htons(0x88b5), .sll_ifindex = 1};
+    struct iovec iov = {frame, sizeof(frame)};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    char room[100];
+    int fd = socket(AF_PACKET, SOCK_RAW, htons(0x88b5));
+    say_number("sendmsg, a packet socket of no link", sendmsg(fd, &m, 0));
+    say("sendto, a short link address", sendto(fd, frame, sizeof(frame), 0, ADDRESS(&lo), 8));
+    say("bind, a link", bind(fd, ADDRESS(&lo), sizeof(lo)));
+    say_number("sendmsg, where it is bound", sendmsg(fd, &m, 0));
+    m.msg_name = &lo;
+    m.msg_namelen = sizeof(lo);
+    say_number("sendmsg, a link address", sendmsg(fd, &m, 0));
+    timeout(fd, SO_RCVTIMEO, 5000);
+    m.msg_iov = &(struct iovec){room, sizeof(room)};
+    say_number("recvmsg, a frame", recvmsg(fd, &m, 0));
+    printf("  %u, %02x%02x\n", lo.sll_ifindex, room[12] & 0xff, room[13] & 0xff);
+    close(fd);
+}
+
 static void not_ours(void)
 {
     int pair[2];
@@ -294,6 +317,7 @@ static int calls(const char *address, const char *nobody)
     not_blocking(address);
     with_signals(address, nobody);
     packets(address);
+    frames();
     not_ours();
     return 0;
 }
