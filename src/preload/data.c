@@ -13,6 +13,7 @@
 #include "preload/preload.h"
 
 #define SECOND   INT64_C(1000000000)
+#define PIECES_MAX 1024 // UIO_MAXIOV
 #define REST_MAX 64 // buffers of a call that is traced, when it could not be done at once
 
 // ---- streams ----
@@ -305,7 +306,7 @@ SOK_EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
         return sok_reals()->readv(fd, iov, count);
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     unsigned t = sok_trace_begin(fd, "readv(%d, %d buffers)", fd, count);
-    ssize_t n = count < 0 ? sok_fail(EINVAL) : recv_any(fd, &m, 0);
+    ssize_t n = count < 0 || count > PIECES_MAX ? sok_fail(EINVAL) : recv_any(fd, &m, 0);
     return sok_trace_end(t, is_other(fd, n) ? sok_reals()->readv(fd, iov, count) : n);
 }
 
@@ -316,7 +317,7 @@ SOK_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     unsigned t = sok_trace_begin_held(fd, "writev(%d, %s, %d buffers)", fd,
         count > 0 ? sok_trace_bytes(iov[0].iov_base, iov[0].iov_len) : "", count);
-    ssize_t n = count < 0 ? sok_fail(EINVAL) : send_any(fd, &m, 0);
+    ssize_t n = count < 0 || count > PIECES_MAX ? sok_fail(EINVAL) : send_any(fd, &m, 0);
     return sok_trace_end(t, is_other(fd, n) ? sok_reals()->writev(fd, iov, count) : n);
 }
 
@@ -549,6 +550,8 @@ SOK_EXPORT ssize_t sendfile(int out, int in, off_t *offset, size_t count)
         return sok_reals()->sendfile(out, in, offset, count);
     if (sok_table_state(out) == SOK_CALLS_CONNECTING)
         sok_stream_is_open(out);
+    if (idle(out)) // its pair is full, and would be waited for
+        return sok_stream_send(out, &(struct msghdr){.msg_iovlen = 0}, 0);
     unsigned t = sok_trace_begin(out, "sendfile(%d, %d, %zu)", out, in, count);
     quiet_begin(&q);
     ssize_t n = sok_reals()->sendfile(out, in, offset, count);
@@ -566,6 +569,8 @@ SOK_EXPORT ssize_t splice(
     struct quiet q;
     if (sok_table_kind(out) != KIND_STREAM)
         return sok_reals()->splice(in, in_offset, out, out_offset, count, flags);
+    if (idle(out))
+        return sok_stream_send(out, &(struct msghdr){.msg_iovlen = 0}, 0);
     unsigned t = sok_trace_begin(out, "splice(%d, %d, %zu)", in, out, count);
     quiet_begin(&q);
     ssize_t n = sok_reals()->splice(in, in_offset, out, out_offset, count, flags);

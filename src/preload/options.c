@@ -168,13 +168,16 @@ static int queued(int fd, const struct entry *e, unsigned long request, int *out
 {
     if (request == FIONREAD && e->kind == KIND_LISTENER)
         return sok_fail(EINVAL);
-    if (request == FIONREAD) {
-        int r = sok_reals()->ioctl(fd, FIONREAD, out);
-        int head = (int)sizeof(struct sok_calls_packet);
-        if (r == 0 && e->kind == KIND_DGRAM)
-            *out = *out > head ? *out - head : 0;
-        return r;
+    if (request == FIONREAD && e->kind == KIND_DGRAM) { // of the first packet; the pair counts all
+        char byte;
+        ssize_t n =
+            sok_k_recvfrom(fd, &byte, 1, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, NULL, NULL);
+        ssize_t head = (ssize_t)sizeof(struct sok_calls_packet);
+        *out = n > head ? (int)(n - head) : 0;
+        return 0;
     }
+    if (request == FIONREAD)
+        return sok_reals()->ioctl(fd, FIONREAD, out);
     int32_t number = 0;
     struct call c = {.op = SOK_CALLS_GETOPT,
         .cookie = e->cookie,

@@ -405,6 +405,18 @@ def trace(sockeye):
             found = text.find(row, at)
             check(found >= 0, f"no {row!r} where it should be:\n{text}")
             at = found
+        # close() that waits (SO_LINGER) does not wait for the end of its own line.
+        linger = (f"import socket, struct, time\ns = socket.create_connection(('{SERVER_IP}', 7000))\n"
+            "s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 30)); s.sendall(b'x' * 100000)\n"
+            "begun = time.monotonic(); s.close(); print(time.monotonic() - begun < 15)\n")
+        client = net.start(*under(net, PYTHON, "-c", linger, options=["--trace", "-o", net.tmp / "l"]), namespace=net.sockeye)
+        peer, _ = listener.accept()
+        got = 0
+        while part := peer.recv(1 << 20):
+            got += len(part)
+        peer.close()
+        done = well(net.finish(client), "linger")
+        check(got == 100000 and done.out == b"True\n", f"{got} bytes, {done.out}")
         done = net.start(*under(net, PYTHON, "-c", script, options=["--trace=json", "-o", net.tmp / "j"]), namespace=net.sockeye)
         peer, _ = listener.accept()
         while peer.recv(65536):

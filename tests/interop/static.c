@@ -266,7 +266,8 @@ static void packets(const char *address)
 static void frames(void)
 {
     static char frame[60] = {[12] = (char)0x88, [13] = (char)0xb5};
-    struct sockaddr_ll lo = {.sll_family = AF_PACKET, .sll_protocol = htons(0x88b5), .sll_ifindex = 1};
+    struct sockaddr_ll lo = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(0x88b5), .sll_ifindex = 1};
     struct iovec iov = {frame, sizeof(frame)};
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
     char room[100];

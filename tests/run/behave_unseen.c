@@ -1,6 +1,8 @@
 // What a program does to its descriptors where nobody sees it: in its parent's memory, past the C library, from
 // signal handlers; and what it sends along that TCP does not look at.
 #include <stdatomic.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -213,6 +215,23 @@ static void odd_lengths(void)
     is("odd-name-cut-length", len, sizeof(n));
 }
 
+static void odd_sizes(void)
+{
+    static struct iovec many[1025];
+    long id = peer("udp");
+    int fd = bound_udp(atoi(peer_text)), waiting = 0, s = tcp();
+    peer("sendto %ld %d 50", id, port_of(fd));
+    peer("sendto %ld %d 7", id, port_of(fd));
+    nap(50);
+    ioctl(fd, FIONREAD, &waiting);
+    is("udp-fionread-two", waiting, 50);
+    gives("writev-too-many", writev(fd, many, 1025), EINVAL);
+    gives("readv-too-many", readv(fd, many, 1025), EINVAL);
+    signal(SIGPIPE, SIG_IGN);
+    int file = open(self, O_RDONLY);
+    gives("sendfile-idle", sendfile(s, file, NULL, 100), EPIPE);
+}
+
 const struct group unseen_groups[] = {
     {"vfork", in_our_memory},
     {"bare-fork", bare_fork},
@@ -222,5 +241,6 @@ const struct group unseen_groups[] = {
     {"burst", burst},
     {"many-limit", many_with_a_limit},
     {"odd-lengths", odd_lengths},
+    {"odd-sizes", odd_sizes},
     {NULL, NULL},
 };
