@@ -12,9 +12,9 @@
 #include <unistd.h>
 #include "preload/preload.h"
 
-#define SECOND   INT64_C(1000000000)
+#define SECOND     INT64_C(1000000000)
 #define PIECES_MAX 1024 // UIO_MAXIOV
-#define REST_MAX 64 // buffers of a call that is traced, when it could not be done at once
+#define REST_MAX   64   // buffers of a call that is traced, when it could not be done at once
 
 // ---- streams ----
 

@@ -170,8 +170,7 @@ static int queued(int fd, const struct entry *e, unsigned long request, int *out
         return sok_fail(EINVAL);
     if (request == FIONREAD && e->kind == KIND_DGRAM) { // of the first packet; the pair counts all
         char byte;
-        ssize_t n =
-            sok_k_recvfrom(fd, &byte, 1, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, NULL, NULL);
+        ssize_t n = sok_k_recvfrom(fd, &byte, 1, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, NULL, NULL);
         ssize_t head = (ssize_t)sizeof(struct sok_calls_packet);
         *out = n > head ? (int)(n - head) : 0;
         return 0;
