@@ -1,4 +1,5 @@
 #include "calls/client.h"
+#include "calls/descriptor.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,19 +13,12 @@ static int make_channel(struct sok_calls_client *c)
     int ends[2];
     char byte = 0;
     struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control,
-        .msg_controllen = sizeof(control)};
-    struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+    union sok_one_descriptor control;
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
     struct timeval patience = {.tv_sec = SOK_CALLS_PATIENCE};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
-    h->cmsg_level = SOL_SOCKET;
-    h->cmsg_type = SCM_RIGHTS;
-    h->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(h), &ends[1], sizeof(int));
+    sok_one_descriptor_put(&control, &m, ends[1]);
     int r = sendmsg(c->door, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
     close(ends[1]);
     c->channel = ends[0];

@@ -228,13 +228,10 @@ static long marked(const struct sok_notifier *n, long call, int fd, void *arg)
 
 int sok_notifier_enter(const struct sok_notifier *n)
 {
-    union sok_one_descriptor control = {0};
+    union sok_one_descriptor control;
     char byte = 0;
     struct iovec iov = {&byte, 1};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = &control,
-        .msg_controllen = sizeof(control)};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
     if (n->pid == 0)
         return ESRCH;
     // Yama lets only ancestors look into a process, and whom it names itself. (Its children do not inherit
@@ -243,7 +240,7 @@ int sok_notifier_enter(const struct sok_notifier *n)
     int fd = install(n->mark);
     if (fd < 0)
         return -fd;
-    sok_one_descriptor_put(&control, fd);
+    sok_one_descriptor_put(&control, &m, fd);
     int error = marked(n, SYS_sendmsg, n->line, &m) < 0 ? errno : 0;
     close(fd);
     // An answer: from here on somebody listens, or (it has ended) nobody ever will.

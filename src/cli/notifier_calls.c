@@ -203,10 +203,8 @@ static void try_accept(
     struct sok_calls_accepted a;
     union sok_one_descriptor control;
     struct iovec iov = {&a, sizeof(a)};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = &control,
-        .msg_controllen = sizeof(control)};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    sok_one_descriptor_room(&control, &m);
     (void)unused;
     n->once = true;
     ssize_t got = recvmsg(n->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

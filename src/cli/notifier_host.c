@@ -12,11 +12,8 @@ static int through_the_door(int door, int end)
     union sok_one_descriptor control;
     char byte = 0;
     struct iovec iov = {&byte, 1};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = &control,
-        .msg_controllen = sizeof(control)};
-    sok_one_descriptor_put(&control, end);
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    sok_one_descriptor_put(&control, &m, end);
     return sendmsg(door, &m, MSG_NOSIGNAL) < 0 ? errno : 0;
 }
 
@@ -67,10 +64,8 @@ static bool receive(struct sok_supervisor *s, int flags, uint32_t *request)
     struct sok_calls_reply reply = {0};
     union sok_one_descriptor control;
     struct iovec iov[2] = {{&reply, sizeof(reply)}, {a->bytes, sizeof(a->bytes)}};
-    struct msghdr m = {.msg_iov = iov,
-        .msg_iovlen = 2,
-        .msg_control = &control,
-        .msg_controllen = sizeof(control)};
+    struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
+    sok_one_descriptor_room(&control, &m);
     ssize_t n;
     do
         n = recvmsg(s->channel, &m, MSG_CMSG_CLOEXEC | flags);

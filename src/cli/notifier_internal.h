@@ -20,31 +20,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include "calls/descriptor.h"
 #include "calls/protocol.h"
-
-// Room for one descriptor beside bytes.
-union sok_one_descriptor {
-    struct cmsghdr head;
-    uint8_t bytes[CMSG_SPACE(sizeof(int))];
-};
-
-static inline void sok_one_descriptor_put(union sok_one_descriptor *c, int fd)
-{
-    c->head = (struct cmsghdr){
-        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-    memcpy(CMSG_DATA(&c->head), &fd, sizeof(fd));
-}
-
-// -1: none came.
-static inline int sok_one_descriptor_get(struct msghdr *m)
-{
-    struct cmsghdr *h = CMSG_FIRSTHDR(m);
-    int fd = -1;
-    if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS &&
-        h->cmsg_len >= CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(h), sizeof(fd));
-    return fd;
-}
 
 #define SOK_NOTIFIED_MAX 4096 // calls under way; more are answered with ENOBUFS
 #define SOK_KNOWN_MAX                                                                              \

@@ -505,10 +505,8 @@ static int receive_listener(int line)
     union sok_one_descriptor control;
     char byte;
     struct iovec iov = {&byte, 1};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = &control,
-        .msg_controllen = sizeof(control)};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    sok_one_descriptor_room(&control, &m);
     ssize_t n;
     do
         n = recvmsg(line, &m, MSG_CMSG_CLOEXEC);

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "calls/descriptor.h"
 #include "calls/region.h"
 #include "host/region.h"
 
@@ -15,21 +16,14 @@ static bool read_pair(int fd, size_t lag, uint8_t *into, size_t len, ssize_t *go
 {
     uint8_t old;
     struct iovec iov[2] = {{&old, lag}, {into, len}};
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr m = {.msg_iov = iov,
-        .msg_iovlen = 2,
-        .msg_control = control.space,
-        .msg_controllen = CMSG_LEN(sizeof(int))}; // one: CMSG_SPACE() has room for two
+    union sok_one_descriptor control;
+    struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
+    sok_one_descriptor_room(&control, &m);
     *region_fd = -1;
     ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < (ssize_t)lag)
         return false;
-    const struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
-    if (cm && cm->cmsg_type == SCM_RIGHTS)
-        memcpy(region_fd, CMSG_DATA(cm), sizeof(*region_fd));
+    *region_fd = sok_one_descriptor_get(&m);
     *got = n - (ssize_t)lag;
     return !(m.msg_flags & MSG_CTRUNC);
 }

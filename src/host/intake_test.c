@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "calls/descriptor.h"
 #include "calls/region.h"
 
 #define MS 1000000
@@ -40,20 +41,10 @@ static bool all_back(const struct lender *l)
 
 static void send_with(int fd, int with, const uint8_t *data, size_t len)
 {
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {.space = {0}};
+    union sok_one_descriptor control;
     struct iovec iov = {(void *)(uintptr_t)data, len};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.space,
-        .msg_controllen = sizeof(control.space)};
-    struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
-    cm->cmsg_level = SOL_SOCKET;
-    cm->cmsg_type = SCM_RIGHTS;
-    cm->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(cm), &with, sizeof(with));
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    sok_one_descriptor_put(&control, &m, with);
     assert_int_equal(sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL), len);
 }
 
@@ -247,6 +238,45 @@ static void hostile(void **state)
     refused(F_SEAL_SHRINK, size, 0, 1000, all / 2, none); // cut
 }
 
+static unsigned open_descriptors(void)
+{
+    unsigned count = 0;
+    for (int fd = 0; fd < 1000; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+// More of them than a note has: none stays open here.
+static void more_descriptors(void **state)
+{
+    struct pair p;
+    struct sok_socket *peer;
+    char c;
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {0};
+    uint8_t note[SOK_REGION_NOTE];
+    struct iovec iov = {note, sizeof(note)};
+    struct msghdr m = {.msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof(control)};
+    struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
+    (void)state;
+    int fd = open_pair(&p, &peer), two[2] = {fd, fd};
+    cm->cmsg_level = SOL_SOCKET;
+    cm->cmsg_type = SCM_RIGHTS;
+    cm->cmsg_len = CMSG_LEN(sizeof(two));
+    memcpy(CMSG_DATA(cm), two, sizeof(two));
+    sok_region_note_put(note, 0, 1000);
+    unsigned before = open_descriptors();
+    assert_int_equal(sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL), sizeof(note));
+    pair_run(&p, 100 * MS);
+    assert_int_equal(sok_recv(peer, &c, 1), SOK_ERESET);
+    assert_int_equal(open_descriptors(), before - 1); // the host's end
+    close(fd);
+    sok_close(peer);
+    pair_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +284,7 @@ int main(void)
         cmocka_unit_test(comes_back_at_the_end),
         cmocka_unit_test(two_streams_one_region),
         cmocka_unit_test(hostile),
+        cmocka_unit_test(more_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include "calls/descriptor.h"
 #include "preload/preload.h"
 
 // The listener's pair has ended: another thread shut it down, unless the host is gone.
@@ -14,24 +15,18 @@ static int why_gone(void)
 // 0 or -errno.
 static int take(int fd, bool cloexec, struct sok_calls_accepted *record, int *taken)
 {
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
+    union sok_one_descriptor control;
     struct iovec iov = {record, sizeof(*record)};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.space,
-        .msg_controllen = sizeof(control.space)};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    sok_one_descriptor_room(&control, &m);
     ssize_t n = sok_k_recvmsg(fd, &m, cloexec ? MSG_CMSG_CLOEXEC : 0);
     if (n < 0)
         return errno == ECONNRESET ? -why_gone() : -errno;
-    const struct cmsghdr *cm = n == (ssize_t)sizeof(*record) ? CMSG_FIRSTHDR(&m) : NULL;
     if (n == 0) // the host is gone, or another thread shut the listener down
         return -EINVAL;
-    if (!cm || cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+    *taken = n == (ssize_t)sizeof(*record) ? sok_one_descriptor_get(&m) : -1;
+    if (*taken < 0)
         return m.msg_flags & MSG_CTRUNC ? -EMFILE : -EPROTO;
-    memcpy(taken, CMSG_DATA(cm), sizeof(*taken));
     sok_k_sendto(*taken, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0); // see sok_bridge_given()
     return 0;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "calls/descriptor.h"
 #include "preload/preload.h"
 
 #define HIGH       900 // descriptors of our own are above what programs count on
@@ -154,21 +155,11 @@ static bool open_door(void)
 
 static bool send_through_door(int fd)
 {
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {.space = {0}};
+    union sok_one_descriptor control;
     char byte = 0;
     struct iovec iov = {&byte, 1};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.space,
-        .msg_controllen = sizeof(control.space)};
-    struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
-    cm->cmsg_level = SOL_SOCKET;
-    cm->cmsg_type = SCM_RIGHTS;
-    cm->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    sok_one_descriptor_put(&control, &m, fd);
     return sok_k_sendmsg(host.door.fd, &m, MSG_NOSIGNAL) == 1;
 }
 
@@ -309,33 +300,19 @@ static struct channel *channel(void)
 
 // ---- asking ----
 
-static int descriptor_in(struct msghdr *m)
-{
-    int fd = -1;
-    const struct cmsghdr *cm = CMSG_FIRSTHDR(m);
-    if (cm && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS)
-        memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
-    return fd;
-}
-
 // One answer; 0, or -errno.
 static int receive(const struct channel *c, struct call *k, struct sok_calls_reply *head)
 {
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
+    union sok_one_descriptor control;
     struct iovec iov[2] = {{head, sizeof(*head)}, {k->reply, k->reply_max}};
-    struct msghdr m = {.msg_iov = iov,
-        .msg_iovlen = 2,
-        .msg_control = control.space,
-        .msg_controllen = sizeof(control.space)};
+    struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
+    sok_one_descriptor_room(&control, &m);
     ssize_t n = sok_k_recvmsg(c->own.fd, &m, k->cloexec ? MSG_CMSG_CLOEXEC : 0);
     if (n < 0)
         return -errno;
     if (n < (ssize_t)sizeof(*head))
         return -ENETDOWN;
-    k->fd = descriptor_in(&m);
+    k->fd = sok_one_descriptor_get(&m);
     k->reply_len = (uint32_t)((size_t)n - sizeof(*head));
     return 0;
 }

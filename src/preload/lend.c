@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "calls/descriptor.h"
 #include "calls/region.h"
 #include "preload/preload.h"
 
@@ -84,20 +85,10 @@ bool sok_lend_is_ours(int fd)
 static bool send_note(int fd, int memory, unsigned block, uint32_t len)
 {
     uint8_t note[SOK_REGION_NOTE];
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {.space = {0}};
+    union sok_one_descriptor control;
     struct iovec iov = {note, sizeof(note)};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.space,
-        .msg_controllen = sizeof(control.space)};
-    struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
-    cm->cmsg_level = SOL_SOCKET;
-    cm->cmsg_type = SCM_RIGHTS;
-    cm->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(cm), &memory, sizeof(memory));
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    sok_one_descriptor_put(&control, &m, memory);
     sok_region_note_put(note, block, len);
     return sok_k_sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(note);
 }

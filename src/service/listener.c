@@ -8,6 +8,7 @@
 #include <linux/sockios.h>
 #include <unistd.h>
 #include "base/container.h"
+#include "calls/descriptor.h"
 #include "service/internal.h"
 
 #define AHEAD_MAX 32 // records that wait in the pair; its buffer never keeps us from writing so few
@@ -21,20 +22,10 @@ static int unread(int fd)
 
 static bool send_record(int pair, const struct sok_calls_accepted *record, int fd)
 {
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {.space = {0}};
+    union sok_one_descriptor control;
     struct iovec iov = {(void *)(uintptr_t)record, sizeof(*record)};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.space,
-        .msg_controllen = sizeof(control.space)};
-    struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
-    cm->cmsg_level = SOL_SOCKET;
-    cm->cmsg_type = SCM_RIGHTS;
-    cm->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    sok_one_descriptor_put(&control, &m, fd);
     return sendmsg(pair, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*record);
 }
 

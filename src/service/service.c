@@ -1,5 +1,6 @@
 // Doors and channels. A door is a connection to the listening socket: what comes over it are channels, each
 // the end of a pair. A channel carries requests; each is answered at once, or later (struct ask).
+#include "calls/descriptor.h"
 #include "service/internal.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -103,21 +104,11 @@ static void channel_new(
 // False: there is no room for it now.
 static bool send_answer(int to, const void *bytes, size_t len, int fd)
 {
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {.space = {0}};
+    union sok_one_descriptor control;
     struct iovec iov = {(void *)(uintptr_t)bytes, len};
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-    if (fd >= 0) {
-        m.msg_control = control.space;
-        m.msg_controllen = sizeof(control.space);
-        struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
-        cm->cmsg_level = SOL_SOCKET;
-        cm->cmsg_type = SCM_RIGHTS;
-        cm->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
-    }
+    if (fd >= 0)
+        sok_one_descriptor_put(&control, &m, fd);
     return sendmsg(to, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
 }
 
@@ -261,24 +252,14 @@ static void channel_ready(struct sok_loop_fd *lf, uint32_t events)
 // rounds up to two, and the second would stay with us.
 static int take_descriptor(int door, bool *end)
 {
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
+    union sok_one_descriptor control;
     char byte;
     struct iovec iov = {&byte, 1};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.space,
-        .msg_controllen = CMSG_LEN(sizeof(int))};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    sok_one_descriptor_room(&control, &m);
     ssize_t n = recvmsg(door, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     *end = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
-    const struct cmsghdr *cm = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-    int fd = -1;
-    if (cm && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS &&
-        cm->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
-    return fd;
+    return n > 0 ? sok_one_descriptor_get(&m) : -1;
 }
 
 static void door_ready(struct sok_loop_fd *lf, uint32_t events)
