@@ -512,7 +512,7 @@ def doors(sockeye):
             check(not door(client).exists(), "its door stays")
             nothing_left(net)
         client = net.start(*under(net, "sleep", "100"), namespace=net.sockeye)
-        until(lambda: b"sleep" in sh("ip", "netns", "exec", net.sockeye, "ps", "-o", "comm", "--ppid", str(client.pid)).encode())
+        until(lambda: "sleep" in sh("ip", "netns", "exec", net.sockeye, "sh", "-c", f"ps -o comm --ppid {client.pid} || true"))
         for pid in map(int, sh("ip", "netns", "pids", net.sockeye).split()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
