@@ -130,7 +130,7 @@ int app_ports(
     *remote = (struct sok_endpoint){.addr = w->node[side == 0 ? c->server : c->client].addr,
         .port = c->both ? (uint16_t)(FIRST_PORT + (index ^ 1)) : LISTEN_PORT};
     if (c->server == c->client && index / 2 % 2)
-        remote->addr = sok_addr_v4(0x7f000001);
+        remote->addr = w->plan.v6 ? (struct sok_addr){{[15] = 1}} : sok_addr_v4(0x7f000001);
     return side == 0 ? c->client : c->server;
 }
 

@@ -237,6 +237,19 @@ static void calm_wire(struct wire_spec *s)
     s->path_count = 0;
 }
 
+// IPv6 needs 1280 bytes everywhere.
+static bool can_v6(const struct plan *p)
+{
+    for (int i = 0; i < 2; i++) {
+        if (p->node[i].link.mtu < 1280)
+            return false;
+        for (unsigned k = 0; k < p->wire[i].path_count; k++)
+            if (p->wire[i].path[k].mtu > 0 && p->wire[i].path[k].mtu < 1280)
+                return false;
+    }
+    return true;
+}
+
 void plan_draw(struct plan *p, uint64_t seed)
 {
     struct rng r = {seed * UINT64_C(0xd1342543de82ef95) + 1};
@@ -271,4 +284,5 @@ void plan_draw(struct plan *p, uint64_t seed)
     if (rng_one_in(&r, 4))
         p->wrap = rng_one_in(&r, 3) ? WRAP_TIMESTAMP : WRAP_SEQUENCE;
     p->wrap_in = (uint32_t)rng_scale(&r, p->wrap == WRAP_TIMESTAMP ? 3000 : 200000);
+    p->v6 = can_v6(p) && rng_one_in(&r, 2);
 }

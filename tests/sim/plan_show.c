@@ -38,7 +38,8 @@ void plan_show(const struct plan *p, FILE *f)
     static const char *const faults[] = {"none", "abort", "restart", "silence", "memory"};
     static const char *const says[] = {"", ", says so without a size", ", says nothing"};
     static const char *const wraps[] = {"", ", sequence numbers wrap", ", timestamps wrap"};
-    fprintf(f, "# seed %" PRIu64 "%s, fault %s", p->seed, wraps[p->wrap], faults[p->fault]);
+    fprintf(f, "# seed %" PRIu64 "%s%s, fault %s", p->seed, p->v6 ? ", IPv6" : "", wraps[p->wrap],
+        faults[p->fault]);
     if (p->fault >= FAULT_RESTART)
         fprintf(f, " at %.6f", (double)(p->fault_at - p->start) / 1e9);
     fprintf(f, "\n");

@@ -63,8 +63,38 @@ static struct wire_frame *frame_new(uint32_t len)
     return f;
 }
 
+// Packet too big (RFC 4443 section 3.2), with all of the packet that fits.
+static struct wire_frame *router_says6(const struct wire_frame *f, uint16_t mtu)
+{
+    uint32_t quoted = f->len - ETH_LEN < 1232 ? f->len - ETH_LEN : 1232;
+    struct sok_addr to, from = {{0x20, 1, 0xd, 0xb8, [15] = 0xfe}};
+    struct wire_frame *e = frame_new(ETH_LEN + 48 + quoted);
+    uint8_t *ip = e->data + ETH_LEN, *icmp = ip + 40;
+    memcpy(to.b, f->data + ETH_LEN + 8, 16);
+    memcpy(e->data, f->data + 6, 6);
+    memcpy(e->data + 6, f->data, 6);
+    sok_put16(e->data + 12, 0x86dd);
+    ip[0] = 0x60;
+    sok_put16(ip + 4, (uint16_t)(8 + quoted));
+    ip[6] = 58;
+    ip[7] = 64;
+    memcpy(ip + 8, from.b, 16);
+    memcpy(ip + 24, to.b, 16);
+    icmp[0] = 2;
+    sok_put16(icmp + 6, mtu);
+    memcpy(icmp + 8, f->data + ETH_LEN, quoted);
+    struct sok_csum c;
+    sok_csum_init(&c);
+    sok_csum_add_pseudo(&c, &from, &to, 58, 8 + quoted);
+    sok_csum_add(&c, icmp, 8 + quoted);
+    sok_put16(icmp + 2, sok_csum_final(&c));
+    return e;
+}
+
 struct wire_frame *router_says(const struct wire_frame *f, uint16_t mtu, enum path_says says)
 {
+    if (says != PATH_SILENT && f->len > ETH_LEN + 60 && sok_get16(f->data + 12) == 0x86dd)
+        return f->data[ETH_LEN + 6] == 58 ? NULL : router_says6(f, mtu);
     uint32_t quoted = 20 + QUOTED;
     if (says == PATH_SILENT || !is_ip4(f) || ip_len(f) < quoted || f->data[ETH_LEN + 9] == 1)
         return NULL;

@@ -60,7 +60,9 @@ static void node_boot(struct world *w, int index)
     must(w, link, "link");
     n->link = (uint8_t)link;
     n->addr = sok_addr_v4(0xc0000201 + (uint32_t)index);
-    must(w, sok_stack_addr_add(n->stack, n->link, n->addr, 24), "address");
+    if (w->plan.v6)
+        n->addr = (struct sok_addr){{0x20, 1, 0xd, 0xb8, [15] = (uint8_t)(1 + index)}};
+    must(w, sok_stack_addr_add(n->stack, n->link, n->addr, w->plan.v6 ? 64 : 24), "address");
     n->base_bytes = n->memory.bytes;
     node_listen(w, n);
     n->memory.refuse_one_in = one_in;

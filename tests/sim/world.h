@@ -70,6 +70,7 @@ struct plan {
     int64_t fault_at, fault_until;
     int fault_node;
     bool events;
+    bool v6;
     bool calm;            // nothing may be sent twice
     unsigned check_every; // steps
     struct node_plan node[2];
