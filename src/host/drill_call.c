@@ -261,7 +261,9 @@ static int64_t open_raw(struct drill *d, struct drill_conn *c, int64_t protocol)
 {
     if (protocol > UINT8_MAX)
         return SOK_EINVAL;
-    int rc = sok_raw_open(d->stack, (uint8_t)protocol, &c->raw);
+    // Of the family of the drill's own address.
+    int rc = sok_addr_is_v4(d->addr) ? sok_raw_open(d->stack, (uint8_t)protocol, &c->raw)
+                                     : sok_raw_open6(d->stack, (uint8_t)protocol, &c->raw);
     if (rc == 0)
         c->raw_id = ((struct sok_sock *)c->raw)->id;
     return rc;
@@ -303,8 +305,9 @@ static int64_t receive(struct drill *d, const struct drill_step *step, const str
     int64_t rc = sok_raw_recvfrom(c->raw, whole, sizeof whole, &from->addr, &at, d->now);
     if (rc < 0)
         return rc;
-    int64_t head = 4 * (whole[0] & 15);
-    if (sok_get16(whole + 2) != rc || !sok_ip4_verify(whole, (size_t)head))
+    bool v4 = sok_addr_is_v4(from->addr); // else it begins behind the header
+    int64_t head = v4 ? 4 * (whole[0] & 15) : 0;
+    if (v4 && (sok_get16(whole + 2) != rc || !sok_ip4_verify(whole, (size_t)head)))
         sok_drill_fail(d, step, "the header is not that of %" PRId64 " bytes", rc);
     rc = rc - head < (int64_t)len ? rc - head : (int64_t)len;
     memcpy(p, whole + head, (size_t)rc);
