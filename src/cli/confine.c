@@ -105,11 +105,19 @@ static const struct allowed outward[] = {
     IF3(socket, IS(0, AF_INET), TYPE(1, SOCK_DGRAM), IS(2, 0)),
     IF3(socket, IS(0, AF_INET), TYPE(1, SOCK_DGRAM), IS(2, IPPROTO_UDP)),
     IF3(socket, IS(0, AF_INET), TYPE(1, SOCK_DGRAM), IS(2, IPPROTO_ICMP)), // for ping
+    IF3(socket, IS(0, AF_INET6), TYPE(1, SOCK_STREAM), IS(2, 0)),
+    IF3(socket, IS(0, AF_INET6), TYPE(1, SOCK_DGRAM), IS(2, 0)),
+    IF3(socket, IS(0, AF_INET6), TYPE(1, SOCK_DGRAM), IS(2, IPPROTO_UDP)),
+    IF3(socket, IS(0, AF_INET6), TYPE(1, SOCK_DGRAM), IS(2, IPPROTO_ICMPV6)),
     IF2(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),
     IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_RECVERR)),
     IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_RECVTTL)),
     IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_MTU_DISCOVER)),
     IF2(setsockopt, IS(1, SOL_IP), IS(2, IP_TTL)),
+    IF2(setsockopt, IS(1, SOL_IPV6), IS(2, IPV6_RECVERR)),
+    IF2(setsockopt, IS(1, SOL_IPV6), IS(2, IPV6_RECVHOPLIMIT)),
+    IF2(setsockopt, IS(1, SOL_IPV6), IS(2, IPV6_MTU_DISCOVER)),
+    IF2(setsockopt, IS(1, SOL_IPV6), IS(2, IPV6_UNICAST_HOPS)),
 };
 
 // --kernel: sockets of the kernel's are what the command is about.

@@ -28,8 +28,10 @@ static int from_in6(const uint8_t *bytes, uint32_t len, struct sok_endpoint *out
     memcpy(&in, bytes, len < sizeof(in) ? len : sizeof(in));
     memcpy(out->addr.b, in.sin6_addr.s6_addr, 16);
     out->port = ntohs(in.sin6_port);
-    if (sok_addr_is_any(out->addr))
-        out->addr = sok_addr_v4(0);
+    // Interfaces count from 1 (lo) on, as zones do from the stack's own link.
+    bool of_link = (in.sin6_addr.s6_addr[0] == 0xfe && (in.sin6_addr.s6_addr[1] & 0xc0) == 0x80) ||
+                   (in.sin6_addr.s6_addr[0] == 0xff && (in.sin6_addr.s6_addr[1] & 0x0f) <= 2);
+    out->zone = of_link && len >= sizeof(in) ? in.sin6_scope_id : 0;
     *v6 = !sok_addr_is_v4(out->addr);
     return 0;
 }
@@ -64,6 +66,7 @@ uint32_t sok_sockaddr_put(int domain, const struct sok_endpoint *e, uint8_t out[
     }
     if (!any)
         memcpy(in6.sin6_addr.s6_addr, e->addr.b, 16);
+    in6.sin6_scope_id = sok_addr_is_v4(e->addr) ? 0 : e->zone;
     memcpy(out, &in6, sizeof(in6));
     return sizeof(in6);
 }

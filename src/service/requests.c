@@ -102,13 +102,11 @@ static void bind_socket(struct served *e, struct request *r)
     int err = sok_sockaddr_get(e->posix.domain, r->bytes, r->head->len, &at, &v6);
     if (err == 0 && (!s || (e->posix.type == SOCK_RAW ? s->dialled : e->posix.bound)))
         err = -EINVAL;
-    if (err == 0 && v6)
-        err = -EADDRNOTAVAIL;
     if (err == 0)
         err = -sok_errno(sok_bind(s, &at));
     if (err == -EADDRINUSE && sok_serve_reap(e->service))
         err = -sok_errno(sok_bind(s, &at));
-    // Nobody comes over IPv6 yet: what is bound to it alone is in nobody's way.
+    // Nobody listens on all addresses of IPv6 alone: what is bound so is in nobody's way.
     if (err == -EADDRINUSE && e->posix.values[VALUE_V6ONLY] && sok_addr_is_any(at.addr))
         err = 0;
     e->posix.bound = e->posix.bound || err == 0;
@@ -129,8 +127,6 @@ static void connect_socket(struct served *e, struct request *r)
                   : sok_sockaddr_get(e->posix.domain, r->bytes, r->head->len, &to, &v6);
     if (err < 0)
         r->result = err;
-    else if (v6)
-        r->result = -ENETUNREACH;
     else if (e->posix.type == SOCK_STREAM)
         r->result = sok_serve_connect(e, r, &to);
     else {
