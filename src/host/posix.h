@@ -54,6 +54,13 @@ int sok_posix_group_set(const struct sok_posix *p, struct sok_socket *s, int lev
 int sok_posix_group_get(const struct sok_posix *p, const struct sok_socket *s, int level, int name,
     uint8_t *out, uint32_t want);
 
+// ---- posix_control.c ----
+
+// What came along with a datagram, if the program wants any of it.
+void sok_posix_came(const struct sok_posix *p, struct sok_host *host, const uint8_t *data,
+    size_t len, const struct sok_dgram_info *info, struct sok_calls_packet *head);
+void sok_posix_goes(const struct sok_calls_packet *head, struct sok_dgram_info *out);
+
 // ---- posix_options.c ----
 
 // s NULL: there is no handle any more. SO_ERROR is the caller's.

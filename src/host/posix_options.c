@@ -75,14 +75,14 @@ static const struct wanted {
     {IPPROTO_IPV6, IPV6_RECVTCLASS, SOK_WANT_TCLASS},
 };
 
-// 0: none of these. A stream has none of them, though Linux takes some.
+// 0: none of these. A stream's are kept and tell nothing, but for the time, which it has not.
 static int wanted_bit(const struct sok_posix *p, int level, int name)
 {
     bool has_level = level == SOL_SOCKET || (level == IPPROTO_IP && p->domain != AF_PACKET) ||
                      (level == IPPROTO_IPV6 && p->domain == AF_INET6);
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
         if (wanted[i].level == level && wanted[i].name == name && has_level &&
-            p->type != SOCK_STREAM)
+            (p->type != SOCK_STREAM || level != SOL_SOCKET))
             return wanted[i].bit;
     return 0;
 }

@@ -18,6 +18,7 @@ struct sok_sys_datagram {
     uint8_t addr[SOK_POSIX_ADDR_MAX];
     uint32_t addr_len;
     size_t len;
+    struct sok_calls_packet head; // what came along
     uint8_t data[];
 };
 

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include "calls/control.h"
 
 // A call that receives, while it is made.
 struct receiving {
@@ -148,6 +149,7 @@ static int64_t take_datagram(struct sok_sys_file *f, void *with)
     struct sok_sys_datagram *d = sok_sys_space(f->host);
     struct sok_packet_addr frame;
     struct sok_endpoint from = {.port = 0};
+    struct sok_dgram_info info = {.link = -1};
     bool packet = f->posix.domain == AF_PACKET;
     (void)with;
     if (!d)
@@ -155,13 +157,17 @@ static int64_t take_datagram(struct sok_sys_file *f, void *with)
     if (!f->s->sock) // nothing is bound: nothing comes
         return f->read_over ? 0 : -EAGAIN;
     int64_t n = packet ? sok_packet_recvfrom(f->s, d->data, SOK_SYS_DATAGRAM_MAX, &frame)
-                       : sok_recvfrom(f->s, d->data, SOK_SYS_DATAGRAM_MAX, &from);
+                       : sok_recvfrom_info(f->s, d->data, SOK_SYS_DATAGRAM_MAX, &from, &info);
+    d->head.wanted = 0;
     if (n == SOK_EAGAIN && f->read_over) {
         d->addr_len = 0;
         n = 0;
     } else if (n >= 0) {
         d->addr_len = packet ? sok_ll_put(f->host, &frame, d->addr)
                              : sok_sockaddr_put(f->posix.domain, &from, d->addr);
+        if (packet)
+            sok_getsockopt(f->s, SOK_OPT_STAMP, &info.stamp);
+        sok_posix_came(&f->posix, f->host, d->data, (size_t)n, &info, &d->head);
     }
     d->len = n > 0 ? (size_t)n : 0;
     return sok_sys_errno(n);
@@ -222,6 +228,7 @@ static int64_t receive_datagram(struct sok_sys_file *f, struct receiving *m, str
             out->msg_namelen < d->addr_len ? out->msg_namelen : d->addr_len);
     out->msg_namelen = d->addr_len;
     out->msg_flags = d->len > m->done ? MSG_TRUNC : 0;
+    sok_control_out(out, &d->head);
     int64_t r = (int64_t)(m->flags & MSG_TRUNC ? d->len : m->done);
     if (f->held && !peek) {
         free(f->held);
@@ -245,7 +252,10 @@ static int64_t receive_message(struct sok_sys_file *f, struct msghdr *message, i
     if (flags & MSG_ERRQUEUE) // nothing is ever in it
         return -EAGAIN;
     m.len = (size_t)len;
-    struct msghdr out = {.msg_name = message->msg_name, .msg_namelen = message->msg_namelen};
+    struct msghdr out = {.msg_name = message->msg_name,
+        .msg_namelen = message->msg_namelen,
+        .msg_control = sok_sys_is_stream(f) ? NULL : message->msg_control,
+        .msg_controllen = sok_sys_is_stream(f) ? 0 : message->msg_controllen};
     int64_t r = sok_sys_is_stream(f) ? receive_stream(f, &m) : receive_datagram(f, &m, &out);
     if (r < 0)
         return r;

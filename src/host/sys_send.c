@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <string.h>
+#include "calls/control.h"
 
 // A call that sends, while it is made.
 struct sending {
@@ -13,6 +14,7 @@ struct sending {
     bool has_to;
     struct sok_endpoint to;
     struct sok_packet_addr frame; // of a packet socket
+    struct sok_calls_packet head; // what goes along
 };
 
 // ---- streams ----
@@ -81,6 +83,12 @@ static int64_t send_once(struct sok_sys_file *f, void *with)
     if (f->posix.domain == AF_PACKET)
         return sok_sys_errno(
             sok_packet_sendto(f->s, iov->iov_base, iov->iov_len, m->has_to ? &m->frame : NULL));
+    if (m->head.wanted) {
+        struct sok_dgram_info info;
+        sok_posix_goes(&m->head, &info);
+        return sok_sys_errno(
+            sok_sendto_info(f->s, iov->iov_base, iov->iov_len, m->has_to ? &m->to : NULL, &info));
+    }
     if (m->has_to)
         return sok_sys_errno(sok_sendto(f->s, iov->iov_base, iov->iov_len, &m->to));
     return sok_sys_errno(sok_send(f->s, iov->iov_base, iov->iov_len));
@@ -134,6 +142,8 @@ static int64_t send_message(struct sok_sys_file *f, const struct msghdr *message
         return len;
     m.len = (size_t)len;
     int64_t r = read_to(f, message->msg_name, message->msg_namelen, &m);
+    if (r == 0 && !sok_sys_is_stream(f) && f->posix.domain != AF_PACKET)
+        r = -sok_control_in(message, &m.head);
     if (r < 0)
         return r;
     return sok_sys_is_stream(f) ? send_stream(f, &m) : send_datagram(f, &m);

@@ -10,7 +10,7 @@
 //   real.c      the C library's functions and the kernel's calls beneath these
 //   calls.c     socket, bind, connect, listen, names          accept.c
 //   options.c   setsockopt, getsockopt, ioctl
-//   data.c      read and write and their kin                  packets.c: of datagrams; control.c
+//   data.c      read and write and their kin                  packets.c: of datagrams
 //   lend.c      large writes: memory that the host reads, too
 //   files.c     close, dup, fcntl                             names.c: getaddrinfo and its kin
 //   process.c   children of fork, vfork and clone
@@ -30,6 +30,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include "calls/control.h"
 #include "calls/protocol.h"
 #include "calls/text.h"
 
@@ -211,9 +212,6 @@ ssize_t sok_stream_recv(int fd, struct msghdr *m, int flags);
 ssize_t sok_packet_send(int fd, const struct entry *e, const struct msghdr *m, int flags);
 int sok_packet_error(int fd, const struct entry *e); // an errno that waits, taken; 0: none
 void sok_packet_keep_error(int fd, int error);       // for the next call
-// control.c. An errno, 0: all is well.
-int sok_control_in(const struct msghdr *m, struct sok_calls_packet *head);
-void sok_control_out(struct msghdr *m, const struct sok_calls_packet *head);
 bool sok_packet_error_waits(int fd, const struct entry *e);
 ssize_t sok_packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags);
 void sok_stream_is_open(int fd);          // it was connecting: room for it now

@@ -6,9 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
-#include "base/bytes.h"
 #include "base/container.h"
 #include "service/internal.h"
 
@@ -39,32 +37,6 @@ static bool give(const struct served *e, const uint8_t *packet, size_t len)
     return send(e->lf.fd, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
 }
 
-// A raw IPv4 datagram begins with its header.
-static void look_at_header(const uint8_t *data, int64_t len, struct sok_dgram_info *i)
-{
-    if (len >= 20) {
-        i->tos = data[1];
-        i->ttl = data[8];
-        i->to.addr = sok_addr_v4(sok_get32(data + 16));
-    }
-}
-
-static void fill_along(
-    const struct served *e, const struct sok_dgram_info *i, struct sok_calls_packet *head)
-{
-    struct timespec t;
-    head->wanted = (uint32_t)e->posix.values[VALUE_WANTED];
-    if (!head->wanted)
-        return;
-    memcpy(head->local, i->to.addr.b, sizeof(head->local));
-    head->index = (int16_t)(i->link + 1);
-    head->ttl = (int16_t)i->ttl;
-    head->tos = (int16_t)i->tos;
-    clock_gettime(CLOCK_REALTIME, &t);
-    head->stamp =
-        (int64_t)t.tv_sec * 1000000000 + t.tv_nsec - (sok_host_now(e->service->host) - i->stamp);
-}
-
 static int64_t next_datagram(
     const struct served *e, uint8_t *data, size_t room, struct sok_calls_packet *head)
 {
@@ -78,9 +50,7 @@ static int64_t next_datagram(
         sok_getsockopt(e->s, SOK_OPT_STAMP, &info.stamp);
     else
         head->len = sok_sockaddr_put(e->posix.domain, &from, head->addr);
-    if (e->posix.type == SOCK_RAW && e->posix.domain == AF_INET)
-        look_at_header(data, n, &info);
-    fill_along(e, &info, head);
+    sok_posix_came(&e->posix, e->service->host, data, (size_t)n, &info, head);
     return n;
 }
 
@@ -148,13 +118,8 @@ static int64_t send_on(
     bool v6;
     if (e->posix.domain == AF_PACKET)
         return sok_serve_frames_send(e, head, data, len);
-    struct sok_dgram_info info = {.link = -1, .ttl = -1, .tos = -1};
-    if (head->wanted & (SOK_WANT_PKTINFO | SOK_WANT_PKTINFO6)) {
-        memcpy(info.to.addr.b, head->local, sizeof(head->local));
-        info.link = head->index - 1;
-    }
-    info.ttl = head->wanted & (SOK_WANT_TTL | SOK_WANT_HOPLIMIT) ? head->ttl : -1;
-    info.tos = head->wanted & (SOK_WANT_TOS | SOK_WANT_TCLASS) ? head->tos : -1;
+    struct sok_dgram_info info;
+    sok_posix_goes(head, &info);
     if (head->len == 0)
         return head->wanted ? sok_sendto_info(e->s, data, len, NULL, &info)
                             : sok_send(e->s, data, len);

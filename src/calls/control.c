@@ -1,10 +1,11 @@
 // Control messages of datagrams: what the head of a packet says becomes what cmsg(3) has, and back.
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
-#include "preload/preload.h"
+#include "calls/control.h"
 
 // ---- that came ----
 
