@@ -163,6 +163,43 @@ static void datagrams(void **state)
     pair_free(&p);
 }
 
+// What comes with a datagram and goes with one; sockets that share a port.
+static void along(void **state)
+{
+    struct pair p;
+    struct sok_socket *s, *t, *u, *stream;
+    struct sok_endpoint at = {.addr = sok_addr_v4(0), .port = 53}, from;
+    struct sok_dgram_info goes = {.link = -1, .ttl = 9, .tos = 0x48}, came;
+    char text[2];
+    (void)state;
+    pair_make(&p, NULL);
+    p.to_b.port = 53;
+    assert_int_equal(sok_socket(p.b, SOK_DGRAM, &t), 0);
+    assert_int_equal(sok_socket(p.b, SOK_DGRAM, &u), 0);
+    assert_int_equal(sok_setsockopt(t, SOK_OPT_REUSEPORT, 1), 0);
+    assert_int_equal(sok_bind(t, &at), 0);
+    assert_int_equal(sok_bind(u, &at), SOK_EADDRINUSE);
+    assert_int_equal(sok_setsockopt(u, SOK_OPT_REUSEPORT, 1), 0);
+    assert_int_equal(sok_bind(u, &at), 0);
+    sok_close(u);
+    assert_int_equal(sok_socket(p.a, SOK_DGRAM, &s), 0);
+    assert_int_equal(sok_sendto_info(s, "ask", 3, NULL, &goes), SOK_ENOTCONN);
+    assert_int_equal(sok_sendto_info(s, "ask", 3, &p.to_b, &goes), 3);
+    assert_true(sok_wait(t, SOK_POLL_IN, S) & SOK_POLL_IN);
+    assert_int_equal(sok_recvfrom_info(t, text, sizeof(text), &from, &came), 2);
+    assert_true(came.len == 3 && came.ttl == 9 && came.tos == 0x48 && came.link == 1);
+    assert_true(came.to.port == 53 && sok_addr_eq(came.to.addr, p.to_b.addr));
+    assert_true(came.stamp > 0 && came.stamp <= sok_host_now(p.b));
+    goes.ttl = 256;
+    assert_int_equal(sok_sendto_info(s, "ask", 3, &p.to_b, &goes), SOK_EINVAL);
+    assert_int_equal(sok_socket(p.a, SOK_STREAM, &stream), 0);
+    assert_int_equal(sok_sendto_info(stream, "ask", 3, &p.to_b, &goes), SOK_EOPNOTSUPP);
+    sok_close(stream);
+    sok_close(s);
+    sok_close(t);
+    pair_free(&p);
+}
+
 static void pings(void **state)
 {
     struct pair p;
@@ -329,6 +366,7 @@ int main(void)
         cmocka_unit_test(refused_and_unreachable),
         cmocka_unit_test(without_copies),
         cmocka_unit_test(datagrams),
+        cmocka_unit_test(along),
         cmocka_unit_test(pings),
         cmocka_unit_test(notices),
         cmocka_unit_test(bad_calls),
