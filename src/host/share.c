@@ -228,7 +228,7 @@ int sok_host_share_open(struct sok_host *host, struct sok_host_link *l, struct s
     const struct sok_machine_addr *a = i ? find_addr(&m, i, l, sh, err) : NULL;
     // With an address that was asked for there is only this one.
     const struct sok_machine_addr *a6 =
-        a && !l->addrs ? sok_machine_addr_on(&m, true, i->index) : NULL;
+        a && !(l->addrs && l->addrs[0]) ? sok_machine_addr_on(&m, true, i->index) : NULL;
     sh->addr6[0] = '\0';
     if (a6)
         put_addr(sh->addr6, a6);

@@ -331,7 +331,8 @@ def path_mtu(sockeye):
         events.close()
         text = (net.tmp / "events").read_text(errors="replace")
         check("packet too big" in text and "path mtu lower" in text, f"no router said anything, or it was not believed: {text[:1500]}")
-        check("again: timeout" not in text, "a timeout was needed")
+        # Before it the routers still asked whether their addresses were free, and a SYN had to wait.
+        check("again: timeout" not in text[text.index("packet too big"):], "a timeout was needed")
         net.serve_page(web)
         done = net.run6("get", "--gateway", SERVER6, f"http://[{FAR6}]:8000/")
         check(done.code == 0 and done.out == PAGE, f"{len(done.out)} bytes: {done}")
@@ -500,6 +501,8 @@ def through_user(sockeye):
 
 
 TESTS = {
+    "v6-share": shared,
+    "v6-path-mtu": path_mtu,
     "v6-get": fetches,
     "v6-nginx": nginx,
     "v6-ping": pings,
