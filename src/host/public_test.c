@@ -111,6 +111,25 @@ static void protocol_102_over_ip6(void **state)
     pair_free(&p);
 }
 
+static void datagrams_with_what_is_known(void **state)
+{
+    struct pair p;
+    char got[4];
+    (void)state;
+    pair_make(&p, NULL);
+    struct sok_socket *s = in_group(p.a, 0), *r = in_group(p.b, 5000);
+    struct sok_endpoint to = {.addr = p.to_b.addr, .port = 5000}, from;
+    struct sok_dgram_info out = {.link = -1, .ttl = 9, .tos = -1}, in;
+    assert_int_equal(sok_sendto_info(s, "hello", 5, &to, &out), 5);
+    pair_run(&p, 10 * MS);
+    assert_int_equal(sok_recvfrom_info(r, got, sizeof(got), &from, &in), 4);
+    assert_int_equal(in.len, 5);
+    assert_int_equal(in.ttl, 9);
+    assert_int_equal(in.link, 1);
+    assert_true(sok_addr_eq(in.to.addr, to.addr));
+    pair_free(&p);
+}
+
 static void routes_given_later(void **state)
 {
     struct pair p;
@@ -202,6 +221,7 @@ int main(void)
         cmocka_unit_test(gathered_and_urgent),
         cmocka_unit_test(groups),
         cmocka_unit_test(protocol_102_over_ip6),
+        cmocka_unit_test(datagrams_with_what_is_known),
         cmocka_unit_test(routes_given_later),
         cmocka_unit_test(nobody_gives_addresses),
         cmocka_unit_test(lookups),
