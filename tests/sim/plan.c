@@ -65,6 +65,7 @@ static void draw_node(struct rng *r, struct node_plan *n, int index)
         n->config.seed[i] = (uint8_t)rng_next(r);
     draw_tcp(r, &n->config.tcp);
     n->config.arp_tries = 20; // an unlucky run is not a missing neighbour
+    n->config.nd_tries = n->config.arp_tries;
     n->config.arp_fresh = PICK(r, SOK_S, 30 * SOK_S, 30 * SOK_S);
     n->config.arp_queue_max = PICK(r, 1, 16, 16);
     n->config.out_queue_max = PICK(r, 8, 512, 512);
