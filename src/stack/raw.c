@@ -232,7 +232,7 @@ int sok_raw_checksum(struct sok_raw *r, int offset)
         return SOK_EOPNOTSUPP;
     if (r->protocol == SOK_IPPROTO_ICMP6)
         return offset == ICMP6_SUM_AT ? 0 : SOK_EINVAL;
-    if (offset > UINT16_MAX || (offset >= 0 && offset % 2 != 0))
+    if (offset > (int)UINT16_MAX || (offset >= 0 && offset % 2 != 0))
         return SOK_EINVAL;
     r->checksum = offset < 0 ? -1 : offset;
     return 0;
