@@ -128,7 +128,7 @@ static const struct attempt attempts[] = {
     {"socket unix", SYS_socket, {AF_UNIX, SOCK_STREAM, 0}},
     {"socket raw", SYS_socket, {AF_INET, SOCK_RAW, IPPROTO_ICMP}},
     {"socket sctp", SYS_socket, {AF_INET, SOCK_STREAM, 132}},
-    {"socket inet6", SYS_socket, {AF_INET6, SOCK_STREAM, 0}},
+    {"socket raw inet6", SYS_socket, {AF_INET6, SOCK_RAW, IPPROTO_ICMPV6}},
     {"socket vsock", SYS_socket, {40, SOCK_STREAM, 0}},
     {"socketpair of datagrams", SYS_socketpair, {AF_UNIX, SOCK_DGRAM, 0, P(clone_args)}},
     {"bind", SYS_bind, {2, P(&everywhere), sizeof(everywhere)}},
@@ -176,9 +176,9 @@ static void everything_else_is_refused(void **state)
 
 // ---- what is left ----
 
-static bool may(int type, int proto)
+static bool may(int family, int type, int proto)
 {
-    int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, proto);
+    int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, proto);
     bool refused = fd < 0 && errno == EPERM;
     if (fd >= 0)
         close(fd);
@@ -187,12 +187,16 @@ static bool may(int type, int proto)
 
 static int no_sockets(void)
 {
-    return may(SOCK_STREAM, 0) || may(SOCK_DGRAM, 0) || may(SOCK_DGRAM, IPPROTO_ICMP);
+    return may(AF_INET, SOCK_STREAM, 0) || may(AF_INET, SOCK_DGRAM, 0) ||
+           may(AF_INET, SOCK_DGRAM, IPPROTO_ICMP) || may(AF_INET6, SOCK_STREAM, 0) ||
+           may(AF_INET6, SOCK_DGRAM, 0) || may(AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6);
 }
 
 static int some_sockets(void)
 {
-    return !may(SOCK_STREAM, 0) || !may(SOCK_DGRAM, 0) || may(SOCK_RAW, IPPROTO_TCP);
+    return !may(AF_INET, SOCK_STREAM, 0) || !may(AF_INET, SOCK_DGRAM, 0) ||
+           !may(AF_INET6, SOCK_STREAM, 0) || !may(AF_INET6, SOCK_DGRAM, 0) ||
+           may(AF_INET, SOCK_RAW, IPPROTO_TCP) || may(AF_INET6, SOCK_RAW, IPPROTO_TCP);
 }
 
 static void sockets_are_for_the_link_user(void **state)
