@@ -52,7 +52,7 @@ static void push(struct sok_tcp_sendq *q, struct sok_slice s, bool ours)
 // Appends to the last chunk what fits there.
 static size_t fill_last(struct sok_tcp_sendq *q, const uint8_t *data, size_t len)
 {
-    if (q->count == 0) {
+    if (q->count == 0 || len == 0) {
         return 0;
     }
     struct sok_tcp_chunk *last = chunk_at(q, q->count - 1);
