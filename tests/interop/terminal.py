@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from net import ORDINARY, Failed, Net, check, wait_for_line
+from net import ORDINARY, PREFIX, Failed, Net, check, wait_for_line
 
 
 class Terminal:
@@ -124,10 +124,16 @@ def demo_checks(text, code, binary):
     check(not leftovers(binary), "a process is left behind")
 
 
+def namespaces():
+    """Those that are not of tests, which may come and go beside this one."""
+    out = subprocess.run(["ip", "netns", "list"], stdout=subprocess.PIPE, text=True).stdout
+    return {line.split()[0] for line in out.splitlines() if line and not line.startswith(PREFIX)}
+
+
 def demo(sockeye, user):
     with Net(sockeye) as net:
         binary = copy_for_user(net)
-        spaces = subprocess.run(["ip", "netns", "list"], stdout=subprocess.PIPE).stdout
+        spaces = namespaces()
         t = Terminal(net, binary, "demo", user=user)
         code = t.end(60)
         demo_checks(t.seen, code, binary)
@@ -135,8 +141,7 @@ def demo(sockeye, user):
         done = net.run(binary, "demo", user=user)
         demo_checks(done.out + done.err, done.code, binary)
         check(b"\x1b[" not in done.out + done.err, "colour in a pipe")
-        after = subprocess.run(["ip", "netns", "list"], stdout=subprocess.PIPE).stdout
-        check(spaces == after, "a namespace is left behind")
+        check(spaces == namespaces(), "a namespace is left behind")
 
 
 def demo_to_head(sockeye):
