@@ -311,7 +311,9 @@ static unsigned pump(struct sok_bridge *b, int64_t now)
     for (unsigned i = 0; i < ROUNDS_MAX; i++) {
         bool deliver = b->can_write && !b->to_program_done && !b->hung_up;
         in = deliver ? move_in(b, now) : 0;
-        out = b->can_read && !b->held && !b->from_program_done ? move_out(b, now) : 0;
+        // Until it is taken, what comes first is the mark: see_taken() alone may read.
+        bool listen = b->can_read && !b->held && !b->untaken && !b->from_program_done;
+        out = listen ? move_out(b, now) : 0;
         moves += (in > 0) + (out > 0);
         if (in <= 0 && out <= 0)
             break;

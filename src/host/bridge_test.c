@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "host/bridge.h"
 
 #define MS 1000000
 #define S  INT64_C(1000000000)
@@ -287,6 +290,69 @@ static void refused(void **state)
     pair_free(&p);
 }
 
+// A program that takes its descriptor and writes at any moment of the host's turn.
+struct taker {
+    atomic_int fd; // -1: none, -2: the end
+    unsigned wait;
+};
+
+static void *take_and_write(void *arg)
+{
+    struct taker *t = arg;
+    for (;;) {
+        int fd = atomic_load(&t->fd);
+        if (fd == -2)
+            return NULL;
+        if (fd < 0)
+            continue;
+        for (volatile unsigned i = 0; i < t->wait; i++)
+            continue;
+        send(fd, "", 1, MSG_NOSIGNAL); // sok_bridge_given()
+        send(fd, "data", 4, MSG_NOSIGNAL);
+        atomic_store(&t->fd, -1);
+    }
+}
+
+static void one_taken(struct pair *p, struct taker *t, unsigned wait)
+{
+    struct sok_bridge *b;
+    char text[8] = "";
+    struct sok_socket *client = pair_connect(p);
+    pair_run(p, 100 * MS);
+    int fd = sok_bridge_open(pair_accept(p), &b);
+    assert_true(fd >= 0);
+    sok_bridge_given(b);
+    t->wait = wait;
+    atomic_store(&t->fd, fd);
+    int64_t n = SOK_EAGAIN;
+    for (unsigned i = 0; i < 1000000 && n == SOK_EAGAIN; i++) {
+        if (atomic_load(&t->fd) >= 0)
+            sok_bridge_pump(b);
+        pair_run(p, MS / 100);
+        n = sok_recv(client, text, sizeof(text));
+    }
+    assert_int_equal(n, 4);
+    assert_string_equal(text, "data");
+    close(fd);
+    sok_abort(client);
+    pair_run(p, 100 * MS);
+}
+
+static void taken_at_any_moment(void **state)
+{
+    struct pair p;
+    pthread_t thread;
+    struct taker t = {.fd = -1};
+    (void)state;
+    pair_make(&p, NULL);
+    assert_int_equal(pthread_create(&thread, NULL, take_and_write, &t), 0);
+    for (unsigned i = 0; i < 2000; i++)
+        one_taken(&p, &t, i % 97 * 40);
+    atomic_store(&t.fd, -2);
+    pthread_join(thread, NULL);
+    pair_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +366,7 @@ int main(void)
         cmocka_unit_test(close_with_unread_resets),
         cmocka_unit_test(reset_is_a_reset),
         cmocka_unit_test(refused),
+        cmocka_unit_test(taken_at_any_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
