@@ -34,3 +34,50 @@ const struct sok_field *sok_proto_field(const struct sok_proto *proto, const cha
     }
     return NULL;
 }
+
+const struct sok_part *sok_proto_part(const struct sok_proto *proto, const char *name)
+{
+    for (unsigned i = 0; i < proto->part_count; i++) {
+        if (sok_str_eq(proto->parts[i].name, name))
+            return &proto->parts[i];
+    }
+    return NULL;
+}
+
+const struct sok_field *sok_proto_rows(
+    const struct sok_proto *proto, const uint8_t *header, size_t len, unsigned *count)
+{
+    *count = proto->field_count;
+    return proto->view && len >= proto->hdr_len ? proto->view(header, len, count) : proto->fields;
+}
+
+size_t sok_proto_fixed(const struct sok_proto *proto, const uint8_t *header, size_t len)
+{
+    unsigned count;
+    const struct sok_field *rows = sok_proto_rows(proto, header, len, &count);
+    size_t end = proto->view && count > 0 ? sok_field_end(&rows[count - 1]) : 0;
+    return end > proto->hdr_len ? end : proto->hdr_len;
+}
+
+void sok_parts_find(const struct sok_proto *proto, const uint8_t *p, size_t len, uint8_t *fixed,
+    struct sok_span spans[SOK_PARTS_MAX])
+{
+    size_t size = sok_proto_fixed(proto, p, len), done = 0, at = 0;
+    memset(fixed, 0, size);
+    for (unsigned i = 0; i <= proto->part_count; i++) {
+        size_t upto =
+            i < proto->part_count && proto->parts[i].at < size ? proto->parts[i].at : size;
+        size_t run = upto - done < len - at ? upto - done : len - at;
+        memcpy(fixed + done, p + at, run);
+        done = upto;
+        at += run;
+        if (i == proto->part_count)
+            break;
+        size_t there = len - at, own = there;
+        if (proto->parts[i].measure)
+            own = proto->parts[i].measure(fixed, p + at, there);
+        own = own < there ? own : there;
+        spans[i] = (struct sok_span){.header = p, .header_len = len, .off = at, .len = own};
+        at += own;
+    }
+}

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "base/bytes.h"
+#include "wire/item.h"
 
 // ---- rows ----
 
@@ -30,11 +31,14 @@ enum sok_field_as {
     SOK_AS_IP4,   // a 32-bit number
     SOK_AS_IP6,   // 16 bytes
     SOK_AS_BYTES, // bytes, as hex
+    SOK_AS_TEXT,  // bytes, as text that zeros fill up
 };
 
 enum sok_field_how {
     SOK_FIELD_SET,     // somebody chooses it
     SOK_FIELD_DERIVED, // follows from the rest of the packet unless somebody insists
+    SOK_FIELD_SOURCE,  // our own address towards the destination, unless somebody insists
+    SOK_FIELD_HOP,     // the MAC of the next hop towards it
 };
 
 // Names of values, or of bits; the list ends with text NULL.
@@ -72,6 +76,7 @@ const char *sok_value_text(const struct sok_value *values, uint64_t value);
 struct sok_proto;
 struct sok_show;
 struct sok_options;
+struct sok_text;
 
 // Where a header found in `len` bytes ends, and what it says about the end of its payload.
 struct sok_extent {
@@ -91,11 +96,65 @@ struct sok_option_kind {
     bool repeats; // the fields come again until the option ends (SACK)
 };
 
-// "Comes where `under` has `value` in its row `field`": SOK_AT_ip4_proto.
+// "Comes where `under` has `value` in its row `field`": SOK_AT_ip4_proto. When a packet is built, `under` gets
+// the values of all its binds, on the fields nobody set; of several on one field, the first.
 struct sok_bind {
     const struct sok_proto *under;
-    unsigned field;
+    unsigned field; // or'ed with one of these:
     uint64_t value;
+};
+#define SOK_BIND_READ  0x10000u // found so, but not built so
+#define SOK_BIND_WRITE 0x20000u // built so, but not looked for
+
+static inline unsigned sok_bind_field(const struct sok_bind *b)
+{
+    return b->field & 0xffff;
+}
+
+// ---- parts: what has no fixed place in a header ----
+//
+// On the wire a header is its fixed part (hdr_len bytes, which the rows describe as if nothing lay between) and,
+// after `at` bytes of it, each part: TCP's options at 20; of DNSQR the name at 0, then type and class.
+
+#define SOK_PARTS_MAX 8
+
+// The bytes of a part where they lie: header + off, len of them. DNS names refer to others of the message.
+struct sok_span {
+    const uint8_t *header;
+    size_t header_len;
+    size_t off, len;
+};
+
+struct sok_part {
+    const char *name;
+    uint16_t at;
+    const struct sok_item *initial; // the default; NULL: no bytes
+    // How many of the `there` bytes at p are its own, after the fixed part up to `at`. NULL: all that the header has.
+    size_t (*measure)(const uint8_t *fixed, const uint8_t *p, size_t there);
+    // Bytes into a value. False: malformed, or `to` is full; then the bytes themselves are the value.
+    bool (*get)(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+        struct sok_item *out);
+    // A value into bytes. False: `why` says what is wrong ("'MMS' is no option; known: EOL, NOP, MSS").
+    // NULL of either: the value is the bytes.
+    bool (*put)(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
+        struct sok_text *why);
+    const void *more; // for get and put: a table of options
+};
+
+// A packet that is being built: all its layers' bytes are there, those of the parts too.
+struct sok_built {
+    const struct sok_proto *proto;
+    size_t off;    // of its header in the packet
+    size_t header; // bytes, with its parts
+    uint64_t
+        set; // rows (bit i: fields[i], or the view's), parts behind them: given, and to be kept
+};
+struct sok_finish {
+    uint8_t *packet;
+    size_t len; // of the packet
+    const struct sok_built *layers;
+    unsigned count;
+    unsigned at; // the layer whose turn it is
 };
 
 struct sok_proto {
@@ -114,12 +173,55 @@ struct sok_proto {
     struct sok_options (*walk)(const uint8_t *p, size_t len); // NULL: sok_options (options.h)
     const struct sok_bind *binds;
     unsigned bind_count;
+    // What has no fixed place, in the order of the wire.
+    const struct sok_part *parts;
+    unsigned part_count;
+    // One of several headers that are found in one place (ICMPv6's messages): that place is the family's, with
+    // its binds. `variant` of the family says which; NULL from it: this is no such header at all.
+    const struct sok_proto *family;
+    const struct sok_proto *(*variant)(const uint8_t *p, size_t len);
+    // What comes after it, where a bind cannot say: `header` of the `len` bytes at p are its own. Asked before the
+    // binds; NULL from it: they are asked, too.
+    const struct sok_proto *(*next)(const uint8_t *p, size_t header, size_t len);
+    // Derived fields that nobody set: lengths, checksums. Called from the last layer to the first; what names the
+    // next header is done before, by the binds.
+    void (*finish)(const struct sok_finish *f);
     // Its part of a packet's line (show.h). NULL: name and fields.
     void (*line)(const struct sok_show *l);
 };
 
 const struct sok_field *sok_proto_field(
     const struct sok_proto *proto, const char *name); // NULL: none
+const struct sok_part *sok_proto_part(const struct sok_proto *proto, const char *name);
+// The rows of a header with these contents (the view, where there is one) and the bytes they cover.
+const struct sok_field *sok_proto_rows(
+    const struct sok_proto *proto, const uint8_t *header, size_t len, unsigned *count);
+size_t sok_proto_fixed(const struct sok_proto *proto, const uint8_t *header, size_t len);
+
+// Finds the parts of a header of `len` bytes and gathers its fixed part into `fixed` (room: what
+// sok_proto_fixed says of p, 64 bytes at most unless the protocol has no parts). Bytes that are not there are 0.
+void sok_parts_find(const struct sok_proto *proto, const uint8_t *p, size_t len, uint8_t *fixed,
+    struct sok_span spans[SOK_PARTS_MAX]);
+
+// ---- for `finish` ----
+
+static inline uint8_t *sok_finish_header(const struct sok_finish *f)
+{
+    return f->packet + f->layers[f->at].off;
+}
+// Of the header and all that comes after it.
+static inline size_t sok_finish_len(const struct sok_finish *f)
+{
+    return f->len - f->layers[f->at].off;
+}
+// Whether row `field` may be computed.
+static inline bool sok_finish_free(const struct sok_finish *f, unsigned field)
+{
+    return !(f->layers[f->at].set >> field & 1);
+}
+// The checksum over this layer and what comes after it, with the pseudo header of the nearest IP or IPv6 below,
+// stored at the header's byte `at`, where 0 must stand. Nothing is done when there is none below.
+void sok_finish_checksum(const struct sok_finish *f, uint8_t proto, size_t at);
 
 // ---- bits of big-endian words; everything folds when bit and bits are constants ----
 

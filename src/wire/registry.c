@@ -50,27 +50,37 @@ const struct sok_proto *sok_proto_find(const char *name)
 
 static bool bind_holds(const struct sok_bind *b, const uint8_t *p, size_t len)
 {
-    const struct sok_field *f = &b->under->fields[b->field];
-    return sok_field_end(f) <= len && sok_field_get(f, p) == b->value;
+    const struct sok_field *f = &b->under->fields[sok_bind_field(b)];
+    return !(b->field & SOK_BIND_WRITE) && sok_field_end(f) <= len &&
+           sok_field_get(f, p) == b->value;
 }
 
-const struct sok_proto *sok_proto_next(const struct sok_proto *proto, const uint8_t *p, size_t len)
+const struct sok_proto *sok_proto_next_among(const struct sok_proto *const *among, unsigned count,
+    const struct sok_proto *proto, const uint8_t *p, size_t len)
 {
-    for (unsigned i = 0; i < SOK_COUNT_OF(protos); i++) {
-        for (unsigned k = 0; k < protos[i]->bind_count; k++) {
-            const struct sok_bind *b = &protos[i]->binds[k];
+    for (unsigned i = 0; i < count; i++) {
+        for (unsigned k = 0; k < among[i]->bind_count; k++) {
+            const struct sok_bind *b = &among[i]->binds[k];
             if (b->under == proto && bind_holds(b, p, len))
-                return protos[i];
+                return among[i];
         }
     }
     return NULL;
 }
 
-// Fills the layer of a header found at p; gives what comes after it.
-static const struct sok_proto *read_layer(
+const struct sok_proto *sok_proto_next(
+    const struct sok_proto *proto, const uint8_t *p, size_t header, size_t len)
+{
+    const struct sok_proto *next = proto->next ? proto->next(p, header, len) : NULL;
+    if (!next)
+        next = sok_proto_next_among(protos, SOK_COUNT_OF(protos), proto, p, header);
+    return next && next->variant ? next->variant(p + header, len - header) : next;
+}
+
+const struct sok_proto *sok_layer_read(
     const struct sok_proto *proto, const uint8_t *p, size_t len, struct sok_layer *layer)
 {
-    layer->proto = proto;
+    *layer = (struct sok_layer){.proto = proto};
     if (len < proto->hdr_len) {
         layer->truncated = true;
         layer->header = (uint32_t)len;
@@ -84,7 +94,9 @@ static const struct sok_proto *read_layer(
     layer->malformed = e.malformed;
     layer->cut = e.cut;
     layer->opaque = e.opaque;
-    return e.malformed || e.opaque ? NULL : sok_proto_next(proto, p, len);
+    if (e.malformed || e.opaque || !layer->payload)
+        return NULL;
+    return sok_proto_next(proto, p, layer->header, layer->header + layer->payload);
 }
 
 unsigned sok_dissect(const struct sok_proto *first, const uint8_t *frame, size_t len,
@@ -95,12 +107,12 @@ unsigned sok_dissect(const struct sok_proto *first, const uint8_t *frame, size_t
     size_t off = 0;
     while (count < SOK_LAYERS_MAX && (len > 0 || count == 0)) {
         struct sok_layer *layer = &layers[count++];
-        *layer = (struct sok_layer){.off = (uint32_t)off};
         if (!proto || count == SOK_LAYERS_MAX) {
-            layer->header = (uint32_t)len;
+            *layer = (struct sok_layer){.off = (uint32_t)off, .header = (uint32_t)len};
             break;
         }
-        proto = read_layer(proto, frame + off, len, layer);
+        proto = sok_layer_read(proto, frame + off, len, layer);
+        layer->off = (uint32_t)off;
         off += layer->header;
         len = layer->payload;
     }

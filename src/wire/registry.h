@@ -9,8 +9,12 @@
 const struct sok_proto *sok_proto_at(unsigned i);
 const struct sok_proto *sok_proto_find(const char *name); // Scapy's name; NULL: none
 
-// What comes after a header of `proto`, by the binds; NULL: nobody knows. `len` bytes are there.
-const struct sok_proto *sok_proto_next(const struct sok_proto *proto, const uint8_t *p, size_t len);
+// What comes after a header of `proto`; NULL: nobody knows. `header` of the `len` bytes at p are its own.
+const struct sok_proto *sok_proto_next(
+    const struct sok_proto *proto, const uint8_t *p, size_t header, size_t len);
+// The same by the binds alone of protocols that somebody brings (declared at run time).
+const struct sok_proto *sok_proto_next_among(const struct sok_proto *const *protos, unsigned count,
+    const struct sok_proto *proto, const uint8_t *p, size_t header);
 
 #define SOK_LAYERS_MAX 16
 
@@ -24,6 +28,10 @@ struct sok_layer {
     bool cut;                      // it speaks of more bytes than are there
     bool opaque;                   // what follows does not begin with a header (a later fragment)
 };
+
+// Fills the layer (but for `off`) of a header of `proto` looked for at p; gives what comes after it, or NULL.
+const struct sok_proto *sok_layer_read(
+    const struct sok_proto *proto, const uint8_t *p, size_t len, struct sok_layer *layer);
 
 // Takes a frame apart from `first` on; gives the number of layers. Never reads outside; whatever is in
 // the frame, the work is bounded by SOK_LAYERS_MAX. Trailing bytes (padding) are not a layer.
