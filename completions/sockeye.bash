@@ -3,7 +3,7 @@ _sockeye()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "get nc ping run up ss drill impair demo -h --help --version" -- "$word"))
+        COMPREPLY=($(compgen -W "get nc ping run up ss drill impair lua demo -h --help --version" -- "$word"))
         return
     fi
     case $before in
@@ -43,6 +43,9 @@ _sockeye()
         ;;
     impair)
         COMPREPLY=($(compgen -W "-t --time -v --verbose --seed --mtu --no-confine -h --help" -- "$word"))
+        ;;
+    lua)
+        COMPREPLY=($(compgen -W "-e --execute -i --interactive -v --verbose -h --help" -- "$word"))
         ;;
     demo)
         COMPREPLY=($(compgen -W "-m --memory -h --help" -- "$word"))

@@ -17,6 +17,7 @@ static const struct sok_cli_command *const commands[] = {
     &sok_cmd_ss,
     &sok_cmd_drill,
     &sok_cmd_impair,
+    &sok_cmd_lua,
     &sok_cmd_demo,
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -1,0 +1,93 @@
+// What the files of this directory share: the lists of functions, errors, options, output, interruption.
+//
+// To add functions: a file NAME.c with a `const struct sok_lua_function sok_lua_NAME_functions[]` that ends with a
+// row of NULL, its line in the table of functions.c and in meson.build. ls(), lsc(), completion and the manual's test
+// know it then. A function is called with its arguments at 1..n, as every lua_CFunction.
+#ifndef SOK_LUA_INTERNAL_H
+#define SOK_LUA_INTERNAL_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// ---- functions ----
+
+struct sok_lua_function {
+    const char *name;
+    lua_CFunction call;
+    const char *usage; // "rdpcap(FILE)"
+    const char *help;  // one line, for lsc()
+};
+
+extern const struct sok_lua_function sok_lua_basic_functions[]; // basic.c
+extern const struct sok_lua_function sok_lua_net_functions[];   // net.c: send, sr, sniff, ...
+
+void sok_lua_open_functions(lua_State *L);
+// The i-th function of all lists; NULL after the last.
+const struct sok_lua_function *sok_lua_function_at(unsigned i);
+
+// ---- the state ----
+
+struct sok_lua_state {
+    bool colour, verbose;
+    bool shell; // somebody is at the terminal
+};
+static inline struct sok_lua_state *sok_lua_state(lua_State *L)
+{
+    return *(struct sok_lua_state **)lua_getextraspace(L);
+}
+struct sok_lua;
+struct lua_State *sok_lua_lua(struct sok_lua *l);
+
+// ---- errors ----
+
+// Raises "FILE:LINE: text" where the line is that of the script, however deep in C the mistake was seen.
+// As luaL_error: does not return; `return sok_lua_error(...)` reads well.
+int sok_lua_error(lua_State *L, const char *format, ...);
+// Runs the function below its `args` arguments; 0 or 1 after a line on stderr. 130: Ctrl-C.
+int sok_lua_protected(lua_State *L, int args, int results);
+
+// ---- interruption: the first Ctrl-C makes it true, and raises an error in Lua code that runs ----
+
+bool sok_lua_interrupted(void);
+void sok_lua_interrupt_begin(lua_State *L);
+void sok_lua_interrupt_end(void);
+// A function that waits, and wants to give what it has, calls this between: true once, and the error is not raised.
+bool sok_lua_interrupt_taken(lua_State *L);
+
+// ---- option tables: sniff{count=10, timeout=5} ----
+
+// Fails, naming those that are there, when the table at idx has a word that is not in `known` ("count inter iface").
+void sok_lua_options_check(lua_State *L, int idx, const char *known);
+// nil or no table: the default. Wrong types and ranges are errors that name the option.
+lua_Integer sok_lua_option_integer(lua_State *L, int idx, const char *name, lua_Integer initial,
+    lua_Integer least, lua_Integer most);
+double sok_lua_option_number(lua_State *L, int idx, const char *name, double initial, double least);
+const char *sok_lua_option_text(lua_State *L, int idx, const char *name, const char *initial);
+bool sok_lua_option_true(lua_State *L, int idx, const char *name, bool initial);
+// Pushes the function and gives true; pushes nothing when it is not given.
+bool sok_lua_option_function(lua_State *L, int idx, const char *name);
+
+// ---- output ----
+
+void sok_lua_write(
+    const char *text, size_t len); // to standard output; what fails is told at the end
+// Prints the value at idx as the shell shows results.
+void sok_lua_print_value(lua_State *L, int idx);
+
+// ---- completion (complete.c): words for the end of `line` ----
+
+struct sok_lua_words {
+    unsigned count;
+    unsigned start; // where in the line the word begins
+    struct sok_lua_word {
+        char text[64];
+    } words[256];
+};
+void sok_lua_complete(lua_State *L, const char *line, size_t len, struct sok_lua_words *out);
+
+#endif

@@ -1,0 +1,58 @@
+// Ctrl-C while Lua runs: an error in Lua code, or a flag for a function in C that waits. A second one while the first
+// has not been noticed ends the program.
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+#include "lua/internal.h"
+
+// A signal handler has no argument to find a state by.
+static volatile sig_atomic_t caught;
+static lua_State *volatile running;
+static struct sigaction before;
+
+static void raise_error(lua_State *L, lua_Debug *at)
+{
+    (void)at;
+    lua_sethook(L, NULL, 0, 0);
+    luaL_error(L, "interrupted");
+}
+
+static void on_signal(int number)
+{
+    if (caught > 1)
+        _exit(128 + number);
+    caught++;
+    lua_State *L = running;
+    if (L)
+        lua_sethook(L, raise_error, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
+void sok_lua_interrupt_begin(lua_State *L)
+{
+    caught = 0;
+    running = L;
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, &before);
+}
+
+void sok_lua_interrupt_end(void)
+{
+    sigaction(SIGINT, &before, NULL);
+    if (running)
+        lua_sethook(running, NULL, 0, 0);
+    running = NULL;
+}
+
+bool sok_lua_interrupted(void)
+{
+    return caught != 0;
+}
+
+bool sok_lua_interrupt_taken(lua_State *L)
+{
+    if (!caught)
+        return false;
+    lua_sethook(L, NULL, 0, 0);
+    caught = 0;
+    return true;
+}

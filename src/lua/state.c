@@ -1,0 +1,226 @@
+// One Lua state: made, filled, run, with errors told in one line.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "lua/internal.h"
+#include "lua/lua.h"
+
+struct sok_lua {
+    lua_State *lua;
+    struct sok_lua_state state;
+};
+
+struct lua_State *sok_lua_lua(struct sok_lua *l)
+{
+    return l->lua;
+}
+
+static int open_all(lua_State *L)
+{
+    luaL_openlibs(L);
+    sok_lua_open_functions(L);
+    return 0;
+}
+
+struct sok_lua *sok_lua_new(const struct sok_lua_options *options)
+{
+    struct sok_lua *l = calloc(1, sizeof(*l));
+    lua_State *L = l ? luaL_newstate() : NULL;
+    if (!L) {
+        free(l);
+        return NULL;
+    }
+    l->lua = L;
+    l->state = (struct sok_lua_state){.colour = options->colour, .verbose = options->verbose};
+    *(struct sok_lua_state **)lua_getextraspace(L) = &l->state;
+    lua_pushcfunction(L, open_all);
+    if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+        sok_lua_free(l);
+        return NULL;
+    }
+    lua_gc(L, LUA_GCGEN, 0, 0); // packets are many and short-lived
+    return l;
+}
+
+void sok_lua_free(struct sok_lua *l)
+{
+    if (l)
+        lua_close(l->lua);
+    free(l);
+}
+
+void sok_lua_arguments(struct sok_lua *l, const char *name, char **words, int count)
+{
+    lua_State *L = l->lua;
+    lua_createtable(L, count, 1);
+    lua_pushstring(L, name);
+    lua_rawseti(L, -2, 0);
+    for (int i = 0; i < count; i++) {
+        lua_pushstring(L, words[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setglobal(L, "arg");
+}
+
+// ---- errors ----
+
+int sok_lua_error(lua_State *L, const char *format, ...)
+{
+    lua_Debug at;
+    bool found = false;
+    for (int level = 0; !found && lua_getstack(L, level, &at); level++)
+        found = lua_getinfo(L, "Sl", &at) && at.currentline > 0;
+    if (found)
+        lua_pushfstring(L, "%s:%d: ", at.short_src, at.currentline);
+    else
+        lua_pushliteral(L, "");
+    va_list args;
+    va_start(args, format);
+    lua_pushvfstring(L, format, args);
+    va_end(args);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
+// Makes a message of whatever was raised; with the traceback when it is wanted.
+static int make_message(lua_State *L)
+{
+    const char *text = lua_tostring(L, 1);
+    if (!text && luaL_callmeta(L, 1, "__tostring") && lua_type(L, -1) == LUA_TSTRING)
+        text = lua_tostring(L, -1);
+    if (!text)
+        text = lua_pushfstring(L, "an error that is a %s", luaL_typename(L, 1));
+    if (sok_lua_state(L)->verbose)
+        luaL_traceback(L, L, text, 1);
+    else
+        lua_pushstring(L, text);
+    return 1;
+}
+
+// In the shell the first line is where the person is: nothing to say about it.
+static const char *without_place(lua_State *L, const char *text)
+{
+    static const char place[] = "shell:1: ";
+    bool here = sok_lua_state(L)->shell && strncmp(text, place, sizeof(place) - 1) == 0;
+    return here ? text + sizeof(place) - 1 : text;
+}
+
+static int tell(lua_State *L)
+{
+    const char *text = lua_tostring(L, -1);
+    fflush(stdout);
+    bool ended = sok_lua_interrupted();
+    if (sok_lua_state(L)->shell) {
+        const char *red = sok_lua_state(L)->colour ? "\033[31m" : "",
+                   *plain = *red ? "\033[0m" : "";
+        fprintf(stderr, "%s%s%s\n", red, without_place(L, text), plain);
+    } else {
+        fprintf(stderr, "sockeye: %s\n", text);
+    }
+    lua_pop(L, 1);
+    return ended ? 130 : 1;
+}
+
+int sok_lua_protected(lua_State *L, int args, int results)
+{
+    int base = lua_gettop(L) - args;
+    lua_pushcfunction(L, make_message);
+    lua_insert(L, base);
+    sok_lua_interrupt_begin(L);
+    int status = lua_pcall(L, args, results, base);
+    sok_lua_interrupt_end();
+    lua_remove(L, base);
+    return status == LUA_OK ? 0 : tell(L);
+}
+
+// ---- running ----
+
+int sok_lua_file(struct sok_lua *l, const char *path)
+{
+    lua_State *L = l->lua;
+    errno = 0;
+    int status = luaL_loadfile(L, strcmp(path, "-") == 0 ? NULL : path);
+    if (status == LUA_ERRFILE) {
+        fprintf(stderr, "sockeye: %s: %s\n", path, strerror(errno ? errno : EIO));
+        lua_pop(L, 1);
+        return 1;
+    }
+    return status == LUA_OK ? sok_lua_protected(L, 0, 0) : tell(L);
+}
+
+// Loads `text` as expressions if it is some, else as statements.
+static int load_text(lua_State *L, const char *text, const char *name)
+{
+    const char *chunk = lua_pushfstring(L, "=%s", name);
+    const char *expressions = lua_pushfstring(L, "return %s", text);
+    int status = luaL_loadbuffer(L, expressions, strlen(expressions), chunk);
+    if (status != LUA_OK) {
+        lua_pop(L, 1);
+        status = luaL_loadbuffer(L, text, strlen(text), chunk);
+    }
+    lua_insert(L, -3);
+    lua_pop(L, 2);
+    return status;
+}
+
+static int print_values(lua_State *L)
+{
+    int count = lua_gettop(L);
+    for (int i = 1; i <= count; i++)
+        if (!lua_isnil(L, i) || count > 1)
+            sok_lua_print_value(L, i);
+    return 0;
+}
+
+int sok_lua_text(struct sok_lua *l, const char *text, const char *name, bool print)
+{
+    lua_State *L = l->lua;
+    int base = lua_gettop(L);
+    if (load_text(L, text, name) != LUA_OK)
+        return tell(L);
+    int rc = sok_lua_protected(L, 0, LUA_MULTRET);
+    if (rc == 0 && print && lua_gettop(L) > base) {
+        lua_pushcfunction(L, print_values);
+        lua_insert(L, base + 1);
+        rc = sok_lua_protected(L, lua_gettop(L) - base - 1, 0);
+    }
+    lua_settop(L, base);
+    return rc;
+}
+
+static void push_options(lua_State *L, const struct sok_lua_option *options, unsigned count)
+{
+    lua_createtable(L, 0, (int)count);
+    for (unsigned i = 0; i < count; i++) {
+        if (options[i].kind == SOK_LUA_OPTION_NUMBER)
+            lua_pushnumber(L, options[i].number);
+        else if (options[i].kind == SOK_LUA_OPTION_TEXT)
+            lua_pushstring(L, options[i].text);
+        else
+            lua_pushboolean(L, true);
+        lua_setfield(L, -2, options[i].name);
+    }
+}
+
+int sok_lua_call(struct sok_lua *l, const char *function, const char *expression,
+    const struct sok_lua_option *options, unsigned count, bool print)
+{
+    lua_State *L = l->lua;
+    int base = lua_gettop(L);
+    lua_getglobal(L, function);
+    if (load_text(L, expression, "EXPR") != LUA_OK)
+        return tell(L);
+    int rc = sok_lua_protected(L, 0, 1);
+    if (rc == 0) {
+        push_options(L, options, count);
+        rc = sok_lua_protected(L, 2, LUA_MULTRET);
+    }
+    if (rc == 0 && print && lua_gettop(L) > base) {
+        lua_pushcfunction(L, print_values);
+        lua_insert(L, base + 1);
+        rc = sok_lua_protected(L, lua_gettop(L) - base - 1, 0);
+    }
+    lua_settop(L, base);
+    return rc;
+}
