@@ -176,6 +176,14 @@ enum sok_socket_option {
     SOK_OPT_BROADCAST, // 0, 1: may send to a broadcast address (else SOK_EACCES); datagram, raw
     SOK_OPT_REUSEPORT, // 0, 1, before bind: others that say so too share the port, listening ones as well; each sender
                        // or connection goes to one of them
+    SOK_OPT_MAXSEG, // bytes of a segment that are asked for and sent at most, 88 to 32767, before connect or listen;
+    // 0: as the way allows; get: what is sent at most
+    SOK_OPT_WINDOW_CLAMP, // bytes that the window never goes above; 0: no limit
+    SOK_OPT_NOTSENT_LOWAT, // bytes given and not sent yet, of which SOK_POLL_OUT comes below; 0: no limit
+    SOK_OPT_SYNCNT,        // SYNs sent again at most, 1 to 127
+    SOK_OPT_LINGER2,       // ns that a closed connection waits for the peer's end; -1: not at all
+    SOK_OPT_DEFER_ACCEPT, // ns, of a listener: connections are accepted when they have sent something, or so much later
+    SOK_OPT_RECVERR, // 0, 1: what ICMP says of an open connection is told by the next call, and it goes on
 };
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);

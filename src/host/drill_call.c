@@ -193,6 +193,12 @@ static const struct {
     {"congestion", SOK_TCP_CONGESTION},
     {"fastopen", SOK_TCP_FASTOPEN},
     {"linger", SOK_TCP_LINGER},
+    {"maxseg", SOK_TCP_MAXSEG},
+    {"window-clamp", SOK_TCP_WINDOW_CLAMP},
+    {"notsent-lowat", SOK_TCP_NOTSENT_LOWAT},
+    {"syncnt", SOK_TCP_SYNCNT},
+    {"linger2", SOK_TCP_LINGER2},
+    {"recverr", SOK_TCP_RECVERR},
 };
 
 static int64_t call_option(struct drill *d, const struct drill_step *step, struct drill_conn *c)
@@ -215,7 +221,8 @@ static int64_t call_option(struct drill *d, const struct drill_step *step, struc
     }
     sok_drill_fail(d, step,
         "no such option: %s (nodelay cork keepalive linger-zero rcvbuf sndbuf ttl tos "
-        "user-timeout quickack fastopen linger)",
+        "user-timeout quickack fastopen linger maxseg window-clamp notsent-lowat syncnt linger2 "
+        "recverr)",
         l->option);
     return SOK_EINVAL;
 }

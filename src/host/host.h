@@ -101,7 +101,7 @@ struct sok_socket {
     int64_t stamp;          // raw, packet: when what was received last came
     uint32_t options_given; // as options_set, and stays: for the next connection of the same socket
     uint32_t options_set;   // bit per enum sok_socket_option, given before there was a connection
-    int64_t options[24];
+    int64_t options[SOK_OPT_RECVERR + 1]; // fewer than 32
     void (*notify)(void *ctx, struct sok_socket *s);
     void *notify_ctx;
     void *owner; // who serves it to a program; NULL: nobody does

@@ -10,15 +10,10 @@
 enum sok_posix_value { // options that are kept and told, or looked at by who has the socket
     VALUE_OOBINLINE,
     VALUE_KEEPALIVE, // of sockets without connections
-    VALUE_SYNCNT,
-    VALUE_WINDOW_CLAMP,
     VALUE_PRIORITY,
     VALUE_RCVLOWAT,
     VALUE_MTU_DISCOVER,
     VALUE_V6ONLY,
-    VALUE_DEFER_ACCEPT,
-    VALUE_LINGER2,
-    VALUE_NOTSENT_LOWAT,
     VALUE_HDRINCL,
     VALUE_LINGER_S, // seconds + 1; 0: off
     VALUE_WANTED,   // enum sok_calls_wanted

@@ -9,15 +9,21 @@
 #include "host/host.h"
 
 enum how {
-    BOOL,    // 0, 1: the host's
-    PLAIN,   // a number: the host's
-    DOUBLED, // bytes: told back twice as large, as Linux does (socket(7))
-    TWICE,   // bytes: taken twice as large, as Linux does where overhead is counted too
-    MS,      // ms outside, ns inside
-    SECONDS, // s outside, ns inside
-    KEPT,    // a value: it is told back
-    SWITCH,  // the same, 0 or 1
+    BOOL,     // 0, 1: the host's
+    PLAIN,    // a number: the host's
+    DOUBLED,  // bytes: told back twice as large, as Linux does (socket(7))
+    TWICE,    // bytes: taken twice as large, as Linux does where overhead is counted too
+    MS,       // ms outside, ns inside
+    SECONDS,  // s outside, ns inside
+    ORPHAN,   // the same; less than nothing is -1, and there is a most
+    DOUBLING, // the same, made up to what the waits of so many SYN,ACKs add up to, as Linux does
+    CLAMP,    // bytes, but for 0 at least as many as Linux says
+    UNSIGNED, // a number that is not negative, though an int
+    KEPT,     // a value: it is told back
+    SWITCH,   // the same, 0 or 1
 };
+
+#define CLAMP_LEAST 1152 // half of the smallest buffer
 
 static const struct option {
     int level, name, type; // type: SOCK_...; 0: every
@@ -47,11 +53,14 @@ static const struct option {
     {IPPROTO_TCP, TCP_KEEPINTVL, SOCK_STREAM, SECONDS, SOK_OPT_KEEPINTVL},
     {IPPROTO_TCP, TCP_KEEPCNT, SOCK_STREAM, PLAIN, SOK_OPT_KEEPCNT},
     {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, SOCK_STREAM, BOOL, SOK_OPT_FASTOPEN},
-    {IPPROTO_TCP, TCP_DEFER_ACCEPT, SOCK_STREAM, KEPT, VALUE_DEFER_ACCEPT},
-    {IPPROTO_TCP, TCP_SYNCNT, SOCK_STREAM, KEPT, VALUE_SYNCNT},
-    {IPPROTO_TCP, TCP_WINDOW_CLAMP, SOCK_STREAM, KEPT, VALUE_WINDOW_CLAMP},
-    {IPPROTO_TCP, TCP_LINGER2, SOCK_STREAM, KEPT, VALUE_LINGER2},
-    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, SOCK_STREAM, KEPT, VALUE_NOTSENT_LOWAT},
+    {IPPROTO_TCP, TCP_DEFER_ACCEPT, SOCK_STREAM, DOUBLING, SOK_OPT_DEFER_ACCEPT},
+    {IPPROTO_TCP, TCP_SYNCNT, SOCK_STREAM, PLAIN, SOK_OPT_SYNCNT},
+    {IPPROTO_TCP, TCP_MAXSEG, SOCK_STREAM, PLAIN, SOK_OPT_MAXSEG},
+    {IPPROTO_TCP, TCP_WINDOW_CLAMP, SOCK_STREAM, CLAMP, SOK_OPT_WINDOW_CLAMP},
+    {IPPROTO_TCP, TCP_LINGER2, SOCK_STREAM, ORPHAN, SOK_OPT_LINGER2},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, SOCK_STREAM, UNSIGNED, SOK_OPT_NOTSENT_LOWAT},
+    {IPPROTO_IP, IP_RECVERR, SOCK_STREAM, BOOL, SOK_OPT_RECVERR},
+    {IPPROTO_IPV6, IPV6_RECVERR, SOCK_STREAM, BOOL, SOK_OPT_RECVERR},
     {IPPROTO_IP, IP_HDRINCL, SOCK_RAW, BOOL, SOK_OPT_HDRINCL},
     {IPPROTO_IP, IP_TTL, 0, PLAIN, SOK_OPT_TTL},
     {IPPROTO_IP, IP_TOS, 0, PLAIN, SOK_OPT_TOS},
@@ -105,18 +114,19 @@ static int set_wanted(struct sok_posix *p, int bit, const uint8_t *bytes, uint32
 static const struct range {
     int level, name;
     int64_t least, most;
+    bool zero; // that, too
 } ranges[] = {
-    {IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767},
-    {IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767},
-    {IPPROTO_TCP, TCP_KEEPCNT, 1, 127},
-    {IPPROTO_TCP, TCP_MAXSEG, 88, 32767},
-    {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT32_MAX},
-    {IPPROTO_TCP, TCP_SYNCNT, 1, 127},
-    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 1},
-    {IPPROTO_IP, IP_TTL, 1, 255},
-    {IPPROTO_IP, IP_MTU_DISCOVER, 0, 5},
-    {IPPROTO_IPV6, IPV6_TCLASS, -1, 255},
-    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1, 255},
+    {IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, false},
+    {IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767, false},
+    {IPPROTO_TCP, TCP_KEEPCNT, 1, 127, false},
+    {IPPROTO_TCP, TCP_MAXSEG, 88, 32767, true},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, INT32_MAX, false},
+    {IPPROTO_TCP, TCP_SYNCNT, 1, 127, false},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 1, false},
+    {IPPROTO_IP, IP_TTL, 1, 255, false},
+    {IPPROTO_IP, IP_MTU_DISCOVER, 0, 5, false},
+    {IPPROTO_IPV6, IPV6_TCLASS, -1, 255, false},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1, 255, false},
 };
 
 static bool in_range(int level, int name, const uint8_t *bytes, uint32_t len)
@@ -127,7 +137,8 @@ static bool in_range(int level, int name, const uint8_t *bytes, uint32_t len)
     memcpy(&value, bytes, sizeof(value));
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
         if (ranges[i].level == level && ranges[i].name == name)
-            return value >= ranges[i].least && value <= ranges[i].most;
+            return (value >= ranges[i].least && value <= ranges[i].most) ||
+                   (value == 0 && ranges[i].zero);
     return true;
 }
 
@@ -148,6 +159,17 @@ static int32_t first_value(const struct option *o)
     return o->number == VALUE_MTU_DISCOVER ? IP_PMTUDISC_WANT : 0;
 }
 
+// Each wait is twice the one before, 120 s at most.
+static int64_t doubling(int64_t seconds)
+{
+    int64_t wait = 1, sum = seconds > 0;
+    while (sum > 0 && sum < seconds) {
+        wait = wait < 60 ? wait * 2 : 120;
+        sum += wait;
+    }
+    return sum < 86400 ? sum : 86400;
+}
+
 static int64_t inside(enum how how, int64_t value)
 {
     switch (how) {
@@ -157,6 +179,14 @@ static int64_t inside(enum how how, int64_t value)
         return value * 1000000;
     case SECONDS:
         return value * 1000000000;
+    case ORPHAN:
+        return value < 0 ? -1 : (value < 120 ? value : 120) * 1000000000;
+    case DOUBLING:
+        return doubling(value) * 1000000000;
+    case CLAMP:
+        return value != 0 && value < CLAMP_LEAST ? CLAMP_LEAST : value;
+    case UNSIGNED:
+        return (uint32_t)value;
     case DOUBLED:
         return value < 2048 ? 2048 : value;
     case TWICE:
@@ -175,9 +205,13 @@ static int64_t outside(enum how how, int64_t value)
     case MS:
         return value / 1000000;
     case SECONDS:
-        return value / 1000000000;
+    case ORPHAN:
+    case DOUBLING:
+        return value < 0 ? -1 : value / 1000000000;
     case DOUBLED:
         return value * 2;
+    case CLAMP:
+    case UNSIGNED:
     case BOOL:
     case PLAIN:
     case TWICE:
@@ -345,12 +379,6 @@ int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level,
         sok_getsockopt(s, SOK_OPT_CONGESTION, &value);
         strcpy(text, value == 1 ? "reno" : "cubic");
         return give(r, text, sizeof(text));
-    }
-    if (level == IPPROTO_TCP && name == TCP_MAXSEG && p->type == SOCK_STREAM) {
-        struct sok_info i = {.send_mss = 536};
-        if (s)
-            sok_getinfo(s, &i);
-        return give_int(r, i.send_mss);
     }
     int group = sok_posix_group_get(p, s, level, name, out, want);
     if (group != -ENOPROTOOPT)

@@ -259,6 +259,20 @@ static int tcp_option(enum sok_socket_option option)
         return SOK_TCP_LINGER;
     case SOK_OPT_FASTOPEN:
         return SOK_TCP_FASTOPEN;
+    case SOK_OPT_MAXSEG:
+        return SOK_TCP_MAXSEG;
+    case SOK_OPT_WINDOW_CLAMP:
+        return SOK_TCP_WINDOW_CLAMP;
+    case SOK_OPT_NOTSENT_LOWAT:
+        return SOK_TCP_NOTSENT_LOWAT;
+    case SOK_OPT_SYNCNT:
+        return SOK_TCP_SYNCNT;
+    case SOK_OPT_LINGER2:
+        return SOK_TCP_LINGER2;
+    case SOK_OPT_DEFER_ACCEPT:
+        return SOK_TCP_DEFER_ACCEPT;
+    case SOK_OPT_RECVERR:
+        return SOK_TCP_RECVERR;
     case SOK_OPT_ERROR:
     case SOK_OPT_BLOCKING:
     case SOK_OPT_TIMEOUT:
@@ -339,6 +353,16 @@ int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote)
     return connect_end(s);
 }
 
+// Those that count before a connection is accepted; the others it gets then.
+static void listener_options(struct sok_socket *s)
+{
+    for (unsigned option = 0; option < sizeof s->options / sizeof *s->options; option++)
+        if (s->options_given & (1U << option))
+            sok_tcp_listener_setopt((struct sok_tcp_listener *)s->sock,
+                (enum sok_tcp_sockopt)tcp_option((enum sok_socket_option)option),
+                s->options[option]);
+}
+
 int sok_listen(struct sok_socket *s, int backlog)
 {
     sok_host_mine(s->host);
@@ -357,8 +381,10 @@ int sok_listen(struct sok_socket *s, int backlog)
     if (r == 0)
         r = (s->reuse_port ? sok_stack_listen_shared : sok_stack_listen)(
             s->host->stack, &s->local, backlog, sok_host_now(s->host), &l);
-    if (r == 0)
+    if (r == 0) {
         adopt(s, (struct sok_sock *)l);
+        listener_options(s);
+    }
     return r;
 }
 
@@ -482,7 +508,15 @@ int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
     if (c)
         return sok_tcp_setopt(c, (enum sok_tcp_sockopt)number, value, sok_host_now(s->host));
     s->options_set |= 1U << option;
+    if (s->sock)
+        listener_options(s);
     return 0;
+}
+
+// As if it had never been set.
+static bool means_default(enum sok_socket_option option, int64_t value)
+{
+    return value == 0 && (option == SOK_OPT_MAXSEG || option == SOK_OPT_LINGER2);
 }
 
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value)
@@ -508,7 +542,7 @@ int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         return SOK_EINVAL;
     else if (c)
         return sok_tcp_getopt(c, (enum sok_tcp_sockopt)number, value);
-    else if (s->options_set & (1U << option))
+    else if (s->options_set & (1U << option) && !means_default(option, s->options[option]))
         *value = s->options[option];
     else
         *value = sok_tcp_default_opt(

@@ -195,7 +195,7 @@ static bool close_acked(struct sok_tcp_conn *c, struct sok_tcp_in *in)
     case SOK_TCP_FIN_WAIT_1:
         sok_tcp_set_state(c, SOK_TCP_FIN_WAIT_2, in->now);
         if (c->orphan) {
-            sok_tcp_timer_set(c, SOK_TCP_TIMER_FIN_WAIT_2, in->now + c->tcp->config.fin_wait_2);
+            sok_tcp_timer_set(c, SOK_TCP_TIMER_FIN_WAIT_2, in->now + sok_tcp_fin_wait_2(c));
         }
         return true;
     case SOK_TCP_CLOSING:

@@ -105,15 +105,35 @@ int sok_tcp_connect(struct sok_tcp *t, const struct sok_endpoint *local,
 
 // ---- SEND ----
 
-uint32_t sok_tcp_send_room(const struct sok_tcp_conn *c)
+static uint32_t buffer_room(const struct sok_tcp_conn *c)
 {
     uint32_t held = sok_tcp_sendq_len(&c->sendq);
     return held < c->snd_buf ? c->snd_buf - held : 0;
 }
 
+// With a limit on what is not sent yet, one large piece at a time may go above it, as in Linux: a limit of a byte does
+// not mean segments of a byte.
+uint32_t sok_tcp_send_room(const struct sok_tcp_conn *c)
+{
+    uint32_t room = buffer_room(c);
+    if (sok_tcp_unsent_enough(c)) {
+        return 0;
+    }
+    return c->notsent_lowat && room > SOK_TCP_CHUNK_LARGE ? SOK_TCP_CHUNK_LARGE : room;
+}
+
+// What a slice waits for: it is taken whole.
+bool sok_tcp_slice_fits(const struct sok_tcp_conn *c, uint32_t len)
+{
+    return !sok_tcp_unsent_enough(c) && buffer_room(c) >= len;
+}
+
 // 0 when data may be queued now.
 static int may_send(struct sok_tcp_conn *c)
 {
+    if (c->recverr && c->error) {
+        return sok_tcp_error(c);
+    }
     switch (c->state) {
     case SOK_TCP_CLOSED:
         return c->error ? sok_tcp_error(c) : SOK_EPIPE;
@@ -185,7 +205,7 @@ int64_t sok_tcp_send_slice(struct sok_tcp_conn *c, struct sok_slice data, int64_
 {
     int err = data.len > c->snd_buf ? SOK_EINVAL : may_send(c);
     c->room_wanted = 0;
-    if (!err && sok_tcp_send_room(c) < data.len) {
+    if (!err && !sok_tcp_slice_fits(c, data.len)) {
         c->room_wanted = data.len;
         err = SOK_EAGAIN;
     }
@@ -344,11 +364,11 @@ void sok_tcp_close(struct sok_tcp_conn *c, int64_t now)
         sok_tcp_timer_set(c, SOK_TCP_TIMER_LINGER, now + c->linger);
     }
     if (c->state == SOK_TCP_FIN_WAIT_2) {
-        sok_tcp_timer_set(c, SOK_TCP_TIMER_FIN_WAIT_2, now + c->tcp->config.fin_wait_2);
+        sok_tcp_timer_set(c, SOK_TCP_TIMER_FIN_WAIT_2, now + sok_tcp_fin_wait_2(c));
     }
 }
 
-// ---- options and STATUS ----
+// ---- STATUS ----
 
 int sok_tcp_error(struct sok_tcp_conn *c)
 {
@@ -371,180 +391,4 @@ struct sok_endpoint sok_tcp_local(const struct sok_tcp_conn *c)
 struct sok_endpoint sok_tcp_remote(const struct sok_tcp_conn *c)
 {
     return c->remote;
-}
-
-static bool in_range(enum sok_tcp_sockopt option, int64_t value)
-{
-    switch (option) {
-    case SOK_TCP_RCVBUF:
-    case SOK_TCP_SNDBUF:
-        return value >= 2048 && value <= 1 << 30;
-    case SOK_TCP_TTL:
-        return value >= 1 && value <= 255;
-    case SOK_TCP_TOS:
-        return value >= 0 && value <= 255;
-    case SOK_TCP_USER_TIMEOUT:
-    case SOK_TCP_LINGER:
-        return value >= 0;
-    case SOK_TCP_KEEPIDLE:
-    case SOK_TCP_KEEPINTVL:
-        return value >= SOK_S && value <= 32767 * SOK_S; // as Linux
-    case SOK_TCP_KEEPCNT:
-        return value >= 1 && value <= 127;
-    case SOK_TCP_CONGESTION:
-        return sok_tcp_cc_number(value) != NULL;
-    default:
-        return value == 0 || value == 1;
-    }
-}
-
-// Takes off what held data back, so that it goes now.
-static void release_held(struct sok_tcp_conn *c)
-{
-    if (c->state >= SOK_TCP_ESTABLISHED) {
-        sok_tcp_timer_stop(c, SOK_TCP_TIMER_CORK);
-        sok_tcp_want_output(c);
-    }
-}
-
-int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t value, int64_t now)
-{
-    if (!in_range(option, value)) {
-        return SOK_EINVAL;
-    }
-    switch (option) {
-    case SOK_TCP_NODELAY:
-        c->nodelay = value;
-        release_held(c);
-        break;
-    case SOK_TCP_CORK:
-        c->corked = value;
-        release_held(c);
-        break;
-    case SOK_TCP_KEEPALIVE:
-        c->keepalive = value;
-        sok_tcp_keepalive_arm(c, now);
-        break;
-    case SOK_TCP_KEEPIDLE:
-        c->keep_idle = value;
-        sok_tcp_keepalive_arm(c, now);
-        break;
-    case SOK_TCP_KEEPINTVL:
-        c->keep_interval = value;
-        break;
-    case SOK_TCP_KEEPCNT:
-        c->keep_count = (uint8_t)value;
-        break;
-    case SOK_TCP_LINGER_ZERO:
-        c->linger_zero = value;
-        break;
-    case SOK_TCP_LINGER:
-        c->linger = value;
-        break;
-    case SOK_TCP_RCVBUF: // what has been offered stays offered
-        c->rcv_buf = (uint32_t)value;
-        c->rcv_window =
-            c->rcv_window < sok_tcp_window_most(c) ? c->rcv_window : sok_tcp_window_most(c);
-        break;
-    case SOK_TCP_SNDBUF:
-        c->snd_buf = (uint32_t)value;
-        sok_tcp_ready_update(c);
-        break;
-    case SOK_TCP_TTL:
-        c->ttl = (uint8_t)value;
-        break;
-    case SOK_TCP_TOS:
-        c->tos = (uint8_t)value;
-        break;
-    case SOK_TCP_USER_TIMEOUT:
-        c->user_timeout = value;
-        break;
-    case SOK_TCP_FASTOPEN:
-        return value ? sok_tcp_fastopen_want(c, now) : 0;
-    case SOK_TCP_QUICKACK:
-        c->interactive = !value;
-        c->quick_left = value ? (uint16_t)c->tcp->config.quick_acks : 0;
-        break;
-    case SOK_TCP_CONGESTION:
-        sok_tcp_cc_use(c, sok_tcp_cc_number(value));
-        break;
-    }
-    return 0;
-}
-
-int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t *value)
-{
-    switch (option) {
-    case SOK_TCP_NODELAY:
-        *value = c->nodelay;
-        break;
-    case SOK_TCP_CORK:
-        *value = c->corked;
-        break;
-    case SOK_TCP_KEEPALIVE:
-        *value = c->keepalive;
-        break;
-    case SOK_TCP_KEEPIDLE:
-        *value = c->keep_idle;
-        break;
-    case SOK_TCP_KEEPINTVL:
-        *value = c->keep_interval;
-        break;
-    case SOK_TCP_KEEPCNT:
-        *value = c->keep_count;
-        break;
-    case SOK_TCP_LINGER_ZERO:
-        *value = c->linger_zero;
-        break;
-    case SOK_TCP_LINGER:
-        *value = c->linger;
-        break;
-    case SOK_TCP_RCVBUF:
-        *value = c->rcv_buf;
-        break;
-    case SOK_TCP_SNDBUF:
-        *value = c->snd_buf;
-        break;
-    case SOK_TCP_TTL:
-        *value = c->ttl;
-        break;
-    case SOK_TCP_TOS:
-        *value = c->tos;
-        break;
-    case SOK_TCP_USER_TIMEOUT:
-        *value = c->user_timeout;
-        break;
-    case SOK_TCP_FASTOPEN:
-        *value = c->tfo_taken;
-        break;
-    case SOK_TCP_QUICKACK:
-        *value = c->quick_left > 0 && !c->interactive;
-        break;
-    case SOK_TCP_CONGESTION:
-        *value = sok_tcp_cc_number_of(c->cc);
-        break;
-    }
-    return 0;
-}
-
-int64_t sok_tcp_default_opt(const struct sok_tcp_config *config, enum sok_tcp_sockopt option)
-{
-    switch (option) {
-    case SOK_TCP_NODELAY:
-        return !config->nagle;
-    case SOK_TCP_KEEPIDLE:
-        return config->keepalive_idle;
-    case SOK_TCP_KEEPINTVL:
-        return config->keepalive_interval;
-    case SOK_TCP_KEEPCNT:
-        return config->keepalive_count;
-    case SOK_TCP_RCVBUF:
-        return config->rcv_buf_initial;
-    case SOK_TCP_SNDBUF:
-        return config->snd_buf;
-    case SOK_TCP_CONGESTION:
-        return config->congestion;
-    default:
-        return 0;
-    }
 }

@@ -90,10 +90,11 @@ struct sok_tcp_listener *sok_tcp_find_listener(
 
 // ---- birth and death ----
 
-uint8_t sok_tcp_scale_for(const struct sok_tcp_config *config)
+uint8_t sok_tcp_scale_for(const struct sok_tcp_config *config, const struct sok_tcp_wishes *wishes)
 {
     uint8_t shift = 0;
-    while (shift < 14 && (INT64_C(65535) << shift) < config->rcv_buf) {
+    int64_t most = wishes->rcv_buf > config->rcv_buf ? wishes->rcv_buf : config->rcv_buf;
+    while (shift < 14 && (INT64_C(65535) << shift) < most) {
         shift++;
     }
     return config->window_scale ? shift : 0;
@@ -120,9 +121,7 @@ static void init(struct sok_tcp_conn *c, int64_t now)
     c->keep_interval = config->keepalive_interval;
     c->keep_count = (uint8_t)config->keepalive_count;
     c->snd_buf = (uint32_t)config->snd_buf;
-    c->rcv_buf = (uint32_t)config->rcv_buf;
-    c->rcv_window = (uint32_t)config->rcv_buf_initial / 2;
-    c->rcv_wscale = sok_tcp_scale_for(config);
+    sok_tcp_wish(c, &c->wishes);
     c->sack_ok = config->sack;
     c->ts_ok = config->timestamps;
     c->ts_offset = sok_tcp_ts_offset(t, &c->local, &c->remote);
@@ -413,7 +412,10 @@ static bool writable(const struct sok_tcp_conn *c)
         return false;
     }
     if (c->room_wanted > 0 && c->room_wanted <= c->snd_buf) {
-        return room >= c->room_wanted;
+        return sok_tcp_slice_fits(c, c->room_wanted);
+    }
+    if (c->notsent_lowat && !(c->sock.ready & SOK_READY_OUT)) { // as Linux: when half is gone
+        return room > 0 && sok_tcp_unsent(c) <= c->notsent_lowat / 2;
     }
     return c->sock.ready & SOK_READY_OUT ? room > 0 : room >= c->snd_buf / 3;
 }
@@ -452,5 +454,7 @@ void sok_tcp_ready_touch(struct sok_tcp_conn *c)
     sok_tcp_ready_update(c);
     if (!c->orphan && !c->listener) {
         sok_sock_touch(c->tcp->env.changed, &c->sock);
+    } else if (c->deferred) {
+        sok_tcp_listener_ripe(c);
     }
 }

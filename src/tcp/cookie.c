@@ -61,9 +61,10 @@ static uint32_t clock_saying(uint32_t clock, uint32_t bits)
     return said > clock ? said - (1u << TS_BITS) : said;
 }
 
-static void answer_options(const struct sok_tcp *t, const struct sok_tcp_in *in, uint16_t own_mss,
-    bool ecn, struct sok_tcp_opts *o)
+static void answer_options(const struct sok_tcp_listener *l, const struct sok_tcp_in *in,
+    uint16_t own_mss, bool ecn, struct sok_tcp_opts *o)
 {
+    const struct sok_tcp *t = l->tcp;
     const struct sok_tcp_arrival *a = in->from;
     *o = (struct sok_tcp_opts){.has_mss = true, .mss = own_mss};
     if (!t->config.timestamps || !in->o.has_ts) {
@@ -72,7 +73,7 @@ static void answer_options(const struct sok_tcp *t, const struct sok_tcp_in *in,
     uint8_t scale = in->o.wscale < 14 ? in->o.wscale : 14;
     o->sack_ok = t->config.sack && in->o.sack_ok;
     o->has_wscale = t->config.window_scale && in->o.has_wscale;
-    o->wscale = sok_tcp_scale_for(&t->config);
+    o->wscale = sok_tcp_scale_for(&t->config, &l->wishes);
     o->has_ts = true;
     o->tsecr = in->o.tsval;
     uint32_t clock = (uint32_t)(in->now / SOK_MS) + sok_tcp_ts_offset(t, &a->to, &a->from);
@@ -96,13 +97,13 @@ void sok_tcp_cookie_send(struct sok_tcp_listener *l, struct sok_tcp_in *in)
         return;
     }
     uint32_t age = (uint32_t)(in->now / AGE_UNIT), index = mss_index(in);
-    uint16_t own_mss = sok_tcp_path_mss(&r.path, &a->from.addr);
+    uint16_t own_mss = sok_tcp_wished_mss(&l->wishes, sok_tcp_path_mss(&r.path, &a->from.addr));
     bool ecn = sok_tcp_ecn_asked(t, in) && in->o.has_ts && t->config.timestamps;
-    answer_options(t, in, own_mss, ecn, &o);
+    answer_options(l, in, own_mss, ecn, &o);
     r.flags |= ecn ? SOK_TCP_ECE : 0;
     r.seq = compose(age, index, proof(t, a, in->h.seq, age, index));
     r.window = (uint16_t)sok_tcp_whole_segments(
-        (uint32_t)t->config.rcv_buf_initial / 2, own_mss - (o.has_ts ? 12u : 0u));
+        sok_tcp_wished_window(&t->config, &l->wishes), own_mss - (o.has_ts ? 12u : 0u));
     r.seq_base = r.seq;
     r.ack_base = in->h.seq;
     r.options_len = (uint8_t)sok_tcp_opts_put(r.options, &o);

@@ -71,6 +71,7 @@ void sok_tcp_take_syn(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
     if (o->has_mss) {
         c->peer_mss = o->mss > floor ? o->mss : (uint16_t)floor;
     }
+    c->peer_mss = sok_tcp_wished_mss(&c->wishes, c->peer_mss);
     c->sack_ok = c->sack_ok && o->sack_ok;
     c->ts_ok = c->ts_ok && o->has_ts;
     if (c->tcp->config.window_scale && o->has_wscale) {
@@ -441,6 +442,8 @@ bool sok_tcp_icmp(struct sok_tcp *t, const struct sok_endpoint *local,
         sok_tcp_over(c, err, now);
     } else {
         c->soft_error = err;
+        c->error = c->recverr ? err : c->error;
+        sok_tcp_ready_update(c);
     }
     return true;
 }

@@ -133,6 +133,7 @@ void sok_tcp_sent_again(struct sok_tcp_scoreboard *b, struct sok_tcp_sent *r, in
     X(DELAYED_ACK) /* more data, or an answer, to acknowledge along with (3.8.6.3) */              \
     X(KEEPALIVE)   /* a sign of life (3.8.4) */                                                    \
     X(CORK)        /* the rest of a full segment */                                                \
+    X(DEFER)       /* the first data of a connection that is not to be accepted before it */       \
     X(LINGER)      /* the acknowledgment of all, that the application gave up waiting for */       \
     X(FIN_WAIT_2)  /* the FIN of a peer nobody reads from any more */                              \
     X(TIME_WAIT)   /* 2 MSL (3.6.1) */
@@ -226,6 +227,14 @@ enum sok_tcp_tfo {
     SOK_TFO_PENDING, // server: the application has it already, in SYN-RECEIVED
 };
 
+// What somebody asked for that counts from the first segment on, so that a listener has it for those it hears of.
+// 0: nothing was asked.
+struct sok_tcp_wishes {
+    uint32_t rcv_buf, window_clamp;
+    uint16_t mss;
+    uint8_t syn_retries;
+};
+
 struct sok_tcp_conn {
     struct sok_sock sock;
     struct sok_tcp *tcp;
@@ -242,7 +251,8 @@ struct sok_tcp_conn {
     uint8_t state;      // enum sok_tcp_state
     uint8_t lane_state; // enum sok_tcp_lane_state
     bool passive;       // came from LISTEN (MUST-11)
-    bool half_open;     // in the listener's queue of that name, else in to_accept
+    bool half_open;     // in the listener's queue of that name,
+    bool deferred;      // or in that one; else in to_accept
     bool undecided;     // SYN-RECEIVED, its SYN,ACK held back until it is admitted
     bool mapped;        // in tcp->conns
     bool orphan;        // the application has closed: nobody holds the handle
@@ -250,12 +260,15 @@ struct sok_tcp_conn {
     int soft_error;     // what ICMP said; reported in place of a timeout (MUST-47)
 
     // options of the application
-    bool nodelay, corked, keepalive, linger_zero;
+    bool nodelay, corked, keepalive, linger_zero, recverr;
     uint8_t ttl, tos;
     uint32_t snd_buf, rcv_buf;
-    uint32_t room_wanted; // a send_slice waits for this much; 0: none
+    uint32_t room_wanted;   // a send_slice waits for this much; 0: none
+    uint32_t notsent_lowat; // 0: no limit
     int64_t user_timeout;
-    int64_t linger; // 0: none
+    int64_t linger;     // 0: none
+    int64_t fin_wait_2; // 0: the setting's; -1: none
+    struct sok_tcp_wishes wishes;
 
     // send sequence space (RFC 9293 3.3.1)
     uint32_t iss, snd_una, snd_nxt;
@@ -397,7 +410,10 @@ struct sok_tcp_listener {
     uint32_t backlog;
     bool shared;       // others that say so too may have the same address and port
     int64_t cookie_at; // when a cookie was last sent
-    struct sok_tcp_queue half_open, to_accept;
+    int64_t
+        defer; // ns that a connection has to send something before it is accepted; 0: it need not
+    struct sok_tcp_wishes wishes; // of its connections
+    struct sok_tcp_queue half_open, deferred, to_accept;
 };
 
 // A segment without a connection, a reset or the SYN,ACK of a cookie: reply.c.
@@ -466,7 +482,8 @@ int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, const struct sok_tcp_path *path, int64_t now,
     struct sok_tcp_conn **out);
 void sok_tcp_start_at(struct sok_tcp_conn *c, uint32_t iss);
-uint8_t sok_tcp_scale_for(const struct sok_tcp_config *config); // of the windows we give
+// Of the windows we give.
+uint8_t sok_tcp_scale_for(const struct sok_tcp_config *config, const struct sok_tcp_wishes *wishes);
 void sok_tcp_conn_free(struct sok_tcp_conn *c);
 void sok_tcp_want_output(struct sok_tcp_conn *c);
 void sok_tcp_rest(struct sok_tcp_conn *c); // leaves its lane
@@ -484,9 +501,23 @@ struct sok_tcp_conn *sok_tcp_listen_input(struct sok_tcp_listener *l, struct sok
 struct sok_tcp_conn *sok_tcp_listen_open(struct sok_tcp_listener *l, struct sok_tcp_in *syn);
 bool sok_tcp_listener_full(const struct sok_tcp_listener *l);
 void sok_tcp_listener_established(struct sok_tcp_conn *c);
+void sok_tcp_listener_ripe(struct sok_tcp_conn *c); // a deferred one has sent, or had its time
 void sok_tcp_listener_forget(struct sok_tcp_conn *c);
 void sok_tcp_listener_event(struct sok_tcp_listener *l);
 void sok_tcp_undecided_input(struct sok_tcp_conn *c, struct sok_tcp_in *in);
+
+// ---- option.c ----
+void sok_tcp_wish(struct sok_tcp_conn *c, const struct sok_tcp_wishes *w);
+uint32_t sok_tcp_wished_window(
+    const struct sok_tcp_config *config, const struct sok_tcp_wishes *w); // the first
+static inline uint16_t sok_tcp_wished_mss(const struct sok_tcp_wishes *w, uint16_t mss)
+{
+    return w->mss && w->mss < mss ? w->mss : mss;
+}
+static inline int64_t sok_tcp_fin_wait_2(const struct sok_tcp_conn *c)
+{
+    return c->fin_wait_2 < 0 ? 0 : c->fin_wait_2 ? c->fin_wait_2 : c->tcp->config.fin_wait_2;
+}
 
 // ---- cookie.c: RFC 4987 3.6 ----
 void sok_tcp_cookie_send(struct sok_tcp_listener *l, struct sok_tcp_in *in);
@@ -564,6 +595,13 @@ static inline uint32_t sok_tcp_unsent(const struct sok_tcp_conn *c)
 {
     return sok_tcp_fin_sent(c) ? 0 : c->sendq.end - c->snd_nxt;
 }
+// As much is given and not sent yet as the application wants to have there.
+static inline bool sok_tcp_unsent_enough(const struct sok_tcp_conn *c)
+{
+    return c->notsent_lowat && sok_tcp_sendq_len(&c->sendq) > 0 &&
+           sok_tcp_unsent(c) >= c->notsent_lowat;
+}
+bool sok_tcp_slice_fits(const struct sok_tcp_conn *c, uint32_t len); // call.c
 static inline bool sok_tcp_fin_acked(const struct sok_tcp_conn *c)
 {
     return c->fin_wanted && c->snd_una == c->sendq.end + 1;

@@ -1,5 +1,6 @@
-// Listening: RFC 9293 section 3.10.7.2, and the two queues of a listener. A connection stands in
-// half_open while in SYN-RECEIVED, then in to_accept until the application takes it.
+// Listening: RFC 9293 section 3.10.7.2, and the queues of a listener. A connection stands in
+// half_open while in SYN-RECEIVED, then in to_accept until the application takes it; between the two in deferred, if the
+// application wants only those that have sent something.
 #include <string.h>
 #include "tcp/internal.h"
 
@@ -17,6 +18,12 @@ static void queue_remove(struct sok_tcp_queue *q, struct sok_tcp_conn *c)
     *(c->queue_prev ? &c->queue_prev->queue_next : &q->first) = c->queue_next;
     *(c->queue_next ? &c->queue_next->queue_prev : &q->last) = c->queue_prev;
     q->count--;
+}
+
+static struct sok_tcp_queue *queue_of(const struct sok_tcp_conn *c)
+{
+    struct sok_tcp_listener *l = c->listener;
+    return c->half_open ? &l->half_open : c->deferred ? &l->deferred : &l->to_accept;
 }
 
 static int listener_new(struct sok_tcp *t, const struct sok_endpoint *local, int backlog,
@@ -136,12 +143,83 @@ void sok_tcp_listener_event(struct sok_tcp_listener *l)
     }
 }
 
-void sok_tcp_listener_established(struct sok_tcp_conn *c)
+// Half-open connections that a listener keeps. With cookies as many as it would accept, as in Linux, since
+// they keep nobody out; without, it is better to have room for those who mean it.
+#define HALF_OPEN_LEAST 8
+static uint32_t half_open_most(const struct sok_tcp_listener *l)
 {
-    queue_remove(&c->listener->half_open, c);
-    c->half_open = false;
+    const struct sok_tcp_config *config = &l->tcp->config;
+    uint32_t most = (uint32_t)config->syn_queue_max;
+    if (config->syn_cookies != SOK_COOKIES_OFF && l->backlog < most && l->local.port != 0) {
+        most = l->backlog < HALF_OPEN_LEAST ? HALF_OPEN_LEAST : l->backlog;
+    }
+    return most;
+}
+
+static bool half_open_full(const struct sok_tcp_listener *l)
+{
+    return l->half_open.count >= half_open_most(l);
+}
+
+static void offer(struct sok_tcp_conn *c)
+{
     queue_add(&c->listener->to_accept, c);
     sok_tcp_listener_event(c->listener);
+}
+
+// Open, but the application does not want to hear of it before there is something to read. Of so many the one that has
+// been silent for the longest time gives way.
+static void defer(struct sok_tcp_conn *c)
+{
+    struct sok_tcp_listener *l = c->listener;
+    if (l->deferred.count >= half_open_most(l)) {
+        sok_tcp_reset_conn(l->deferred.first, SOK_REASON_RST_NO_ROOM);
+        sok_tcp_conn_free(l->deferred.first);
+        l->tcp->drops[SOK_DROP_TCP_BACKLOG]++;
+    }
+    c->deferred = true;
+    queue_add(&l->deferred, c);
+    sok_tcp_timer_set(c, SOK_TCP_TIMER_DEFER, l->tcp->now + l->defer);
+}
+
+static bool is_ripe(const struct sok_tcp_conn *c)
+{
+    return c->stream.ready > 0 || c->fin_seen || !sok_tcp_timer_armed(c, SOK_TCP_TIMER_DEFER);
+}
+
+void sok_tcp_listener_established(struct sok_tcp_conn *c)
+{
+    struct sok_tcp_listener *l = c->listener;
+    queue_remove(&l->half_open, c);
+    c->half_open = false;
+    if (l->defer > 0 && c->stream.ready == 0) {
+        defer(c);
+    } else {
+        offer(c);
+    }
+}
+
+// When nothing more can be accepted, accepting looks for it again.
+void sok_tcp_listener_ripe(struct sok_tcp_conn *c)
+{
+    struct sok_tcp_listener *l = c->listener;
+    if (is_ripe(c) && !sok_tcp_listener_full(l)) {
+        queue_remove(&l->deferred, c);
+        c->deferred = false;
+        sok_tcp_timer_stop(c, SOK_TCP_TIMER_DEFER);
+        offer(c);
+    }
+}
+
+static void look_for_ripe(struct sok_tcp_listener *l)
+{
+    struct sok_tcp_conn *c = l->deferred.first;
+    while (c && !is_ripe(c)) {
+        c = c->queue_next;
+    }
+    if (c) {
+        sok_tcp_listener_ripe(c);
+    }
 }
 
 void sok_tcp_listener_forget(struct sok_tcp_conn *c)
@@ -150,8 +228,7 @@ void sok_tcp_listener_forget(struct sok_tcp_conn *c)
     if (!l) {
         return;
     }
-    struct sok_tcp_queue *q = c->half_open ? &l->half_open : &l->to_accept;
-    queue_remove(q, c);
+    queue_remove(queue_of(c), c);
     c->listener = NULL;
     sok_tcp_listener_event(l);
 }
@@ -162,8 +239,12 @@ int sok_tcp_accept(struct sok_tcp_listener *l, int64_t now, struct sok_tcp_conn 
     if (!c) {
         return sok_tcp_listener_open(l) ? SOK_EAGAIN : SOK_EINVAL;
     }
+    bool full = sok_tcp_listener_full(l);
     queue_remove(&l->to_accept, c);
     c->listener = NULL;
+    if (full) {
+        look_for_ripe(l);
+    }
     sok_tcp_listener_event(l);
     struct sok_event *ev = sok_events_push(l->tcp->env.events, SOK_EVENT_CALL, now, c->sock.id);
     if (ev) {
@@ -184,9 +265,10 @@ static void turn_away(struct sok_tcp_listener *l, int64_t now)
     while (l->half_open.first) {
         sok_tcp_conn_free(l->half_open.first);
     }
-    while (l->to_accept.first) {
-        sok_tcp_reset_conn(l->to_accept.first, SOK_REASON_RST_NO_ROOM);
-        sok_tcp_conn_free(l->to_accept.first);
+    struct sok_tcp_conn *c;
+    while ((c = l->deferred.first) || (c = l->to_accept.first)) {
+        sok_tcp_reset_conn(c, SOK_REASON_RST_NO_ROOM);
+        sok_tcp_conn_free(c);
     }
     struct sok_event *ev = sok_events_push(l->tcp->env.events, SOK_EVENT_CALL, now, l->sock.id);
     if (ev) {
@@ -247,6 +329,7 @@ struct sok_tcp_conn *sok_tcp_listen_open(struct sok_tcp_listener *l, struct sok_
     }
     c->passive = true;
     c->listener = l;
+    sok_tcp_wish(c, &l->wishes);
     c->undecided = l->local.port == 0;
     c->half_open = !c->undecided;
     queue_add(c->half_open ? &l->half_open : &l->to_accept, c);
@@ -257,19 +340,6 @@ struct sok_tcp_conn *sok_tcp_listen_open(struct sok_tcp_listener *l, struct sok_
     sok_tcp_take_syn(c, syn);
     sok_tcp_set_state(c, SOK_TCP_SYN_RECEIVED, syn->now);
     return c;
-}
-
-// Half-open connections that a listener keeps. With cookies as many as it would accept, as in Linux, since
-// they keep nobody out; without, it is better to have room for those who mean it.
-#define HALF_OPEN_LEAST 8
-static bool half_open_full(const struct sok_tcp_listener *l)
-{
-    const struct sok_tcp_config *config = &l->tcp->config;
-    uint32_t most = (uint32_t)config->syn_queue_max;
-    if (config->syn_cookies != SOK_COOKIES_OFF && l->backlog < most && l->local.port != 0) {
-        most = l->backlog < HALF_OPEN_LEAST ? HALF_OPEN_LEAST : l->backlog;
-    }
-    return l->half_open.count >= most;
 }
 
 // A connection that is opened again out of TIME-WAIT needs a number above its last: no cookie has that.

@@ -129,7 +129,7 @@ static void add_syn_options(const struct sok_tcp_conn *c, struct sok_tcp_opts *o
 {
     bool answer = c->state == SOK_TCP_SYN_RECEIVED;
     o->has_mss = true;
-    o->mss = sok_tcp_own_mss(c);
+    o->mss = sok_tcp_wished_mss(&c->wishes, sok_tcp_own_mss(c));
     o->sack_ok = c->sack_ok;
     o->has_wscale = answer ? c->wscale_ok : c->tcp->config.window_scale != 0;
     o->wscale = c->rcv_wscale;
@@ -499,6 +499,9 @@ static bool send_new(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_segment
         sok_tcp_tlp_sent(c, false, now);
     } else {
         sok_tcp_tlp_arm(c, now);
+    }
+    if (c->notsent_lowat) {
+        sok_tcp_ready_update(c);
     }
     return true;
 }

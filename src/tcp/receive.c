@@ -148,11 +148,12 @@ static void acknowledge_later(struct sok_tcp_conn *c, const struct sok_tcp_in *i
 
 // ---- the window ----
 
-// Half of the buffer (the other half is for overhead), and what the header's field can say.
+// Half of the buffer (the other half is for overhead), what the header's field can say, and what was asked for.
 uint32_t sok_tcp_window_most(const struct sok_tcp_conn *c)
 {
     uint64_t field = UINT64_C(65535) << c->rcv_wscale;
-    return c->rcv_buf / 2 < field ? c->rcv_buf / 2 : (uint32_t)field;
+    uint32_t most = c->rcv_buf / 2 < field ? c->rcv_buf / 2 : (uint32_t)field;
+    return c->wishes.window_clamp && c->wishes.window_clamp < most ? c->wishes.window_clamp : most;
 }
 
 uint32_t sok_tcp_whole_segments(uint32_t window, uint32_t mss)

@@ -234,7 +234,7 @@ enum sok_tcp_sockopt {
     SOK_TCP_KEEPCNT,     // unanswered ones until the peer is dead
     SOK_TCP_LINGER_ZERO, // 1: close resets
     SOK_TCP_LINGER, // ns that a close has until all is acknowledged, then it resets; 0: as it takes
-    SOK_TCP_RCVBUF, // bytes
+    SOK_TCP_RCVBUF, // bytes; once it is said the window has half of it, and grows no more by itself
     SOK_TCP_SNDBUF, // bytes
     SOK_TCP_TTL,
     SOK_TCP_TOS,
@@ -242,9 +242,19 @@ enum sok_tcp_sockopt {
     SOK_TCP_QUICKACK,     // 1: acknowledge at once for a while
     SOK_TCP_CONGESTION,   // number of the algorithm, as in the setting `congestion`; it starts anew
     SOK_TCP_FASTOPEN, // 1, right after connect: the first send goes with the SYN, if it may (RFC 7413)
+    SOK_TCP_NOTSENT_LOWAT, // bytes given and not sent yet, of which READY_OUT comes below; 0: no limit
+    SOK_TCP_MAXSEG, // bytes, 88 to 32767; 0: as the path says. Before the SYN: what is asked for, and sent at most
+    SOK_TCP_WINDOW_CLAMP, // bytes that the window never goes above; 0: no limit
+    SOK_TCP_SYNCNT,       // SYNs (or SYN,ACKs) sent again at most; 0: the settings'
+    SOK_TCP_LINGER2,      // ns that an orphan waits in FIN-WAIT-2; 0: the setting's; -1: not at all
+    SOK_TCP_DEFER_ACCEPT, // of listeners: ns that a connection has to send something before it is accepted
+    SOK_TCP_RECVERR, // 1: what ICMP says of an open connection is told at once, by the next call
 };
 int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t value, int64_t now);
 int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t *value);
+// Those that count for connections before they are accepted: MAXSEG, WINDOW_CLAMP, SYNCNT, RCVBUF; and DEFER_ACCEPT.
+// Of all others SOK_EOPNOTSUPP.
+int sok_tcp_listener_setopt(struct sok_tcp_listener *l, enum sok_tcp_sockopt option, int64_t value);
 // What a connection that is made now begins with.
 int64_t sok_tcp_default_opt(const struct sok_tcp_config *config, enum sok_tcp_sockopt option);
 

@@ -101,9 +101,10 @@ static void syn_timeout(struct sok_tcp_conn *c, int64_t now)
 {
     const struct sok_tcp_config *config = &c->tcp->config;
     int64_t retries = c->passive ? config->syn_ack_retries : config->syn_retries;
+    int64_t r2 = c->wishes.syn_retries ? 0 : config->syn_r2;
+    retries = c->wishes.syn_retries ? c->wishes.syn_retries : retries;
     bool impatient = c->user_timeout && now - c->stalled_at >= c->user_timeout; // RFC 9293 3.9.1
-    if (impatient ||
-        (c->retries >= retries && (c->passive || now - c->stalled_at >= config->syn_r2))) {
+    if (impatient || (c->retries >= retries && (c->passive || now - c->stalled_at >= r2))) {
         sok_tcp_over(c, SOK_ETIMEDOUT, now);
         return;
     }
@@ -216,6 +217,9 @@ static void expired(struct sok_tcp_conn *c, enum sok_tcp_timer which, int64_t no
         c->override_sws = true;
         sok_tcp_fastopen_go(c);
         sok_tcp_want_output(c);
+        break;
+    case SOK_TCP_TIMER_DEFER:
+        sok_tcp_listener_ripe(c);
         break;
     case SOK_TCP_TIMER_LINGER:
         sok_tcp_reset_conn(c, SOK_REASON_RST_LINGER);

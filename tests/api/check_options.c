@@ -1,5 +1,6 @@
 // setsockopt() and getsockopt(): what each option is at first, what it takes, what it refuses.
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include "check.h"
 
@@ -31,13 +32,13 @@ static const struct row of_streams[] = {
     {"keepintvl", IPPROTO_TCP, TCP_KEEPINTVL, 1, {10, 0, 32768, NONE}},
     {"keepcnt", IPPROTO_TCP, TCP_KEEPCNT, 1, {5, 0, 128, NONE}},
     {"user-timeout", IPPROTO_TCP, TCP_USER_TIMEOUT, 1, {3000, 0, -1, NONE}},
-    {"maxseg", IPPROTO_TCP, TCP_MAXSEG, 1, {1000, 87, 40000, NONE}},
-    {"defer-accept", IPPROTO_TCP, TCP_DEFER_ACCEPT, 1, {0, NONE}},
-    {"notsent-lowat", IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0, {16384, NONE}},
+    {"maxseg", IPPROTO_TCP, TCP_MAXSEG, 1, {1000, 87, 40000, 0}},
+    {"defer-accept", IPPROTO_TCP, TCP_DEFER_ACCEPT, 1, {0, 5, 100, -1}},
+    {"notsent-lowat", IPPROTO_TCP, TCP_NOTSENT_LOWAT, 1, {16384, -1, 0, NONE}},
     {"fastopen-connect", IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1, {1, 0, 2, NONE}},
     {"syncnt", IPPROTO_TCP, TCP_SYNCNT, 0, {3, 0, 128, NONE}},
-    {"linger2", IPPROTO_TCP, TCP_LINGER2, 0, {10, NONE}},
-    {"window-clamp", IPPROTO_TCP, TCP_WINDOW_CLAMP, 0, {0, NONE}},
+    {"linger2", IPPROTO_TCP, TCP_LINGER2, 1, {10, -7, 121, 0}},
+    {"window-clamp", IPPROTO_TCP, TCP_WINDOW_CLAMP, 1, {0, 5000, 100, NONE}},
     {"tcp-unknown", IPPROTO_TCP, 9999, 1, {1, NONE}},
     {"socket-unknown", SOL_SOCKET, 9999, 1, {1, NONE}},
     {"level-unknown", 9999, 1, 1, {1, NONE}},
@@ -172,6 +173,44 @@ static void inherited(void)
     os.close(l);
 }
 
+// Accepted when there is something to read.
+static void deferred(void)
+{
+    struct place at;
+    char text[8];
+    int l = listener(&at, 2), c = stream();
+    set_int(l, IPPROTO_TCP, TCP_DEFER_ACCEPT, 30);
+    nonblocking(l);
+    CALL("defer-connect", os.connect(c, AT(at)));
+    CALL("defer-ready", ready(l, POLLIN, 0));
+    CALL("defer-accept", os.accept(l, NULL, NULL));
+    os.send(c, "ab", 2, 0);
+    CALL("defer-ready-then", ready(l, POLLIN, 1000));
+    int s = os.accept(l, NULL, NULL);
+    CALL("defer-accepted", os.recv(s, text, sizeof(text), 0));
+    CALL("defer-inherited", get_int(s, IPPROTO_TCP, TCP_DEFER_ACCEPT));
+    os.close(s);
+    os.close(c);
+    os.close(l);
+}
+
+// Sizes that both ends are told of.
+static void small_segments(void)
+{
+    struct place at;
+    int l = listener(&at, 2), c = stream();
+    set_int(l, IPPROTO_TCP, TCP_MAXSEG, 1000);
+    set_int(c, IPPROTO_TCP, TCP_MAXSEG, 900);
+    CALL("maxseg-listening", get_int(l, IPPROTO_TCP, TCP_MAXSEG));
+    os.connect(c, AT(at));
+    int s = os.accept(l, NULL, NULL);
+    CALL("maxseg-connected", get_int(c, IPPROTO_TCP, TCP_MAXSEG));
+    CALL("maxseg-accepted", get_int(s, IPPROTO_TCP, TCP_MAXSEG));
+    os.close(s);
+    os.close(c);
+    os.close(l);
+}
+
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 void check_options(void)
@@ -190,4 +229,6 @@ void check_options(void)
     sizes();
     of_connections();
     inherited();
+    deferred();
+    small_segments();
 }
