@@ -10,6 +10,7 @@
 #include "wire/igmp.h"
 #include "wire/ip4.h"
 #include "wire/ip6.h"
+#include "wire/raw.h"
 #include "wire/tcp.h"
 #include "wire/udp.h"
 #include "wire/vlan.h"
@@ -32,6 +33,8 @@ static const struct sok_proto *const protos[] = {
     &sok_proto_bootp,
     &sok_proto_dhcp,
     &sok_proto_dhcp6,
+    &sok_proto_raw,
+    &sok_proto_padding,
 };
 
 const struct sok_proto *sok_proto_at(unsigned i)

@@ -1,0 +1,232 @@
+#include "craft/book.h"
+
+#include <string.h>
+#include "base/err.h"
+#include "base/str.h"
+#include "craft/internal.h"
+#include "wire/registry.h"
+
+#define SLOTS        1024 // of the table by protocol: twice what a book holds at least
+#define INITIAL_MAX  4096 // bytes of one header with all its defaults
+#define SHORT_TEXT   64
+#define REGISTRY_MAX (SLOTS / 2 - SOK_BOOK_ADDED_MAX)
+
+struct sok_book {
+    struct sok_mem mem;
+    const struct sok_craft_world *world;
+    const struct sok_proto *raw, *padding;
+    const struct sok_proto *added[SOK_BOOK_ADDED_MAX];
+    unsigned added_count;
+    unsigned count; // of `entries`, those of the registry first
+    struct craft_entry entries[SLOTS / 2];
+    uint16_t slots[SLOTS]; // by protocol: an entry's number from 1 on
+};
+
+const struct sok_mem *sok_book_mem(const struct sok_book *book)
+{
+    return &book->mem;
+}
+
+void sok_book_set_world(struct sok_book *book, const struct sok_craft_world *world)
+{
+    book->world = world;
+}
+
+const struct sok_craft_world *sok_book_world(const struct sok_book *book)
+{
+    return book->world;
+}
+
+const struct sok_proto *sok_craft_raw(const struct sok_book *book)
+{
+    return book->raw;
+}
+
+const struct sok_proto *sok_craft_padding(const struct sok_book *book)
+{
+    return book->padding;
+}
+
+bool sok_craft_has_added(const struct sok_book *book)
+{
+    return book->added_count > 0;
+}
+
+// ---- entries ----
+
+static unsigned slot_of(const struct sok_book *book, const struct sok_proto *proto)
+{
+    unsigned at = (unsigned)((uintptr_t)proto * 0x9e3779b97f4a7c15u >> 54) % SLOTS;
+    while (book->slots[at] && book->entries[book->slots[at] - 1].proto != proto)
+        at = (at + 1) % SLOTS;
+    return at;
+}
+
+const struct craft_entry *sok_craft_entry(
+    const struct sok_book *book, const struct sok_proto *proto)
+{
+    unsigned number = book->slots[slot_of(book, proto)];
+    return number ? &book->entries[number - 1] : NULL;
+}
+
+// The parts' defaults behind the fixed part.
+static bool put_parts(struct craft_entry *e, struct sok_sink *out)
+{
+    char why[SHORT_TEXT];
+    for (unsigned i = 0; i < e->proto->part_count; i++) {
+        const struct sok_part *part = &e->proto->parts[i];
+        struct sok_text text = sok_text(why, sizeof why);
+        size_t before = out->used;
+        if (part->initial && part->put && !part->put(part, part->initial, out, &text))
+            return false;
+        if (part->initial && !part->put)
+            sok_sink_put(out, part->initial->bytes, part->initial->count);
+        e->parts[i] = (struct craft_piece){(uint32_t)before, (uint32_t)(out->used - before)};
+    }
+    return out->used <= out->size;
+}
+
+static void note_rows(struct craft_entry *e)
+{
+    const struct sok_proto *proto = e->proto;
+    for (unsigned i = 0; i < proto->field_count; i++) {
+        const struct sok_field *row = &proto->fields[i];
+        bool address = row->as == SOK_AS_IP4 || row->as == SOK_AS_IP6;
+        if (row->how == SOK_FIELD_DERIVED)
+            e->late |= (uint64_t)1 << i;
+        if (row->how == SOK_FIELD_SOURCE)
+            e->source |= (uint64_t)1 << i;
+        if (row->how == SOK_FIELD_HOP)
+            e->hop |= (uint64_t)1 << i;
+        if (address && (sok_str_eq(row->name, "dst") || sok_str_eq(row->name, "pdst")))
+            e->dst = row;
+    }
+}
+
+// The default bytes of a protocol's header.
+static int fill(struct sok_book *book, struct craft_entry *e, const struct sok_proto *proto)
+{
+    uint8_t bytes[INITIAL_MAX] = {0};
+    if (proto->field_count > CRAFT_ROWS_MAX || proto->part_count > SOK_PARTS_MAX ||
+        proto->hdr_len > CRAFT_FIXED_MAX)
+        return SOK_EINVAL;
+    *e = (struct craft_entry){.proto = proto};
+    for (unsigned i = 0; i < proto->field_count; i++) {
+        const struct sok_field *row = &proto->fields[i];
+        if (sok_field_end(row) > proto->hdr_len && !proto->view)
+            return SOK_EINVAL;
+        if (!row->bytes)
+            sok_field_set(row, bytes, row->initial);
+    }
+    e->fixed = (uint32_t)sok_proto_fixed(proto, bytes, proto->hdr_len);
+    struct sok_sink out = sok_sink(bytes, sizeof bytes);
+    out.used = e->fixed;
+    if (!put_parts(e, &out))
+        return SOK_EINVAL;
+    e->initial_len = (uint32_t)out.used;
+    uint8_t *copy = sok_mem_alloc(&book->mem, e->initial_len + 1);
+    if (!copy)
+        return SOK_ENOMEM;
+    memcpy(copy, bytes, e->initial_len);
+    e->initial = copy;
+    note_rows(e);
+    return 0;
+}
+
+// Rows that say which protocol comes next are never unknown: without one they have their default.
+static void note_binds(struct sok_book *book, const struct sok_proto *proto)
+{
+    for (unsigned i = 0; i < proto->bind_count; i++) {
+        const struct sok_bind *b = &proto->binds[i];
+        unsigned slot = slot_of(book, b->under), row = sok_bind_field(b);
+        if (!book->slots[slot] || b->field & SOK_BIND_READ)
+            continue;
+        struct craft_entry *e = &book->entries[book->slots[slot] - 1];
+        e->named |= (uint64_t)1 << row;
+        e->late &= ~((uint64_t)1 << row);
+    }
+}
+
+static int enter(struct sok_book *book, const struct sok_proto *proto)
+{
+    if (book->count == SLOTS / 2)
+        return SOK_ENOBUFS;
+    unsigned slot = slot_of(book, proto);
+    if (book->slots[slot])
+        return 0;
+    int err = fill(book, &book->entries[book->count], proto);
+    if (err)
+        return err;
+    book->slots[slot] = (uint16_t)++book->count;
+    return 0;
+}
+
+// ---- the book ----
+
+struct sok_book *sok_book_new(const struct sok_mem *mem)
+{
+    struct sok_book *book = sok_mem_zalloc(mem, sizeof *book);
+    if (!book)
+        return NULL;
+    book->mem = *mem;
+    book->raw = sok_proto_find("Raw");
+    book->padding = sok_proto_find("Padding");
+    const struct sok_proto *proto;
+    for (unsigned i = 0; i < REGISTRY_MAX && (proto = sok_proto_at(i)); i++) {
+        if (enter(book, proto) != 0) {
+            sok_book_free(book);
+            return NULL;
+        }
+    }
+    for (unsigned i = 0; i < book->count; i++)
+        note_binds(book, book->entries[i].proto);
+    return book;
+}
+
+void sok_book_free(struct sok_book *book)
+{
+    if (!book)
+        return;
+    struct sok_mem mem = book->mem;
+    for (unsigned i = 0; i < book->count; i++) {
+        const struct craft_entry *e = &book->entries[i];
+        sok_mem_free(&mem, (void *)(uintptr_t)e->initial, e->initial_len + 1);
+    }
+    sok_mem_free(&mem, book, sizeof *book);
+}
+
+int sok_book_add(struct sok_book *book, const struct sok_proto *proto)
+{
+    if (sok_book_find(book, proto->name))
+        return SOK_EINVAL;
+    if (book->added_count == SOK_BOOK_ADDED_MAX)
+        return SOK_ENOBUFS;
+    int err = enter(book, proto);
+    if (err)
+        return err;
+    book->added[book->added_count++] = proto;
+    note_binds(book, proto);
+    return 0;
+}
+
+const struct sok_proto *sok_book_at(const struct sok_book *book, unsigned i)
+{
+    return i < book->count ? book->entries[i].proto : NULL;
+}
+
+const struct sok_proto *sok_book_find(const struct sok_book *book, const char *name)
+{
+    for (unsigned i = 0; i < book->count; i++) {
+        if (sok_str_eq(book->entries[i].proto->name, name))
+            return book->entries[i].proto;
+    }
+    return NULL;
+}
+
+const struct sok_proto *sok_book_next(const struct sok_book *book, const struct sok_proto *proto,
+    const uint8_t *p, size_t header, size_t len)
+{
+    const struct sok_proto *next =
+        sok_proto_next_among(book->added, book->added_count, proto, p, header);
+    return next ? next : sok_proto_next(proto, p, header, len);
+}

@@ -1,0 +1,147 @@
+// Packets made, built, taken apart and made again.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include "base/err.h"
+#include "craft/packet.h"
+#include "wire/registry.h"
+
+static int make_book(void **state)
+{
+    struct sok_mem mem = sok_mem_libc();
+    *state = sok_book_new(&mem);
+    return *state ? 0 : -1;
+}
+
+static int drop_book(void **state)
+{
+    sok_book_free(*state);
+    return 0;
+}
+
+static unsigned push(struct sok_packet *p, const char *name)
+{
+    const struct sok_proto *proto = sok_book_find(sok_packet_book(p), name);
+    assert_non_null(proto);
+    int layer = sok_packet_push(p, proto);
+    assert_true(layer >= 0);
+    return (unsigned)layer;
+}
+
+static int give(struct sok_packet *p, unsigned layer, const char *field, struct sok_item item,
+    struct sok_craft_error *e)
+{
+    struct sok_slot slot;
+    assert_true(sok_packet_slot(p, layer, field, &slot));
+    return sok_packet_set(p, layer, &slot, &item, e);
+}
+
+static void give_text(struct sok_packet *p, unsigned layer, const char *field, const char *text)
+{
+    struct sok_craft_error e = {{0}};
+    int err = give(p, layer, field, sok_item_text(text), &e);
+    if (err)
+        print_message("%s\n", e.text);
+    assert_int_equal(err, 0);
+}
+
+static uint64_t number(const struct sok_packet *p, unsigned layer, const char *field)
+{
+    struct sok_slot slot;
+    uint64_t v = 0;
+    assert_true(sok_packet_slot(p, layer, field, &slot));
+    assert_true(sok_packet_number(p, layer, &slot, &v));
+    return v;
+}
+
+static struct sok_packet *syn(const struct sok_book *book)
+{
+    struct sok_packet *p = sok_packet_new(book);
+    unsigned ip = push(p, "IP"), tcp = push(p, "TCP");
+    give_text(p, ip, "src", "192.0.2.2");
+    give_text(p, ip, "dst", "192.0.2.1");
+    give_text(p, tcp, "flags", "S");
+    assert_true(sok_packet_push_bytes(p, "hello", 5) >= 0);
+    return p;
+}
+
+static void builds(void **state)
+{
+    uint8_t out[100];
+    struct sok_packet *p = syn(*state);
+    static const uint8_t want[] = {0x45, 0, 0, 45, 0, 1, 0, 0, 64, 6, 0xf6, 0xc7, 192, 0, 2, 2, 192,
+        0, 2, 1, 0, 20, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 2, 0x20, 0, 0, 0, 0, 0, 'h', 'e', 'l',
+        'l', 'o'};
+    assert_int_equal(sok_packet_build(p, 0, NULL, out, sizeof out), 45);
+    assert_memory_equal(out, want, 2);
+    assert_memory_equal(out + 4, want + 4, 6);
+    assert_int_equal(sok_packet_build(p, 2, NULL, out, sizeof out), 5);
+    assert_memory_equal(out, "hello", 5);
+    assert_int_equal(number(p, 0, "proto"), 6);
+    sok_packet_free(p);
+}
+
+static void errors(void **state)
+{
+    struct sok_craft_error e;
+    struct sok_packet *p = syn(*state);
+    assert_int_equal(give(p, 0, "ttl", sok_item_number(256), &e), SOK_EINVAL);
+    assert_string_equal(e.text, "IP.ttl: 256 is too large (0 to 255)");
+    assert_int_equal(give(p, 1, "flags", sok_item_text("SX"), &e), SOK_EINVAL);
+    assert_string_equal(e.text, "TCP.flags: 'X' is no flag; known: FSRPAUECN");
+    assert_int_equal(give(p, 0, "dst", sok_item_text("192.0.2"), &e), SOK_EINVAL);
+    assert_string_equal(e.text, "IP.dst: '192.0.2' is no IPv4 address");
+    sok_packet_free(p);
+}
+
+static void sets(void **state)
+{
+    struct sok_packet *p = syn(*state);
+    struct sok_item range[2] = {sok_item_number(1), sok_item_number(3)};
+    struct sok_item ports[2] = {sok_item_number(80), sok_item_list(range, 2)};
+    assert_int_equal(give(p, 1, "dport", sok_item_list(ports, 2), NULL), 0);
+    give_text(p, 0, "dst", "198.51.100.0/31");
+    assert_int_equal(sok_packet_expand_count(p), 8);
+    static const uint16_t want[] = {80, 1, 2, 3};
+    for (unsigned i = 0; i < 8; i++) {
+        struct sok_packet *q = sok_packet_expand(p, i);
+        assert_non_null(q);
+        assert_int_equal(number(q, 1, "dport"), want[i % 4]);
+        assert_int_equal(number(q, 0, "dst"), 0xc6336400u + i / 4);
+        sok_packet_free(q);
+    }
+    assert_null(sok_packet_expand(p, 8));
+    sok_packet_free(p);
+}
+
+static void texts(void **state)
+{
+    char out[4096];
+    struct sok_packet *p = syn(*state);
+    struct sok_text t = sok_text(out, sizeof out);
+    sok_packet_show(p, 0, true, &t);
+    print_message("%s", out);
+    t = sok_text(out, sizeof out);
+    sok_packet_summary(p, 0, &t);
+    print_message("%s\n", out);
+    t = sok_text(out, sizeof out);
+    sok_packet_command(p, 0, &t);
+    assert_string_equal(
+        out, "IP{src=\"192.0.2.2\", dst=\"192.0.2.1\"}/TCP{flags=\"S\"}/Raw{load=\"hello\"}");
+    sok_packet_free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(builds),
+        cmocka_unit_test(errors),
+        cmocka_unit_test(sets),
+        cmocka_unit_test(texts),
+    };
+    return cmocka_run_group_tests(tests, make_book, drop_book);
+}

@@ -1,0 +1,128 @@
+// Fields with several values: the packets they make.
+#include <string.h>
+#include "base/err.h"
+#include "craft/internal.h"
+
+#define WIDTH_MAX 16 // of a counted range: an address
+
+// last - first, of big-endian numbers; UINT64_MAX: that or more.
+static uint64_t distance(const uint8_t *first, const uint8_t *last, unsigned width)
+{
+    uint8_t diff[WIDTH_MAX] = {0};
+    unsigned borrow = 0;
+    if (width > WIDTH_MAX)
+        return 0;
+    for (unsigned i = width; i-- > 0;) {
+        unsigned take = first[i] + borrow;
+        borrow = last[i] < take;
+        diff[i] = (uint8_t)(last[i] - take);
+    }
+    uint64_t v = 0;
+    for (unsigned i = 0; i < width; i++) {
+        if (v >> 56)
+            return UINT64_MAX;
+        v = v << 8 | diff[i];
+    }
+    return v;
+}
+
+static void add_to(uint8_t *value, unsigned width, uint64_t v)
+{
+    for (unsigned i = width; i-- > 0 && v;) {
+        v += value[i];
+        value[i] = (uint8_t)v;
+        v >>= 8;
+    }
+}
+
+static uint64_t plus(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint64_t times(uint64_t a, uint64_t b)
+{
+    return b && a > UINT64_MAX / b ? UINT64_MAX : a * b;
+}
+
+// How many values alternative n stands for.
+static uint64_t values_of(const struct sok_packet *p, const struct craft_set *s, unsigned n)
+{
+    const uint8_t *at = craft_at(p, s->at) + 2u * s->width * n;
+    return s->width ? plus(distance(at, at + s->width, s->width), 1) : 1;
+}
+
+static uint64_t count_of(const struct sok_packet *p, const struct craft_set *s)
+{
+    uint64_t sum = 0;
+    for (unsigned n = 0; n < s->count; n++)
+        sum = plus(sum, values_of(p, s, n));
+    return sum;
+}
+
+uint64_t sok_packet_expand_count(const struct sok_packet *p)
+{
+    uint64_t product = 1;
+    for (unsigned i = 0; i < p->set_count; i++)
+        product = times(product, count_of(p, &p->sets[i]));
+    return product;
+}
+
+// Field `s` of `out` gets value i of the set.
+static int choose(
+    struct sok_packet *out, const struct sok_packet *p, const struct craft_set *s, uint64_t i)
+{
+    unsigned n = 0;
+    for (uint64_t here; i >= (here = values_of(p, s, n)); n++)
+        i -= here;
+    if (!s->width) {
+        struct craft_piece piece;
+        memcpy(&piece, craft_at(p, s->at) + n * sizeof piece, sizeof piece);
+        return sok_craft_part_put(
+            out, s->layer, s->index - CRAFT_PARTS, craft_at(p, piece.at), piece.len);
+    }
+    struct craft_layer *l = &out->layers[s->layer];
+    uint8_t value[CRAFT_FIXED_MAX];
+    unsigned count;
+    memcpy(value, craft_at(p, s->at) + 2u * s->width * n, s->width);
+    add_to(value, s->width, i);
+    const struct sok_field *rows = sok_proto_rows(l->proto, craft_fixed(out, l), l->room, &count);
+    if (s->index < count)
+        sok_craft_row_put(&rows[s->index], craft_fixed(out, l), value);
+    return sok_craft_refit(out, s->layer);
+}
+
+// The set that moves next: the last layer's first, and in a layer the first field's.
+static const struct craft_set *next_set(const struct sok_packet *p, const struct craft_set *after)
+{
+    const struct craft_set *best = NULL;
+#define BEFORE(a, b) ((a)->layer != (b)->layer ? (a)->layer > (b)->layer : (a)->index < (b)->index)
+    for (unsigned i = 0; i < p->set_count; i++) {
+        const struct craft_set *s = &p->sets[i];
+        if ((!after || BEFORE(after, s)) && (!best || BEFORE(s, best)))
+            best = s;
+    }
+#undef BEFORE
+    return best;
+}
+
+struct sok_packet *sok_packet_expand(const struct sok_packet *p, uint64_t i)
+{
+    struct sok_packet *out = sok_craft_new(p->book, p->used + 64u);
+    int err = 0;
+    if (!out || i >= sok_packet_expand_count(p))
+        err = SOK_EINVAL;
+    err = err ? err : sok_packet_join(out, p, 0);
+    if (!err)
+        out->set_count = 0;
+    for (const struct craft_set *s = NULL; !err && (s = next_set(p, s));) {
+        uint64_t count = count_of(p, s);
+        err = choose(out, p, s, i % count);
+        i /= count;
+    }
+    if (err) {
+        sok_packet_free(out);
+        return NULL;
+    }
+    return out;
+}

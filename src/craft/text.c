@@ -1,0 +1,328 @@
+// Packets as text: a tree of fields, one line, what makes them in Lua, their bytes.
+#include <string.h>
+#include "base/err.h"
+#include "base/str.h"
+#include "craft/internal.h"
+
+#define ITEMS_MAX (64u << 10) // for one value that is shown
+#define SHOW_DEEP 16          // lists in lists
+
+// ---- values ----
+
+static bool plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+static void add_string(struct sok_text *t, const uint8_t *p, size_t len)
+{
+    sok_text_add_char(t, '"');
+    for (size_t i = 0; i < len; i++) {
+        if (plain(p[i]))
+            sok_text_add_char(t, (char)p[i]);
+        else if (p[i] == '"' || p[i] == '\\')
+            sok_text_add(t, "\\%c", p[i]);
+        else if (p[i] == '\n' || p[i] == '\r' || p[i] == '\t')
+            sok_text_add(t, "\\%c", p[i] == '\n' ? 'n' : p[i] == '\r' ? 'r' : 't');
+        else
+            sok_text_add(t, "\\x%02x", p[i]);
+    }
+    sok_text_add_char(t, '"');
+}
+
+static void add_item(struct sok_text *t, const struct sok_item *item, unsigned deep)
+{
+    switch (item->type) {
+    case SOK_ITEM_NUMBER:
+        sok_text_add(t, "%llu", (unsigned long long)item->number);
+        break;
+    case SOK_ITEM_BYTES:
+        add_string(t, item->bytes, item->count);
+        break;
+    case SOK_ITEM_PACKET:
+        sok_text_add(t, "%s(", item->proto->name);
+        add_string(t, item->bytes, item->count);
+        sok_text_add_char(t, ')');
+        break;
+    case SOK_ITEM_LIST:
+        sok_text_add_char(t, '{');
+        for (uint32_t i = 0; i < item->count && deep < SHOW_DEEP; i++) {
+            sok_text_add_str(t, i ? ", " : "");
+            add_item(t, &item->list[i], deep + 1);
+        }
+        sok_text_add_char(t, '}');
+        break;
+    default:
+        sok_text_add_str(t, "nil");
+    }
+}
+
+void sok_craft_show_item(const struct sok_item *item, struct sok_text *out)
+{
+    add_item(out, item, 0);
+}
+
+void sok_craft_hexdump(const uint8_t *data, size_t len, struct sok_text *out)
+{
+    for (size_t row = 0; row < len; row += 16) {
+        sok_text_add(out, "%04zx ", row);
+        for (size_t i = row; i < row + 16; i++)
+            sok_text_add(out, i < len ? " %02X" : "   ", i < len ? data[i] : 0u);
+        sok_text_add_str(out, "  ");
+        for (size_t i = row; i < row + 16 && i < len; i++)
+            sok_text_add_char(out, data[i] >= 0x20 && data[i] < 0x7f ? (char)data[i] : '.');
+        sok_text_add_char(out, '\n');
+    }
+}
+
+// ---- fields ----
+
+// One field's value, with the memory it lies in.
+struct value {
+    const struct sok_mem *mem;
+    uint8_t *memory;
+    struct sok_item item;
+    alignas(struct sok_item) uint8_t small[64];
+};
+
+static void value_get(
+    const struct sok_packet *p, unsigned layer, const struct sok_slot *slot, struct value *v)
+{
+    v->mem = sok_book_mem(p->book);
+    v->memory = slot->part ? sok_mem_alloc(v->mem, ITEMS_MAX) : NULL;
+    struct sok_items items = sok_items(v->small, sizeof v->small);
+    if (v->memory)
+        items = sok_items(v->memory, ITEMS_MAX);
+    if (sok_packet_get(p, layer, slot, &items, &v->item) != 0)
+        v->item = sok_item_text("(too much to show)");
+}
+
+static void value_free(struct value *v)
+{
+    sok_mem_free(v->mem, v->memory, ITEMS_MAX);
+}
+
+static void row_value(struct sok_text *t, const struct sok_field *row, const struct sok_item *item,
+    bool names, bool quoted)
+{
+    char text[64];
+    size_t len = sok_craft_text(row, item, names, text);
+    bool number = item->type == SOK_ITEM_NUMBER;
+    if (len || (number && row->as == SOK_AS_FLAGS && item->number == 0))
+        sok_text_add(t, quoted ? "\"%.*s\"" : "%.*s", (int)len, text);
+    else if (number && (row->as == SOK_AS_HEX || row->as == SOK_AS_FLAGS))
+        sok_text_add(t, "0x%llx", (unsigned long long)item->number);
+    else
+        add_item(t, item, 0);
+}
+
+// Alternatives as they would be written: {80, {1, 10}}.
+static void set_value(struct sok_text *t, const struct sok_packet *p, const struct craft_set *s,
+    const struct sok_field *row)
+{
+    sok_text_add_char(t, '{');
+    for (unsigned n = 0; n < s->count; n++) {
+        sok_text_add_str(t, n ? ", " : "");
+        if (!s->width) {
+            struct craft_piece piece;
+            memcpy(&piece, craft_at(p, s->at) + n * sizeof piece, sizeof piece);
+            add_string(t, craft_at(p, piece.at), piece.len);
+            continue;
+        }
+        const uint8_t *at = craft_at(p, s->at) + 2u * s->width * n;
+        bool range = memcmp(at, at + s->width, s->width) != 0;
+        for (unsigned end = 0; end <= range; end++, at += s->width) {
+            struct sok_item item =
+                row->bytes ? sok_item_bytes(at, s->width) : sok_item_number(sok_get64(at));
+            sok_text_add_str(t, end ? ", " : range ? "{" : "");
+            row_value(t, row, &item, false, true);
+        }
+        sok_text_add_str(t, range ? "}" : "");
+    }
+    sok_text_add_char(t, '}');
+}
+
+static void field_value(struct sok_text *t, const struct sok_packet *p, unsigned layer,
+    const struct sok_slot *slot, bool names, bool quoted)
+{
+    const struct craft_set *s = sok_craft_set_find(p, layer, slot->index);
+    struct value v;
+    if (s) {
+        set_value(t, p, s, slot->row);
+        return;
+    }
+    value_get(p, layer, slot, &v);
+    if (slot->row)
+        row_value(t, slot->row, &v.item, names, quoted);
+    else
+        add_item(t, &v.item, 0);
+    value_free(&v);
+}
+
+// ---- a tree ----
+
+static void show_layer(
+    struct sok_text *t, const struct sok_packet *p, unsigned layer, unsigned deep)
+{
+    const struct craft_layer *l = &p->layers[layer];
+    struct sok_slot slot;
+    sok_text_add(t, "###[ %s ]###", l->proto->name);
+    if (l->meant)
+        sok_text_add(t, " cut: %u of the %u bytes of %s", craft_pieces(p, l)[0].len,
+            l->meant->hdr_len, l->meant->name);
+    if (l->note & CRAFT_MALFORMED)
+        sok_text_add_str(t, " malformed: its lengths contradict each other");
+    if (l->note & CRAFT_CUT)
+        sok_text_add_str(t, " cut: it speaks of more bytes than are there");
+    sok_text_add_char(t, '\n');
+    for (unsigned i = 0; sok_packet_slot_at(p, layer, i, &slot); i++) {
+        const char *name = slot.row ? slot.row->name : slot.part->name;
+        sok_text_add(t, "%*s%-10s= ", (int)(2 + 3 * deep), "", name);
+        field_value(t, p, layer, &slot, true, false);
+        sok_text_add_char(t, '\n');
+    }
+    const struct craft_piece *rest = &craft_pieces(p, l)[l->proto->part_count];
+    if (rest->len) {
+        sok_text_add(t, "%*s%-10s= ", (int)(2 + 3 * deep), "", "(rest)");
+        add_string(t, craft_at(p, rest->at), rest->len);
+        sok_text_add_char(t, '\n');
+    }
+}
+
+static void show_all(struct sok_text *t, const struct sok_packet *p, unsigned first)
+{
+    for (unsigned i = first; i < p->count; i++)
+        show_layer(t, p, i, i - first);
+}
+
+// The packet as the other side would see it; NULL: no memory.
+static struct sok_packet *as_sent(const struct sok_packet *p)
+{
+    const struct sok_mem *mem = sok_book_mem(p->book);
+    struct sok_packet *sent = NULL;
+    int len = sok_packet_build(p, 0, NULL, NULL, 0);
+    uint8_t *bytes = len >= 0 ? sok_mem_alloc(mem, (size_t)len + 1) : NULL;
+    if (!bytes || p->count == 0)
+        return NULL;
+    if (sok_packet_build(p, 0, NULL, bytes, (size_t)len) == len)
+        (void)sok_packet_dissect(p->book, p->layers[0].proto, bytes, (size_t)len, &sent);
+    sok_mem_free(mem, bytes, (size_t)len + 1);
+    return sent;
+}
+
+void sok_packet_show(const struct sok_packet *p, unsigned first, bool built, struct sok_text *out)
+{
+    struct sok_packet *sent = built ? as_sent(p) : NULL;
+    show_all(out, sent ? sent : p, first);
+    sok_packet_free(sent);
+}
+
+// ---- what makes it ----
+
+static void command_layer(struct sok_text *t, const struct sok_packet *p, unsigned layer)
+{
+    struct sok_slot slot;
+    const char *between = "";
+    sok_text_add(t, "%s{", p->layers[layer].proto->name);
+    for (unsigned i = 0; sok_packet_slot_at(p, layer, i, &slot); i++) {
+        if (!craft_given(&p->layers[layer], &slot))
+            continue;
+        sok_text_add(t, "%s%s=", between, slot.row ? slot.row->name : slot.part->name);
+        field_value(t, p, layer, &slot, false, true);
+        between = ", ";
+    }
+    sok_text_add_char(t, '}');
+}
+
+void sok_packet_command(const struct sok_packet *p, unsigned first, struct sok_text *out)
+{
+    for (unsigned i = first; i < p->count; i++) {
+        sok_text_add_str(out, i > first ? "/" : "");
+        command_layer(out, p, i);
+    }
+}
+
+// ---- one line ----
+
+static bool add_named(struct sok_text *t, const struct sok_packet *p, unsigned layer,
+    const char *before, const char *name)
+{
+    struct sok_slot slot;
+    if (!sok_packet_slot(p, layer, name, &slot) || !slot.row)
+        return false;
+    sok_text_add_str(t, before);
+    field_value(t, p, layer, &slot, true, false);
+    return true;
+}
+
+static bool has(const struct sok_packet *p, unsigned layer, const char *name)
+{
+    struct sok_slot slot;
+    return sok_packet_slot(p, layer, name, &slot) && slot.row;
+}
+
+static bool is_net(const struct sok_packet *p, unsigned layer)
+{
+    return p->layers[layer].entry->dst && has(p, layer, "src");
+}
+
+// The nearest layer below that has addresses; -1: none from `first` on.
+static int net_below(const struct sok_packet *p, unsigned first, unsigned layer)
+{
+    while (layer-- > first) {
+        if (is_net(p, layer))
+            return (int)layer;
+    }
+    return -1;
+}
+
+// "SRC > DST", with ports where there are any.
+static void add_ends(struct sok_text *t, const struct sok_packet *p, int net, unsigned layer)
+{
+    bool ports = has(p, layer, "sport") && has(p, layer, "dport");
+    if (net >= 0)
+        (void)add_named(t, p, (unsigned)net, " ", "src");
+    if (ports)
+        (void)add_named(t, p, layer, net >= 0 ? ":" : " ", "sport");
+    sok_text_add_str(t, " >");
+    if (net >= 0)
+        (void)add_named(t, p, (unsigned)net, " ", "dst");
+    if (ports)
+        (void)add_named(t, p, layer, net >= 0 ? ":" : " ", "dport");
+}
+
+static void summary_layer(
+    struct sok_text *t, const struct sok_packet *p, unsigned first, unsigned layer)
+{
+    const struct sok_proto *proto = p->layers[layer].proto;
+    const struct sok_proto *above = sok_packet_layer(p, layer + 1);
+    int net = net_below(p, first, layer);
+    bool last = !above || above == sok_craft_raw(p->book) || above == sok_craft_padding(p->book);
+    sok_text_add_str(t, proto->name);
+    if (has(p, layer, "sport") && has(p, layer, "dport")) {
+        add_ends(t, p, net, layer);
+        (void)add_named(t, p, layer, " ", "flags");
+    } else if (has(p, layer, "op") && has(p, layer, "psrc")) {
+        (void)add_named(t, p, layer, " ", "op");
+        (void)add_named(t, p, layer, " ", "pdst");
+        (void)add_named(t, p, layer, " says ", "psrc");
+    } else if (is_net(p, layer) && last) {
+        add_ends(t, p, (int)layer, layer);
+        (void)(add_named(t, p, layer, " ", "proto") || add_named(t, p, layer, " ", "nh"));
+    } else if (net >= 0 && has(p, layer, "type") && has(p, layer, "code")) {
+        add_ends(t, p, net, layer);
+        (void)add_named(t, p, layer, " ", "type");
+        (void)add_named(t, p, layer, " ", "code");
+    } else if (!above && has(p, layer, "src") && has(p, layer, "dst")) {
+        add_ends(t, p, (int)layer, layer);
+        (void)add_named(t, p, layer, " ", "type");
+    }
+}
+
+void sok_packet_summary(const struct sok_packet *p, unsigned first, struct sok_text *out)
+{
+    for (unsigned i = first; i < p->count; i++) {
+        sok_text_add_str(out, i > first ? " / " : "");
+        summary_layer(out, p, first, i);
+    }
+}
