@@ -30,7 +30,8 @@ int sok_socket(struct sok_host *host, enum sok_socket_type type, struct sok_sock
 void sok_close(struct sok_socket *s);
 void sok_abort(struct sok_socket *s); // the same with a reset, at once
 
-// The first endpoint is the socket's own; port 0: one is chosen, address 0.0.0.0 or ::: any.
+// The first endpoint is the socket's own; port 0: one is chosen; address 0.0.0.0: every one of IPv4, :: every one (of
+// IPv6 alone: SOK_OPT_V6ONLY). A socket that nobody has bound has ::.
 int sok_bind(struct sok_socket *s, const struct sok_endpoint *local);
 int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote);
 int sok_listen(struct sok_socket *s, int backlog); // again: another backlog
@@ -184,6 +185,7 @@ enum sok_socket_option {
     SOK_OPT_LINGER2,       // ns that a closed connection waits for the peer's end; -1: not at all
     SOK_OPT_DEFER_ACCEPT, // ns, of a listener: connections are accepted when they have sent something, or so much later
     SOK_OPT_RECVERR, // 0, 1: what ICMP says of an open connection is told by the next call, and it goes on
+    SOK_OPT_V6ONLY, // 0, 1, before bind; stream, datagram: :: is not every address of IPv4 too, and IPv4 is out of reach
 };
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);

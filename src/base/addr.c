@@ -266,6 +266,11 @@ bool sok_addr_hears(struct sok_addr local, bool v6only, struct sok_addr to)
     return sok_addr_is_v4(local) ? sok_addr_is_v4(to) : !(v6only && sok_addr_is_v4(to));
 }
 
+unsigned sok_addr_nearness(struct sok_addr local)
+{
+    return !sok_addr_is_any(local) ? 2 : sok_addr_is_v4(local) ? 1 : 0;
+}
+
 bool sok_addr_overlaps(struct sok_addr a, bool a_v6only, struct sok_addr b, bool b_v6only)
 {
     if (sok_addr_is_any(a) && sok_addr_is_any(b))

@@ -5,9 +5,17 @@
 
 #include <sockeye/addr.h>
 
+// How an address and port are bound.
+enum sok_bind_flag {
+    SOK_BIND_SHARED = 1, // others that say so too may have the same
+    SOK_BIND_V6ONLY = 2, // :: is not every address of IPv4 too
+};
+
 // Whether a socket bound to `local` hears what is sent to `to`: an address hears its own, 0.0.0.0 all of IPv4, and
 // :: all of both families, with v6only of IPv6 alone (RFC 3493 section 5.3).
 bool sok_addr_hears(struct sok_addr local, bool v6only, struct sok_addr to);
+// How well a socket that hears it is meant by it: its own address before all of its family, that before all of both.
+unsigned sok_addr_nearness(struct sok_addr local);
 // Whether something could be sent that sockets bound to these would both hear.
 bool sok_addr_overlaps(struct sok_addr a, bool a_v6only, struct sok_addr b, bool b_v6only);
 

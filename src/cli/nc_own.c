@@ -8,11 +8,13 @@
 int sok_nc_own_open(struct sok_nc *nc, struct sok_cli_host *ho)
 {
     nc->net = &sok_nc_own;
-    nc->local.addr = nc->remote.addr = sok_addr_v4(0);
-    if (nc->source && !sok_addr_parse(nc->source, &nc->local.addr))
+    struct sok_addr source = {{0}};
+    nc->local.addr = source; // both families, unless one is asked for
+    nc->remote.addr = sok_addr_v4(0);
+    if (nc->source && !sok_addr_parse(nc->source, &source))
         return sok_cli_usage(&sok_cmd_nc, "-s %s: not an address", nc->source);
     if (nc->source && nc->family == 0)
-        nc->family = sok_addr_is_v4(nc->local.addr) ? 4 : 6;
+        nc->family = sok_addr_is_v4(source) ? 4 : 6;
     int code = sok_cli_host_open(ho, &nc->host);
     if (code != 0)
         return code;
@@ -24,10 +26,10 @@ int sok_nc_own_open(struct sok_nc *nc, struct sok_cli_host *ho)
         return code;
     sok_cli_signals(nc->host);
     int64_t until = nc->wait_ns > 0 ? sok_host_now(nc->host) + nc->wait_ns : INT64_MAX;
-    // A listener without an address takes both families, unless one is asked for.
-    bool both = nc->listen && nc->family == 0 && sok_lookup_family(nc->host, 6);
-    if (!nc->source && (nc->family == 6 || both))
-        memset(&nc->local.addr, 0, sizeof(nc->local.addr));
+    if (nc->source)
+        nc->local.addr = source;
+    else if (nc->family == 4)
+        nc->local.addr = sok_addr_v4(0);
     struct sok_endpoint *at = nc->listen ? &nc->local : &nc->remote;
     return nc->address ? sok_cli_resolve(nc->host, nc->address, (unsigned)nc->family, until, at)
                        : 0;
@@ -46,6 +48,8 @@ static int own_listen(struct sok_nc *nc)
 {
     struct sok_socket **s = nc->udp ? &nc->s : &nc->listener;
     int r = sok_socket(nc->host, nc->udp ? SOK_DGRAM : SOK_STREAM, s);
+    if (r == 0 && nc->family == 6)
+        r = sok_setsockopt(*s, SOK_OPT_V6ONLY, 1);
     if (r == 0)
         r = sok_bind(*s, &nc->local);
     if (r == 0 && !nc->udp)

@@ -37,13 +37,19 @@ static uint8_t timer_of(enum sok_tcp_wait wait)
 static void put_ends(
     struct sok_row *row, const struct sok_endpoint *local, const struct sok_endpoint *remote)
 {
-    bool v6 = !sok_addr_is_v4(local->addr) && !sok_addr_is_any(local->addr);
+    bool v6 = !sok_addr_is_v4(local->addr);
     struct sok_addr any = v6 ? (struct sok_addr){{0}} : sok_addr_v4(0);
     memcpy(row->local, sok_addr_is_any(local->addr) ? any.b : local->addr.b, 16);
     memcpy(row->remote, sok_addr_is_any(remote->addr) ? any.b : remote->addr.b, 16);
     row->local_port = local->port;
     row->remote_port = remote->port;
     row->family = v6 ? 6 : 4;
+}
+
+static void put_v6only(struct sok_row *row, bool v6only)
+{
+    if (row->family == 6)
+        row->flags |= SOK_ROW_V6ONLY_KNOWN | (v6only ? SOK_ROW_V6ONLY : 0U);
 }
 
 static uint32_t clamp32(uint64_t n)
@@ -161,6 +167,7 @@ static void put_listener(struct sok_row *row, const struct sok_tcp_listener *l)
 {
     struct sok_endpoint local = sok_tcp_listener_local(l), nobody = {.addr = sok_addr_v4(0)};
     put_ends(row, &local, &nobody);
+    put_v6only(row, sok_tcp_listener_v6only(l));
     row->state = SOK_ROW_CLOSE;
     if (sok_tcp_listener_open(l)) {
         row->state = SOK_ROW_LISTEN;
@@ -175,6 +182,7 @@ static void put_other(struct sok_row *row, const struct sok_sock *sock)
     struct sok_sock_about about;
     sok_stack_about(sock, &about);
     put_ends(row, &about.local, &about.remote);
+    put_v6only(row, about.v6only);
     row->state = about.connected ? SOK_ROW_ESTABLISHED : SOK_ROW_CLOSE;
     row->protocol = about.protocol;
     row->recv_queue = clamp32(about.held);

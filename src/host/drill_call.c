@@ -79,10 +79,15 @@ static int64_t call_connect(struct drill *d, struct drill_conn *c, struct sok_li
     return rc;
 }
 
+static unsigned bind_flags(const struct sok_line *l)
+{
+    return l->has & SOK_HAS(V6ONLY) ? SOK_BIND_V6ONLY : 0;
+}
+
 static int64_t call_listen(struct drill *d, struct drill_conn *c, struct sok_line *l)
 {
     int backlog = l->has & SOK_HAS(BACKLOG) ? (int)l->backlog : 128;
-    int rc = sok_stack_listen(d->stack, &l->src, backlog, d->now, &c->listener);
+    int rc = sok_stack_listen_as(d->stack, &l->src, backlog, bind_flags(l), d->now, &c->listener);
     if (rc == 0)
         c->listener_id = ((struct sok_sock *)c->listener)->id;
     return rc;
@@ -256,9 +261,10 @@ static int64_t call_tcp(struct drill *d, const struct drill_step *step, struct d
 
 // ---- datagrams ----
 
-static int64_t open_udp(struct drill *d, struct drill_conn *c, const struct sok_endpoint *local)
+static int64_t open_udp(
+    struct drill *d, struct drill_conn *c, const struct sok_endpoint *local, unsigned flags)
 {
-    int rc = sok_udp_open(d->stack, local, &c->udp);
+    int rc = sok_udp_open_as(d->stack, local, flags, &c->udp);
     if (rc == 0)
         c->udp_id = ((struct sok_sock *)c->udp)->id;
     return rc;
@@ -282,7 +288,7 @@ static int64_t call_sendto(
     struct sok_endpoint local = {.addr = d->addr};
     if (l->has & SOK_HAS(FROM))
         local = l->dst;
-    int64_t rc = c->udp || c->raw ? 0 : open_udp(d, c, &local);
+    int64_t rc = c->udp || c->raw ? 0 : open_udp(d, c, &local, 0);
     uint8_t *p = rc == 0 ? malloc((size_t)l->amount + 1) : NULL;
     if (!p)
         return rc < 0 ? rc : SOK_ENOMEM;
@@ -415,7 +421,7 @@ int sok_drill_call(struct drill *d, const struct drill_step *step)
     else if (call == SOK_CALL_ACCEPT)
         rc = call_accept(d, step, came);
     else if (call == SOK_LINE_CALL_BIND)
-        rc = open_udp(d, c, &came->src);
+        rc = open_udp(d, c, &came->src, bind_flags(came));
     else if (call == SOK_LINE_CALL_RAW)
         rc = open_raw(d, c, came->amount);
     else if (call == SOK_CALL_SENDTO)

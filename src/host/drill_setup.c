@@ -157,7 +157,9 @@ static int each_setting(
 // An address of the script that is a neighbour becomes a known one, unless finding it is what is drilled.
 static void know(struct drill *d, struct sok_addr a)
 {
+    bool other = sok_addr_is_v4(a) != sok_addr_is_v4(d->addr);
     bool near = sok_addr_in(a, d->addr, d->prefix_len) || (a.b[0] == 0xfe && a.b[1] >> 6 == 2);
+    near = near || other; // of the other family: there are no routers of it in a drill
     if (near && !sok_addr_is_any(a) && !sok_addr_eq(a, d->addr))
         sok_stack_neighbour_add(d->stack, 1, a, d->peer_mac);
 }

@@ -92,6 +92,7 @@ struct sok_socket {
     struct sok_host *host;
     uint8_t type; // enum sok_socket_type
     bool bound, blocking, reuse, reuse_port;
+    bool v4only, v6only;   // what no address means: one family; neither: both
     bool dialled;          // connect was called
     struct sok_sock *sock; // the stack's handle; NULL: not open yet
     struct sok_endpoint local, remote;

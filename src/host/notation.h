@@ -96,6 +96,7 @@ enum sok_head {
     X(HEX, "-hex", HEX, hex)                 /* bytes */                                           \
     X(FROM, "from", END, dst)                /* call: local, or who came */                        \
     X(BACKLOG, "backlog", U32, backlog)      /* call listen */                                     \
+    X(V6ONLY, "v6only", FLAG, v6only)        /* call listen, udp: [::] is IPv6 alone */            \
     X(RESULT, "=", I64, result)              /* call: when it is not what was asked for */         \
     X(STATES, "-states", STATES, from)       /* state: FROM → TO */                              \
     X(SAMPLE, "-sample", TIME, sample)       /* rtt */                                             \
@@ -159,7 +160,7 @@ struct sok_line {
         tos;
     uint32_t df, flow, pointer;
     uint32_t tsval, tsecr; // in this order: a pair
-    uint8_t sackok, more, badsum, badipsum;
+    uint8_t sackok, more, badsum, badipsum, v6only;
     uint8_t sack_count;
     struct {
         uint32_t start, end;

@@ -324,7 +324,8 @@ static int parse_call(struct sok_cursor *c)
     } else {
         c->p = before;
     }
-    return parse_fields(c, SOK_HAS(FROM) | SOK_HAS(BACKLOG) | SOK_HAS(RESULT) | SOK_HAS(TFO));
+    return parse_fields(
+        c, SOK_HAS(FROM) | SOK_HAS(BACKLOG) | SOK_HAS(RESULT) | SOK_HAS(TFO) | SOK_HAS(V6ONLY));
 }
 
 // rtt, cwnd, held, lost: a value that stands alone, a noun perhaps, then fields.

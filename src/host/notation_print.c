@@ -106,7 +106,7 @@ static void put_end(struct out *o, const struct sok_endpoint *e, bool no_port)
     char text[SOK_ENDPOINT_TEXT_MAX];
     if (no_port)
         put(o, "%s", sok_addr_format(e->addr, text));
-    else if (sok_addr_is_any(e->addr))
+    else if (sok_addr_is_any(e->addr) && !sok_addr_is_v4(e->addr))
         put(o, ":%u", e->port);
     else
         put(o, "%s", sok_endpoint_format(e, text));

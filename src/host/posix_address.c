@@ -58,14 +58,13 @@ uint32_t sok_sockaddr_put(int domain, const struct sok_endpoint *e, uint8_t out[
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(e->port)};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(e->port)};
-    bool any = sok_addr_is_any(e->addr);
     if (domain != AF_INET6) {
-        in.sin_addr.s_addr = htonl(any ? 0 : sok_addr_to_v4(e->addr));
+        bool v4 = sok_addr_is_v4(e->addr); // not: a socket that has no address yet
+        in.sin_addr.s_addr = htonl(v4 ? sok_addr_to_v4(e->addr) : 0);
         memcpy(out, &in, sizeof(in));
         return sizeof(in);
     }
-    if (!any)
-        memcpy(in6.sin6_addr.s6_addr, e->addr.b, 16);
+    memcpy(in6.sin6_addr.s6_addr, e->addr.b, 16);
     in6.sin6_scope_id = sok_addr_is_v4(e->addr) ? 0 : e->zone;
     memcpy(out, &in6, sizeof(in6));
     return sizeof(in6);

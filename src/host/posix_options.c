@@ -67,7 +67,8 @@ static const struct option {
     {IPPROTO_IPV6, IPV6_TCLASS, 0, PLAIN, SOK_OPT_TOS},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS, 0, PLAIN, SOK_OPT_TTL},
     {IPPROTO_IP, IP_MTU_DISCOVER, 0, KEPT, VALUE_MTU_DISCOVER},
-    {IPPROTO_IPV6, IPV6_V6ONLY, 0, KEPT, VALUE_V6ONLY},
+    {IPPROTO_IPV6, IPV6_V6ONLY, SOCK_RAW, KEPT, VALUE_V6ONLY},
+    {IPPROTO_IPV6, IPV6_V6ONLY, 0, BOOL, SOK_OPT_V6ONLY},
 };
 
 // Control messages that come with datagrams: a bit each.
@@ -277,8 +278,6 @@ int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int n
     if (len < sizeof(value) && !(level == IPPROTO_IP && len == 1))
         return -EINVAL;
     memcpy(&value, bytes, len < sizeof(value) ? len : sizeof(value));
-    if (o->how == KEPT && o->number == VALUE_V6ONLY && p->bound)
-        return -EINVAL;
     if (o->how == KEPT || o->how == SWITCH) {
         p->values[o->number] = (o->how == SWITCH ? value != 0 : value) - first_value(o);
         return 0;

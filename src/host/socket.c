@@ -108,9 +108,20 @@ static void close_sock(struct sok_host *host, struct sok_sock *sock, bool abort)
     host->dirty = true;
 }
 
+// Every address that a socket nobody has bound has.
+static struct sok_endpoint any_of(const struct sok_socket *s)
+{
+    return (struct sok_endpoint){.addr = s->v4only ? sok_addr_v4(0) : (struct sok_addr){{0}}};
+}
+
+static unsigned bind_flags(const struct sok_socket *s, bool shared)
+{
+    return (shared ? SOK_BIND_SHARED : 0U) | (s->v6only ? SOK_BIND_V6ONLY : 0U);
+}
+
 void sok_socket_renew(struct sok_socket *s, bool keep_port)
 {
-    struct sok_endpoint local = s->bound ? s->local : (struct sok_endpoint){.addr = sok_addr_v4(0)};
+    struct sok_endpoint local = s->bound ? s->local : any_of(s);
     if (s->type == SOK_DGRAM && s->sock && !keep_port) {
         close_sock(s->host, s->sock, false);
         s->sock = NULL;
@@ -158,8 +169,8 @@ static bool bound_by_another(const struct sok_socket *s, const struct sok_endpoi
         if (o == s || o->type != SOK_STREAM || !(o->bound || o->sock))
             continue;
         sok_getsockname(o, &at);
-        if (at.port != local->port || !(sok_addr_is_any(at.addr) || sok_addr_is_any(local->addr) ||
-                                          sok_addr_eq(at.addr, local->addr)))
+        if (at.port != local->port ||
+            !sok_addr_overlaps(at.addr, o->v6only, local->addr, s->v6only))
             continue;
         bool listens = o->sock && o->sock->kind == SOK_SOCK_TCP_LISTEN;
         bool reused = o->reuse && s->reuse && !listens;
@@ -172,10 +183,11 @@ static bool bound_by_another(const struct sok_socket *s, const struct sok_endpoi
 static int bind_stream(struct sok_socket *s, struct sok_endpoint *local)
 {
     bool choose = local->port == 0;
-    if (!choose && !s->reuse && !s->reuse_port && sok_stack_port_busy(s->host->stack, local))
+    unsigned flags = bind_flags(s, false);
+    if (!choose && !s->reuse && !s->reuse_port && sok_stack_port_busy(s->host->stack, local, flags))
         return SOK_EADDRINUSE;
     for (unsigned tries = 0; tries < 65536; tries++) {
-        int r = sok_stack_bindable(s->host->stack, local);
+        int r = sok_stack_bindable(s->host->stack, local, flags);
         if (r < 0 || !bound_by_another(s, local))
             return r;
         if (!choose)
@@ -193,6 +205,8 @@ int sok_bind(struct sok_socket *s, const struct sok_endpoint *given)
         return sok_socket_raw_bind(s, local);
     if (s->sock || s->bound || s->type == SOK_ECHO)
         return SOK_EINVAL;
+    if (s->v6only && sok_addr_is_v4(local->addr))
+        return SOK_EINVAL;
     if (s->type == SOK_STREAM) {
         int r = bind_stream(s, local);
         if (r < 0)
@@ -200,8 +214,8 @@ int sok_bind(struct sok_socket *s, const struct sok_endpoint *given)
     }
     if (s->type == SOK_DGRAM) {
         struct sok_udp *u;
-        int r = s->reuse || s->reuse_port ? sok_udp_open_shared(s->host->stack, local, &u)
-                                          : sok_udp_open(s->host->stack, local, &u);
+        int r =
+            sok_udp_open_as(s->host->stack, local, bind_flags(s, s->reuse || s->reuse_port), &u);
         if (r < 0)
             return r;
         adopt(s, (struct sok_sock *)u);
@@ -219,7 +233,7 @@ int sok_socket_open_dgram(struct sok_socket *s)
         return 0;
     if (s->type != SOK_DGRAM)
         return SOK_EOPNOTSUPP;
-    struct sok_endpoint any = {.addr = sok_addr_v4(0)};
+    struct sok_endpoint any = any_of(s);
     return s->sock ? 0 : sok_bind(s, &any);
 }
 
@@ -281,6 +295,7 @@ static int tcp_option(enum sok_socket_option option)
     case SOK_OPT_REUSEADDR:
     case SOK_OPT_BROADCAST:
     case SOK_OPT_REUSEPORT:
+    case SOK_OPT_V6ONLY:
         break;
     }
     return -1;
@@ -343,6 +358,9 @@ int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote)
         return sok_tcp_state(c) == SOK_TCP_SYN_SENT ? SOK_EINPROGRESS : SOK_EISCONN;
     if (s->sock)
         return SOK_EINVAL;
+    struct sok_endpoint local = s->bound ? s->local : any_of(s);
+    if (sok_addr_is_any(local.addr) && !sok_addr_hears(local.addr, s->v6only, remote->addr))
+        return SOK_ENETUNREACH;
     int r = sok_stack_connect(
         s->host->stack, s->bound ? &s->local : NULL, remote, sok_host_now(s->host), &c);
     if (r < 0)
@@ -375,12 +393,12 @@ int sok_listen(struct sok_socket *s, int backlog)
             (struct sok_tcp_listener *)s->sock, backlog > 0 ? (unsigned)backlog : 1);
         return 0;
     }
-    struct sok_endpoint any = {.addr = sok_addr_v4(0)};
+    struct sok_endpoint any = any_of(s);
     struct sok_tcp_listener *l;
     int r = s->bound ? 0 : sok_bind(s, &any);
     if (r == 0)
-        r = (s->reuse_port ? sok_stack_listen_shared : sok_stack_listen)(
-            s->host->stack, &s->local, backlog, sok_host_now(s->host), &l);
+        r = sok_stack_listen_as(s->host->stack, &s->local, backlog, bind_flags(s, s->reuse_port),
+            sok_host_now(s->host), &l);
     if (r == 0) {
         adopt(s, (struct sok_sock *)l);
         listener_options(s);
@@ -412,6 +430,8 @@ int sok_accept(struct sok_socket *s, struct sok_socket **out)
     made->dialled = true;
     made->reuse = s->reuse;
     made->reuse_port = s->reuse_port;
+    made->v4only = s->v4only;
+    made->v6only = s->v6only;
     made->options_set = made->options_given =
         s->options_given; // as Linux: what the listener was told counts for them
     memcpy(made->options, s->options, sizeof(made->options));
@@ -487,6 +507,14 @@ int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         s->reuse_port = value != 0;
         return 0;
     }
+    if (option == SOK_OPT_V6ONLY) {
+        if (s->type != SOK_STREAM && s->type != SOK_DGRAM)
+            return SOK_EOPNOTSUPP;
+        if (s->bound || s->sock)
+            return SOK_EINVAL;
+        s->v6only = value != 0;
+        return 0;
+    }
     if (option == SOK_OPT_BROADCAST) {
         s->dgram.broadcast = value != 0;
         sok_socket_dgram_apply(s);
@@ -532,6 +560,8 @@ int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         *value = s->reuse;
     else if (option == SOK_OPT_REUSEPORT)
         *value = s->reuse_port;
+    else if (option == SOK_OPT_V6ONLY && (s->type == SOK_STREAM || s->type == SOK_DGRAM))
+        *value = s->v6only;
     else if (option == SOK_OPT_BROADCAST)
         *value = s->dgram.broadcast;
     else if (option == SOK_OPT_TIMEOUT)

@@ -98,12 +98,9 @@ int64_t sok_sendto(
         return sok_socket_raw_send(s, &iov, 1, to);
     if (s->type != SOK_DGRAM || !to)
         return sok_send(s, data, len);
-    if (!s->sock) {
-        struct sok_endpoint any = {.addr = sok_addr_v4(0)};
-        int r = sok_bind(s, &any);
-        if (r < 0)
-            return r;
-    }
+    int err = sok_socket_open_dgram(s);
+    if (err < 0)
+        return err;
     s->host->dirty = true;
     return sok_udp_sendto((struct sok_udp *)s->sock, &iov, 1, to, sok_host_now(s->host));
 }

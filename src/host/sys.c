@@ -226,8 +226,10 @@ int sok_sys_socket(struct sok_host *host, int domain, int type, int protocol)
     int64_t r = type_of(domain, type & ~flags, protocol, &p);
     if (r == 0)
         r = sok_sys_errno(open_handle(host, &p, &s));
-    if (r == 0)
+    if (r == 0) {
+        s->v4only = domain == AF_INET;
         r = sok_sys_add(host, s, &p, flags);
+    }
     return (int)sok_sys_result(r);
 }
 

@@ -119,11 +119,7 @@ int32_t sok_serve_listen(struct served *e, int backlog)
         return s ? -EOPNOTSUPP : -EINVAL;
     unsigned most = backlog < 0 || backlog > 4096 ? 4096 : (unsigned)backlog;
     bool first = e->kind != SOK_CALLS_LISTENER;
-    int r = 0;
-    // All addresses of IPv6 alone: nobody comes, as there is no such listener.
-    bool nobody = e->posix.values[VALUE_V6ONLY] && sok_addr_is_any(s->local.addr);
-    if (!nobody)
-        r = sok_listen(s, (int)most + 1); // as Linux, which is full above the backlog
+    int r = sok_listen(s, (int)most + 1); // as Linux, which is full above the backlog
     if (r < 0)
         return -sok_errno(r);
     e->backlog = most + 1;
@@ -131,9 +127,7 @@ int32_t sok_serve_listen(struct served *e, int backlog)
         r = become_listener(e);
     if (r < 0)
         return -sok_errno(r);
-    if (!nobody) {
-        sok_socket_notify(s, somebody_connects, e);
-        push(e);
-    }
+    sok_socket_notify(s, somebody_connects, e);
+    push(e);
     return 0;
 }

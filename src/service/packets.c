@@ -102,14 +102,6 @@ static void readable(void *ctx, struct sok_socket *s)
 
 // ---- from the program ----
 
-// The first datagram of a socket that nobody has bound says which family answers will have.
-static void open_for(const struct served *e, bool v6)
-{
-    struct sok_endpoint any = {.port = 0};
-    if (v6 && e->posix.type == SOCK_DGRAM && !e->s->sock)
-        sok_bind(e->s, &any);
-}
-
 // An address that makes no sense was refused before (preload/packets.c): it is dropped.
 static int64_t send_on(
     const struct served *e, const struct sok_calls_packet *head, const uint8_t *data, size_t len)
@@ -126,7 +118,6 @@ static int64_t send_on(
     if (head->len > sizeof(head->addr) ||
         sok_sockaddr_get(e->posix.domain, head->addr, head->len, &to, &v6) < 0)
         return 0;
-    open_for(e, v6);
     return head->wanted ? sok_sendto_info(e->s, data, len, &to, &info)
                         : sok_sendto(e->s, data, len, &to);
 }
@@ -258,6 +249,7 @@ int32_t sok_serve_packets(struct sok_service *v, struct request *r)
         (struct sok_packet_addr){.link = SOK_PACKET_ALL_LINKS, .type = ntohs((uint16_t)r->head->c)};
     e->s = s;
     s->owner = e;
+    s->v4only = e->posix.domain == AF_INET;
     e->lf.ready = pair_ready;
     // Level-triggered for what comes from the program; EPOLLOUT only matters after the pair was full.
     err = sok_loop_add(v->host->loop, &e->lf, pair[1], EPOLLIN);
@@ -288,7 +280,6 @@ int32_t sok_serve_packets_way(struct served *e, const uint8_t *addr, uint32_t le
     int err = sok_sockaddr_get(e->posix.domain, addr, len, &to, &v6);
     if (err < 0)
         return err;
-    open_for(e, v6);
     return -sok_errno(sok_sendto_check(e->s, &to));
 }
 

@@ -106,9 +106,6 @@ static void bind_socket(struct served *e, struct request *r)
         err = -sok_errno(sok_bind(s, &at));
     if (err == -EADDRINUSE && sok_serve_reap(e->service))
         err = -sok_errno(sok_bind(s, &at));
-    // Nobody listens on all addresses of IPv6 alone: what is bound so is in nobody's way.
-    if (err == -EADDRINUSE && e->posix.values[VALUE_V6ONLY] && sok_addr_is_any(at.addr))
-        err = 0;
     e->posix.bound = e->posix.bound || err == 0;
     r->result = err;
 }

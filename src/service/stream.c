@@ -56,6 +56,7 @@ int32_t sok_serve_stream(struct sok_service *v, struct request *r)
     if (!e)
         return error;
     e->posix.domain = r->head->a;
+    s->v4only = e->posix.domain == AF_INET;
     return 0;
 }
 

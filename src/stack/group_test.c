@@ -14,7 +14,7 @@ static struct sok_udp *open_udp(struct lab *lab, uint16_t port)
 {
     struct sok_endpoint at = {.addr = sok_addr_v4(0), .port = port};
     struct sok_udp *u;
-    assert_int_equal(sok_udp_open_shared(lab->stack, &at, &u), 0);
+    assert_int_equal(sok_udp_open_as(lab->stack, &at, SOK_BIND_SHARED, &u), 0);
     return u;
 }
 

@@ -262,18 +262,19 @@ int sok_stack_connect(struct sok_stack *stack, const struct sok_endpoint *local,
     return err;
 }
 
-int sok_stack_bindable(struct sok_stack *stack, struct sok_endpoint *local)
+int sok_stack_bindable(struct sok_stack *stack, struct sok_endpoint *local, unsigned flags)
 {
     if (!sok_addr_is_any(local->addr) && !sok_addr_is_ours(stack, &local->addr))
         return SOK_EADDRNOTAVAIL;
     if (local->port == 0)
-        return sok_tcp_free_port(stack->tcp, local);
+        return sok_tcp_free_port(stack->tcp, local, flags);
     return sok_port_is_ours(stack, local->port) ? 0 : SOK_EADDRNOTAVAIL;
 }
 
-bool sok_stack_port_busy(const struct sok_stack *stack, const struct sok_endpoint *local)
+bool sok_stack_port_busy(
+    const struct sok_stack *stack, const struct sok_endpoint *local, unsigned flags)
 {
-    return sok_tcp_port_busy(stack->tcp, local);
+    return sok_tcp_port_busy(stack->tcp, local, flags);
 }
 
 static int may_listen(struct sok_stack *stack, const struct sok_endpoint *local, int64_t now)
@@ -289,15 +290,14 @@ static int may_listen(struct sok_stack *stack, const struct sok_endpoint *local,
 int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
     int64_t now, struct sok_tcp_listener **out)
 {
-    int err = may_listen(stack, local, now);
-    return err < 0 ? err : sok_tcp_listen(stack->tcp, local, backlog, now, out);
+    return sok_stack_listen_as(stack, local, backlog, 0, now, out);
 }
 
-int sok_stack_listen_shared(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
-    int64_t now, struct sok_tcp_listener **out)
+int sok_stack_listen_as(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
+    unsigned flags, int64_t now, struct sok_tcp_listener **out)
 {
     int err = may_listen(stack, local, now);
-    return err < 0 ? err : sok_tcp_listen_shared(stack->tcp, local, backlog, now, out);
+    return err < 0 ? err : sok_tcp_listen_as(stack->tcp, local, backlog, flags, now, out);
 }
 
 // ---- for tests and views ----

@@ -276,13 +276,14 @@ int sok_stack_connect(struct sok_stack *stack, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, int64_t now, struct sok_tcp_conn **out);
 int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
     int64_t now, struct sok_tcp_listener **out);
-// Beside others made so (sok_tcp_listen_shared).
-int sok_stack_listen_shared(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
-    int64_t now, struct sok_tcp_listener **out);
+// With enum sok_bind_flag (sok_tcp_listen_as).
+int sok_stack_listen_as(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
+    unsigned flags, int64_t now, struct sok_tcp_listener **out);
 // What can be bound: an address of ours or any; port 0 becomes a free one of TCP. 0 or EADDRNOTAVAIL.
-int sok_stack_bindable(struct sok_stack *stack, struct sok_endpoint *local);
+int sok_stack_bindable(struct sok_stack *stack, struct sok_endpoint *local, unsigned flags);
 // A TCP connection has this port, also one in TIME-WAIT: bind() without SO_REUSEADDR must not.
-bool sok_stack_port_busy(const struct sok_stack *stack, const struct sok_endpoint *local);
+bool sok_stack_port_busy(
+    const struct sok_stack *stack, const struct sok_endpoint *local, unsigned flags);
 struct sok_tcp *sok_stack_tcp(struct sok_stack *stack);
 
 const struct sok_stack_config *sok_stack_config(const struct sok_stack *stack);
@@ -294,12 +295,12 @@ struct sok_dgram_opts {
     uint32_t queue;   // bytes that wait to be read, most
 };
 
-// UDP (RFC 768). local.port 0: one is chosen. EADDRINUSE, EADDRNOTAVAIL.
+// UDP (RFC 768). local NULL: any address of both families. local.port 0: one is chosen. EADDRINUSE, EADDRNOTAVAIL.
 int sok_udp_open(struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out);
-// The same beside others at this address and port that were opened so. A datagram to one host goes to the one
-// opened last, one to a group or a broadcast address to all.
-int sok_udp_open_shared(
-    struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out);
+// The same with enum sok_bind_flag. Of those that share an address and port, a datagram to one host goes to the one opened
+// last, one to a group or a broadcast address to all.
+int sok_udp_open_as(struct sok_stack *stack, const struct sok_endpoint *local, unsigned flags,
+    struct sok_udp **out);
 int sok_udp_group(struct sok_udp *u, const struct sok_group_change *change, int64_t now);
 // The whole filter of a group at once, and what it is: exclude (all but) or include (only) these.
 int sok_udp_filter(struct sok_udp *u, int link, const struct sok_addr *group, bool exclude,
@@ -434,7 +435,7 @@ struct sok_sock *sok_stack_sock(struct sok_stack *stack, uint32_t id);
 // What one that is not TCP's says of itself.
 struct sok_sock_about {
     struct sok_endpoint local, remote; // echo: its identifier is the local port
-    bool connected;
+    bool connected, v6only;
     uint8_t protocol;  // raw sockets,
     uint16_t type;     // packet sockets: EtherType,
     int link;          // and link; -1: all

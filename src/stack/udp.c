@@ -21,10 +21,10 @@ struct sok_udp {
     struct sok_map_node node; // in stack->udp, by local port; 0 is every port
     struct sok_endpoint local, remote;
     bool connected;
-    bool blocked; // waits for room in a link's queue
-    int error;    // pending
-    bool shared;  // others may have the same address and port,
-    bool spread;  // and each sender goes to one of those
+    bool blocked;   // waits for room in a link's queue
+    int error;      // pending
+    bool spread;    // of those that share it, each sender goes to one
+    unsigned flags; // enum sok_bind_flag
     struct sok_dgram_opts opts;
     struct sok_multicast_opts multicast;
     struct sok_memberships groups;
@@ -69,7 +69,7 @@ static bool same_endpoint(const struct sok_endpoint *a, const struct sok_endpoin
 static bool matches(
     const struct sok_udp *u, const struct sok_addr *dst, const struct sok_endpoint *from)
 {
-    bool here = sok_addr_is_any(u->local.addr) || sok_addr_eq(u->local.addr, *dst);
+    bool here = sok_addr_hears(u->local.addr, u->flags & SOK_BIND_V6ONLY, *dst);
     return here && (!u->connected || same_endpoint(&u->remote, from));
 }
 
@@ -80,6 +80,22 @@ static uint64_t sender_hash(const struct sok_stack *s, const struct sok_addr *ds
     return sok_tcp_hash(s->tcp, &to, from) >> 32;
 }
 
+// How well one that matches is meant: one that is connected, the nearest address, the newest.
+static bool better(const struct sok_udp *u, const struct sok_udp *best)
+{
+    unsigned near = sok_addr_nearness(u->local.addr), there = sok_addr_nearness(best->local.addr);
+    if (u->connected != best->connected)
+        return u->connected;
+    return near != there ? near > there : u->sock.id > best->sock.id;
+}
+
+static bool beside(const struct sok_udp *u, const struct sok_udp *best, const struct sok_addr *dst,
+    const struct sok_endpoint *from)
+{
+    return u->spread && !u->connected && matches(u, dst, from) &&
+           sok_addr_eq(u->local.addr, best->local.addr);
+}
+
 // One of those that `best` shares with and that match as well as it does.
 static struct sok_udp *spread(const struct sok_stack *s, struct sok_udp *best,
     const struct sok_addr *dst, const struct sok_endpoint *from)
@@ -87,26 +103,23 @@ static struct sok_udp *spread(const struct sok_stack *s, struct sok_udp *best,
     uint16_t port = best->local.port;
     uint64_t count = 0, pick = sender_hash(s, dst, port, from);
     for (struct sok_udp *u = first_at(s, port); u; u = next_at(u))
-        count += u->spread && matches(u, dst, from) && !u->connected;
+        count += beside(u, best, dst, from);
     pick %= count;
     for (struct sok_udp *u = first_at(s, port); u; u = next_at(u))
-        if (u->spread && matches(u, dst, from) && !u->connected && pick-- == 0)
+        if (beside(u, best, dst, from) && pick-- == 0)
             return u;
     return best;
 }
 
 // At most one socket takes a datagram to one host: an address and port is given out once (is_taken), or to
-// sockets that share it, of which the newest has it, a connected one before others.
+// sockets that share it.
 static struct sok_udp *find(const struct sok_stack *s, const struct sok_addr *dst, uint16_t port,
     const struct sok_endpoint *from)
 {
     struct sok_udp *best = NULL;
-    for (struct sok_udp *u = first_at(s, port); u; u = next_at(u)) {
-        bool better = !best || (u->connected && !best->connected) ||
-                      (u->connected == best->connected && u->sock.id > best->sock.id);
-        if (matches(u, dst, from) && better)
+    for (struct sok_udp *u = first_at(s, port); u; u = next_at(u))
+        if (matches(u, dst, from) && (!best || better(u, best)))
             best = u;
-    }
     return best && best->spread && !best->connected ? spread(s, best, dst, from) : best;
 }
 
@@ -243,20 +256,20 @@ uint32_t sok_udp_sender(const struct sok_stack *s, const struct sok_icmp_news *n
 // ---- opening and closing ----
 
 // Whether a socket has it that does not share it, or that would share it with one that does not.
-static bool is_taken(const struct sok_stack *s, const struct sok_endpoint *local, bool shared)
+static bool is_taken(const struct sok_stack *s, const struct sok_endpoint *local, unsigned flags)
 {
     for (struct sok_udp *u = first_at(s, local->port); u; u = next_at(u)) {
-        if (shared && u->shared)
+        if (flags & u->flags & SOK_BIND_SHARED)
             continue;
-        if (sok_addr_is_any(local->addr) || sok_addr_is_any(u->local.addr) ||
-            sok_addr_eq(local->addr, u->local.addr))
+        if (sok_addr_overlaps(
+                local->addr, flags & SOK_BIND_V6ONLY, u->local.addr, u->flags & SOK_BIND_V6ONLY))
             return true;
     }
     return false;
 }
 
 // RFC 6056 section 3.3.1: at random, then upwards from there.
-static int pick_port(struct sok_stack *s, struct sok_endpoint *local)
+static int pick_port(struct sok_stack *s, struct sok_endpoint *local, unsigned flags)
 {
     const struct sok_tcp_config *config = sok_tcp_config(s->tcp);
     uint32_t first = (uint32_t)config->port_first, count = (uint32_t)config->port_count;
@@ -265,7 +278,7 @@ static int pick_port(struct sok_stack *s, struct sok_endpoint *local)
     uint32_t start = (uint32_t)(sok_stack_random(s) % count);
     for (uint32_t i = 0; i < count; i++) {
         local->port = (uint16_t)(first + (start + i) % count);
-        if (!is_taken(s, local, false))
+        if (!is_taken(s, local, flags & SOK_BIND_V6ONLY))
             return 0;
     }
     return SOK_EADDRINUSE;
@@ -277,16 +290,16 @@ static bool can_be_local(const struct sok_stack *s, const struct sok_addr *a)
     return sok_addr_is_ours(s, a) || sok_dst_kind(s, 0, a) != SOK_DST_OTHER;
 }
 
-static int choose_local(struct sok_stack *s, struct sok_endpoint *local, bool shared)
+static int choose_local(struct sok_stack *s, struct sok_endpoint *local, unsigned flags)
 {
     bool any = sok_addr_is_any(local->addr);
     if (!any && !can_be_local(s, &local->addr))
         return SOK_EADDRNOTAVAIL;
     if (local->port == 0)
-        return pick_port(s, local);
+        return pick_port(s, local, flags);
     if (!sok_port_is_ours(s, local->port))
         return SOK_EADDRNOTAVAIL;
-    return is_taken(s, local, shared) ? SOK_EADDRINUSE : 0;
+    return is_taken(s, local, flags) ? SOK_EADDRINUSE : 0;
 }
 
 static int open_at(struct sok_stack *stack, struct sok_endpoint at, struct sok_udp **out)
@@ -305,29 +318,23 @@ static int open_at(struct sok_stack *stack, struct sok_endpoint at, struct sok_u
     return 0;
 }
 
-static int open_udp(
-    struct sok_stack *stack, const struct sok_endpoint *local, bool shared, struct sok_udp **out)
+int sok_udp_open_as(
+    struct sok_stack *stack, const struct sok_endpoint *local, unsigned flags, struct sok_udp **out)
 {
-    struct sok_endpoint at = {.addr = sok_addr_v4(0)};
+    struct sok_endpoint at = {.port = 0};
     if (local)
         at = *local;
-    int err = choose_local(stack, &at, shared);
+    int err = choose_local(stack, &at, flags);
     if (err == 0)
         err = open_at(stack, at, out);
     if (err == 0)
-        (*out)->shared = shared;
+        (*out)->flags = flags;
     return err;
 }
 
 int sok_udp_open(struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out)
 {
-    return open_udp(stack, local, false, out);
-}
-
-int sok_udp_open_shared(
-    struct sok_stack *stack, const struct sok_endpoint *local, struct sok_udp **out)
-{
-    return open_udp(stack, local, true, out);
+    return sok_udp_open_as(stack, local, 0, out);
 }
 
 void sok_udp_spread(struct sok_udp *u, bool on)
@@ -337,7 +344,7 @@ void sok_udp_spread(struct sok_udp *u, bool on)
 
 int sok_udp_open_any(struct sok_stack *stack, struct sok_udp **out)
 {
-    struct sok_endpoint every = {.addr = sok_addr_v4(0)};
+    struct sok_endpoint every = {.port = 0};
     return first_at(stack, 0) ? SOK_EADDRINUSE : open_at(stack, every, out);
 }
 
@@ -381,11 +388,20 @@ void sok_udp_free_all(struct sok_stack *s)
         free_socket(SOK_CONTAINER_OF(n, struct sok_udp, node));
 }
 
+// All addresses of one family are no source for the other.
+static bool other_family(const struct sok_udp *u, const struct sok_addr *to)
+{
+    return sok_addr_is_any(u->local.addr) &&
+           !sok_addr_hears(u->local.addr, u->flags & SOK_BIND_V6ONLY, *to);
+}
+
 int sok_udp_connect(struct sok_udp *u, const struct sok_endpoint *remote)
 {
     struct sok_stack *s = u->stack;
     struct sok_tcp_path path;
-    int err = remote->port == 0 ? SOK_EINVAL : sok_stack_route(s, &u->local.addr, remote, &path);
+    int err = remote->port == 0                ? SOK_EINVAL
+              : other_family(u, &remote->addr) ? SOK_ENETUNREACH
+                                               : sok_stack_route(s, &u->local.addr, remote, &path);
     if (err == 0) {
         u->remote = *remote;
         u->connected = true;
@@ -431,6 +447,8 @@ static int find_path(const struct sok_udp *u, const struct sok_endpoint *local,
     struct sok_addr source = local->addr;
     struct sok_endpoint dst = *to;
     bool multicast = sok_addr_is_multicast(to->addr);
+    if (other_family(u, &to->addr))
+        return SOK_ENETUNREACH;
     if (multicast && u->multicast.link >= 0)
         dst.zone = (uint32_t)u->multicast.link + 1;
     if (link >= 0)
@@ -652,6 +670,7 @@ void sok_udp_about(const struct sok_udp *u, struct sok_sock_about *out)
 {
     out->local = u->local;
     out->connected = u->connected;
+    out->v6only = u->flags & SOK_BIND_V6ONLY;
     if (u->connected)
         out->remote = u->remote;
     out->held = u->queued;

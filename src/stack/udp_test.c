@@ -88,7 +88,7 @@ static void senders_are_spread(void **state)
     lab_open(&lab);
     lab_know_peer(&lab);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(sok_udp_open_shared(lab.stack, &local, &u[i]), 0);
+        assert_int_equal(sok_udp_open_as(lab.stack, &local, SOK_BIND_SHARED, &u[i]), 0);
         sok_udp_spread(u[i], true);
     }
     assert_int_equal(sok_udp_open(lab.stack, &local, &other), SOK_EADDRINUSE);

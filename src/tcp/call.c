@@ -77,7 +77,7 @@ int sok_tcp_connect(struct sok_tcp *t, const struct sok_endpoint *local,
     }
     from.addr = path->source; // MUST-44, MUST-45
     if (from.port == 0) {
-        int err = sok_tcp_pick_port(t, &from, remote);
+        int err = sok_tcp_pick_port(t, &from, remote, 0);
         if (err) {
             return err;
         }

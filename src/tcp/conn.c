@@ -47,6 +47,11 @@ struct sok_tcp_conn *sok_tcp_find_again(
     return c;
 }
 
+static bool hears(const struct sok_tcp_listener *l, const struct sok_addr *to)
+{
+    return sok_addr_hears(l->local.addr, l->flags & SOK_BIND_V6ONLY, *to);
+}
+
 // One of those that share l's address and port, the same for each tuple as long as they are the same.
 static struct sok_tcp_listener *choose(const struct sok_tcp *t, struct sok_tcp_listener *l,
     const struct sok_endpoint *local, const struct sok_endpoint *remote)
@@ -54,38 +59,38 @@ static struct sok_tcp_listener *choose(const struct sok_tcp *t, struct sok_tcp_l
     uint32_t count = 0, pick = (uint32_t)(sok_tcp_hash(t, local, remote) >> 32);
     for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
          n = sok_map_next(n)) {
-        count += sok_addr_eq(
-            SOK_CONTAINER_OF(n, struct sok_tcp_listener, node)->local.addr, l->local.addr);
+        const struct sok_tcp_listener *o = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
+        count += sok_addr_eq(o->local.addr, l->local.addr) && hears(o, &local->addr);
     }
     pick %= count;
     for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
          n = sok_map_next(n)) {
         struct sok_tcp_listener *o = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
-        if (sok_addr_eq(o->local.addr, l->local.addr) && pick-- == 0) {
+        if (sok_addr_eq(o->local.addr, l->local.addr) && hears(o, &local->addr) && pick-- == 0) {
             return o;
         }
     }
     return l;
 }
 
-// An exact address before a listener on every address; the one on every port comes last.
+// The nearest that hears it (sok_addr_nearness); the one on every port comes last.
 struct sok_tcp_listener *sok_tcp_find_listener(
     const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote)
 {
-    struct sok_tcp_listener *any = NULL;
+    struct sok_tcp_listener *best = NULL;
     for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
          n = sok_map_next(n)) {
         struct sok_tcp_listener *l = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
-        if (sok_addr_eq(l->local.addr, local->addr)) {
-            return l->shared && remote ? choose(t, l, local, remote) : l;
+        if (hears(l, &local->addr) &&
+            (!best || sok_addr_nearness(l->local.addr) > sok_addr_nearness(best->local.addr))) {
+            best = l;
         }
-        any = sok_addr_is_any(l->local.addr) ? l : any;
     }
-    if (any && any->shared && remote) {
-        return choose(t, any, local, remote);
+    if (best) {
+        return best->flags & SOK_BIND_SHARED ? choose(t, best, local, remote) : best;
     }
-    struct sok_map_node *every = any ? NULL : sok_map_first(&t->listeners, 0);
-    return every ? SOK_CONTAINER_OF(every, struct sok_tcp_listener, node) : any;
+    struct sok_map_node *every = sok_map_first(&t->listeners, 0);
+    return every ? SOK_CONTAINER_OF(every, struct sok_tcp_listener, node) : NULL;
 }
 
 // ---- birth and death ----

@@ -408,7 +408,7 @@ struct sok_tcp_listener {
     struct sok_map_node node; // in tcp->listeners, by port; 0: every port; _NONE: it was killed
     struct sok_endpoint local;
     uint32_t backlog;
-    bool shared;       // others that say so too may have the same address and port
+    unsigned flags;    // enum sok_bind_flag
     int64_t cookie_at; // when a cookie was last sent
     int64_t
         defer; // ns that a connection has to send something before it is accepted; 0: it need not
@@ -475,9 +475,12 @@ struct sok_tcp_conn *sok_tcp_find(
     const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
 struct sok_tcp_conn *sok_tcp_find_again(
     struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
-// Of several that share an address and port the tuple chooses one; remote NULL: any.
+// Of several that share an address and port the tuple chooses one.
 struct sok_tcp_listener *sok_tcp_find_listener(
     const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
+// Another listener has it, or some of it; flags: enum sok_bind_flag.
+bool sok_tcp_listener_in_way(
+    const struct sok_tcp *t, const struct sok_endpoint *local, unsigned flags);
 int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, const struct sok_tcp_path *path, int64_t now,
     struct sok_tcp_conn **out);
@@ -726,8 +729,8 @@ uint32_t sok_tcp_isn(const struct sok_tcp *t, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, int64_t now);
 uint32_t sok_tcp_ts_offset(
     const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
-int sok_tcp_pick_port(
-    struct sok_tcp *t, struct sok_endpoint *local, const struct sok_endpoint *remote);
+int sok_tcp_pick_port(struct sok_tcp *t, struct sok_endpoint *local,
+    const struct sok_endpoint *remote, unsigned flags);
 
 // ---- reply.c ----
 static inline struct sok_tcp_reply *sok_tcp_reply_at(struct sok_tcp *t, unsigned i)

@@ -32,8 +32,8 @@ uint32_t sok_tcp_ts_offset(
     return (uint32_t)keyed(t, local, remote, PURPOSE_TIMESTAMP);
 }
 
-int sok_tcp_pick_port(
-    struct sok_tcp *t, struct sok_endpoint *local, const struct sok_endpoint *remote)
+int sok_tcp_pick_port(struct sok_tcp *t, struct sok_endpoint *local,
+    const struct sok_endpoint *remote, unsigned flags)
 {
     struct sok_endpoint tuple = *local;
     tuple.port = 0;
@@ -43,7 +43,7 @@ int sok_tcp_pick_port(
         count = 65536 - first;
     for (uint32_t i = 0; i < count; i++) {
         tuple.port = (uint16_t)(first + (offset + t->port_hint++) % count);
-        if (!sok_tcp_find(t, &tuple, remote) && !sok_tcp_find_listener(t, &tuple, NULL)) {
+        if (!sok_tcp_find(t, &tuple, remote) && !sok_tcp_listener_in_way(t, &tuple, flags)) {
             local->port = tuple.port;
             return 0;
         }

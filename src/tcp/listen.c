@@ -52,26 +52,35 @@ static int listener_new(struct sok_tcp *t, const struct sok_endpoint *local, int
     return 0;
 }
 
-static int listen_at(struct sok_tcp *t, const struct sok_endpoint *local, int backlog, bool shared,
-    int64_t now, struct sok_tcp_listener **out)
+bool sok_tcp_listener_in_way(
+    const struct sok_tcp *t, const struct sok_endpoint *local, unsigned flags)
+{
+    for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
+         n = sok_map_next(n)) {
+        const struct sok_tcp_listener *l = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
+        if (flags & l->flags & SOK_BIND_SHARED) {
+            continue;
+        }
+        if (sok_addr_overlaps(
+                l->local.addr, l->flags & SOK_BIND_V6ONLY, local->addr, flags & SOK_BIND_V6ONLY)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int sok_tcp_listen_as(struct sok_tcp *t, const struct sok_endpoint *local, int backlog,
+    unsigned flags, int64_t now, struct sok_tcp_listener **out)
 {
     if (local->port == 0 || backlog < 0) {
         return SOK_EINVAL;
     }
-    for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
-         n = sok_map_next(n)) {
-        const struct sok_tcp_listener *l = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
-        if (shared && l->shared) {
-            continue;
-        }
-        if (sok_addr_is_any(l->local.addr) || sok_addr_is_any(local->addr) ||
-            sok_addr_eq(l->local.addr, local->addr)) {
-            return SOK_EADDRINUSE;
-        }
+    if (sok_tcp_listener_in_way(t, local, flags)) {
+        return SOK_EADDRINUSE;
     }
     int err = listener_new(t, local, backlog, now, out);
     if (err == 0) {
-        (*out)->shared = shared;
+        (*out)->flags = flags;
     }
     return err;
 }
@@ -79,13 +88,7 @@ static int listen_at(struct sok_tcp *t, const struct sok_endpoint *local, int ba
 int sok_tcp_listen(struct sok_tcp *t, const struct sok_endpoint *local, int backlog, int64_t now,
     struct sok_tcp_listener **out)
 {
-    return listen_at(t, local, backlog, false, now, out);
-}
-
-int sok_tcp_listen_shared(struct sok_tcp *t, const struct sok_endpoint *local, int backlog,
-    int64_t now, struct sok_tcp_listener **out)
-{
-    return listen_at(t, local, backlog, true, now, out);
+    return sok_tcp_listen_as(t, local, backlog, 0, now, out);
 }
 
 int sok_tcp_listen_any(struct sok_tcp *t, int backlog, int64_t now, struct sok_tcp_listener **out)
@@ -105,25 +108,30 @@ struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l)
     return l->local;
 }
 
+bool sok_tcp_listener_v6only(const struct sok_tcp_listener *l)
+{
+    return l->flags & SOK_BIND_V6ONLY;
+}
+
 void sok_tcp_listener_backlog(struct sok_tcp_listener *l, unsigned backlog)
 {
     l->backlog = backlog;
 }
 
-int sok_tcp_free_port(struct sok_tcp *t, struct sok_endpoint *local)
+int sok_tcp_free_port(struct sok_tcp *t, struct sok_endpoint *local, unsigned flags)
 {
     struct sok_endpoint nobody = {.port = 0};
-    return sok_tcp_pick_port(t, local, &nobody);
+    return sok_tcp_pick_port(t, local, &nobody, flags);
 }
 
-bool sok_tcp_port_busy(const struct sok_tcp *t, const struct sok_endpoint *local)
+bool sok_tcp_port_busy(const struct sok_tcp *t, const struct sok_endpoint *local, unsigned flags)
 {
     struct sok_map_iter it;
     for (struct sok_map_node *n = sok_map_begin(&t->conns, &it); n;
          n = sok_map_step(&t->conns, &it)) {
         const struct sok_tcp_conn *c = SOK_CONTAINER_OF(n, struct sok_tcp_conn, node);
         if (c->local.port == local->port &&
-            (sok_addr_is_any(local->addr) || sok_addr_eq(local->addr, c->local.addr))) {
+            sok_addr_hears(local->addr, flags & SOK_BIND_V6ONLY, c->local.addr)) {
             return true;
         }
     }

@@ -156,13 +156,13 @@ int64_t sok_tcp_deadline(const struct sok_tcp *tcp);
 int sok_tcp_connect(struct sok_tcp *tcp, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, const struct sok_tcp_path *path, int64_t now,
     struct sok_tcp_conn **out);
-// Passive OPEN. local.addr :: takes every address.
+// Passive OPEN. local.addr 0.0.0.0 takes every address of IPv4, :: every address.
 int sok_tcp_listen(struct sok_tcp *tcp, const struct sok_endpoint *local, int backlog, int64_t now,
     struct sok_tcp_listener **out);
-// The same, beside others made so on the same address and port: each connection goes to one of them, chosen by a keyed
+// The same with enum sok_bind_flag. Of those that share an address and port each connection goes to one, chosen by a keyed
 // hash of its addresses and ports.
-int sok_tcp_listen_shared(struct sok_tcp *tcp, const struct sok_endpoint *local, int backlog,
-    int64_t now, struct sok_tcp_listener **out);
+int sok_tcp_listen_as(struct sok_tcp *tcp, const struct sok_endpoint *local, int backlog,
+    unsigned flags, int64_t now, struct sok_tcp_listener **out);
 int sok_tcp_accept(
     struct sok_tcp_listener *l, int64_t now, struct sok_tcp_conn **out); // EAGAIN: none yet
 void sok_tcp_listener_close(struct sok_tcp_listener *l, int64_t now);
@@ -177,14 +177,15 @@ void sok_tcp_ignore(struct sok_tcp_conn *c, int64_t now); // silence; the handle
 // The sequence number of the peer's SYN, for an ICMP error about it.
 uint32_t sok_tcp_peer_start(const struct sok_tcp_conn *c);
 struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l);
+bool sok_tcp_listener_v6only(const struct sok_tcp_listener *l);
 void sok_tcp_listener_backlog(struct sok_tcp_listener *l, unsigned backlog); // 0: it is full
 // A port for local.addr that nobody listens on or has a connection from. 0 or EADDRNOTAVAIL.
-int sok_tcp_free_port(struct sok_tcp *tcp, struct sok_endpoint *local);
+int sok_tcp_free_port(struct sok_tcp *tcp, struct sok_endpoint *local, unsigned flags);
 // A keyed hash of a pair of endpoints.
 uint64_t sok_tcp_hash(
     const struct sok_tcp *tcp, const struct sok_endpoint *local, const struct sok_endpoint *remote);
 // A connection has this port (at this address), also one that only waits for its 2 MSL to be over.
-bool sok_tcp_port_busy(const struct sok_tcp *tcp, const struct sok_endpoint *local);
+bool sok_tcp_port_busy(const struct sok_tcp *tcp, const struct sok_endpoint *local, unsigned flags);
 
 // SEND: copies as much as fits. SOK_EAGAIN: buffer full; READY_OUT comes.
 int64_t sok_tcp_send(

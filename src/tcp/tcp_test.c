@@ -274,7 +274,8 @@ static void listeners_share(void **state)
     world_new(&w, NULL);
     struct sok_endpoint at = server_at(&w), any = {.port = at.port};
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(sok_tcp_listen_shared(w.ends[1].tcp, &at, 50, w.now, &l[i]), 0);
+        assert_int_equal(
+            sok_tcp_listen_as(w.ends[1].tcp, &at, 50, SOK_BIND_SHARED, w.now, &l[i]), 0);
     }
     assert_int_equal(sok_tcp_listen(w.ends[1].tcp, &at, 5, w.now, &other), SOK_EADDRINUSE);
     assert_int_equal(sok_tcp_listen(w.ends[1].tcp, &any, 5, w.now, &other), SOK_EADDRINUSE);
