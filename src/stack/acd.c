@@ -147,11 +147,11 @@ static void purge(struct sok_stack *s, struct sok_packet_queue *q, const struct 
 {
     struct sok_packet_queue old = *q;
     *q = (struct sok_packet_queue){0};
-    for (struct sok_packet *p; (p = sok_packet_pop(&old));) {
+    for (struct sok_packet *p; (p = sok_outgoing_pop(&old));) {
         if (is_from(p, addr))
-            sok_packet_free(s, p);
+            sok_outgoing_free(s, p);
         else
-            sok_packet_push(q, p);
+            sok_outgoing_push(q, p);
     }
 }
 

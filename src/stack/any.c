@@ -102,7 +102,7 @@ static int send_message(struct sok_stack *s, struct sok_packet *packet, uint8_t 
     struct sok_csum c;
     int err = sok_stack_route(s, &o->src, &to, &path);
     if (err < 0) {
-        sok_packet_free(s, packet);
+        sok_outgoing_free(s, packet);
         return err;
     }
     if (o->proto == SOK_IPPROTO_ICMP6) {

@@ -16,7 +16,7 @@ static void arp_send(struct sok_stack *s, uint8_t link, const uint8_t dst[6],
         sok_stack_drop(s, SOK_DROP_OUT_QUEUE);
         return;
     }
-    struct sok_packet *p = sok_packet_new(s, SOK_ETH_HDR_LEN + SOK_ARP_HDR_LEN);
+    struct sok_packet *p = sok_outgoing_new(s, SOK_ETH_HDR_LEN + SOK_ARP_HDR_LEN);
     if (!p) {
         sok_stack_drop(s, SOK_DROP_NO_MEMORY);
         return;
@@ -28,7 +28,7 @@ static void arp_send(struct sok_stack *s, uint8_t link, const uint8_t dst[6],
     sok_arp_hdr_put(p->frame + SOK_ETH_HDR_LEN, h);
     p->link = link;
     p->reason = (uint8_t)reason;
-    sok_packet_push(&l->arp, p);
+    sok_outgoing_push(&l->arp, p);
 }
 
 void sok_arp_ask(struct sok_stack *s, uint8_t link, const struct sok_addr *addr, const uint8_t *mac,

@@ -240,7 +240,7 @@ static struct sok_packet *packet_of(struct sok_frames *f, const struct sok_stack
     const struct sok_iov *iov, unsigned count, size_t len, const struct sok_frame_addr *to)
 {
     uint32_t head = make ? SOK_ETH_HDR_LEN : 0;
-    struct sok_packet *p = sok_packet_new(f->stack, head + (uint32_t)len);
+    struct sok_packet *p = sok_outgoing_new(f->stack, head + (uint32_t)len);
     if (!p)
         return NULL;
     if (make) {
@@ -282,7 +282,7 @@ static int64_t send_frame(struct sok_frames *f, const struct sok_iov *iov, unsig
     if (!p)
         return SOK_ENOMEM;
     p->link = (uint8_t)link;
-    sok_packet_push(&l->packets, p);
+    sok_outgoing_push(&l->packets, p);
     return (int64_t)len;
 }
 

@@ -81,7 +81,7 @@ void sok_igmp_input(struct sok_stack *s, struct sok_in *in)
 void sok_igmp_send(struct sok_stack *s, uint8_t link, uint32_t dst, uint8_t *p, size_t len)
 {
     struct sok_addr to = sok_addr_v4(dst);
-    struct sok_packet *packet = sok_packet_new(s, SOK_ETH_HDR_LEN + HEADER_LEN + (uint32_t)len);
+    struct sok_packet *packet = sok_outgoing_new(s, SOK_ETH_HDR_LEN + HEADER_LEN + (uint32_t)len);
     if (!packet) {
         sok_stack_drop(s, SOK_DROP_NO_MEMORY);
         return;

@@ -54,11 +54,11 @@ struct sok_packet_queue {
     uint32_t count;
 };
 
-struct sok_packet *sok_packet_new(struct sok_stack *s, uint32_t frame_len); // NULL: no memory
-void sok_packet_free(struct sok_stack *s, struct sok_packet *p);            // NULL is allowed
-void sok_packet_push(struct sok_packet_queue *q, struct sok_packet *p);
-struct sok_packet *sok_packet_pop(struct sok_packet_queue *q); // NULL: none
-void sok_packets_free(struct sok_stack *s, struct sok_packet_queue *q);
+struct sok_packet *sok_outgoing_new(struct sok_stack *s, uint32_t frame_len); // NULL: no memory
+void sok_outgoing_free(struct sok_stack *s, struct sok_packet *p);            // NULL is allowed
+void sok_outgoing_push(struct sok_packet_queue *q, struct sok_packet *p);
+struct sok_packet *sok_outgoing_pop(struct sok_packet_queue *q); // NULL: none
+void sok_outgoing_free_all(struct sok_stack *s, struct sok_packet_queue *q);
 
 // What a program gives to be sent.
 size_t sok_iov_total(const struct sok_iov *iov, unsigned count);

@@ -90,7 +90,7 @@ struct sok_packet *sok_ip_new(
     struct sok_stack *s, const struct sok_addr *dst, uint32_t len, uint8_t **data)
 {
     uint32_t head = SOK_ETH_HDR_LEN + header_len(!sok_addr_is_v4(*dst));
-    struct sok_packet *p = sok_packet_new(s, head + len);
+    struct sok_packet *p = sok_outgoing_new(s, head + len);
     if (!p) {
         sok_stack_drop(s, SOK_DROP_NO_MEMORY);
         return NULL;
@@ -130,7 +130,7 @@ static void leave(
 {
     struct sok_stack_link *l = s->links[p->link];
     if (!sok_link_has_stations(l) || known_mac(s, p->link, dst, p->frame))
-        sok_packet_push(&l->packets, p);
+        sok_outgoing_push(&l->packets, p);
     else
         sok_neighbour_send(s, p, now);
 }
@@ -156,7 +156,7 @@ static void leave_in_fragments(struct sok_stack *s, struct sok_packet *p,
         f->conn = p->conn;
         leave(s, f, dst, now);
     }
-    sok_packet_free(s, p);
+    sok_outgoing_free(s, p);
 }
 
 // What p needs before its IP header; a packet that is refused is freed.
@@ -164,7 +164,7 @@ static int begin(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_
     const struct sok_tcp_path *path, int refused)
 {
     if (refused < 0) {
-        sok_packet_free(s, p);
+        sok_outgoing_free(s, p);
         return refused;
     }
     struct sok_eth_hdr eth = {

@@ -141,7 +141,7 @@ struct sok_packet *sok_ip4_fragment(
     struct sok_stack *s, const struct sok_packet *whole, uint32_t at, uint32_t len)
 {
     uint32_t head = SOK_ETH_HDR_LEN + SOK_IP4_HDR_LEN;
-    struct sok_packet *p = sok_packet_new(s, head + len);
+    struct sok_packet *p = sok_outgoing_new(s, head + len);
     if (!p)
         return NULL;
     memcpy(p->frame, whole->frame, head);

@@ -247,7 +247,7 @@ struct sok_packet *sok_ip6_fragment(
     struct sok_stack *s, const struct sok_packet *whole, uint32_t id, uint32_t at, uint32_t len)
 {
     uint32_t head = SOK_ETH_HDR_LEN + SOK_IP6_HDR_LEN;
-    struct sok_packet *p = sok_packet_new(s, head + SOK_IP6_FRAG_LEN + len);
+    struct sok_packet *p = sok_outgoing_new(s, head + SOK_IP6_FRAG_LEN + len);
     if (!p)
         return NULL;
     memcpy(p->frame, whole->frame, head);

@@ -62,7 +62,7 @@ static struct sok_group *step(struct sok_stack *s, struct walk *w, uint8_t link,
 struct sok_packet *sok_group_new6(
     struct sok_stack *s, const struct sok_group_out *o, uint32_t len, uint8_t **data)
 {
-    struct sok_packet *p = sok_packet_new(s, SOK_ETH_HDR_LEN + SOK_IP6_HDR_LEN + len);
+    struct sok_packet *p = sok_outgoing_new(s, SOK_ETH_HDR_LEN + SOK_IP6_HDR_LEN + len);
     if (!p) {
         sok_stack_drop(s, SOK_DROP_NO_MEMORY);
         return NULL;
@@ -95,7 +95,7 @@ void sok_group_send(struct sok_stack *s, uint8_t link, struct sok_packet *p,
     struct sok_eth_hdr eth = {.type = SOK_ETHERTYPE_IP4};
     if (q->count >= (uint64_t)s->config.out_queue_max) {
         sok_stack_drop(s, SOK_DROP_OUT_QUEUE);
-        sok_packet_free(s, p);
+        sok_outgoing_free(s, p);
         return;
     }
     // RFC 1112 section 6.4, RFC 2464 section 7.
@@ -112,7 +112,7 @@ void sok_group_send(struct sok_stack *s, uint8_t link, struct sok_packet *p,
     p->next_hop = *dst;
     p->reason = (uint8_t)reason;
     p->given = true;
-    sok_packet_push(q, p);
+    sok_outgoing_push(q, p);
 }
 
 // ---- reports of version 3 ----

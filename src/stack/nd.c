@@ -21,7 +21,7 @@ static struct sok_packet *begin(struct sok_stack *s, uint8_t link, uint32_t len,
         sok_stack_drop(s, SOK_DROP_OUT_QUEUE);
         return NULL;
     }
-    struct sok_packet *p = sok_packet_new(s, SOK_ETH_HDR_LEN + SOK_IP6_HDR_LEN + len);
+    struct sok_packet *p = sok_outgoing_new(s, SOK_ETH_HDR_LEN + SOK_IP6_HDR_LEN + len);
     if (!p) {
         sok_stack_drop(s, SOK_DROP_NO_MEMORY);
         return NULL;
@@ -55,7 +55,7 @@ static void finish(struct sok_stack *s, struct sok_packet *p, uint32_t len,
     }
     sok_eth_hdr_put(p->frame, &eth);
     if (mac || sok_addr_is_multicast(*dst) || !sok_link_has_stations(l))
-        sok_packet_push(&l->arp, p);
+        sok_outgoing_push(&l->arp, p);
     else
         sok_neighbour_send(s, p, s->now);
 }

@@ -117,12 +117,12 @@ static void waiting_push(
     struct sok_neighbours *t, struct sok_packet_queue *waiting, struct sok_packet *p)
 {
     t->waiting_memory += memory_of(p);
-    sok_packet_push(waiting, p);
+    sok_outgoing_push(waiting, p);
 }
 
 static struct sok_packet *waiting_pop(struct sok_neighbours *t, struct sok_packet_queue *waiting)
 {
-    struct sok_packet *p = sok_packet_pop(waiting);
+    struct sok_packet *p = sok_outgoing_pop(waiting);
     if (p)
         t->waiting_memory -= memory_of(p);
     return p;
@@ -152,7 +152,8 @@ static void give_up(struct sok_stack *s, struct sok_neighbour *n, int64_t now)
     bool tcp_waits = n->list == SOK_NEIGHBOURS_ASKED_TCP;
     struct sok_packet_queue waiting;
     forget(s, n, &waiting);
-    for (struct sok_packet *p; (p = waiting_pop(&s->neighbours, &waiting)); sok_packet_free(s, p)) {
+    for (struct sok_packet *p; (p = waiting_pop(&s->neighbours, &waiting));
+         sok_outgoing_free(s, p)) {
         sok_stack_drop(s, SOK_DROP_NEIGHBOUR_FAILED);
         sok_icmp_undelivered(s, p, SOK_EHOSTUNREACH, now);
     }
@@ -341,17 +342,17 @@ static bool source_is_ours(const struct sok_stack *s, const struct sok_packet *p
 static void leave(struct sok_stack *s, struct sok_packet *p, const uint8_t mac[6])
 {
     if (!source_is_ours(s, p)) {
-        sok_packet_free(s, p);
+        sok_outgoing_free(s, p);
         return;
     }
     memcpy(p->frame, mac, 6);
     struct sok_packet_queue *q = &s->links[p->link]->packets;
     if (q->count < (uint64_t)s->config.out_queue_max) {
-        sok_packet_push(q, p);
+        sok_outgoing_push(q, p);
         return;
     }
     sok_stack_drop(s, SOK_DROP_OUT_QUEUE);
-    sok_packet_free(s, p);
+    sok_outgoing_free(s, p);
 }
 
 // The latest stays (RFC 1122 section 2.3.2.2), at the cost of what waits for the same neighbour.
@@ -362,21 +363,21 @@ static void wait(struct sok_stack *s, struct sok_neighbour *n, struct sok_packet
     while (n->waiting.count > 0 &&
            (n->waiting.count >= count || t->waiting_memory + memory_of(p) > memory)) {
         sok_stack_drop(s, SOK_DROP_NEIGHBOUR_QUEUE);
-        sok_packet_free(s, waiting_pop(t, &n->waiting));
+        sok_outgoing_free(s, waiting_pop(t, &n->waiting));
     }
     if (count > 0 && t->waiting_memory + memory_of(p) <= memory) {
         waiting_push(t, &n->waiting, p);
         return;
     }
     sok_stack_drop(s, SOK_DROP_NEIGHBOUR_QUEUE);
-    sok_packet_free(s, p);
+    sok_outgoing_free(s, p);
 }
 
 void sok_neighbour_send(struct sok_stack *s, struct sok_packet *p, int64_t now)
 {
     struct sok_neighbour *n = use(s, p->link, &p->next_hop, now);
     if (!n)
-        sok_packet_free(s, p); // counted in use()
+        sok_outgoing_free(s, p); // counted in use()
     else if (is_known(n))
         leave(s, p, n->mac);
     else
@@ -516,7 +517,7 @@ void sok_neighbours_free(struct sok_stack *s)
         for (struct sok_neighbour *n; (n = s->neighbours.lists[i].oldest);) {
             struct sok_packet_queue waiting;
             forget(s, n, &waiting);
-            sok_packets_free(s, &waiting);
+            sok_outgoing_free_all(s, &waiting);
         }
     }
     sok_timers_free(&s->neighbours.timers);

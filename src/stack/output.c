@@ -8,9 +8,9 @@
 
 void sok_link_free(struct sok_stack *s, struct sok_stack_link *l)
 {
-    sok_packets_free(s, &l->arp);
-    sok_packets_free(s, &l->packets);
-    sok_packet_free(s, l->leaving);
+    sok_outgoing_free_all(s, &l->arp);
+    sok_outgoing_free_all(s, &l->packets);
+    sok_outgoing_free(s, l->leaving);
     sok_mem_free(sok_stack_mem(s), l->payload, l->payload ? SOK_PAYLOAD_MAX : 0);
     sok_mem_free(sok_stack_mem(s), l, sizeof(*l));
 }
@@ -114,10 +114,10 @@ static bool packet_out(
 static bool waiting_out(struct sok_stack *s, uint8_t link, struct sok_frame_out *out)
 {
     struct sok_stack_link *l = s->links[link];
-    struct sok_packet *p = sok_packet_pop(&l->arp);
+    struct sok_packet *p = sok_outgoing_pop(&l->arp);
     if (p)
         return packet_out(s, link, p, out);
-    p = sok_packet_pop(&l->packets);
+    p = sok_outgoing_pop(&l->packets);
     if (!p)
         return false;
     if (l->blocked && l->packets.count <= (uint64_t)s->config.out_queue_max / 2) {
@@ -285,7 +285,7 @@ static bool next_frame(
     struct sok_stack *stack, uint8_t link, int64_t now, struct sok_frame_out *out)
 {
     struct sok_stack_link *l = stack->links[link];
-    sok_packet_free(stack, l->leaving);
+    sok_outgoing_free(stack, l->leaving);
     l->leaving = NULL;
     if (l->cutting && cut_out(stack, l, out))
         return true;

@@ -20,7 +20,7 @@ void sok_iov_copy(uint8_t *to, const struct sok_iov *iov, unsigned count)
     }
 }
 
-struct sok_packet *sok_packet_new(struct sok_stack *s, uint32_t frame_len)
+struct sok_packet *sok_outgoing_new(struct sok_stack *s, uint32_t frame_len)
 {
     uint32_t size = SOK_VLAN_HDR_LEN + frame_len;
     struct sok_packet *p = sok_mem_alloc(sok_stack_mem(s), sizeof(*p) + size);
@@ -30,13 +30,13 @@ struct sok_packet *sok_packet_new(struct sok_stack *s, uint32_t frame_len)
     return p;
 }
 
-void sok_packet_free(struct sok_stack *s, struct sok_packet *p)
+void sok_outgoing_free(struct sok_stack *s, struct sok_packet *p)
 {
     if (p)
         sok_mem_free(sok_stack_mem(s), p, sizeof(*p) + p->size);
 }
 
-void sok_packet_push(struct sok_packet_queue *q, struct sok_packet *p)
+void sok_outgoing_push(struct sok_packet_queue *q, struct sok_packet *p)
 {
     p->next = NULL;
     if (q->last)
@@ -47,7 +47,7 @@ void sok_packet_push(struct sok_packet_queue *q, struct sok_packet *p)
     q->count++;
 }
 
-struct sok_packet *sok_packet_pop(struct sok_packet_queue *q)
+struct sok_packet *sok_outgoing_pop(struct sok_packet_queue *q)
 {
     struct sok_packet *p = q->first;
     if (!p)
@@ -60,9 +60,9 @@ struct sok_packet *sok_packet_pop(struct sok_packet_queue *q)
     return p;
 }
 
-void sok_packets_free(struct sok_stack *s, struct sok_packet_queue *q)
+void sok_outgoing_free_all(struct sok_stack *s, struct sok_packet_queue *q)
 {
     struct sok_packet *p;
-    while ((p = sok_packet_pop(q)))
-        sok_packet_free(s, p);
+    while ((p = sok_outgoing_pop(q)))
+        sok_outgoing_free(s, p);
 }

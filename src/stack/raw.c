@@ -354,7 +354,7 @@ static int send_given(struct sok_raw *r, const struct sok_iov *iov, unsigned cou
     uint8_t *ip = behind - header_len;
     sok_iov_copy(ip, iov, count);
     if (!r->v6 && !complete_header(s, ip, len, o)) { // of IPv6 nothing is filled in
-        sok_packet_free(s, p);
+        sok_outgoing_free(s, p);
         return SOK_EINVAL;
     }
     return sok_ip_send_given(s, p, o, path, now);
@@ -387,14 +387,14 @@ static int send_payload(struct sok_raw *r, const struct sok_iov *iov, unsigned c
         return SOK_ENOMEM;
     sok_iov_copy(data, iov, count);
     if (r->checksum >= 0 && !put_checksum(r, data, len, o)) {
-        sok_packet_free(s, p);
+        sok_outgoing_free(s, p);
         return SOK_EINVAL;
     }
     bool multicast = sok_addr_is_multicast(o->dst);
     if (multicast && r->multicast.loop && sok_group_has(s, path->link, &o->dst))
         sok_local_copy(s, data, (uint32_t)len, o, path->link, now);
     if (multicast && r->multicast.ttl == 0) {
-        sok_packet_free(s, p);
+        sok_outgoing_free(s, p);
         return 0;
     }
     return sok_ip_send(s, p, o, path, now);

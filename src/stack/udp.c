@@ -505,7 +505,7 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
     if (multicast && u->multicast.loop && sok_group_has(s, path.link, &to->addr))
         sok_local_copy(s, p, SOK_UDP_HDR_LEN + (uint32_t)len, &o, path.link, now);
     if (multicast && u->multicast.ttl == 0) {
-        sok_packet_free(s, packet);
+        sok_outgoing_free(s, packet);
         return (int64_t)len;
     }
     err = sok_ip_send(s, packet, &o, &path, now);
