@@ -1,0 +1,357 @@
+#include "probe/exchange.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "base/bytes.h"
+#include "capture/capture.h"
+#include "probe/sender.h"
+
+#define LATENCY_MS   1
+#define STOP_EVERY   50 // ms: how often stop() is asked while nothing comes
+#define NEIGHBOUR_MS 1000
+#define NOBODY       UINT32_MAX
+
+// What was sent, as others see it: built and taken apart again, so that nothing of it is left open.
+struct probe {
+    struct sok_packet *packet;
+    uint64_t hash;
+    uint32_t next; // of the same chain, later ones; NOBODY
+};
+
+struct run {
+    const struct sok_mem *mem;
+    const struct sok_book *book;
+    const struct sok_exchange_options *o;
+    struct sok_exchange *x;
+    struct sok_packet *const *packets;
+    struct sok_capture *capture;
+    struct sok_sender *sender;
+    struct probe *probes;
+    uint32_t *chains;
+    uint32_t chain_count; // a power of 2
+    const struct sok_proto *ethernet, *ip, *ip6;
+    struct sok_craft_world world;
+    int64_t asked; // when stop() was asked
+    char *err;
+    uint8_t bytes[SOK_CRAFT_PACKET_MAX];
+};
+
+static int64_t wall(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int64_t monotonic(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int no_memory(struct run *r)
+{
+    snprintf(r->err, SOK_PROBE_ERR_MAX, "no memory for what is sent and heard");
+    return SOK_ENOMEM;
+}
+
+// ---- hearing ----
+
+// Where IP begins in what was captured, and which; NULL: it is something else.
+static const struct sok_proto *find_ip(
+    const struct run *r, const struct sok_capture_record *record, uint32_t *at)
+{
+    uint32_t off = 0;
+    if (record->linktype == SOK_CAPTURE_ETHERNET) {
+        off = 14;
+        while (off < record->len && sok_get16(record->data + off - 2) == 0x8100)
+            off += 4;
+    }
+    *at = off;
+    if (off >= record->len)
+        return NULL;
+    switch (record->data[off] >> 4) {
+    case 4:
+        return r->ip;
+    case 6:
+        return r->ip6;
+    default:
+        return NULL;
+    }
+}
+
+static int keep(struct run *r, uint32_t sent, struct sok_packet *packet, int64_t time)
+{
+    struct sok_exchange *x = r->x;
+    if (x->answer_count == x->answer_cap) {
+        unsigned cap = x->answer_cap ? 2 * x->answer_cap : 64;
+        void *more = sok_mem_resize(
+            r->mem, x->answers, x->answer_cap * sizeof(*x->answers), cap * sizeof(*x->answers));
+        if (!more)
+            return no_memory(r);
+        x->answers = more;
+        x->answer_cap = cap;
+    }
+    x->answers[x->answer_count++] = (struct sok_exchange_answer){sent, packet, time};
+    x->answered += x->answers_to[sent]++ == 0;
+    return 0;
+}
+
+// The first that has none yet; with `multi` another that has is as good.
+static uint32_t asked_by(const struct run *r, const struct sok_packet *packet)
+{
+    uint64_t hash = sok_packet_hashret(packet);
+    uint32_t again = NOBODY;
+    for (uint32_t i = r->chains[hash & (r->chain_count - 1)]; i != NOBODY; i = r->probes[i].next) {
+        if (r->probes[i].hash != hash ||
+            (r->x->answers_to[i] > 0 && (!r->o->multi || again != NOBODY)))
+            continue;
+        if (!sok_packet_answers(packet, r->probes[i].packet))
+            continue;
+        if (r->x->answers_to[i] == 0)
+            return i;
+        again = i;
+    }
+    return again;
+}
+
+static int hear(struct run *r, const struct sok_capture_record *record)
+{
+    struct sok_packet *packet;
+    const struct sok_proto *first = r->ethernet;
+    uint32_t at = 0;
+    if (!r->o->frames)
+        first = find_ip(r, record, &at);
+    else if (record->linktype != SOK_CAPTURE_ETHERNET)
+        return 0;
+    if (!first)
+        return 0;
+    if (sok_packet_dissect(r->book, first, record->data + at, record->len - at, &packet) < 0)
+        return no_memory(r);
+    r->x->heard++;
+    uint32_t sent = asked_by(r, packet);
+    if (r->o->heard)
+        r->o->heard(r->o->heard_ctx, sent != NOBODY);
+    int e = sent == NOBODY ? 0 : keep(r, sent, packet, record->time);
+    if (sent == NOBODY || e < 0)
+        sok_packet_free(packet);
+    return e;
+}
+
+static int hear_all(struct run *r)
+{
+    struct sok_capture_record record;
+    int n, e = 0;
+    while ((n = sok_capture_next(r->capture, &record)) == 1 && e == 0)
+        e = hear(r, &record);
+    if (n < 0 && e == 0) {
+        snprintf(r->err, SOK_PROBE_ERR_MAX, "listening: %s", sok_strerror(n));
+        return n;
+    }
+    return e;
+}
+
+// ---- waiting ----
+
+static bool is_over(struct run *r)
+{
+    if (r->o->stop && r->o->stop(r->o->stop_ctx))
+        r->x->stopped = true;
+    r->asked = monotonic();
+    return r->x->stopped;
+}
+
+static bool has_all(const struct run *r)
+{
+    return r->x->answered == r->x->count && !r->o->multi;
+}
+
+// Hears until then (monotonic; below 0: for ever), or until stopped or (`all`) everything is answered.
+static int hear_until(struct run *r, int64_t end, bool all)
+{
+    for (;;) {
+        int e = hear_all(r);
+        int64_t left = end - monotonic();
+        if (e < 0 || (all && has_all(r)) || is_over(r) || (end >= 0 && left <= 0))
+            return e;
+        struct pollfd p = {.fd = sok_capture_fd(r->capture), .events = POLLIN};
+        int64_t ms = STOP_EVERY * 1000000LL;
+        if (end >= 0 && left < ms)
+            ms = left;
+        struct timespec t = {.tv_sec = 0, .tv_nsec = ms};
+        ppoll(&p, 1, &t, NULL);
+    }
+}
+
+// ---- sending ----
+
+static int make_probe(struct run *r, uint32_t i, size_t len)
+{
+    struct probe *probe = &r->probes[i];
+    const struct sok_proto *first = sok_packet_layer(r->packets[i], 0);
+    if (probe->packet) // sent once more
+        return 0;
+    if (sok_packet_dissect(r->book, first, r->bytes, len, &probe->packet) < 0)
+        return no_memory(r);
+    probe->hash = sok_packet_hashret(probe->packet);
+    uint32_t *link = &r->chains[probe->hash & (r->chain_count - 1)];
+    while (*link != NOBODY)
+        link = &r->probes[*link].next;
+    probe->next = NOBODY;
+    *link = i;
+    return 0;
+}
+
+static int send_one(struct run *r, uint32_t i)
+{
+    int len = sok_packet_build(r->packets[i], 0, &r->world, r->bytes, sizeof(r->bytes));
+    if (len < 0) {
+        snprintf(
+            r->err, SOK_PROBE_ERR_MAX, "packet %u cannot be built: %s", i + 1, sok_strerror(len));
+        return len;
+    }
+    int e = make_probe(r, i, (size_t)len);
+    if (e == 0) {
+        r->x->sent_time[i] = wall();
+        e = sok_sender_put(r->sender, r->bytes, (size_t)len, r->err);
+    }
+    return e;
+}
+
+// All that have no answer, at their pace, listening in between.
+static int send_all(struct run *r)
+{
+    int64_t due = monotonic();
+    unsigned in_batch = 0;
+    int e = 0;
+    for (uint32_t i = 0; i < r->x->count && e == 0 && !r->x->stopped; i++) {
+        if (r->x->answers_to[i] > 0)
+            continue;
+        e = send_one(r, i);
+        if (e == 0 && (r->o->inter_ns > 0 || ++in_batch % SOK_SENDER_BATCH == 0)) {
+            e = sok_sender_flush(r->sender, r->err);
+            due += r->o->inter_ns;
+            if (e == 0)
+                e = r->o->inter_ns > 0 ? hear_until(r, due, false) : hear_all(r);
+            if (monotonic() - r->asked > STOP_EVERY * 1000000LL)
+                is_over(r);
+        }
+    }
+    return e < 0 ? e : sok_sender_flush(r->sender, r->err);
+}
+
+static int send_and_hear(struct run *r)
+{
+    int e = 0;
+    for (unsigned round = 0; round <= r->o->retry && e == 0; round++) {
+        if (round > 0 && (r->x->answered == r->x->count || r->x->stopped))
+            break;
+        e = send_all(r);
+        if (e == 0)
+            e = hear_until(r, r->o->timeout_ns < 0 ? -1 : monotonic() + r->o->timeout_ns, true);
+    }
+    return e;
+}
+
+// ---- beginning and end ----
+
+static int allocate(struct run *r)
+{
+    struct sok_exchange *x = r->x;
+    unsigned n = x->count;
+    for (r->chain_count = 16; r->chain_count < n; r->chain_count *= 2)
+        continue;
+    x->sent_time = sok_mem_zalloc(r->mem, n * sizeof(*x->sent_time));
+    x->answers_to = sok_mem_zalloc(r->mem, n * sizeof(*x->answers_to));
+    r->probes = sok_mem_zalloc(r->mem, n * sizeof(*r->probes));
+    r->chains = sok_mem_alloc(r->mem, r->chain_count * sizeof(*r->chains));
+    if (!x->sent_time || !x->answers_to || !r->probes || !r->chains)
+        return no_memory(r);
+    memset(r->chains, 0xff, r->chain_count * sizeof(*r->chains)); // NOBODY
+    return 0;
+}
+
+static int open_both(struct run *r, struct sok_ways *ways)
+{
+    const struct sok_sender_options to = {
+        .interface = r->o->interface, .frames = r->o->frames, .neighbour_ms = NEIGHBOUR_MS};
+    const struct sok_capture_options from = {
+        .interface = r->o->interface,
+        .filter = r->o->filter,
+        .ring_bytes = r->o->ring_bytes,
+        .latency_ms = LATENCY_MS,
+        .incoming = true,
+    };
+    int e = sok_sender_open(r->mem, ways, &to, &r->sender, r->err);
+    return e < 0 ? e : sok_capture_open(r->mem, &from, &r->capture, r->err);
+}
+
+static void end(struct run *r)
+{
+    unsigned n = r->x->count;
+    if (r->capture) {
+        struct sok_capture_stats s;
+        sok_capture_stats(r->capture, &s);
+        r->x->dropped = s.dropped;
+    }
+    sok_capture_close(r->capture);
+    sok_sender_close(r->sender);
+    for (unsigned i = 0; r->probes && i < n; i++)
+        sok_packet_free(r->probes[i].packet);
+    sok_mem_free(r->mem, r->probes, n * sizeof(*r->probes));
+    sok_mem_free(r->mem, r->chains, r->chain_count * sizeof(*r->chains));
+    sok_mem_free(r->mem, r, sizeof(*r));
+}
+
+int sok_exchange_run(const struct sok_book *book, struct sok_ways *ways,
+    struct sok_packet *const *packets, unsigned count, const struct sok_exchange_options *options,
+    struct sok_exchange *out, char *err)
+{
+    const struct sok_mem *mem = sok_book_mem(book);
+    struct run *r = sok_mem_zalloc(mem, sizeof(*r));
+    *out = (struct sok_exchange){.mem = mem, .count = count};
+    if (!r || count > SOK_EXCHANGE_PACKETS_MAX) {
+        sok_mem_free(mem, r, sizeof(*r));
+        out->count = 0;
+        snprintf(err, SOK_PROBE_ERR_MAX, "no memory for %u packets", count);
+        return SOK_ENOMEM;
+    }
+    r->mem = mem;
+    r->book = book;
+    r->o = options;
+    r->x = out;
+    r->packets = packets;
+    r->err = err;
+    r->ethernet = sok_book_find(book, "Ether");
+    r->ip = sok_book_find(book, "IP");
+    r->ip6 = sok_book_find(book, "IPv6");
+    sok_ways_forget(ways);
+    sok_ways_world(ways, NEIGHBOUR_MS, &r->world);
+    int e = allocate(r);
+    if (e == 0)
+        e = open_both(r, ways);
+    if (e == 0)
+        e = send_and_hear(r);
+    end(r);
+    return e;
+}
+
+void sok_exchange_free(struct sok_exchange *x)
+{
+    for (unsigned i = 0; i < x->answer_count; i++)
+        sok_packet_free(x->answers[i].packet);
+    sok_mem_free(x->mem, x->answers, x->answer_cap * sizeof(*x->answers));
+    sok_mem_free(x->mem, x->sent_time, x->count * sizeof(*x->sent_time));
+    sok_mem_free(x->mem, x->answers_to, x->count * sizeof(*x->answers_to));
+    *x = (struct sok_exchange){0};
+}
+
+struct sok_packet *sok_exchange_take(struct sok_exchange *x, unsigned answer)
+{
+    struct sok_packet *packet = x->answers[answer].packet;
+    x->answers[answer].packet = NULL;
+    return packet;
+}
