@@ -135,6 +135,98 @@ static void texts(void **state)
     sok_packet_free(p);
 }
 
+static struct sok_packet *of(const struct sok_book *book, const char *src, const char *dst,
+    const char *proto, const char *field_a, uint64_t a, const char *field_b, uint64_t b)
+{
+    struct sok_packet *p = sok_packet_new(book);
+    unsigned ip = push(p, strchr(src, ':') ? "IPv6" : "IP"), up = push(p, proto);
+    give_text(p, ip, "src", src);
+    give_text(p, ip, "dst", dst);
+    assert_int_equal(give(p, up, field_a, sok_item_number(a), NULL), 0);
+    assert_int_equal(give(p, up, field_b, sok_item_number(b), NULL), 0);
+    return p;
+}
+
+// Both ways: an answer is found by its key, and is no answer the other way round.
+static void is_answer(struct sok_packet *reply, struct sok_packet *sent, bool yes)
+{
+    assert_int_equal(sok_packet_answers(reply, sent), yes);
+    if (yes && sok_packet_hashret(sent))
+        assert_true(sok_packet_hashret(reply) == sok_packet_hashret(sent));
+    sok_packet_free(reply);
+    sok_packet_free(sent);
+}
+
+static struct sok_packet *segment(const struct sok_book *book, bool back, uint64_t sport,
+    uint64_t dport, const char *flags, uint64_t seq, uint64_t ack)
+{
+    const char *a = "192.0.2.2", *b = "192.0.2.1";
+    struct sok_packet *p =
+        of(book, back ? b : a, back ? a : b, "TCP", "sport", sport, "dport", dport);
+    give_text(p, 1, "flags", flags);
+    assert_int_equal(give(p, 1, "seq", sok_item_number(seq), NULL), 0);
+    assert_int_equal(give(p, 1, "ack", sok_item_number(ack), NULL), 0);
+    return p;
+}
+
+static void tcp_answers(void **state)
+{
+    const struct sok_book *b = *state;
+#define SYN segment(b, false, 20, 80, "S", 100, 0)
+    is_answer(segment(b, true, 80, 20, "SA", 9, 101), SYN, true);
+    is_answer(segment(b, true, 80, 20, "RA", 0, 101), SYN, true);
+    is_answer(segment(b, true, 80, 21, "SA", 9, 101), SYN, false);
+    is_answer(segment(b, false, 80, 20, "SA", 9, 101), SYN, false);
+    is_answer(segment(b, true, 80, 20, "SA", 9, 201), SYN, false);
+    is_answer(segment(b, true, 80, 20, "S", 9, 101), SYN, false);
+    is_answer(segment(b, true, 80, 20, "R", 9, 0), SYN, true);
+    is_answer(segment(b, true, 80, 20, "A", 5, 105), segment(b, false, 20, 80, "PA", 104, 5), true);
+    is_answer(
+        segment(b, true, 80, 20, "A", 9, 105), segment(b, false, 20, 80, "PA", 104, 5), false);
+    is_answer(SYN, SYN, false);
+}
+
+static void ping_answers(void **state)
+{
+    const struct sok_book *b = *state;
+    struct sok_packet *reply = of(b, "192.0.2.1", "192.0.2.2", "ICMP", "id", 7, "seq", 3);
+    assert_int_equal(give(reply, 1, "type", sok_item_number(0), NULL), 0);
+    is_answer(reply, of(b, "192.0.2.2", "192.0.2.1", "ICMP", "id", 7, "seq", 3), true);
+    is_answer(of(b, "192.0.2.1", "192.0.2.2", "ICMP", "id", 7, "seq", 3),
+        of(b, "192.0.2.2", "192.0.2.1", "ICMP", "id", 7, "seq", 3), false);
+}
+
+// An error about a segment of which 8 bytes are quoted.
+static void error_answers(void **state)
+{
+    uint8_t bytes[200];
+    for (unsigned port = 80; port < 82; port++) {
+        struct sok_packet *about = segment(*state, false, 20, port, "S", 100, 0), *error = NULL;
+        struct sok_packet *head =
+            of(*state, "198.51.100.1", "192.0.2.2", "ICMP", "type", 11, "code", 0);
+        assert_int_equal(sok_packet_build(head, 0, NULL, bytes, sizeof bytes), 28);
+        assert_int_equal(sok_packet_build(about, 0, NULL, bytes + 28, sizeof bytes - 28), 40);
+        bytes[3] = 28 + 28;
+        bytes[28 + 3] = 40;
+        assert_int_equal(
+            sok_packet_dissect(*state, sok_book_find(*state, "IP"), bytes, 56, &error), 0);
+        is_answer(error, segment(*state, false, 20, 80, "S", 100, 0), port == 80);
+        sok_packet_free(about);
+        sok_packet_free(head);
+    }
+}
+
+static void arp_answers(void **state)
+{
+    struct sok_packet *ask = sok_packet_new(*state), *tell = sok_packet_new(*state);
+    push(ask, "ARP");
+    push(tell, "ARP");
+    give_text(ask, 0, "pdst", "192.0.2.1");
+    give_text(tell, 0, "psrc", "192.0.2.1");
+    give_text(tell, 0, "op", "is-at");
+    is_answer(tell, ask, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +234,10 @@ int main(void)
         cmocka_unit_test(errors),
         cmocka_unit_test(sets),
         cmocka_unit_test(texts),
+        cmocka_unit_test(tcp_answers),
+        cmocka_unit_test(ping_answers),
+        cmocka_unit_test(error_answers),
+        cmocka_unit_test(arp_answers),
     };
     return cmocka_run_group_tests(tests, make_book, drop_book);
 }

@@ -117,7 +117,8 @@ int sok_packet_dissect(const struct sok_book *book, const struct sok_proto *firs
 bool sok_packet_equal(const struct sok_packet *a, const struct sok_packet *b);
 // Whether `reply` would be an answer to `sent`, an ICMP error about it included.
 bool sok_packet_answers(const struct sok_packet *reply, const struct sok_packet *sent);
-// Equal for a packet and all its answers: to look for them in a table.
+// Equal for a packet and all its answers: to look for them in a table. 0: only sok_packet_answers() can tell (a
+// packet to a group, or of a protocol that says nothing twice), so a packet with 0 is compared with all.
 uint64_t sok_packet_hashret(const struct sok_packet *p);
 // Fills what nobody gave and what does not follow from the rest, from a seed.
 void sok_packet_fuzz(struct sok_packet *p, uint64_t seed);
