@@ -120,10 +120,11 @@ def conflict_kernel(sockeye):
 
 
 def conflict_sockeye(sockeye):
-    """Of two Sockeye hosts the second gives way; the first goes on."""
+    """Of two Sockeye hosts the second gives way; the first goes on. (While both still probe, either may.)"""
     with Net(sockeye) as net:
         link = packet(net)
-        first = net.sockeye_start("nc", "-l", "-v", "-p", "7000")
+        first = net.sockeye_start("nc", "-l", "-v", "-p", "7000", "--set", "acd_early=0s", "--set", "acd_probes=1",
+            "--set", "acd_announce_wait=100ms")
         wait_for_line(first.stderr, b"istening")
         done = net.run(*net.host("ping", link=link, mac=""), SERVER_IP, namespace=net.sockeye)
         complaint(done, 2, f"{SOCKEYE_IP} is already used by {SOCKEYE_MAC}")
