@@ -3,7 +3,7 @@ _sockeye()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "get nc ping run up ss drill impair lua demo -h --help --version" -- "$word"))
+        COMPREPLY=($(compgen -W "get nc ping run up ss drill impair lua show send sr srloop ls demo -h --help --version" -- "$word"))
         return
     fi
     case $before in
@@ -46,6 +46,21 @@ _sockeye()
         ;;
     lua)
         COMPREPLY=($(compgen -W "-e --execute -i --interactive -v --verbose -h --help" -- "$word"))
+        ;;
+    show)
+        COMPREPLY=($(compgen -W "-2 --built -s --summary -c --command -x --hex -b --bytes -h --help" -- "$word"))
+        ;;
+    send)
+        COMPREPLY=($(compgen -W "-c --count -i --inter -I --iface -2 --layer2 -v --verbose -h --help" -- "$word"))
+        ;;
+    sr)
+        COMPREPLY=($(compgen -W "-t --timeout -r --retry -i --inter -I --iface -2 --layer2 -v --verbose -h --help" -- "$word"))
+        ;;
+    srloop)
+        COMPREPLY=($(compgen -W "-c --count -i --inter -t --timeout -I --iface -v --verbose -h --help" -- "$word"))
+        ;;
+    ls)
+        COMPREPLY=($(compgen -W "-h --help" -- "$word"))
         ;;
     demo)
         COMPREPLY=($(compgen -W "-m --memory -h --help" -- "$word"))

@@ -30,7 +30,8 @@ struct sok_cli_command {
 };
 
 extern const struct sok_cli_command sok_cmd_get, sok_cmd_nc, sok_cmd_ping, sok_cmd_demo,
-    sok_cmd_drill, sok_cmd_impair, sok_cmd_lua, sok_cmd_run, sok_cmd_up, sok_cmd_ss;
+    sok_cmd_drill, sok_cmd_impair, sok_cmd_lua, sok_cmd_show, sok_cmd_send, sok_cmd_sr,
+    sok_cmd_srloop, sok_cmd_ls, sok_cmd_run, sok_cmd_up, sok_cmd_ss;
 
 #define SOK_EXIT_USAGE       2
 #define SOK_EXIT_INTERRUPTED 130

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli/cli.h"
+#include "cli/words.h"
 #include "lua/lua.h"
 
 #define TEXTS_MAX 64
@@ -34,6 +35,21 @@ static int take_option(void *ctx, int key, const char *arg)
     return 0;
 }
 
+int sok_cli_lua(struct sok_lua **out, bool verbose)
+{
+    struct sok_lua_options o = {.colour = isatty(STDOUT_FILENO), .verbose = verbose};
+    *out = sok_lua_new(&o);
+    return *out ? 0 : sok_cli_fail(1, "no memory for Lua");
+}
+
+int sok_cli_lua_end(struct sok_lua *l, int rc)
+{
+    sok_lua_free(l);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return sok_cli_fail(1, "what was to be printed could not be written");
+    return rc;
+}
+
 // Everything in its order: expressions, the script, the shell.
 static int run_all(struct sok_lua *l, const struct words *w, int argc, char **argv)
 {
@@ -56,15 +72,11 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     int at = sok_cli_parse(self, argc, argv, take_option, &w, NULL);
     if (at <= 0)
         return sok_cli_exit_code(at);
-    struct sok_lua_options o = {.colour = isatty(STDOUT_FILENO), .verbose = w.verbose};
-    struct sok_lua *l = sok_lua_new(&o);
-    if (!l)
-        return sok_cli_fail(1, "no memory for Lua");
-    int rc = run_all(l, &w, argc - at, argv + at);
-    sok_lua_free(l);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return sok_cli_fail(1, "what was to be printed could not be written");
-    return rc;
+    struct sok_lua *l;
+    int rc = sok_cli_lua(&l, w.verbose);
+    if (rc == 0)
+        rc = run_all(l, &w, argc - at, argv + at);
+    return sok_cli_lua_end(l, rc);
 }
 
 const struct sok_cli_command sok_cmd_lua = {

@@ -18,6 +18,11 @@ static const struct sok_cli_command *const commands[] = {
     &sok_cmd_drill,
     &sok_cmd_impair,
     &sok_cmd_lua,
+    &sok_cmd_show,
+    &sok_cmd_send,
+    &sok_cmd_sr,
+    &sok_cmd_srloop,
+    &sok_cmd_ls,
     &sok_cmd_demo,
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

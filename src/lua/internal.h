@@ -27,6 +27,7 @@ extern const struct sok_lua_function sok_lua_basic_functions[]; // basic.c
 extern const struct sok_lua_function sok_lua_net_functions[];   // net.c: send, sr, sniff, ...
 
 void sok_lua_open_functions(lua_State *L);
+void sok_lua_open_net(lua_State *L); // net.c: what the functions that talk need
 // The i-th function of all lists; NULL after the last.
 const struct sok_lua_function *sok_lua_function_at(unsigned i);
 
@@ -34,7 +35,11 @@ const struct sok_lua_function *sok_lua_function_at(unsigned i);
 
 struct sok_lua_state {
     bool colour, verbose;
-    bool shell; // somebody is at the terminal
+    bool shell;            // somebody is at the terminal
+    struct sok_book *book; // the protocols
+    uint8_t *built;        // room for one packet's bytes
+    size_t unseen;         // bytes taken where Lua's collector does not see them
+    uint64_t seed;         // of fuzz(), when none is given
 };
 static inline struct sok_lua_state *sok_lua_state(lua_State *L)
 {
@@ -50,6 +55,10 @@ struct lua_State *sok_lua_lua(struct sok_lua *l);
 int sok_lua_error(lua_State *L, const char *format, ...);
 // Runs the function below its `args` arguments; 0 or 1 after a line on stderr. 130: Ctrl-C.
 int sok_lua_protected(lua_State *L, int args, int results);
+// Loads `text` as expressions if it is some, else as statements; Lua's status.
+int sok_lua_load(lua_State *L, const char *text, const char *name);
+// Prints the error on the stack and removes it: 1, or 130 after Ctrl-C.
+int sok_lua_tell(lua_State *L);
 
 // ---- interruption: the first Ctrl-C makes it true, and raises an error in Lua code that runs ----
 
@@ -78,6 +87,7 @@ void sok_lua_write(
     const char *text, size_t len); // to standard output; what fails is told at the end
 // Prints the value at idx as the shell shows results.
 void sok_lua_print_value(lua_State *L, int idx);
+void sok_lua_print_inline(lua_State *L, int idx); // without the line's end
 
 // ---- completion (complete.c): words for the end of `line` ----
 

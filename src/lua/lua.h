@@ -24,15 +24,19 @@ void sok_lua_arguments(struct sok_lua *l, const char *name, char **words, int co
 int sok_lua_file(struct sok_lua *l, const char *path); // "-": standard input
 // Expressions or statements; values are printed as the shell prints them when `print`.
 int sok_lua_text(struct sok_lua *l, const char *text, const char *name, bool print);
-// FUNCTION(value, ...): the function of the language, called with the values of an expression and an option table.
+// What an option of a one-liner becomes in the table that the function gets.
 struct sok_lua_option {
     const char *name;
     enum { SOK_LUA_OPTION_NUMBER, SOK_LUA_OPTION_TEXT, SOK_LUA_OPTION_TRUE } kind;
     const char *text;
     double number;
 };
+// FUNCTION(value of the expression, {options}); lists among what it gives are printed as summaries.
 int sok_lua_call(struct sok_lua *l, const char *function, const char *expression,
-    const struct sok_lua_option *options, unsigned count, bool print);
+    const struct sok_lua_option *options, unsigned count);
+// Calls a method of every packet that the expression means: "show", "show2", "hexdump"; "summary" and "command" give a
+// line each, "bytes" the bytes alone.
+int sok_lua_show(struct sok_lua *l, const char *expression, const char *method);
 
 // A person at a terminal: prompts until Ctrl-D. Ctrl-C ends what runs, not the shell.
 int sok_lua_shell(struct sok_lua *l);

@@ -125,8 +125,13 @@ static void write_value(lua_State *L, int idx, unsigned depth)
     }
 }
 
-void sok_lua_print_value(lua_State *L, int idx)
+void sok_lua_print_inline(lua_State *L, int idx)
 {
     write_value(L, lua_absindex(L, idx), 0);
+}
+
+void sok_lua_print_value(lua_State *L, int idx)
+{
+    sok_lua_print_inline(L, idx);
     write_text("\n");
 }

@@ -5,10 +5,12 @@
 #include <string.h>
 #include "lua/internal.h"
 #include "lua/lua.h"
+#include "lua/packet.h"
 
 struct sok_lua {
     lua_State *lua;
     struct sok_lua_state state;
+    struct sok_mem mem;
 };
 
 struct lua_State *sok_lua_lua(struct sok_lua *l)
@@ -19,7 +21,10 @@ struct lua_State *sok_lua_lua(struct sok_lua *l)
 static int open_all(lua_State *L)
 {
     luaL_openlibs(L);
+    sok_lua_open_lists(L);
+    sok_lua_open_packets(L);
     sok_lua_open_functions(L);
+    sok_lua_open_net(L);
     return 0;
 }
 
@@ -34,8 +39,10 @@ struct sok_lua *sok_lua_new(const struct sok_lua_options *options)
     l->lua = L;
     l->state = (struct sok_lua_state){.colour = options->colour, .verbose = options->verbose};
     *(struct sok_lua_state **)lua_getextraspace(L) = &l->state;
+    l->mem = sok_mem_libc();
+    l->state.book = sok_book_new(&l->mem);
     lua_pushcfunction(L, open_all);
-    if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+    if (!l->state.book || lua_pcall(L, 0, 0, 0) != LUA_OK) {
         sok_lua_free(l);
         return NULL;
     }
@@ -45,8 +52,11 @@ struct sok_lua *sok_lua_new(const struct sok_lua_options *options)
 
 void sok_lua_free(struct sok_lua *l)
 {
-    if (l)
-        lua_close(l->lua);
+    if (!l)
+        return;
+    lua_close(l->lua);
+    sok_book_free(l->state.book);
+    free(l->state.built);
     free(l);
 }
 
@@ -91,6 +101,8 @@ static int make_message(lua_State *L)
         text = lua_tostring(L, -1);
     if (!text)
         text = lua_pushfstring(L, "an error that is a %s", luaL_typename(L, 1));
+    if (strstr(text, "attempt to call a nil value (global"))
+        text = lua_pushfstring(L, "%s: ls() tells the protocols, lsc() the functions", text);
     if (sok_lua_state(L)->verbose)
         luaL_traceback(L, L, text, 1);
     else
@@ -106,7 +118,7 @@ static const char *without_place(lua_State *L, const char *text)
     return here ? text + sizeof(place) - 1 : text;
 }
 
-static int tell(lua_State *L)
+int sok_lua_tell(lua_State *L)
 {
     const char *text = lua_tostring(L, -1);
     fflush(stdout);
@@ -131,7 +143,7 @@ int sok_lua_protected(lua_State *L, int args, int results)
     int status = lua_pcall(L, args, results, base);
     sok_lua_interrupt_end();
     lua_remove(L, base);
-    return status == LUA_OK ? 0 : tell(L);
+    return status == LUA_OK ? 0 : sok_lua_tell(L);
 }
 
 // ---- running ----
@@ -146,11 +158,11 @@ int sok_lua_file(struct sok_lua *l, const char *path)
         lua_pop(L, 1);
         return 1;
     }
-    return status == LUA_OK ? sok_lua_protected(L, 0, 0) : tell(L);
+    return status == LUA_OK ? sok_lua_protected(L, 0, 0) : sok_lua_tell(L);
 }
 
 // Loads `text` as expressions if it is some, else as statements.
-static int load_text(lua_State *L, const char *text, const char *name)
+int sok_lua_load(lua_State *L, const char *text, const char *name)
 {
     const char *chunk = lua_pushfstring(L, "=%s", name);
     const char *expressions = lua_pushfstring(L, "return %s", text);
@@ -177,45 +189,9 @@ int sok_lua_text(struct sok_lua *l, const char *text, const char *name, bool pri
 {
     lua_State *L = l->lua;
     int base = lua_gettop(L);
-    if (load_text(L, text, name) != LUA_OK)
-        return tell(L);
+    if (sok_lua_load(L, text, name) != LUA_OK)
+        return sok_lua_tell(L);
     int rc = sok_lua_protected(L, 0, LUA_MULTRET);
-    if (rc == 0 && print && lua_gettop(L) > base) {
-        lua_pushcfunction(L, print_values);
-        lua_insert(L, base + 1);
-        rc = sok_lua_protected(L, lua_gettop(L) - base - 1, 0);
-    }
-    lua_settop(L, base);
-    return rc;
-}
-
-static void push_options(lua_State *L, const struct sok_lua_option *options, unsigned count)
-{
-    lua_createtable(L, 0, (int)count);
-    for (unsigned i = 0; i < count; i++) {
-        if (options[i].kind == SOK_LUA_OPTION_NUMBER)
-            lua_pushnumber(L, options[i].number);
-        else if (options[i].kind == SOK_LUA_OPTION_TEXT)
-            lua_pushstring(L, options[i].text);
-        else
-            lua_pushboolean(L, true);
-        lua_setfield(L, -2, options[i].name);
-    }
-}
-
-int sok_lua_call(struct sok_lua *l, const char *function, const char *expression,
-    const struct sok_lua_option *options, unsigned count, bool print)
-{
-    lua_State *L = l->lua;
-    int base = lua_gettop(L);
-    lua_getglobal(L, function);
-    if (load_text(L, expression, "EXPR") != LUA_OK)
-        return tell(L);
-    int rc = sok_lua_protected(L, 0, 1);
-    if (rc == 0) {
-        push_options(L, options, count);
-        rc = sok_lua_protected(L, 2, LUA_MULTRET);
-    }
     if (rc == 0 && print && lua_gettop(L) > base) {
         lua_pushcfunction(L, print_values);
         lua_insert(L, base + 1);

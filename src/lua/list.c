@@ -1,0 +1,343 @@
+// Lists of packets, and of pairs (sent, received): tables with methods, as Scapy's PacketList and SndRcvList.
+#include <stdio.h>
+#include <string.h>
+#include "lua/packet.h"
+
+#define LIST_META  "sockeye.list"
+#define PAIRS_META "sockeye.pairs"
+
+void sok_lua_push_list(lua_State *L)
+{
+    lua_newtable(L);
+    luaL_setmetatable(L, LIST_META);
+}
+
+void sok_lua_push_pairs(lua_State *L)
+{
+    lua_newtable(L);
+    luaL_setmetatable(L, PAIRS_META);
+}
+
+static bool has_meta(lua_State *L, int idx, const char *name)
+{
+    if (!lua_getmetatable(L, idx))
+        return false;
+    bool same = luaL_getmetatable(L, name) == LUA_TTABLE && lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+bool sok_lua_is_list(lua_State *L, int idx)
+{
+    return has_meta(L, idx, LIST_META);
+}
+
+static bool is_pairs(lua_State *L, int idx)
+{
+    return has_meta(L, idx, PAIRS_META);
+}
+
+static void check_list(lua_State *L)
+{
+    if (!sok_lua_is_list(L, 1) && !is_pairs(L, 1))
+        sok_lua_error(L, "a list of packets is wanted here: call it with a colon, pkts:NAME()");
+}
+
+static void push_new(lua_State *L)
+{
+    if (is_pairs(L, 1))
+        sok_lua_push_pairs(L);
+    else
+        sok_lua_push_list(L);
+}
+
+// Pushes what functions get for element i: a packet, or both of a pair. Gives their number.
+static int push_element(lua_State *L, lua_Integer i)
+{
+    if (!is_pairs(L, 1)) {
+        lua_geti(L, 1, i);
+        return 1;
+    }
+    lua_geti(L, 1, i);
+    lua_geti(L, -1, 1);
+    lua_geti(L, -2, 2);
+    lua_remove(L, -3);
+    return 2;
+}
+
+// Whether the function at idx (nil: none) wants element i.
+static bool wanted(lua_State *L, int idx, lua_Integer i)
+{
+    if (lua_isnoneornil(L, idx))
+        return true;
+    lua_pushvalue(L, idx);
+    int count = push_element(L, i);
+    lua_call(L, count, 1);
+    bool yes = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return yes;
+}
+
+static void push_summary(lua_State *L, lua_Integer i)
+{
+    int top = lua_gettop(L), count = push_element(L, i);
+    for (int k = 1; k <= count; k++) {
+        if (k > 1)
+            lua_pushliteral(L, " ==> ");
+        lua_getfield(L, top + k, "summary");
+        lua_pushvalue(L, top + k);
+        lua_call(L, 1, 1);
+    }
+    lua_concat(L, lua_gettop(L) - top - count);
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+}
+
+static int print_summaries(lua_State *L, bool numbered)
+{
+    check_list(L);
+    lua_settop(L, 2);
+    lua_Integer n = luaL_len(L, 1);
+    for (lua_Integer i = 1; i <= n; i++) {
+        if (!wanted(L, 2, i))
+            continue;
+        push_summary(L, i);
+        if (numbered)
+            printf("%04lld ", (long long)i);
+        printf("%s\n", lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+static int summary(lua_State *L)
+{
+    return print_summaries(L, false);
+}
+
+static int nsummary(lua_State *L)
+{
+    return print_summaries(L, true);
+}
+
+static int filter(lua_State *L)
+{
+    check_list(L);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    push_new(L);
+    int out = lua_gettop(L);
+    lua_Integer n = luaL_len(L, 1), kept = 0;
+    for (lua_Integer i = 1; i <= n; i++) {
+        if (!wanted(L, 2, i))
+            continue;
+        lua_geti(L, 1, i);
+        lua_rawseti(L, out, ++kept);
+    }
+    return 1;
+}
+
+static int hexdump(lua_State *L)
+{
+    check_list(L);
+    lua_Integer n = luaL_len(L, 1);
+    for (lua_Integer i = 1; i <= n; i++) {
+        push_summary(L, i);
+        printf("%04lld %s\n", (long long)i, lua_tostring(L, -1));
+        lua_pop(L, 1);
+        for (int count = push_element(L, i); count > 0; count--) {
+            lua_getfield(L, -1, "hexdump");
+            lua_pushvalue(L, -2);
+            lua_call(L, 1, 0);
+            lua_pop(L, 1);
+        }
+    }
+    return 0;
+}
+
+// ---- sessions: packets by who talks to whom, one direction each ----
+
+static const char *text_of(lua_State *L, int packet, const char *name)
+{
+    lua_getfield(L, packet, name);
+    return luaL_tolstring(L, -1, NULL);
+}
+
+static bool has_layer(lua_State *L, int packet, const char *name)
+{
+    lua_getfield(L, packet, "haslayer");
+    lua_pushvalue(L, packet);
+    lua_pushstring(L, name);
+    lua_call(L, 2, 1);
+    bool yes = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return yes;
+}
+
+// Pushes "TCP 192.0.2.1:20 > 192.0.2.2:80", "ARP 192.0.2.1 > 192.0.2.2", "Other".
+static void push_session(lua_State *L, int packet)
+{
+    int top = lua_gettop(L);
+    bool six = !has_layer(L, packet, "IP") && has_layer(L, packet, "IPv6");
+    const char *with_ports = has_layer(L, packet, "TCP")   ? "TCP"
+                             : has_layer(L, packet, "UDP") ? "UDP"
+                                                           : NULL;
+    if (has_layer(L, packet, "ARP")) {
+        lua_pushfstring(L, "ARP %s > %s", text_of(L, packet, "psrc"), text_of(L, packet, "pdst"));
+    } else if (six || has_layer(L, packet, "IP")) {
+        lua_getfield(L, packet, six ? "IPv6" : "IP");
+        int ip = lua_gettop(L);
+        const char *src = text_of(L, ip, "src"), *dst = text_of(L, ip, "dst");
+        const char *before = six && with_ports ? "[" : "", *after = *before ? "]" : "";
+        if (with_ports) {
+            lua_getfield(L, packet, with_ports);
+            int l4 = lua_gettop(L);
+            lua_pushfstring(L, "%s %s%s%s:%s > %s%s%s:%s", with_ports, before, src, after,
+                text_of(L, l4, "sport"), before, dst, after, text_of(L, l4, "dport"));
+        } else {
+            lua_pushfstring(L, "%s %s > %s",
+                six                            ? "IPv6"
+                : has_layer(L, packet, "ICMP") ? "ICMP"
+                                               : "IP",
+                src, dst);
+        }
+    } else {
+        lua_pushliteral(L, "Other");
+    }
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+}
+
+// {SESSION=list}.
+static int sessions(lua_State *L)
+{
+    if (!sok_lua_is_list(L, 1))
+        return sok_lua_error(L, "sessions() is for a list of packets: pkts:sessions()");
+    lua_settop(L, 1);
+    lua_newtable(L);
+    lua_Integer n = luaL_len(L, 1);
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_geti(L, 1, i);
+        push_session(L, 3);
+        lua_pushvalue(L, 4);
+        if (lua_rawget(L, 2) != LUA_TTABLE) {
+            lua_pop(L, 1);
+            sok_lua_push_list(L);
+            lua_pushvalue(L, 4);
+            lua_pushvalue(L, 5);
+            lua_rawset(L, 2);
+        }
+        lua_pushvalue(L, 3);
+        lua_rawseti(L, 5, (lua_Integer)lua_rawlen(L, 5) + 1);
+        lua_settop(L, 2);
+    }
+    return 1;
+}
+
+// ---- the table's own ----
+
+// pkts[TCP]: those that have it; pkts.NAME: a method.
+static int list_index(lua_State *L)
+{
+    const struct sok_proto *proto = sok_lua_to_proto(L, 2);
+    if (!proto) {
+        if (lua_type(L, 2) != LUA_TSTRING)
+            return 0;
+        lua_pushvalue(L, 2);
+        lua_rawget(L, lua_upvalueindex(1));
+        return 1;
+    }
+    push_new(L);
+    lua_Integer n = luaL_len(L, 1), kept = 0;
+    for (lua_Integer i = 1; i <= n; i++) {
+        int count = push_element(L, i);
+        bool has = false;
+        for (int k = 0; k < count; k++)
+            has = has || has_layer(L, lua_gettop(L) - k, proto->name);
+        lua_pop(L, count);
+        if (!has)
+            continue;
+        lua_geti(L, 1, i);
+        lua_rawseti(L, -2, ++kept);
+    }
+    return 1;
+}
+
+// a + b.
+static int list_add(lua_State *L)
+{
+    lua_Integer count = 0;
+    push_new(L);
+    for (int k = 1; k <= 2; k++) {
+        luaL_checktype(L, k, LUA_TTABLE);
+        lua_Integer n = luaL_len(L, k);
+        for (lua_Integer i = 1; i <= n; i++) {
+            lua_geti(L, k, i);
+            lua_rawseti(L, -2, ++count);
+        }
+    }
+    return 1;
+}
+
+// <TCP:3 UDP:0 ICMP:1 Other:2>
+static int list_text(lua_State *L)
+{
+    static const char *const kinds[] = {"TCP", "UDP", "ICMP"};
+    unsigned counts[4] = {0};
+    lua_Integer n = luaL_len(L, 1);
+    for (lua_Integer i = 1; i <= n; i++) {
+        unsigned kind = 0;
+        int packets = push_element(L, i);
+        while (kind < 3 && !has_layer(L, lua_gettop(L) - packets + 1, kinds[kind]))
+            kind++;
+        lua_pop(L, packets);
+        counts[kind]++;
+    }
+    lua_pushfstring(L, "<%s: TCP:%d UDP:%d ICMP:%d Other:%d>",
+        is_pairs(L, 1) ? "Answered" : "Packets", (int)counts[0], (int)counts[1], (int)counts[2],
+        (int)counts[3]);
+    return 1;
+}
+
+static int each_step(lua_State *L)
+{
+    lua_Integer i = lua_tointeger(L, lua_upvalueindex(2)) + 1;
+    lua_pushinteger(L, i);
+    lua_replace(L, lua_upvalueindex(2));
+    lua_settop(L, 0);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    if (i > luaL_len(L, 1))
+        return 0;
+    return push_element(L, i);
+}
+
+// for sent, received in ans:each() do
+static int each(lua_State *L)
+{
+    check_list(L);
+    lua_settop(L, 1);
+    lua_pushinteger(L, 0);
+    lua_pushcclosure(L, each_step, 2);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {{"summary", summary}, {"nsummary", nsummary}, {"show", nsummary},
+    {"filter", filter}, {"hexdump", hexdump}, {"sessions", sessions}, {"each", each}, {NULL, NULL}};
+
+static void add_meta(lua_State *L, const char *name)
+{
+    static const luaL_Reg meta[] = {{"__add", list_add}, {"__tostring", list_text}, {NULL, NULL}};
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, meta, 0);
+    luaL_newlib(L, methods);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "methods");
+    lua_pushcclosure(L, list_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
+void sok_lua_open_lists(lua_State *L)
+{
+    add_meta(L, LIST_META);
+    add_meta(L, PAIRS_META);
+}

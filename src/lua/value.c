@@ -1,0 +1,210 @@
+// Lua's values into a packet's and back: numbers, text, lists, packets.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "lua/packet.h"
+
+#define VALUE_DEPTH_MAX 8
+#define VALUE_LIST_MAX  65536
+#define ITEMS_SMALL     4096
+#define ITEMS_MAX       (8u << 20)
+
+// ---- into items ----
+
+static void list_item(
+    lua_State *L, int idx, const char *what, unsigned depth, struct sok_item *out);
+
+static void number_item(lua_State *L, int idx, const char *what, struct sok_item *out)
+{
+    int whole;
+    lua_Integer v = lua_tointegerx(L, idx, &whole);
+    if (!whole)
+        sok_lua_error(L, "%s: %f is no whole number", what, lua_tonumber(L, idx));
+    if (v < 0)
+        sok_lua_error(L, "%s: %I is negative", what, v);
+    *out = sok_item_number((uint64_t)v);
+}
+
+static void packet_item(lua_State *L, int idx, struct sok_item *out)
+{
+    size_t len;
+    const struct sok_lua_view *v = sok_lua_check_view(L, idx);
+    const uint8_t *bytes = sok_lua_build(L, idx, &len);
+    uint8_t *kept = lua_newuserdatauv(L, len ? len : 1, 0);
+    memcpy(kept, bytes, len);
+    *out = sok_item_packet(v->proto, kept, len);
+}
+
+static void to_item(lua_State *L, int idx, const char *what, unsigned depth, struct sok_item *out)
+{
+    size_t len;
+    const char *text;
+    switch (lua_type(L, idx)) {
+    case LUA_TNIL:
+        *out = (struct sok_item){.type = SOK_ITEM_NONE};
+        return;
+    case LUA_TBOOLEAN:
+        *out = sok_item_number((uint64_t)lua_toboolean(L, idx));
+        return;
+    case LUA_TNUMBER:
+        number_item(L, idx, what, out);
+        return;
+    case LUA_TSTRING:
+        text = lua_tolstring(L, idx, &len);
+        *out = sok_item_bytes(text, len);
+        return;
+    case LUA_TTABLE:
+        list_item(L, idx, what, depth, out);
+        return;
+    default:
+        if (sok_lua_to_view(L, idx))
+            packet_item(L, idx, out);
+        else
+            sok_lua_error(L, "%s: a %s is no value", what, luaL_typename(L, idx));
+    }
+}
+
+// The items lie in a userdata on the stack; what they refer to is kept by the table or by the stack.
+static void list_item(lua_State *L, int idx, const char *what, unsigned depth, struct sok_item *out)
+{
+    size_t count = lua_rawlen(L, idx);
+    if (depth == VALUE_DEPTH_MAX)
+        sok_lua_error(L, "%s: lists in lists, more than %d deep", what, VALUE_DEPTH_MAX);
+    if (count > VALUE_LIST_MAX)
+        sok_lua_error(L, "%s: a list of more than %d", what, VALUE_LIST_MAX);
+    lua_pushnil(L);
+    while (lua_next(L, idx)) {
+        if (lua_type(L, -2) != LUA_TNUMBER)
+            sok_lua_error(
+                L, "%s: a list has no names, but '%s'", what, luaL_tolstring(L, -2, NULL));
+        lua_pop(L, 1);
+    }
+    luaL_checkstack(L, (int)count + 8, what);
+    struct sok_item *items = lua_newuserdatauv(L, (count + 1) * sizeof(*items), 0);
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, idx, (lua_Integer)i + 1);
+        to_item(L, lua_gettop(L), what, depth + 1, &items[i]);
+    }
+    *out = sok_item_list(items, count);
+}
+
+void sok_lua_to_item(lua_State *L, int idx, const char *what, struct sok_item *out)
+{
+    to_item(L, lua_absindex(L, idx), what, 0, out);
+}
+
+void sok_lua_set_field(
+    lua_State *L, struct sok_packet *p, unsigned layer, const struct sok_slot *slot, int idx)
+{
+    char what[96];
+    int top = lua_gettop(L);
+    struct sok_item item;
+    struct sok_craft_error e = {""};
+    snprintf(what, sizeof(what), "%s.%s", sok_packet_layer(p, layer)->name,
+        slot->row ? slot->row->name : slot->part->name);
+    sok_lua_to_item(L, idx, what, &item);
+    if (sok_packet_set(p, layer, slot, &item, &e) != 0)
+        sok_lua_error(L, "%s", e.text[0] ? e.text : "no memory for this");
+    lua_settop(L, top);
+}
+
+// ---- out of items ----
+
+void sok_lua_push_item(lua_State *L, const struct sok_item *item)
+{
+    struct sok_packet *p;
+    luaL_checkstack(L, 8, "lists in lists");
+    switch (item->type) {
+    case SOK_ITEM_NUMBER:
+        lua_pushinteger(L, (lua_Integer)item->number);
+        return;
+    case SOK_ITEM_BYTES:
+        lua_pushlstring(L, (const char *)item->bytes, item->count);
+        return;
+    case SOK_ITEM_LIST:
+        lua_createtable(L, (int)item->count, 0);
+        for (uint32_t i = 0; i < item->count; i++) {
+            sok_lua_push_item(L, &item->list[i]);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+        return;
+    case SOK_ITEM_PACKET:
+        if (sok_packet_dissect(sok_lua_book(L), item->proto, item->bytes, item->count, &p) != 0)
+            sok_lua_error(L, "no memory for a packet");
+        sok_lua_push_packet(L, p, 0);
+        return;
+    default:
+        lua_pushnil(L);
+    }
+}
+
+static bool has_text(const struct sok_field *row)
+{
+    return row->as == SOK_AS_FLAGS || row->as == SOK_AS_IP4 || row->as == SOK_AS_IP6 ||
+           row->as == SOK_AS_MAC;
+}
+
+static void push_row(lua_State *L, const struct sok_field *row, const struct sok_item *item)
+{
+    char text[64];
+    if (!has_text(row) || item->type == SOK_ITEM_NONE)
+        sok_lua_push_item(L, item);
+    else
+        lua_pushlstring(L, text, sok_craft_text(row, item, false, text));
+}
+
+// The value of a part may want room: more and more, up to a limit.
+static void push_large(
+    lua_State *L, const struct sok_packet *p, unsigned layer, const struct sok_slot *slot)
+{
+    for (size_t size = 16 * ITEMS_SMALL; size <= ITEMS_MAX; size *= 8) {
+        struct sok_item item;
+        struct sok_items room = sok_items(lua_newuserdatauv(L, size, 0), size);
+        if (sok_packet_get(p, layer, slot, &room, &item) == 0) {
+            sok_lua_push_item(L, &item);
+            return;
+        }
+    }
+    sok_lua_error(L, "a value that is too large");
+}
+
+void sok_lua_push_field(
+    lua_State *L, const struct sok_packet *p, unsigned layer, const struct sok_slot *slot)
+{
+    _Alignas(struct sok_item) uint8_t memory[ITEMS_SMALL];
+    uint64_t v;
+    struct sok_item item;
+    if (slot->row && !slot->row->bytes) {
+        item = sok_packet_number(p, layer, slot, &v) ? sok_item_number(v)
+                                                     : (struct sok_item){.type = SOK_ITEM_NONE};
+        push_row(L, slot->row, &item);
+        return;
+    }
+    struct sok_items room = sok_items(memory, sizeof(memory));
+    if (sok_packet_get(p, layer, slot, &room, &item) != 0)
+        push_large(L, p, layer, slot);
+    else if (slot->row)
+        push_row(L, slot->row, &item);
+    else
+        sok_lua_push_item(L, &item);
+}
+
+// ---- text ----
+
+void sok_lua_push_text(
+    lua_State *L, void (*write)(const void *ctx, struct sok_text *out), const void *ctx)
+{
+    char small[2048];
+    struct sok_text t = sok_text(small, sizeof(small));
+    write(ctx, &t);
+    if (t.used < sizeof(small)) {
+        lua_pushlstring(L, small, t.used);
+        return;
+    }
+    size_t size = t.used + 1;
+    char *large = lua_newuserdatauv(L, size, 0);
+    t = sok_text(large, size);
+    write(ctx, &t);
+    lua_pushlstring(L, large, t.used < size ? t.used : size - 1);
+    lua_remove(L, -2);
+}
