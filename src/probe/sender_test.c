@@ -7,7 +7,7 @@ static struct sok_ways *ways;
 
 static struct sok_sender *sender(bool frames)
 {
-    struct sok_sender *s;
+    struct sok_sender *s = NULL;
     const struct sok_sender_options o = {.interface = frames ? "tap0" : NULL, .frames = frames};
     if (sok_ways_open(&test_mem, o.interface, &ways, test_err) < 0 ||
         sok_sender_open(&test_mem, ways, &o, &s, test_err) < 0)
