@@ -363,6 +363,20 @@ static int64_t call_ping(struct drill *d, struct drill_conn *c, const struct sok
     return sok_echo_send(c->echo, &l->src.addr, ++c->ping_seq, data, len, 0, d->now);
 }
 
+// A group on the drill's link, of one source if that is said.
+static int64_t call_group(struct drill *d, struct drill_conn *c, const struct sok_line *l)
+{
+    bool join = l->call == SOK_LINE_CALL_JOIN, one = l->has & SOK_HAS(FROM);
+    struct sok_group_change change = {
+        .op = one ? (join ? SOK_GROUP_JOIN_SOURCE : SOK_GROUP_LEAVE_SOURCE)
+                  : (join ? SOK_GROUP_JOIN : SOK_GROUP_LEAVE),
+        .link = 1,
+        .group = l->src.addr,
+        .source = l->dst.addr,
+    };
+    return c->raw ? sok_raw_group(c->raw, &change, d->now) : sok_udp_group(c->udp, &change, d->now);
+}
+
 static bool call_needs_tcp(unsigned call)
 {
     return call == SOK_CALL_SEND || call == SOK_LINE_CALL_URGENT || call == SOK_CALL_RECV ||
@@ -424,6 +438,10 @@ int sok_drill_call(struct drill *d, const struct drill_step *step)
         rc = open_udp(d, c, &came->src, bind_flags(came));
     else if (call == SOK_LINE_CALL_RAW)
         rc = open_raw(d, c, came->amount);
+    else if (call == SOK_LINE_CALL_SLAAC)
+        rc = sok_stack_slaac_start(d->stack, 1, d->now);
+    else if ((call == SOK_LINE_CALL_JOIN || call == SOK_LINE_CALL_LEAVE) && (c->udp || c->raw))
+        rc = call_group(d, c, came);
     else if (call == SOK_CALL_SENDTO)
         rc = call_sendto(d, step, c, came);
     else if (call == SOK_CALL_PING)

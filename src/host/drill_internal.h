@@ -18,12 +18,13 @@
 enum drill_step_kind {
     STEP_SET,       // set NAME VALUE
     STEP_SEED,      // seed N
-    STEP_LINK,      // link [mtu N] [mac MAC] [tso] [csum]
+    STEP_LINK,      // link [mtu N] [mac MAC] [tso] [csum] [lan]
     STEP_ADDR,      // addr A/N
     STEP_GATEWAY,   // gateway A
     STEP_NEIGHBOUR, // neighbour A MAC | neighbour none
     STEP_PEER,      // peer [A] [isn N] [ts N]
-    STEP_LAST_SETTING = STEP_PEER,
+    STEP_SLAAC,     // slaac
+    STEP_LAST_SETTING = STEP_SLAAC,
     STEP_TIME,  // time within D | time any | time exact
     STEP_LINE,  // a line of the notation
     STEP_DROP,  // drop REASON
@@ -122,7 +123,7 @@ struct drill {
     unsigned prefix_len;
     bool has_addr;
     struct sok_addr peer;
-    bool has_peer, no_neighbours;
+    bool has_peer, no_neighbours, slaac;
     uint8_t peer_mac[6];
     uint32_t peer_isn, peer_ts;
     struct sok_stack *stack;

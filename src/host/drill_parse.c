@@ -16,6 +16,7 @@ static const struct {
     {"gateway", STEP_GATEWAY},
     {"neighbour", STEP_NEIGHBOUR},
     {"peer", STEP_PEER},
+    {"slaac", STEP_SLAAC},
     {"time", STEP_TIME},
     {"drop", STEP_DROP},
     {"quiet", STEP_QUIET},
@@ -124,9 +125,11 @@ static int parse_step(struct drill_step *s, bool settings_over, struct sok_drill
         if (strlen(directives[i].word) != n || strncmp(s->body, directives[i].word, n) != 0)
             continue;
         s->kind = directives[i].kind;
+        if (s->kind == STEP_ADDR && settings_over) // what became of an address: a line
+            break;
         if (s->kind <= STEP_LAST_SETTING && settings_over)
             return fail(r, s->line_no,
-                "set, seed, link, addr, gateway, neighbour and peer come before what is played");
+                "set, seed, link, gateway, neighbour, peer and slaac come before what is played");
         const char *wrong = s->kind == STEP_QUIET ? parse_quiet(s) : NULL;
         return wrong ? fail(r, s->line_no, wrong) : 0;
     }

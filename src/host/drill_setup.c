@@ -38,6 +38,8 @@ static int set_link(struct drill *d, const struct drill_step *s, char **w, unsig
             d->link.caps |= SOK_LINK_TSO | SOK_LINK_CSUM;
         } else if (strcmp(w[i], "csum") == 0) {
             d->link.caps |= SOK_LINK_CSUM;
+        } else if (strcmp(w[i], "lan") == 0) {
+            d->link.caps &= ~(uint32_t)SOK_LINK_POINT;
         } else if (strcmp(w[i], "mtu") == 0 && i + 1 < n && parse_number(w[i + 1], 65535, &v) &&
                    v >= 68) {
             d->link.mtu = (uint16_t)v;
@@ -45,7 +47,7 @@ static int set_link(struct drill *d, const struct drill_step *s, char **w, unsig
         } else if (strcmp(w[i], "mac") == 0 && i + 1 < n && parse_mac(w[i + 1], d->link.mac)) {
             i++;
         } else {
-            return sok_drill_fail(d, s, "link is: link [mtu N] [mac MAC] [tso] [csum]");
+            return sok_drill_fail(d, s, "link is: link [mtu N] [mac MAC] [tso] [csum] [lan]");
         }
     }
     return 0;
@@ -133,6 +135,9 @@ static int set_after(struct drill *d, const struct drill_step *s, char **w, unsi
             return sok_drill_fail(d, s, "neighbour is: neighbour ADDRESS MAC, or neighbour none");
         return sok_stack_neighbour_add(d->stack, 1, a, mac) < 0 ? sok_drill_fail(d, s, "no memory")
                                                                 : 0;
+    case STEP_SLAAC:
+        d->slaac = true;
+        return n == 1 ? 0 : sok_drill_fail(d, s, "slaac stands alone");
     default:
         return 0;
     }
@@ -207,6 +212,8 @@ static void settle(struct drill *d)
 {
     struct sok_frame_out out;
     struct sok_event e;
+    if (d->slaac)
+        sok_stack_slaac_start(d->stack, 1, d->now - SETTLE);
     for (int64_t now = d->now - SETTLE; now <= d->now;) {
         sok_stack_advance(d->stack, now);
         while (sok_stack_output(d->stack, 1, now, &out))
@@ -267,7 +274,7 @@ int sok_drill_setup(struct drill *d)
     }
     if (!d->no_neighbours)
         know_neighbours(d);
-    if (!sok_addr_is_v4(d->addr) && !about_groups(d))
+    if (d->slaac || (!sok_addr_is_v4(d->addr) && !about_groups(d)))
         settle(d);
     log_settings(d);
     return 0;

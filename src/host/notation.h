@@ -131,6 +131,9 @@ _Static_assert(SOK_LINE_FIELD_COUNT <= 64, "fields fit into one set");
     X(URGENT, "urgent") /* send with the URGENT flag: urgent "abc" */                              \
     X(BIND, "udp")      /* opens a UDP socket: udp :53 */                                          \
     X(RAW, "raw")       /* opens a raw socket of a protocol: raw 102 */                            \
+    X(SLAAC, "slaac")   /* IPv6 by itself: a link-local address, routers are asked */              \
+    X(JOIN, "join")     /* a UDP or raw socket joins a group: join ff05::7 [from SOURCE] */        \
+    X(LEAVE, "leave")                                                                              \
     X(TAKE_ERROR, "error")
 
 enum sok_line_call {
@@ -281,6 +284,7 @@ extern const struct sok_flag_name sok_flag_names[];
 
 const char *sok_line_kind_word(enum sok_line_kind kind);
 const char *sok_line_call_word(unsigned call);
+bool sok_line_call_is_bare(unsigned call); // its ends are addresses without ports
 const char *sok_head_word(enum sok_head head);
 
 #endif

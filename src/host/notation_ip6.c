@@ -61,6 +61,8 @@ static void line_of_icmp6(struct sok_notation *n, struct sok_bytes b, struct sok
     l->type = h.type;
     l->code = h.code;
     l->has |= SOK_HAS(TYPE) | SOK_HAS(CODE);
+    if (sok_nd_fixed(h.type) && l->ttl != 255) // not valid for that alone
+        l->plain &= ~SOK_HAS(TTL);
     struct sok_bytes rest = sok_bytes_skip(b, SOK_ICMP6_HDR_LEN);
     if (h.type == SOK_ICMP6_TOO_BIG) {
         l->mtu = sok_icmp6_word(&h);

@@ -281,22 +281,22 @@ static int parse_call(struct sok_cursor *c)
     if (call == SOK_LINE_CALL_COUNT)
         return fail(c,
             "no such call: '%.*s' (connect listen accept send recv shutdown close abort option "
-            "urgent error udp raw sendto recvfrom ping)",
+            "urgent error udp raw sendto recvfrom ping slaac join leave)",
             (int)n, c->p);
     c->p += n;
     l->call = (uint8_t)call;
     l->has |= SOK_HAS(CALL);
-    bool port = false,
-         remote = call == SOK_CALL_CONNECT || call == SOK_CALL_SENDTO || call == SOK_CALL_PING;
+    bool port = false, bare = sok_line_call_is_bare(call);
+    bool remote = call == SOK_CALL_CONNECT || call == SOK_CALL_SENDTO || bare;
     bool local = call == SOK_CALL_LISTEN || call == SOK_LINE_CALL_BIND;
     if (remote || local) {
         sok_cursor_skip(c);
         bool either = call == SOK_CALL_SENDTO; // a raw socket has no ports
-        if (!sok_cursor_end(c, &l->src, &port) || (!either && port == (call == SOK_CALL_PING)))
+        if (!sok_cursor_end(c, &l->src, &port) || (!either && port == bare))
             return fail(c, "%s needs %s", sok_line_call_word(call),
-                call == SOK_CALL_PING ? "an address"
-                : local               ? "[ADDRESS]:PORT"
-                                      : "ADDRESS:PORT");
+                bare    ? "an address"
+                : local ? "[ADDRESS]:PORT"
+                        : "ADDRESS:PORT");
         l->has |= SOK_HAS(TO);
     }
     if (call == SOK_LINE_CALL_OPTION) {

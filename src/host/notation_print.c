@@ -94,11 +94,17 @@ const char *sok_duration_format(int64_t ns, bool utf8, char out[SOK_DURATION_MAX
     return out;
 }
 
-// A ping's end, and that of a raw socket.
+bool sok_line_call_is_bare(unsigned call)
+{
+    return call == SOK_CALL_PING || call == SOK_LINE_CALL_JOIN || call == SOK_LINE_CALL_LEAVE;
+}
+
+// A ping's end, a group's, and that of a raw socket.
 static bool has_no_port(const struct sok_line *l, const struct sok_endpoint *e)
 {
     bool datagram = l->call == SOK_CALL_SENDTO || l->call == SOK_CALL_RECVFROM;
-    return l->call == SOK_CALL_PING || (e->port == 0 && (datagram || l->call == SOK_CALL_CONNECT));
+    return sok_line_call_is_bare(l->call) ||
+           (e->port == 0 && (datagram || l->call == SOK_CALL_CONNECT));
 }
 
 static void put_end(struct out *o, const struct sok_endpoint *e, bool no_port)

@@ -126,6 +126,9 @@ struct sok_stack_route {
     uint8_t origin;  // enum sok_origin
     uint32_t metric; // among routes of one length the least wins
     int64_t until;   // SOK_TIME_NEVER: for ever
+    // gateway.c
+    bool failed; // the gateway does not answer
+    int64_t failed_at, probe_at;
 };
 
 // ---- neighbours: neighbour.c ----
@@ -195,6 +198,24 @@ bool sok_neighbour_advertised(struct sok_stack *s, uint8_t link, const struct so
 void sok_neighbours_advance(struct sok_stack *s, int64_t now);
 const char *sok_neighbours_check(const struct sok_stack *s);
 
+// One request for a neighbour that nobody waits for, unless it is known or being asked for.
+void sok_neighbour_probe(
+    struct sok_stack *s, uint8_t link, const struct sok_addr *addr, int64_t now);
+
+// ---- gateways that do not answer: gateway.c ----
+
+// Nobody answers for a neighbour: routes over it are used no more while there are others.
+void sok_gateway_failed(
+    struct sok_stack *s, uint8_t link, const struct sok_addr *addr, int64_t now);
+// It is there (again).
+void sok_gateway_works(struct sok_stack *s, uint8_t link, const struct sok_addr *addr);
+// Something goes to dst by next_hop: other gateways that it could have gone by are asked whether they answer now.
+void sok_gateway_wanted(struct sok_stack *s, uint8_t link, const struct sok_addr *dst,
+    const struct sok_addr *next_hop, int64_t now);
+// Whether a goes before b in this respect: < 0 it does, 0 no difference, > 0 b does.
+int sok_gateway_compare(const struct sok_stack_route *a, const struct sok_stack_route *b);
+const char *sok_gateway_check(const struct sok_stack *s);
+
 // ---- the stack ----
 
 #define SOK_ICMP_LIMITS 64
@@ -228,6 +249,7 @@ struct sok_stack {
     struct sok_dhcp *dhcp[SOK_STACK_LINKS_MAX];   // NULL: no client
     struct sok_slaac *slaac[SOK_STACK_LINKS_MAX]; // NULL: not started
     int64_t routes_due;                           // the first route whose time is over
+    unsigned routes_failed;                       // those whose gateway does not answer
     struct sok_reassembly reassembly;
     struct sok_map udp, echo; // by local port; by identifier
     struct sok_map groups;    // by link and address

@@ -161,7 +161,7 @@ static void leave_in_fragments(struct sok_stack *s, struct sok_packet *p,
 
 // What p needs before its IP header; a packet that is refused is freed.
 static int begin(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_out *o,
-    const struct sok_tcp_path *path, int refused)
+    const struct sok_tcp_path *path, int refused, int64_t now)
 {
     if (refused < 0) {
         sok_outgoing_free(s, p);
@@ -175,6 +175,8 @@ static int begin(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_
     p->conn = o->conn;
     memcpy(eth.src, s->links[p->link]->info.mac, 6);
     sok_eth_hdr_put(p->frame, &eth);
+    if (s->routes_failed > 0)
+        sok_gateway_wanted(s, p->link, &o->dst, &p->next_hop, now);
     return 0;
 }
 
@@ -193,7 +195,7 @@ int sok_ip_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_o
         result = SOK_EMSGSIZE;
     else if (l->packets.count + count > max)
         result = SOK_EAGAIN;
-    result = begin(s, p, o, path, result);
+    result = begin(s, p, o, path, result, now);
     if (result < 0)
         return result;
     if (v6)
@@ -211,7 +213,7 @@ int sok_ip_send_given(struct sok_stack *s, struct sok_packet *p, const struct so
     const struct sok_tcp_path *path, int64_t now)
 {
     bool full = s->links[path->link]->packets.count >= (uint64_t)s->config.out_queue_max;
-    int result = begin(s, p, o, path, full ? SOK_EAGAIN : 0);
+    int result = begin(s, p, o, path, full ? SOK_EAGAIN : 0, now);
     if (result < 0)
         return result;
     p->given = true;

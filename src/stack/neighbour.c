@@ -247,12 +247,14 @@ static void suspect(struct sok_stack *s, struct sok_neighbour *n, int64_t now)
 static void due(struct sok_stack *s, struct sok_neighbour *n, int64_t now)
 {
     int64_t tries = !by_nd(n) ? s->config.arp_tries : s->config.nd_tries;
-    if (n->delayed)
+    if (n->delayed) {
         poll(s, n, now);
-    else if (n->tries < tries)
+    } else if (n->tries < tries) {
         ask(s, n, now);
-    else
+    } else {
+        sok_gateway_failed(s, n->link, &n->addr, now);
         give_up(s, n, now);
+    }
 }
 
 void sok_neighbours_advance(struct sok_stack *s, int64_t now)
@@ -324,6 +326,21 @@ void sok_neighbour_confirm(void *stack, uint8_t link, const struct sok_addr *add
     n->fresh_until = fresh_until(s, n, now);
     n->polled = n->delayed = false;
     sok_timer_cancel(&s->neighbours.timers, &n->timer);
+}
+
+void sok_neighbour_probe(
+    struct sok_stack *s, uint8_t link, const struct sok_addr *addr, int64_t now)
+{
+    struct sok_neighbour *n = find(s, link, addr);
+    if (n || s->neighbours.count >= (uint64_t)s->config.arp_table_max)
+        return; // not at the cost of one that is in use
+    n = make(s, link, addr);
+    if (!n)
+        return;
+    s->neighbours.count++;
+    list_add(&s->neighbours, n, SOK_NEIGHBOURS_ASKED);
+    n->tries = (uint8_t)((by_nd(n) ? s->config.nd_tries : s->config.arp_tries) - 1);
+    ask(s, n, now);
 }
 
 // Not from an address that has been taken away while the packet waited here.
@@ -403,6 +420,7 @@ static void known(struct sok_stack *s, struct sok_neighbour *n, const uint8_t ma
         list_remove(t, n);
         list_add(t, n, list);
     }
+    sok_gateway_works(s, n->link, &n->addr);
     for (struct sok_packet *p; (p = waiting_pop(t, &waiting));)
         leave(s, p, mac);
     if (tcp_waits)
@@ -429,6 +447,7 @@ static bool learn_new(struct sok_stack *s, uint8_t link, const struct sok_addr *
     list_add_oldest(t, n, SOK_NEIGHBOURS_KNOWN);
     n->fresh_until = by_nd(n) ? now : fresh_until(s, n, now); // RFC 4861 section 7.2.3: STALE
     memcpy(n->mac, mac, 6);
+    sok_gateway_works(s, link, addr);
     return true;
 }
 

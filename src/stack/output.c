@@ -259,6 +259,8 @@ static bool segment_out(struct sok_stack *s, uint8_t link, int64_t now, struct s
     struct sok_stack_link *l = s->links[link];
     uint8_t mac[6];
     while (next_segment(s, link, now, &l->segment, mac)) {
+        if (s->routes_failed > 0)
+            sok_gateway_wanted(s, link, &l->segment.to.addr, &l->segment.next_hop, now);
         segment_frame(s, l, &l->segment, mac, out);
         bool super = out->meta.gso != SOK_GSO_NONE;
         uint32_t need = super ? SOK_LINK_TSO : SOK_LINK_CSUM | SOK_LINK_TSO;

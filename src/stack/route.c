@@ -117,6 +117,7 @@ static int add_route(struct sok_stack *s, const struct sok_stack_route *route)
     if (s->route_count == SOK_STACK_ROUTES_MAX)
         return SOK_ENOBUFS;
     s->routes[s->route_count++] = *route;
+    sok_tcp_routes_changed(s->tcp);
     return 0;
 }
 
@@ -126,7 +127,11 @@ int sok_route_set(struct sok_stack *s, const struct sok_stack_route *route)
         find_route(s, &route->net, route->prefix_len, &route->gateway, route->link);
     if (!r)
         return add_route(s, route);
-    *r = *route;
+    if (r->metric != route->metric)
+        sok_tcp_routes_changed(s->tcp);
+    r->metric = route->metric;
+    r->origin = route->origin;
+    r->until = route->until;
     return 0;
 }
 
@@ -156,9 +161,11 @@ int sok_stack_route_remove(struct sok_stack *stack, struct sok_addr net, unsigne
     struct sok_stack_route *r = find_route(stack, &net, prefix_len, &gateway, link);
     if (!r)
         return SOK_ENETUNREACH;
+    stack->routes_failed -= r->failed;
     stack->route_count--;
     size_t i = (size_t)(r - stack->routes);
     memmove(r, r + 1, (stack->route_count - i) * sizeof(*r));
+    sok_tcp_routes_changed(stack->tcp);
     return 0;
 }
 
@@ -327,12 +334,17 @@ static bool link_has(const struct sok_stack *s, uint8_t link, const struct sok_a
 static bool is_better(
     const struct sok_stack_route *a, const struct sok_stack_route *b, bool a_source, bool b_source)
 {
+    int works = sok_gateway_compare(a, b);
+    if (a->failed != b->failed)
+        return works < 0;
     if (a->prefix_len != b->prefix_len)
         return a->prefix_len > b->prefix_len;
+    if (works != 0)
+        return works < 0;
     return a_source != b_source ? a_source : a->metric < b->metric;
 }
 
-// Longest prefix; among equals the link that has the source, the least metric, then the first added. A link (not
+// One whose gateway answers; then the longest prefix; among equals the link that has the source, the least metric, then the first added. A link (not
 // 0) leaves only its own.
 static const struct sok_stack_route *best_route(const struct sok_stack *s,
     const struct sok_addr *source, const struct sok_addr *to, uint8_t link)
@@ -395,7 +407,7 @@ static int local_path(const struct sok_stack *s, const struct sok_addr *source,
 // The link and the next hop to another host. The link of a link-local address is named by its zone (RFC 4007), or
 // is that of the source.
 static int find_hop(const struct sok_stack *s, const struct sok_addr *source,
-    const struct sok_endpoint *to, uint8_t *link, struct sok_addr *next_hop)
+    const struct sok_endpoint *to, uint8_t *link, struct sok_addr *next_hop, bool *failed)
 {
     uint8_t only = to->zone > 0 && sok_addr_is_near6(&to->addr) ? (uint8_t)(to->zone - 1) : 0;
     if (only >= s->link_count)
@@ -405,6 +417,7 @@ static int find_hop(const struct sok_stack *s, const struct sok_addr *source,
         return SOK_ENETUNREACH;
     *link = r->link;
     *next_hop = sok_addr_is_any(r->gateway) ? to->addr : r->gateway;
+    *failed = r->failed;
     return 0;
 }
 
@@ -434,8 +447,9 @@ int sok_stack_route(void *ctx, const struct sok_addr *source, const struct sok_e
         return SOK_EADDRNOTAVAIL;
 
     uint8_t link;
+    bool failed = false;
     struct sok_addr next_hop = *dst;
-    int err = kind == SOK_DST_OTHER ? find_hop(s, source, to, &link, &next_hop)
+    int err = kind == SOK_DST_OTHER ? find_hop(s, source, to, &link, &next_hop, &failed)
                                     : group_link(s, source, dst, to->zone, &link);
     if (err < 0)
         return err;
@@ -451,6 +465,7 @@ int sok_stack_route(void *ctx, const struct sok_addr *source, const struct sok_e
         .next_hop = next_hop,
         .link = link,
         .mtu = link_mtu(s, link, v4),
+        .failed = failed,
         .known = sok_pmtu_find(s, dst),
     };
     return sok_addr_is_any(own) ? SOK_EADDRNOTAVAIL : 0;

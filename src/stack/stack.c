@@ -330,6 +330,8 @@ const char *sok_stack_check(const struct sok_stack *stack)
         wrong = sok_groups_check(stack);
     if (!wrong)
         wrong = sok_slaac_check(stack);
+    if (!wrong)
+        wrong = sok_gateway_check(stack);
     for (unsigned i = 0; i < stack->link_count && !wrong; i++) {
         wrong = queue_check(&stack->links[i]->arp, stack->config.out_queue_max);
         if (!wrong)

@@ -223,7 +223,7 @@ static bool acceptable(struct sok_tcp_conn *c, struct sok_tcp_in *in)
 }
 
 // What was sent arrives, or what comes is new (duplicates are cut off by now).
-static void neighbour_is_there(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
+void sok_tcp_neighbour_is_there(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
 {
     const struct sok_tcp_env *env = &c->tcp->env;
     if (env->confirm && (in->data.len > 0 || sok_seq_gt(in->h.ack, c->snd_una))) {
@@ -244,7 +244,7 @@ bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         return false;
     }
     take_timestamp(c, in);
-    neighbour_is_there(c, in);
+    sok_tcp_neighbour_is_there(c, in);
     sok_tcp_ecn_ack(c, in);
     bool duplicate = is_duplicate(c, in);
     if (sok_seq_gt(in->h.ack, c->snd_una)) {

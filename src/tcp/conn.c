@@ -164,6 +164,7 @@ int sok_tcp_conn_new(struct sok_tcp *t, const struct sok_endpoint *local,
     c->local = *local;
     c->remote = *remote;
     c->path = *path;
+    c->routes_seen = t->route_changes;
     init(c, now);
     sok_map_add(&t->conns, &c->node, sok_tcp_hash(t, local, remote));
     c->mapped = true;
@@ -399,7 +400,13 @@ void sok_tcp_unreachable(
     drop_replies_to(t, link, next_hop);
     for (struct sok_tcp_conn *c = t->lanes[link].parked_first; c; c = next) {
         next = c->lane_next; // freeing c touches no other connection
-        if (sok_addr_eq(c->path.next_hop, *next_hop)) {
+        if (!sok_addr_eq(c->path.next_hop, *next_hop)) {
+            continue;
+        }
+        if (sok_tcp_path_refresh(c)) { // there is another router
+            sok_tcp_rest(c);
+            sok_tcp_want_output(c);
+        } else {
             unreachable(c, err, now);
         }
     }

@@ -174,6 +174,7 @@ static void syn_sent_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         sok_tcp_want_output(c);
         return;
     }
+    sok_tcp_neighbour_is_there(c, in);
     c->snd_una = c->iss + 1;
     handshake_rtt(c, in);
     sok_tcp_fastopen_answered(c, in);

@@ -246,7 +246,8 @@ struct sok_tcp_conn {
     struct sok_tcp_listener *listener; // until accepted
     struct sok_endpoint local, remote;
     struct sok_tcp_path path;
-    uint32_t mtu_seen; // tcp->mtu_changes when path.known was looked at
+    uint32_t mtu_seen;    // tcp->mtu_changes when path.known was looked at
+    uint32_t routes_seen; // tcp->route_changes when path.next_hop was
 
     uint8_t state;      // enum sok_tcp_state
     uint8_t lane_state; // enum sok_tcp_lane_state
@@ -450,7 +451,8 @@ struct sok_tcp {
     uint32_t port_hint;
     int64_t challenge_second; // of which the challenge ACKs are counted: receive.c
     uint32_t challenges;
-    uint32_t mtu_changes; // how often a path MTU was lowered
+    uint32_t mtu_changes;   // how often a path MTU was lowered
+    uint32_t route_changes; // how often the stack's routes changed
     uint64_t drops[SOK_DROP_COUNT];
     int64_t now; // the last time told
 };
@@ -559,6 +561,7 @@ void sok_tcp_take_syn(
     struct sok_tcp_conn *c, const struct sok_tcp_in *in); // the peer's SYN: numbers, options
 
 // ---- ack.c: RFC 9293 3.10.7.4 fifth ----
+void sok_tcp_neighbour_is_there(struct sok_tcp_conn *c, const struct sok_tcp_in *in);
 bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in); // false: stop here
 void sok_tcp_take_window(struct sok_tcp_conn *c, const struct sok_tcp_in *in);
 
@@ -723,6 +726,10 @@ uint32_t sok_tcp_segments_of(uint32_t bytes, uint32_t mss);
 
 // ---- mtu.c: RFC 1191, RFC 5927 ----
 void sok_tcp_mtu_refresh(struct sok_tcp_conn *c, int64_t now); // before something is sent
+
+// ---- path.c ----
+// The next hop may be another one since routes changed. True if it is, and not known to be silent.
+bool sok_tcp_path_refresh(struct sok_tcp_conn *c);
 
 // ---- isn.c: RFC 6528, RFC 6056 ----
 uint32_t sok_tcp_isn(const struct sok_tcp *t, const struct sok_endpoint *local,

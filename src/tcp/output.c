@@ -634,10 +634,11 @@ bool sok_tcp_ready(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_addr
 {
     (void)now;
     unsigned r = next_reply(t, link);
-    const struct sok_tcp_conn *c = t->lanes[link].ready_first;
+    struct sok_tcp_conn *c = t->lanes[link].ready_first;
     if (r < t->reply_count) {
         *next_hop = sok_tcp_reply_at(t, r)->path.next_hop;
     } else if (c) {
+        sok_tcp_path_refresh(c);
         *next_hop = c->path.next_hop;
     }
     return r < t->reply_count || c;

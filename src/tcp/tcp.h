@@ -41,6 +41,7 @@ struct sok_tcp_path {
     struct sok_addr next_hop;  // the neighbour to resolve; the peer itself when on-link
     uint8_t link;              // link index
     uint16_t mtu;              // IP packet bytes, of the link
+    bool failed;               // the next hop did not answer lately, and there is no better one
     struct sok_path_mtu known; // of all of the way
 };
 static inline uint16_t sok_tcp_path_mtu(const struct sok_tcp_path *p)
@@ -146,6 +147,8 @@ enum sok_tcp_mtu sok_tcp_mtu(struct sok_tcp *tcp, const struct sok_endpoint *loc
     uint32_t *conn, int64_t now);
 // Something else made the stack know less of a path: who goes there looks again.
 void sok_tcp_mtu_changed(struct sok_tcp *tcp);
+// Routes are others than they were: each connection asks for its next hop again before it sends.
+void sok_tcp_routes_changed(struct sok_tcp *tcp);
 
 void sok_tcp_advance(struct sok_tcp *tcp, int64_t now);
 int64_t sok_tcp_deadline(const struct sok_tcp *tcp);
