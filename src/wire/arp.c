@@ -6,8 +6,8 @@
 
 #define HWTYPE_ETHERNET 1
 
-static const struct sok_value arp_ops[] = {
-    {SOK_ARP_REQUEST, "who-has"}, {SOK_ARP_REPLY, "is-at"}, {0, NULL}};
+static const struct sok_value arp_ops[] = {{SOK_ARP_REQUEST, "who-has"}, {SOK_ARP_REPLY, "is-at"},
+    {3, "RARP-req"}, {4, "RARP-rep"}, {0, NULL}};
 SOK_HEADER_ROWS(arp, SOK_ARP_FIELDS)
 
 enum sok_drop sok_arp_check(const struct sok_arp_hdr *h)

@@ -12,10 +12,10 @@
     N(P, hwlen, 8, DEC, DERIVED, 6, NULL)                                                          \
     N(P, plen, 8, DEC, DERIVED, 4, NULL)                                                           \
     N(P, op, 16, NAME, SET, 1, arp_ops)                                                            \
-    B(P, hwsrc, 6, MAC, SET)                                                                       \
-    N(P, psrc, 32, IP4, SET, 0, NULL)                                                              \
+    B(P, hwsrc, 6, MAC, SOURCE)                                                                    \
+    N(P, psrc, 32, IP4, SOURCE, 0, NULL)                                                           \
     B(P, hwdst, 6, MAC, SET)                                                                       \
-    N(P, pdst, 32, IP4, SET, 0, NULL)
+    N(P, pdst, 32, IP4, TARGET, 0, NULL)
 SOK_HEADER(arp, SOK_ARP_FIELDS, SOK_ARP_HDR_LEN)
 
 #define SOK_ARP_REQUEST 1

@@ -13,7 +13,7 @@ static const struct sok_value bootp_ops[] = {
 static const struct sok_value bootp_flags[] = {{15, "B"}, {0, NULL}};
 SOK_HEADER_ROWS(bootp, SOK_BOOTP_FIELDS)
 
-static struct sok_options dhcp_options(const uint8_t *p, size_t len)
+static struct sok_options dhcp_walk(const uint8_t *p, size_t len)
 {
     struct sok_options o = sok_options(p, len);
     o.end = SOK_DHCP_OPT_END;
@@ -163,7 +163,7 @@ static bool take_option(const struct sok_option *o, struct reading *r)
 
 static bool take_options(const uint8_t *p, size_t len, struct reading *r)
 {
-    struct sok_options options = dhcp_options(p, len);
+    struct sok_options options = dhcp_walk(p, len);
     struct sok_option o;
     while (sok_option_next(&options, &o))
         if (!take_option(&o, r))
@@ -367,7 +367,8 @@ static void bootp_line(const struct sok_show *l)
 }
 
 static const struct sok_bind bootp_binds[] = {{&sok_proto_udp, SOK_AT_udp_dport, SOK_DHCP_SERVER},
-    {&sok_proto_udp, SOK_AT_udp_dport, SOK_DHCP_CLIENT}};
+    {&sok_proto_udp, SOK_AT_udp_dport | SOK_BIND_READ, SOK_DHCP_CLIENT},
+    {&sok_proto_udp, SOK_AT_udp_sport | SOK_BIND_WRITE, SOK_DHCP_CLIENT}};
 
 const struct sok_proto sok_proto_bootp = {
     .name = "BOOTP",
@@ -382,57 +383,10 @@ const struct sok_proto sok_proto_bootp = {
 
 // ---- options ----
 
-static const struct sok_value message_names[] = {
-#define SOK_X(name, number, text) {number, text},
-    SOK_DHCP_MESSAGES(SOK_X)
-#undef SOK_X
-        {0, NULL}};
-
-#define ADDR_FIELDS(N, B, P)    N(P, addr, 32, IP4, SET, 0, NULL)
-#define SECONDS_FIELDS(N, B, P) N(P, seconds, 32, DEC, SET, 0, NULL)
-#define SHORT_FIELDS(N, B, P)   N(P, value, 16, DEC, SET, 0, NULL)
-#define TYPE_FIELDS(N, B, P)    N(P, type, 8, NAME, SET, 1, message_names)
-#define NUMBER_FIELDS(N, B, P)  N(P, number, 8, DEC, SET, 0, NULL)
-SOK_HEADER_STRUCT(dhcp_addr, ADDR_FIELDS, 4)
-SOK_HEADER_STRUCT(dhcp_seconds, SECONDS_FIELDS, 4)
-SOK_HEADER_STRUCT(dhcp_short, SHORT_FIELDS, 2)
-SOK_HEADER_STRUCT(dhcp_type, TYPE_FIELDS, 1)
-SOK_HEADER_STRUCT(dhcp_number, NUMBER_FIELDS, 1)
-SOK_HEADER_ROWS(dhcp_addr, ADDR_FIELDS)
-SOK_HEADER_ROWS(dhcp_seconds, SECONDS_FIELDS)
-SOK_HEADER_ROWS(dhcp_short, SHORT_FIELDS)
-SOK_HEADER_ROWS(dhcp_type, TYPE_FIELDS)
-SOK_HEADER_ROWS(dhcp_number, NUMBER_FIELDS)
-
-// Scapy's names.
-static const struct sok_option_kind dhcp_kinds[] = {
-    {SOK_DHCP_OPT_PAD, "pad", NULL, 0, false},
-    {SOK_DHCP_OPT_MASK, "subnet_mask", dhcp_addr_rows, 1, false},
-    {SOK_DHCP_OPT_ROUTER, "router", dhcp_addr_rows, 1, true},
-    {SOK_DHCP_OPT_DNS, "name_server", dhcp_addr_rows, 1, true},
-    {SOK_DHCP_OPT_HOSTNAME, "hostname", NULL, 0, false},
-    {SOK_DHCP_OPT_DOMAIN, "domain", NULL, 0, false},
-    {SOK_DHCP_OPT_MTU, "interface-mtu", dhcp_short_rows, 1, false},
-    {SOK_DHCP_OPT_BROADCAST, "broadcast_address", dhcp_addr_rows, 1, false},
-    {SOK_DHCP_OPT_REQUESTED, "requested_addr", dhcp_addr_rows, 1, false},
-    {SOK_DHCP_OPT_LEASE, "lease_time", dhcp_seconds_rows, 1, false},
-    {SOK_DHCP_OPT_OVERLOAD, "dhcp-option-overload", dhcp_number_rows, 1, false},
-    {SOK_DHCP_OPT_TYPE, "message-type", dhcp_type_rows, 1, false},
-    {SOK_DHCP_OPT_SERVER, "server_id", dhcp_addr_rows, 1, false},
-    {SOK_DHCP_OPT_WANTED, "param_req_list", dhcp_number_rows, 1, true},
-    {SOK_DHCP_OPT_MESSAGE, "error_message", NULL, 0, false},
-    {SOK_DHCP_OPT_MAX_SIZE, "max_dhcp_size", dhcp_short_rows, 1, false},
-    {SOK_DHCP_OPT_T1, "renewal_time", dhcp_seconds_rows, 1, false},
-    {SOK_DHCP_OPT_T2, "rebinding_time", dhcp_seconds_rows, 1, false},
-    {SOK_DHCP_OPT_CLIENT_ID, "client_id", NULL, 0, false},
-    {SOK_DHCP_OPT_SEARCH, "domain-search", NULL, 0, false},
-    {SOK_DHCP_OPT_END, "end", NULL, 0, false},
-};
-
 // Options up to END; what follows it is padding.
 static void dhcp_measure(const uint8_t *p, size_t len, struct sok_extent *out)
 {
-    struct sok_options options = dhcp_options(p, len);
+    struct sok_options options = dhcp_walk(p, len);
     struct sok_option o;
     while (sok_option_next(&options, &o))
         if (o.kind == SOK_DHCP_OPT_END)
@@ -442,6 +396,11 @@ static void dhcp_measure(const uint8_t *p, size_t len, struct sok_extent *out)
     out->malformed = options.malformed;
 }
 
+static const struct sok_option_table dhcp_table = {
+    .kinds = sok_dhcp_kinds, .count = SOK_DHCP_KINDS, .walk = dhcp_walk};
+static const struct sok_part dhcp_parts[] = {
+    {.name = "options", .get = sok_options_get, .put = sok_options_put, .more = &dhcp_table}};
+
 static const struct sok_bind dhcp_binds[] = {
     {&sok_proto_bootp, SOK_AT_bootp_options, SOK_DHCP_COOKIE}};
 
@@ -449,9 +408,11 @@ const struct sok_proto sok_proto_dhcp = {
     .name = "DHCP",
     .title = "Dynamic Host Configuration Protocol",
     .measure = dhcp_measure,
-    .options = dhcp_kinds,
-    .option_count = SOK_COUNT_OF(dhcp_kinds),
-    .walk = dhcp_options,
+    .options = sok_dhcp_kinds,
+    .option_count = SOK_DHCP_KINDS,
+    .parts = dhcp_parts,
+    .part_count = SOK_COUNT_OF(dhcp_parts),
+    .walk = dhcp_walk,
     .binds = dhcp_binds,
     .bind_count = SOK_COUNT_OF(dhcp_binds),
 };

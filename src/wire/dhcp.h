@@ -22,10 +22,10 @@
     N(P, yiaddr, 32, IP4, SET, 0, NULL)                                                            \
     N(P, siaddr, 32, IP4, SET, 0, NULL)                                                            \
     N(P, giaddr, 32, IP4, SET, 0, NULL)                                                            \
-    B(P, chaddr, 16, BYTES, SET)                                                                   \
-    B(P, sname, 64, BYTES, SET)                                                                    \
-    B(P, file, 128, BYTES, SET)                                                                    \
-    N(P, options, 32, HEX, SET, SOK_DHCP_COOKIE, NULL)
+    B(P, chaddr, 16, MAC, SET)                                                                     \
+    B(P, sname, 64, TEXT, SET)                                                                     \
+    B(P, file, 128, TEXT, SET)                                                                     \
+    N(P, options, 32, HEX, DERIVED, SOK_DHCP_COOKIE, NULL)
 #define SOK_DHCP_COOKIE 0x63825363
 SOK_HEADER(bootp, SOK_BOOTP_FIELDS, SOK_BOOTP_HDR_LEN)
 
@@ -78,6 +78,10 @@ enum sok_dhcp_option {
     SOK_DHCP_OPT_SEARCH = 119,
     SOK_DHCP_OPT_END = 255,
 };
+
+// All the options that have names: Scapy's.
+#define SOK_DHCP_KINDS 72
+extern const struct sok_option_kind sok_dhcp_kinds[SOK_DHCP_KINDS];
 
 // What the options of a message say; what they do not say is 0. Bounded: what is over a limit is left out.
 #define SOK_DHCP_ADDRS_MAX  4

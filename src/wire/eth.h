@@ -7,8 +7,8 @@
 
 #define SOK_ETH_HDR_LEN 14
 #define SOK_ETH_FIELDS(N, B, P)                                                                    \
-    B(P, dst, 6, MAC, SET)                                                                         \
-    B(P, src, 6, MAC, SET)                                                                         \
+    B(P, dst, 6, MAC, HOP)                                                                         \
+    B(P, src, 6, MAC, SOURCE)                                                                      \
     N(P, type, 16, NAME, DERIVED, 0x9000, eth_types)
 SOK_HEADER(eth, SOK_ETH_FIELDS, SOK_ETH_HDR_LEN)
 

@@ -39,6 +39,7 @@ enum sok_field_how {
     SOK_FIELD_DERIVED, // follows from the rest of the packet unless somebody insists
     SOK_FIELD_SOURCE,  // our own address towards the destination, unless somebody insists
     SOK_FIELD_HOP,     // the MAC of the next hop towards it
+    SOK_FIELD_TARGET,  // where the packet goes: this machine itself, unless somebody says
 };
 
 // Names of values, or of bits; the list ends with text NULL.
@@ -94,6 +95,7 @@ struct sok_option_kind {
     const struct sok_field *fields; // NULL: bytes
     uint8_t field_count;
     bool repeats; // the fields come again until the option ends (SACK)
+    bool flat;    // as a value: {name, a, b}, not {name, {a, b}}
 };
 
 // "Comes where `under` has `value` in its row `field`": SOK_AT_ip4_proto. When a packet is built, `under` gets
@@ -220,8 +222,10 @@ static inline bool sok_finish_free(const struct sok_finish *f, unsigned field)
     return !(f->layers[f->at].set >> field & 1);
 }
 // The checksum over this layer and what comes after it, with the pseudo header of the nearest IP or IPv6 below,
-// stored at the header's byte `at`, where 0 must stand. Nothing is done when there is none below.
-void sok_finish_checksum(const struct sok_finish *f, uint8_t proto, size_t at);
+// stored at the header's byte `at`. False: there is none below, and nothing was done.
+bool sok_finish_checksum(const struct sok_finish *f, uint8_t proto, size_t at);
+// The same without a pseudo header.
+void sok_finish_sum(const struct sok_finish *f, size_t at);
 
 // ---- bits of big-endian words; everything folds when bit and bits are constants ----
 

@@ -188,7 +188,7 @@ static void registry_is_sound(void **state)
         assert_ptr_equal(sok_proto_find(p->name), p);
         assert_non_null(p->title);
         for (unsigned i = 0; i < p->bind_count; i++)
-            assert_true(p->binds[i].field < p->binds[i].under->field_count);
+            assert_true(sok_bind_field(&p->binds[i]) < p->binds[i].under->field_count);
         for (unsigned i = 0; i < p->option_count; i++)
             assert_non_null(p->options[i].name);
     }

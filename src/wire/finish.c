@@ -21,16 +21,27 @@ static void final_destination(
 {
     for (const struct sok_built *b = net + 1; b < &f->layers[f->at]; b++) {
         const uint8_t *p = f->packet + b->off;
-        if (b->proto == &sok_proto_ip6_routing && b->header >= 24 && p[3] > 0)
+        if (b->proto == &sok_proto_ip6_routing && b->header >= 24 &&
+            (p[3] > 0 || !(b->set >> SOK_AT_ip6_routing_segleft & 1)))
             memcpy(dst->b, p + b->header - 16, 16);
     }
 }
 
-void sok_finish_checksum(const struct sok_finish *f, uint8_t proto, size_t at)
+// What the pseudo header says of the length: a total length that somebody gave counts, a wrong one too.
+static size_t pseudo_len(const struct sok_finish *f, const struct sok_built *net)
+{
+    const uint8_t *p = f->packet + net->off;
+    if (net->proto != &sok_proto_ip4 || !(net->set >> SOK_AT_ip4_len & 1))
+        return sok_finish_len(f);
+    size_t header = net->set >> SOK_AT_ip4_ihl & 1 ? 4u * (p[0] & 15) : net->header;
+    return sok_get16(p + 2) > header ? sok_get16(p + 2) - header : 0;
+}
+
+bool sok_finish_checksum(const struct sok_finish *f, uint8_t proto, size_t at)
 {
     const struct sok_built *net = net_below(f);
     if (!net)
-        return;
+        return false;
     const uint8_t *p = f->packet + net->off;
     size_t len = sok_finish_len(f);
     struct sok_addr src, dst;
@@ -43,8 +54,19 @@ void sok_finish_checksum(const struct sok_finish *f, uint8_t proto, size_t at)
         final_destination(f, net, &dst);
     }
     struct sok_csum sum;
+    sok_put16(sok_finish_header(f) + at, 0);
     sok_csum_init(&sum);
-    sok_csum_add_pseudo(&sum, &src, &dst, proto, (uint32_t)len);
+    sok_csum_add_pseudo(&sum, &src, &dst, proto, (uint32_t)pseudo_len(f, net));
     sok_csum_add(&sum, sok_finish_header(f), len);
+    sok_put16(sok_finish_header(f) + at, sok_csum_final(&sum));
+    return true;
+}
+
+void sok_finish_sum(const struct sok_finish *f, size_t at)
+{
+    struct sok_csum sum;
+    sok_put16(sok_finish_header(f) + at, 0);
+    sok_csum_init(&sum);
+    sok_csum_add(&sum, sok_finish_header(f), sok_finish_len(f));
     sok_put16(sok_finish_header(f) + at, sok_csum_final(&sum));
 }

@@ -8,7 +8,9 @@
 static const struct sok_value icmp_types[] = {{0, "echo-reply"}, {3, "dest-unreach"},
     {4, "source-quench"}, {5, "redirect"}, {8, "echo-request"}, {9, "router-advertisement"},
     {10, "router-solicitation"}, {11, "time-exceeded"}, {12, "parameter-problem"},
-    {13, "timestamp-request"}, {14, "timestamp-reply"}, {0, NULL}};
+    {13, "timestamp-request"}, {14, "timestamp-reply"}, {15, "information-request"},
+    {16, "information-response"}, {17, "address-mask-request"}, {18, "address-mask-reply"},
+    {0, NULL}};
 SOK_HEADER_ROWS(icmp, SOK_ICMP_FIELDS)
 
 // The header by type, where it is not the echo's. length: 32-bit words of the quote (RFC 4884).
@@ -34,6 +36,17 @@ SOK_HEADER_ROWS(icmp, SOK_ICMP_FIELDS)
     N(P, ptr, 8, DEC, SET, 0, NULL)                                                                \
     N(P, length, 8, DEC, SET, 0, NULL)                                                             \
     N(P, unused, 16, HEX, SET, 0, NULL)
+// Only where all of it is there; else they are bytes behind the first eight.
+#define TIMES_FIELDS(N, B, P)                                                                      \
+    SOK_ICMP_FIELDS(N, B, P)                                                                       \
+    N(P, ts_ori, 32, DEC, SET, 0, NULL)                                                            \
+    N(P, ts_rx, 32, DEC, SET, 0, NULL)                                                             \
+    N(P, ts_tx, 32, DEC, SET, 0, NULL)
+#define MASK_FIELDS(N, B, P)                                                                       \
+    SOK_ICMP_FIELDS(N, B, P)                                                                       \
+    N(P, addr_mask, 32, IP4, SET, 0, NULL)
+#define TIMES_LEN 20
+#define MASK_LEN  12
 #define OTHER_FIELDS(N, B, P)                                                                      \
     HEAD_FIELDS(N, B, P)                                                                           \
     N(P, unused, 32, HEX, SET, 0, NULL)
@@ -41,24 +54,33 @@ SOK_HEADER_STRUCT(icmp_unreachable, UNREACHABLE_FIELDS, SOK_ICMP_HDR_LEN)
 SOK_HEADER_STRUCT(icmp_redirect, REDIRECT_FIELDS, SOK_ICMP_HDR_LEN)
 SOK_HEADER_STRUCT(icmp_exceeded, EXCEEDED_FIELDS, SOK_ICMP_HDR_LEN)
 SOK_HEADER_STRUCT(icmp_parameter, PARAMETER_FIELDS, SOK_ICMP_HDR_LEN)
+SOK_HEADER_STRUCT(icmp_times, TIMES_FIELDS, TIMES_LEN)
+SOK_HEADER_STRUCT(icmp_mask, MASK_FIELDS, MASK_LEN)
 SOK_HEADER_STRUCT(icmp_other, OTHER_FIELDS, SOK_ICMP_HDR_LEN)
 SOK_HEADER_ROWS(icmp_unreachable, UNREACHABLE_FIELDS)
 SOK_HEADER_ROWS(icmp_redirect, REDIRECT_FIELDS)
 SOK_HEADER_ROWS(icmp_exceeded, EXCEEDED_FIELDS)
 SOK_HEADER_ROWS(icmp_parameter, PARAMETER_FIELDS)
+SOK_HEADER_ROWS(icmp_times, TIMES_FIELDS)
+SOK_HEADER_ROWS(icmp_mask, MASK_FIELDS)
 SOK_HEADER_ROWS(icmp_other, OTHER_FIELDS)
 
 #define VIEW(rows) (*count = SOK_COUNT_OF(rows), rows)
 
 static const struct sok_field *icmp_view(const uint8_t *p, size_t len, unsigned *count)
 {
-    (void)len;
     switch (p[0]) {
     case SOK_ICMP_ECHO_REPLY:
     case SOK_ICMP_ECHO:
+    case SOK_ICMP_INFORMATION:
+    case SOK_ICMP_INFORMATION_REPLY:
+        return VIEW(icmp_rows);
     case SOK_ICMP_TIMESTAMP:
     case SOK_ICMP_TIMESTAMP_REPLY:
-        return VIEW(icmp_rows);
+        return len >= TIMES_LEN ? VIEW(icmp_times_rows) : VIEW(icmp_rows);
+    case SOK_ICMP_MASK:
+    case SOK_ICMP_MASK_REPLY:
+        return len >= MASK_LEN ? VIEW(icmp_mask_rows) : VIEW(icmp_rows);
     case SOK_ICMP_UNREACHABLE:
         return VIEW(icmp_unreachable_rows);
     case SOK_ICMP_REDIRECT:
@@ -70,6 +92,20 @@ static const struct sok_field *icmp_view(const uint8_t *p, size_t len, unsigned 
     default:
         return VIEW(icmp_other_rows);
     }
+}
+
+static void icmp_measure(const uint8_t *p, size_t len, struct sok_extent *out)
+{
+    unsigned count;
+    const struct sok_field *rows = icmp_view(p, len, &count);
+    out->header = sok_field_end(&rows[count - 1]);
+    out->payload = len - out->header;
+}
+
+static void icmp_finish(const struct sok_finish *f)
+{
+    if (sok_finish_free(f, SOK_AT_icmp_chksum))
+        sok_finish_sum(f, 2);
 }
 
 bool sok_icmp_verify(const uint8_t *p, size_t len)
@@ -179,6 +215,8 @@ const struct sok_proto sok_proto_icmp = {
     .field_count = SOK_COUNT_OF(icmp_rows),
     .hdr_len = SOK_ICMP_HDR_LEN,
     .view = icmp_view,
+    .measure = icmp_measure,
+    .finish = icmp_finish,
     .binds = icmp_binds,
     .bind_count = SOK_COUNT_OF(icmp_binds),
     .line = icmp_line,

@@ -14,15 +14,19 @@
     N(P, seq, 16, DEC, SET, 0, NULL)
 SOK_HEADER(icmp, SOK_ICMP_FIELDS, SOK_ICMP_HDR_LEN)
 
-#define SOK_ICMP_ECHO_REPLY      0
-#define SOK_ICMP_UNREACHABLE     3
-#define SOK_ICMP_SOURCE_QUENCH   4
-#define SOK_ICMP_REDIRECT        5
-#define SOK_ICMP_ECHO            8
-#define SOK_ICMP_TIME_EXCEEDED   11
-#define SOK_ICMP_PARAMETER       12
-#define SOK_ICMP_TIMESTAMP       13
-#define SOK_ICMP_TIMESTAMP_REPLY 14
+#define SOK_ICMP_ECHO_REPLY        0
+#define SOK_ICMP_UNREACHABLE       3
+#define SOK_ICMP_SOURCE_QUENCH     4
+#define SOK_ICMP_REDIRECT          5
+#define SOK_ICMP_ECHO              8
+#define SOK_ICMP_TIME_EXCEEDED     11
+#define SOK_ICMP_PARAMETER         12
+#define SOK_ICMP_TIMESTAMP         13
+#define SOK_ICMP_TIMESTAMP_REPLY   14
+#define SOK_ICMP_INFORMATION       15
+#define SOK_ICMP_INFORMATION_REPLY 16
+#define SOK_ICMP_MASK              17
+#define SOK_ICMP_MASK_REPLY        18
 
 // Codes of SOK_ICMP_UNREACHABLE.
 #define SOK_ICMP_NET         0

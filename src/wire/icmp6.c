@@ -358,7 +358,7 @@ SOK_HEADER_ROWS(nd_dns, SOK_ND_DNS_FIELDS)
 
 #define KIND(number, text, P)                                                                      \
     {                                                                                              \
-        number, text, P##_rows, SOK_COUNT_OF(P##_rows), false                                      \
+        number, text, P##_rows, SOK_COUNT_OF(P##_rows), false, false                               \
     }
 static const struct sok_option_kind nd_kinds[] = {
     KIND(SOK_ND_OPT_SOURCE, "source link-layer address", nd_link),
@@ -366,7 +366,7 @@ static const struct sok_option_kind nd_kinds[] = {
     KIND(SOK_ND_OPT_PREFIX, "prefix information", nd_prefix),
     KIND(SOK_ND_OPT_REDIRECTED, "redirected header", nd_redirected),
     KIND(SOK_ND_OPT_MTU, "MTU", nd_mtu),
-    {SOK_ND_OPT_NONCE, "nonce", NULL, 0, false},
+    {SOK_ND_OPT_NONCE, "nonce", NULL, 0, false, false},
     KIND(SOK_ND_OPT_ROUTE, "route information", nd_route),
     KIND(SOK_ND_OPT_RDNSS, "recursive DNS server", nd_dns),
     KIND(SOK_ND_OPT_DNSSL, "DNS search list", nd_dns),

@@ -3,6 +3,7 @@
 #include "wire/csum.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
+#include "wire/ip4_options.h"
 #include "wire/options.h"
 #include "wire/show.h"
 #include "wire/vlan.h"
@@ -110,15 +111,33 @@ static const struct sok_option_kind ip4_options[] = {
     {.kind = 148, .name = "RouterAlert", .fields = ip4_alert_rows, .field_count = 1},
 };
 
+static const struct sok_part ip4_parts[] = {{.name = "options",
+    .at = SOK_IP4_HDR_LEN,
+    .get = sok_options_get,
+    .put = sok_options_put,
+    .more = &sok_ip4_option_table}};
+
+static void ip4_finish(const struct sok_finish *f)
+{
+    uint8_t *p = sok_finish_header(f);
+    size_t header = f->layers[f->at].header;
+    if (sok_finish_free(f, SOK_AT_ip4_ihl))
+        sok_field_set(&ip4_rows[SOK_AT_ip4_ihl], p, header / 4);
+    if (sok_finish_free(f, SOK_AT_ip4_len))
+        sok_put16(p + 2, (uint16_t)sok_finish_len(f));
+    if (sok_finish_free(f, SOK_AT_ip4_chksum))
+        sok_ip4_seal(p, header);
+}
+
 static const struct sok_bind ip4_binds[] = {
     {&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_IP4},
     {&sok_proto_vlan, SOK_AT_vlan_type, SOK_ETHERTYPE_IP4},
     {&sok_proto_ip4, SOK_AT_ip4_proto, 4},
-    {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_UNREACHABLE},
-    {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_SOURCE_QUENCH},
-    {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_REDIRECT},
-    {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_TIME_EXCEEDED},
-    {&sok_proto_icmp, SOK_AT_icmp_type, SOK_ICMP_PARAMETER},
+    {&sok_proto_icmp, SOK_AT_icmp_type | SOK_BIND_READ, SOK_ICMP_UNREACHABLE},
+    {&sok_proto_icmp, SOK_AT_icmp_type | SOK_BIND_READ, SOK_ICMP_SOURCE_QUENCH},
+    {&sok_proto_icmp, SOK_AT_icmp_type | SOK_BIND_READ, SOK_ICMP_REDIRECT},
+    {&sok_proto_icmp, SOK_AT_icmp_type | SOK_BIND_READ, SOK_ICMP_TIME_EXCEEDED},
+    {&sok_proto_icmp, SOK_AT_icmp_type | SOK_BIND_READ, SOK_ICMP_PARAMETER},
 };
 
 const struct sok_proto sok_proto_ip4 = {
@@ -130,6 +149,9 @@ const struct sok_proto sok_proto_ip4 = {
     .measure = ip4_measure,
     .options = ip4_options,
     .option_count = SOK_COUNT_OF(ip4_options),
+    .parts = ip4_parts,
+    .part_count = SOK_COUNT_OF(ip4_parts),
+    .finish = ip4_finish,
     .binds = ip4_binds,
     .bind_count = SOK_COUNT_OF(ip4_binds),
     .line = ip4_line,

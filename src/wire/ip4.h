@@ -20,8 +20,8 @@
     N(P, ttl, 8, DEC, SET, 64, NULL)                                                               \
     N(P, proto, 8, NAME, DERIVED, 0, ip4_protos)                                                   \
     N(P, chksum, 16, HEX, DERIVED, 0, NULL)                                                        \
-    N(P, src, 32, IP4, SET, 0, NULL)                                                               \
-    N(P, dst, 32, IP4, SET, 0x7f000001, NULL)
+    N(P, src, 32, IP4, SOURCE, 0, NULL)                                                            \
+    N(P, dst, 32, IP4, TARGET, 0x7f000001, NULL)
 SOK_HEADER(ip4, SOK_IP4_FIELDS, SOK_IP4_HDR_LEN)
 
 #define SOK_IP4_MF 1 // in flags

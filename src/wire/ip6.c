@@ -3,6 +3,7 @@
 #include "wire/eth.h"
 #include "wire/icmp6.h"
 #include "wire/ip4.h"
+#include "wire/parts.h"
 #include "wire/show.h"
 #include "wire/vlan.h"
 
@@ -11,6 +12,7 @@ static const struct sok_value ip6_nexts[] = {{0, "hop-by-hop"}, {4, "IP"}, {6, "
     {58, "ICMPv6"}, {59, "none"}, {60, "destination"}, {132, "SCTP"}, {0, NULL}};
 SOK_HEADER_ROWS(ip6, SOK_IP6_FIELDS)
 SOK_HEADER_ROWS(ip6_ext, SOK_IP6_EXT_FIELDS)
+SOK_HEADER_ROWS(ip6_routing, SOK_IP6_ROUTING_FIELDS)
 SOK_HEADER_ROWS(ip6_frag, SOK_IP6_FRAG_FIELDS)
 
 enum sok_drop sok_ip6_check(const struct sok_ip6_hdr *h, size_t there)
@@ -64,7 +66,7 @@ static void ip6_measure(const uint8_t *p, size_t len, struct sok_extent *out)
 
 static void ext_measure(const uint8_t *p, size_t len, struct sok_extent *out)
 {
-    size_t header = 8 + 8u * p[1];
+    size_t header = SOK_IP6_EXT_LEN + 8u * p[1];
     out->cut = header > len;
     out->header = out->cut ? len : header;
     out->payload = len - out->header;
@@ -128,15 +130,35 @@ static void frag_line(const struct sok_show *l)
 
 // ---- the protocols ----
 
+static void ip6_finish(const struct sok_finish *f)
+{
+    if (sok_finish_free(f, SOK_AT_ip6_plen))
+        sok_put16(sok_finish_header(f) + 4, (uint16_t)(sok_finish_len(f) - SOK_IP6_HDR_LEN));
+}
+
+static void ext_finish(const struct sok_finish *f)
+{
+    size_t header = f->layers[f->at].header;
+    if (sok_finish_free(f, SOK_AT_ip6_ext_len) && header >= SOK_IP6_EXT_LEN)
+        sok_finish_header(f)[1] = (uint8_t)(header / 8 - 1);
+}
+
+static void routing_finish(const struct sok_finish *f)
+{
+    ext_finish(f);
+    if (sok_finish_free(f, SOK_AT_ip6_routing_segleft))
+        sok_finish_header(f)[3] = (uint8_t)((f->layers[f->at].header - SOK_IP6_EXT_LEN) / 16);
+}
+
 static const struct sok_bind ip6_binds[] = {
     {&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_IP6},
     {&sok_proto_vlan, SOK_AT_vlan_type, SOK_ETHERTYPE_IP6},
     {&sok_proto_ip4, SOK_AT_ip4_proto, 41},
     {&sok_proto_ip6, SOK_AT_ip6_nh, 41},
-    {&sok_proto_icmp6, SOK_AT_icmp6_type, SOK_ICMP6_UNREACHABLE},
-    {&sok_proto_icmp6, SOK_AT_icmp6_type, SOK_ICMP6_TOO_BIG},
-    {&sok_proto_icmp6, SOK_AT_icmp6_type, SOK_ICMP6_TIME_EXCEEDED},
-    {&sok_proto_icmp6, SOK_AT_icmp6_type, SOK_ICMP6_PARAMETER},
+    {&sok_proto_icmp6, SOK_AT_icmp6_type | SOK_BIND_READ, SOK_ICMP6_UNREACHABLE},
+    {&sok_proto_icmp6, SOK_AT_icmp6_type | SOK_BIND_READ, SOK_ICMP6_TOO_BIG},
+    {&sok_proto_icmp6, SOK_AT_icmp6_type | SOK_BIND_READ, SOK_ICMP6_TIME_EXCEEDED},
+    {&sok_proto_icmp6, SOK_AT_icmp6_type | SOK_BIND_READ, SOK_ICMP6_PARAMETER},
 };
 
 const struct sok_proto sok_proto_ip6 = {
@@ -146,6 +168,7 @@ const struct sok_proto sok_proto_ip6 = {
     .field_count = SOK_COUNT_OF(ip6_rows),
     .hdr_len = SOK_IP6_HDR_LEN,
     .measure = ip6_measure,
+    .finish = ip6_finish,
     .binds = ip6_binds,
     .bind_count = SOK_COUNT_OF(ip6_binds),
     .line = ip6_line,
@@ -162,19 +185,24 @@ EXT_BINDS(routing_binds, SOK_IP6_ROUTING)
 EXT_BINDS(dest_binds, SOK_IP6_DEST)
 EXT_BINDS(frag_binds, SOK_IP6_FRAG)
 
-#define EXT_PROTO(name_, title_, binds_)                                                           \
+static const struct sok_part routing_parts[] = {
+    {.name = "addresses", .at = SOK_IP6_EXT_LEN, .get = sok_ip6s_get, .put = sok_ip6s_put}};
+
+#define EXT_PROTO(name_, title_, rows_, len_, parts_, binds_, finish_)                             \
     {                                                                                              \
-        .name = name_, .title = title_, .fields = ip6_ext_rows,                                    \
-        .field_count = SOK_COUNT_OF(ip6_ext_rows), .hdr_len = SOK_IP6_EXT_LEN,                     \
-        .measure = ext_measure, .binds = binds_, .bind_count = SOK_COUNT_OF(binds_),               \
-        .line = ext_line                                                                           \
+        .name = name_, .title = title_, .fields = rows_, .field_count = SOK_COUNT_OF(rows_),       \
+        .hdr_len = len_, .measure = ext_measure, .parts = parts_,                                  \
+        .part_count = SOK_COUNT_OF(parts_), .binds = binds_, .bind_count = SOK_COUNT_OF(binds_),   \
+        .finish = finish_, .line = ext_line                                                        \
     }
 const struct sok_proto sok_proto_ip6_hop =
-    EXT_PROTO("IPv6ExtHdrHopByHop", "IPv6 Hop-by-Hop Options", hop_binds);
-const struct sok_proto sok_proto_ip6_routing =
-    EXT_PROTO("IPv6ExtHdrRouting", "IPv6 Routing Header", routing_binds);
+    EXT_PROTO("IPv6ExtHdrHopByHop", "IPv6 Hop-by-Hop Options", ip6_ext_rows, SOK_IP6_EXT_HEAD,
+        sok_ip6_option_parts, hop_binds, ext_finish);
+const struct sok_proto sok_proto_ip6_routing = EXT_PROTO("IPv6ExtHdrRouting", "IPv6 Routing Header",
+    ip6_routing_rows, SOK_IP6_EXT_LEN, routing_parts, routing_binds, routing_finish);
 const struct sok_proto sok_proto_ip6_dest =
-    EXT_PROTO("IPv6ExtHdrDestOpt", "IPv6 Destination Options", dest_binds);
+    EXT_PROTO("IPv6ExtHdrDestOpt", "IPv6 Destination Options", ip6_ext_rows, SOK_IP6_EXT_HEAD,
+        sok_ip6_option_parts, dest_binds, ext_finish);
 
 const struct sok_proto sok_proto_ip6_frag = {
     .name = "IPv6ExtHdrFragment",

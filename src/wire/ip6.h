@@ -15,17 +15,30 @@
     N(P, plen, 16, DEC, DERIVED, 0, NULL)                                                          \
     N(P, nh, 8, NAME, DERIVED, 59, ip6_nexts)                                                      \
     N(P, hlim, 8, DEC, SET, 64, NULL)                                                              \
-    B(P, src, 16, IP6, SET)                                                                        \
-    B(P, dst, 16, IP6, SET)
+    B(P, src, 16, IP6, SOURCE)                                                                     \
+    B(P, dst, 16, IP6, TARGET)
 SOK_HEADER(ip6, SOK_IP6_FIELDS, SOK_IP6_HDR_LEN)
 
-// Hop-by-hop options, routing and destination options begin alike; len counts 8 bytes, without the first 8.
-#define SOK_IP6_EXT_LEN 8
+// Hop-by-hop options, routing and destination options begin alike; len counts 8 bytes, without the first 8, which
+// are always there.
+#define SOK_IP6_EXT_LEN  8
+#define SOK_IP6_EXT_HEAD 2
 #define SOK_IP6_EXT_FIELDS(N, B, P)                                                                \
     N(P, nh, 8, NAME, DERIVED, 59, ip6_nexts)                                                      \
-    N(P, len, 8, DEC, DERIVED, 0, NULL)                                                            \
-    B(P, data, 6, BYTES, SET)
-SOK_HEADER(ip6_ext, SOK_IP6_EXT_FIELDS, SOK_IP6_EXT_LEN)
+    N(P, len, 8, DEC, DERIVED, 0, NULL)
+SOK_HEADER(ip6_ext, SOK_IP6_EXT_FIELDS, SOK_IP6_EXT_HEAD)
+
+#define SOK_IP6_ROUTING_FIELDS(N, B, P)                                                            \
+    SOK_IP6_EXT_FIELDS(N, B, P)                                                                    \
+    N(P, type, 8, DEC, SET, 0, NULL)                                                               \
+    N(P, segleft, 8, DEC, DERIVED, 0, NULL)                                                        \
+    N(P, reserved, 32, HEX, SET, 0, NULL)
+SOK_HEADER(ip6_routing, SOK_IP6_ROUTING_FIELDS, SOK_IP6_EXT_LEN)
+
+// The options of hop-by-hop and destination options headers (section 4.2), each a header of its own.
+#define SOK_IP6_OPTION_PROTOS 6
+extern const struct sok_proto sok_ip6_option_protos[SOK_IP6_OPTION_PROTOS];
+extern const struct sok_part sok_ip6_option_parts[1];
 
 // offset: in 8 bytes.
 #define SOK_IP6_FRAG_LEN 8

@@ -22,8 +22,9 @@ struct sok_options {
 
 struct sok_option {
     uint8_t kind;
-    uint16_t len;        // of the value
-    const uint8_t *data; // the value
+    uint16_t len;         // of the value
+    const uint8_t *data;  // the value
+    const uint8_t *start; // where the option begins
 };
 
 static inline struct sok_options sok_options(const uint8_t *p, size_t len)
@@ -48,10 +49,35 @@ static inline bool sok_option_next(struct sok_options *o, struct sok_option *out
         }
     }
     size_t head = len > 1 ? 2 : 1;
-    *out = (struct sok_option){.kind = kind, .len = (uint16_t)(len - head), .data = o->at + head};
+    *out = (struct sok_option){
+        .kind = kind, .len = (uint16_t)(len - head), .data = o->at + head, .start = o->at};
     o->at += len;
     o->left = alone && kind == o->end ? 0 : o->left - len;
     return true;
 }
+
+// ---- as values (wire/item.h): what a part that is options has in `more`, and its get and put ----
+
+struct sok_option_kind;
+struct sok_part;
+struct sok_proto;
+struct sok_span;
+struct sok_sink;
+struct sok_item;
+struct sok_items;
+struct sok_text;
+
+struct sok_option_table {
+    const struct sok_option_kind *kinds;
+    unsigned count;
+    struct sok_options (*walk)(const uint8_t *p, size_t len); // NULL: sok_options()
+    uint8_t pad; // zeros fill up a multiple of so many bytes; 0: not
+    // Options that are headers of their own (IPOption_RR): which. NULL: they are lists, {"MSS", 1460}.
+    const struct sok_proto *(*protos)(uint8_t kind);
+};
+bool sok_options_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out);
+bool sok_options_put(const struct sok_part *part, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why);
 
 #endif

@@ -9,6 +9,7 @@
 #include "wire/icmp6.h"
 #include "wire/igmp.h"
 #include "wire/ip4.h"
+#include "wire/ip4_options.h"
 #include "wire/ip6.h"
 #include "wire/raw.h"
 #include "wire/tcp.h"
@@ -37,16 +38,33 @@ static const struct sok_proto *const protos[] = {
     &sok_proto_padding,
 };
 
+// Headers that others lead to, not binds.
+static const struct {
+    const struct sok_proto *protos;
+    unsigned count;
+} families[] = {
+    {sok_ip4_option_protos, SOK_IP4_OPTION_PROTOS},
+    {sok_ip6_option_protos, SOK_IP6_OPTION_PROTOS},
+};
+
 const struct sok_proto *sok_proto_at(unsigned i)
 {
-    return i < SOK_COUNT_OF(protos) ? protos[i] : NULL;
+    if (i < SOK_COUNT_OF(protos))
+        return protos[i];
+    i -= (unsigned)SOK_COUNT_OF(protos);
+    for (unsigned k = 0; k < SOK_COUNT_OF(families); i -= families[k++].count) {
+        if (i < families[k].count)
+            return &families[k].protos[i];
+    }
+    return NULL;
 }
 
 const struct sok_proto *sok_proto_find(const char *name)
 {
-    for (unsigned i = 0; i < SOK_COUNT_OF(protos); i++) {
-        if (sok_str_eq(protos[i]->name, name))
-            return protos[i];
+    const struct sok_proto *proto;
+    for (unsigned i = 0; (proto = sok_proto_at(i)) != NULL; i++) {
+        if (sok_str_eq(proto->name, name))
+            return proto;
     }
     return NULL;
 }

@@ -44,6 +44,21 @@ static void add_number(struct sok_text *t, const struct sok_field *f, uint64_t v
     }
 }
 
+// Up to the zeros that fill it up.
+static void add_quoted(struct sok_text *t, const uint8_t *p, size_t len)
+{
+    while (len > 0 && p[len - 1] == 0)
+        len--;
+    sok_text_add_char(t, '\'');
+    for (size_t i = 0; i < len; i++) {
+        if (p[i] >= 0x20 && p[i] < 0x7f && p[i] != '\'')
+            sok_text_add_char(t, (char)p[i]);
+        else
+            sok_text_add(t, "\\x%02x", p[i]);
+    }
+    sok_text_add_char(t, '\'');
+}
+
 void sok_text_field(struct sok_text *t, const struct sok_field *f, const uint8_t *header)
 {
     if (!f->bytes)
@@ -52,6 +67,8 @@ void sok_text_field(struct sok_text *t, const struct sok_field *f, const uint8_t
         sok_text_add_mac(t, header + f->bit / 8);
     else if (f->as == SOK_AS_IP6 && f->bits == 128)
         sok_text_add_ip6(t, header + f->bit / 8);
+    else if (f->as == SOK_AS_TEXT)
+        add_quoted(t, header + f->bit / 8, f->bits / 8);
     else
         sok_text_add_hex(t, header + f->bit / 8, f->bits / 8);
 }

@@ -4,6 +4,7 @@
 #include "wire/ip4.h"
 #include "wire/ip6.h"
 #include "wire/options.h"
+#include "wire/services.h"
 #include "wire/show.h"
 #include "wire/tcp_options.h"
 
@@ -153,7 +154,21 @@ static void tcp_line(const struct sok_show *l)
 #define TS_FIELDS(N, B, P)                                                                         \
     N(P, tsval, 32, DEC, SET, 0, NULL)                                                             \
     N(P, tsecr, 32, DEC, SET, 0, NULL)
+#define ALTSUM_FIELDS(N, B, P)                                                                     \
+    N(P, number, 8, DEC, SET, 0, NULL)                                                             \
+    N(P, sum, 16, HEX, SET, 0, NULL)
+#define UTO_FIELDS(N, B, P) N(P, timeout, 16, DEC, SET, 0, NULL)
+// A cookie of 8 bytes, as two numbers.
+#define TFO_FIELDS(N, B, P)                                                                        \
+    N(P, cookie, 32, HEX, SET, 0, NULL)                                                            \
+    N(P, cookie2, 32, HEX, SET, 0, NULL)
 SOK_HEADER_STRUCT(tcp_mss, MSS_FIELDS, 2)
+SOK_HEADER_STRUCT(tcp_altsum, ALTSUM_FIELDS, 3)
+SOK_HEADER_STRUCT(tcp_uto, UTO_FIELDS, 2)
+SOK_HEADER_STRUCT(tcp_tfo, TFO_FIELDS, 8)
+SOK_HEADER_ROWS(tcp_altsum, ALTSUM_FIELDS)
+SOK_HEADER_ROWS(tcp_uto, UTO_FIELDS)
+SOK_HEADER_ROWS(tcp_tfo, TFO_FIELDS)
 SOK_HEADER_STRUCT(tcp_wscale, WSCALE_FIELDS, 1)
 SOK_HEADER_STRUCT(tcp_sack, SACK_FIELDS, 8)
 SOK_HEADER_STRUCT(tcp_ts, TS_FIELDS, 8)
@@ -174,8 +189,30 @@ static const struct sok_option_kind tcp_options[] = {
         .field_count = 2,
         .repeats = true},
     {.kind = SOK_TCP_OPT_TS, .name = "Timestamp", .fields = tcp_ts_rows, .field_count = 2},
-    {.kind = SOK_TCP_OPT_COOKIE, .name = "TFO"},
+    {.kind = 14, .name = "AltChkSum", .fields = tcp_altsum_rows, .field_count = 2},
+    {.kind = 15, .name = "AltChkSumOpt"},
+    {.kind = 19, .name = "MD5"},
+    {.kind = 28, .name = "UTO", .fields = tcp_uto_rows, .field_count = 1},
+    {.kind = 29, .name = "AO"},
+    {.kind = SOK_TCP_OPT_COOKIE, .name = "TFO", .fields = tcp_tfo_rows, .field_count = 2},
 };
+
+static const struct sok_option_table tcp_table = {
+    .kinds = tcp_options, .count = SOK_COUNT_OF(tcp_options), .pad = 4};
+static const struct sok_part tcp_parts[] = {{.name = "options",
+    .at = SOK_TCP_HDR_LEN,
+    .get = sok_options_get,
+    .put = sok_options_put,
+    .more = &tcp_table}};
+
+static void tcp_finish(const struct sok_finish *f)
+{
+    uint8_t *p = sok_finish_header(f);
+    if (sok_finish_free(f, SOK_AT_tcp_dataofs))
+        sok_field_set(&tcp_rows[SOK_AT_tcp_dataofs], p, f->layers[f->at].header / 4);
+    if (sok_finish_free(f, SOK_AT_tcp_chksum))
+        sok_finish_checksum(f, SOK_IPPROTO_TCP, SOK_TCP_CSUM_OFFSET);
+}
 
 static const struct sok_bind tcp_binds[] = {
     {&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_TCP},
@@ -195,6 +232,9 @@ const struct sok_proto sok_proto_tcp = {
     .measure = tcp_measure,
     .options = tcp_options,
     .option_count = SOK_COUNT_OF(tcp_options),
+    .parts = tcp_parts,
+    .part_count = SOK_COUNT_OF(tcp_parts),
+    .finish = tcp_finish,
     .binds = tcp_binds,
     .bind_count = SOK_COUNT_OF(tcp_binds),
     .line = tcp_line,

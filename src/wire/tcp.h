@@ -9,8 +9,8 @@
 #define SOK_TCP_HDR_LEN     20
 #define SOK_TCP_HDR_LEN_MAX 60
 #define SOK_TCP_FIELDS(N, B, P)                                                                    \
-    N(P, sport, 16, DEC, SET, 20, NULL)                                                            \
-    N(P, dport, 16, DEC, SET, 80, NULL)                                                            \
+    N(P, sport, 16, DEC, SET, 20, sok_services)                                                    \
+    N(P, dport, 16, DEC, SET, 80, sok_services)                                                    \
     N(P, seq, 32, DEC, SET, 0, NULL)                                                               \
     N(P, ack, 32, DEC, SET, 0, NULL)                                                               \
     N(P, dataofs, 4, DEC, DERIVED, 5, NULL)                                                        \

@@ -3,6 +3,7 @@
 #include "wire/csum.h"
 #include "wire/ip4.h"
 #include "wire/ip6.h"
+#include "wire/services.h"
 #include "wire/show.h"
 
 SOK_HEADER_ROWS(udp, SOK_UDP_FIELDS)
@@ -44,6 +45,18 @@ static void udp_line(const struct sok_show *l)
         sok_text_add(l->text, "UDP, length %u", h.len - SOK_UDP_HDR_LEN);
 }
 
+static void udp_finish(const struct sok_finish *f)
+{
+    uint8_t *p = sok_finish_header(f);
+    if (sok_finish_free(f, SOK_AT_udp_len))
+        sok_put16(p + 4, (uint16_t)sok_finish_len(f));
+    if (!sok_finish_free(f, SOK_AT_udp_chksum))
+        return;
+    bool summed = sok_finish_checksum(f, SOK_IPPROTO_UDP, SOK_UDP_CSUM_OFFSET);
+    if (summed && sok_get16(p + SOK_UDP_CSUM_OFFSET) == 0)
+        sok_put16(p + SOK_UDP_CSUM_OFFSET, 0xffff); // 0 says that there is none
+}
+
 static const struct sok_bind udp_binds[] = {
     {&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_UDP},
     {&sok_proto_ip6, SOK_AT_ip6_nh, SOK_IPPROTO_UDP},
@@ -62,5 +75,6 @@ const struct sok_proto sok_proto_udp = {
     .measure = udp_measure,
     .binds = udp_binds,
     .bind_count = SOK_COUNT_OF(udp_binds),
+    .finish = udp_finish,
     .line = udp_line,
 };

@@ -8,8 +8,8 @@
 
 #define SOK_UDP_HDR_LEN 8
 #define SOK_UDP_FIELDS(N, B, P)                                                                    \
-    N(P, sport, 16, DEC, SET, 53, NULL)                                                            \
-    N(P, dport, 16, DEC, SET, 53, NULL)                                                            \
+    N(P, sport, 16, DEC, SET, 53, sok_services)                                                    \
+    N(P, dport, 16, DEC, SET, 53, sok_services)                                                    \
     N(P, len, 16, DEC, DERIVED, 8, NULL)                                                           \
     N(P, chksum, 16, HEX, DERIVED, 0, NULL)
 SOK_HEADER(udp, SOK_UDP_FIELDS, SOK_UDP_HDR_LEN)

@@ -8,7 +8,7 @@
 #define SOK_VLAN_HDR_LEN 4
 #define SOK_VLAN_FIELDS(N, B, P)                                                                   \
     N(P, prio, 3, DEC, SET, 0, NULL)                                                               \
-    N(P, dei, 1, DEC, SET, 0, NULL)                                                                \
+    N(P, id, 1, DEC, SET, 0, NULL)                                                                 \
     N(P, vlan, 12, DEC, SET, 1, NULL)                                                              \
     N(P, type, 16, HEX, DERIVED, 0, NULL)
 SOK_HEADER(vlan, SOK_VLAN_FIELDS, SOK_VLAN_HDR_LEN)

@@ -1,0 +1,197 @@
+#include "wire/parts.h"
+
+#include "base/str.h"
+#include "wire/registry.h"
+#include "wire/text.h"
+#include "wire/value.h"
+
+static bool refuse(struct sok_text *why, const struct sok_item *value, const char *what)
+{
+    sok_value_quote(why, value);
+    sok_text_add_str(why, what);
+    return false;
+}
+
+// ---- addresses ----
+
+static bool addresses_get(
+    const struct sok_span *span, struct sok_items *to, struct sok_item *out, unsigned size)
+{
+    const uint8_t *p = span->header + span->off;
+    struct sok_item *list = span->len % size ? NULL : sok_items_list(to, span->len / size);
+    if (!list)
+        return false;
+    for (size_t i = 0; i < span->len / size; i++)
+        list[i] =
+            size == 4 ? sok_items_ip4(to, sok_get32(p + 4 * i)) : sok_items_ip6(to, p + 16 * i);
+    *out = sok_item_list(list, span->len / size);
+    return !to->full;
+}
+
+static bool address_put(const struct sok_item *value, struct sok_sink *out, unsigned size)
+{
+    uint8_t ip6[16];
+    uint32_t ip4;
+    if (size == 4 && sok_value_ip4(value, &ip4))
+        sok_sink_number(out, ip4, 4);
+    else if (size == 4 && value->type == SOK_ITEM_NUMBER && value->number <= UINT32_MAX)
+        sok_sink_number(out, value->number, 4);
+    else if (size == 16 && sok_value_ip6(value, ip6))
+        sok_sink_put(out, ip6, sizeof ip6);
+    else
+        return false;
+    return true;
+}
+
+// A list; one address alone; or the bytes as they are.
+static bool addresses_put(
+    const struct sok_item *value, struct sok_sink *out, unsigned size, struct sok_text *why)
+{
+    const char *wrong = size == 4 ? " is no IPv4 address" : " is no IPv6 address";
+    if (value->type == SOK_ITEM_LIST) {
+        for (uint32_t i = 0; i < value->count; i++) {
+            if (!address_put(&value->list[i], out, size))
+                return refuse(why, &value->list[i], wrong);
+        }
+        return true;
+    }
+    if (value->type == SOK_ITEM_NONE || address_put(value, out, size))
+        return true;
+    if (value->type != SOK_ITEM_BYTES || value->count % size)
+        return refuse(why, value, wrong);
+    sok_sink_put(out, value->bytes, value->count);
+    return true;
+}
+
+bool sok_ip4s_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out)
+{
+    (void)part;
+    return addresses_get(span, to, out, 4);
+}
+
+bool sok_ip4s_put(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
+    struct sok_text *why)
+{
+    (void)part;
+    return addresses_put(value, out, 4, why);
+}
+
+bool sok_ip6s_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out)
+{
+    (void)part;
+    return addresses_get(span, to, out, 16);
+}
+
+bool sok_ip6s_put(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
+    struct sok_text *why)
+{
+    (void)part;
+    return addresses_put(value, out, 16, why);
+}
+
+// ---- numbers ----
+
+bool sok_numbers_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out)
+{
+    const struct sok_numbers *n = (const struct sok_numbers *)part->more;
+    const uint8_t *p = span->header + span->off;
+    struct sok_item *list = span->len % n->bytes ? NULL : sok_items_list(to, span->len / n->bytes);
+    if (!list)
+        return false;
+    for (size_t i = 0; i < span->len / n->bytes; i++)
+        list[i] = sok_item_number(sok_bits_load(p + i * n->bytes, n->bytes));
+    *out = sok_item_list(list, span->len / n->bytes);
+    return true;
+}
+
+static bool number_put(const struct sok_numbers *n, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why)
+{
+    uint8_t to[8] = {0};
+    const struct sok_field row = {.bits = 8u * n->bytes, .values = n->names, .as = SOK_AS_NAME};
+    if (!sok_value_put(&row, to, value, why))
+        return false;
+    sok_sink_put(out, to, n->bytes);
+    return true;
+}
+
+bool sok_numbers_put(const struct sok_part *part, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why)
+{
+    const struct sok_numbers *n = (const struct sok_numbers *)part->more;
+    if (value->type == SOK_ITEM_BYTES && value->count % n->bytes == 0) {
+        sok_sink_put(out, value->bytes, value->count);
+        return true;
+    }
+    if (value->type == SOK_ITEM_NONE)
+        return true;
+    if (value->type != SOK_ITEM_LIST)
+        return number_put(n, value, out, why);
+    for (uint32_t i = 0; i < value->count; i++) {
+        if (!number_put(n, &value->list[i], out, why))
+            return false;
+    }
+    return true;
+}
+
+// ---- headers ----
+
+// The length of the header at p; 0: it is not all there, or contradicts itself.
+static size_t packet_at(const struct sok_packets *kinds, const uint8_t *p, size_t len)
+{
+    struct sok_layer layer;
+    sok_layer_read(kinds->which(p, len), p, len, &layer);
+    return layer.truncated || layer.malformed || layer.cut ? 0 : layer.header;
+}
+
+unsigned sok_packets_count(const struct sok_packets *kinds, const uint8_t *p, size_t len)
+{
+    unsigned count = 0;
+    for (size_t at = 0, own; at < len; at += own, count++) {
+        own = packet_at(kinds, p + at, len - at);
+        if (own == 0)
+            break;
+    }
+    return count;
+}
+
+bool sok_packets_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out)
+{
+    const struct sok_packets *kinds = (const struct sok_packets *)part->more;
+    const uint8_t *p = span->header + span->off;
+    unsigned count = sok_packets_count(kinds, p, span->len);
+    struct sok_item *list = sok_items_list(to, count);
+    size_t at = 0;
+    if (!list)
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        size_t own = packet_at(kinds, p + at, span->len - at);
+        list[i] = sok_item_packet(kinds->which(p + at, span->len - at), p + at, own);
+        at += own;
+    }
+    *out = sok_item_list(list, count);
+    return at == span->len;
+}
+
+bool sok_packets_put(const struct sok_part *part, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why)
+{
+    const struct sok_packets *kinds = (const struct sok_packets *)part->more;
+    uint32_t count = value->type == SOK_ITEM_LIST ? value->count : 1;
+    const struct sok_item *list = value->type == SOK_ITEM_LIST ? value->list : value;
+    for (uint32_t i = 0; i < count; i++) {
+        if (list[i].type == SOK_ITEM_NONE)
+            continue;
+        if (list[i].type != SOK_ITEM_PACKET && list[i].type != SOK_ITEM_BYTES) {
+            refuse(why, &list[i], " where ");
+            sok_text_add(why, "%s belong", kinds->what);
+            return false;
+        }
+        sok_sink_put(out, list[i].bytes, list[i].count);
+    }
+    return true;
+}

@@ -1,0 +1,40 @@
+// Parts that several protocols have: lists of addresses, lists of headers.
+#ifndef SOK_WIRE_PARTS_H
+#define SOK_WIRE_PARTS_H
+
+#include "wire/field.h"
+#include "wire/item.h"
+
+// Addresses as text, in their number. Bytes past the last whole one: malformed.
+bool sok_ip4s_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out);
+bool sok_ip4s_put(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
+    struct sok_text *why);
+bool sok_ip6s_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out);
+bool sok_ip6s_put(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
+    struct sok_text *why);
+
+// Numbers of so many bytes each: `more` is a struct sok_numbers.
+struct sok_numbers {
+    uint8_t bytes;
+    const struct sok_value *names;
+};
+bool sok_numbers_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out);
+bool sok_numbers_put(const struct sok_part *part, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why);
+
+// Headers, one after the other: `more` is a struct sok_packets. A header's length is what its `measure` says.
+struct sok_packets {
+    const struct sok_proto *(*which)(const uint8_t *p, size_t len); // never NULL for len above 0
+    const char *what;                                               // "records": for an error
+};
+bool sok_packets_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out);
+bool sok_packets_put(const struct sok_part *part, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why);
+// How many there are in a part's bytes; what is malformed ends it.
+unsigned sok_packets_count(const struct sok_packets *kinds, const uint8_t *p, size_t len);
+
+#endif

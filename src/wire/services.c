@@ -1,0 +1,20 @@
+#include "wire/services.h"
+
+const struct sok_value sok_services[] = {{7, "echo"}, {9, "discard"}, {13, "daytime"},
+    {19, "chargen"}, {20, "ftp_data"}, {20, "ftp-data"}, {21, "ftp"}, {22, "ssh"}, {23, "telnet"},
+    {25, "smtp"}, {37, "time"}, {43, "whois"}, {49, "tacacs"}, {53, "domain"}, {53, "dns"},
+    {67, "bootps"}, {68, "bootpc"}, {69, "tftp"}, {70, "gopher"}, {79, "finger"}, {80, "http"},
+    {80, "www"}, {88, "kerberos"}, {110, "pop3"}, {111, "sunrpc"}, {113, "auth"}, {119, "nntp"},
+    {123, "ntp"}, {135, "epmap"}, {137, "netbios_ns"}, {138, "netbios_dgm"}, {139, "netbios_ssn"},
+    {143, "imap2"}, {143, "imap"}, {161, "snmp"}, {162, "snmp_trap"}, {179, "bgp"}, {194, "irc"},
+    {389, "ldap"}, {443, "https"}, {445, "microsoft_ds"}, {465, "submissions"}, {500, "isakmp"},
+    {514, "syslog"}, {515, "printer"}, {520, "route"}, {546, "dhcpv6_client"},
+    {547, "dhcpv6_server"}, {554, "rtsp"}, {587, "submission"}, {631, "ipp"}, {636, "ldaps"},
+    {853, "domain_s"}, {873, "rsync"}, {989, "ftps_data"}, {990, "ftps"}, {993, "imaps"},
+    {995, "pop3s"}, {1080, "socks"}, {1194, "openvpn"}, {1433, "ms_sql_s"}, {1701, "l2f"},
+    {1812, "radius"}, {1813, "radius_acct"}, {1883, "mqtt"}, {1900, "ssdp"}, {2049, "nfs"},
+    {3128, "squid"}, {3306, "mysql"}, {3389, "ms_wbt_server"}, {3478, "stun"},
+    {4500, "ipsec_nat_t"}, {5060, "sip"}, {5061, "sip_tls"}, {5222, "xmpp_client"}, {5353, "mdns"},
+    {5355, "llmnr"}, {5432, "postgresql"}, {5900, "rfb"}, {6379, "redis"}, {6443, "kubernetes"},
+    {6667, "ircd"}, {8080, "http_alt"}, {8443, "https_alt"}, {9418, "git"}, {11211, "memcached"},
+    {27017, "mongodb"}, {0, NULL}};
