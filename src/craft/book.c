@@ -91,14 +91,13 @@ static void note_rows(struct craft_entry *e)
     const struct sok_proto *proto = e->proto;
     for (unsigned i = 0; i < proto->field_count; i++) {
         const struct sok_field *row = &proto->fields[i];
-        bool address = row->as == SOK_AS_IP4 || row->as == SOK_AS_IP6;
         if (row->how == SOK_FIELD_DERIVED)
             e->late |= (uint64_t)1 << i;
         if (row->how == SOK_FIELD_SOURCE)
             e->source |= (uint64_t)1 << i;
         if (row->how == SOK_FIELD_HOP)
             e->hop |= (uint64_t)1 << i;
-        if (address && (sok_str_eq(row->name, "dst") || sok_str_eq(row->name, "pdst")))
+        if (row->how == SOK_FIELD_TARGET)
             e->dst = row;
     }
 }
@@ -117,6 +116,8 @@ static int fill(struct sok_book *book, struct craft_entry *e, const struct sok_p
             return SOK_EINVAL;
         if (!row->bytes)
             sok_field_set(row, bytes, row->initial);
+        else if (row->how == SOK_FIELD_TARGET && row->bits == 128)
+            bytes[row->bit / 8 + 15] = 1; // ::1
     }
     e->fixed = (uint32_t)sok_proto_fixed(proto, bytes, proto->hdr_len);
     struct sok_sink out = sok_sink(bytes, sizeof bytes);

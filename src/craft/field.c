@@ -113,8 +113,13 @@ void sok_packet_unset(struct sok_packet *p, unsigned layer, const struct sok_slo
         unsigned i = slot->index - CRAFT_PARTS;
         // Never more than it once had room for, but for a dissected header.
         (void)sok_craft_part_put(p, layer, i, e->initial + e->parts[i].at, e->parts[i].len);
+    } else if (sok_field_end(slot->row) > l->room) {
+        return; // of another view
     } else if (slot->row->bytes) {
-        memset(craft_fixed(p, l) + slot->row->bit / 8, 0, slot->row->bits / 8);
+        size_t at = slot->row->bit / 8, len = slot->row->bits / 8;
+        memset(craft_fixed(p, l) + at, 0, len);
+        if (at + len <= e->fixed)
+            memcpy(craft_fixed(p, l) + at, e->initial + at, len);
     } else {
         sok_field_set(slot->row, craft_fixed(p, l), slot->row->initial);
         (void)sok_craft_refit(p, layer);
