@@ -137,7 +137,7 @@ static int getlayer(lua_State *L)
     if (at < 0)
         lua_pushnil(L);
     else
-        sok_lua_push_layer(L, v, (unsigned)at);
+        sok_lua_push_layer(L, 1, (unsigned)at);
     return 1;
 }
 
@@ -155,7 +155,7 @@ static int layers(lua_State *L)
 static int lastlayer(lua_State *L)
 {
     const struct sok_lua_view *v = sok_lua_check_view(L, 1);
-    sok_lua_push_layer(L, v, sok_packet_count(v->box->packet) - 1);
+    sok_lua_push_layer(L, 1, sok_packet_count(v->box->packet) - 1);
     return 1;
 }
 

@@ -11,12 +11,17 @@
 #define UNSEEN_SIZE                                                                                \
     (16u << 20) // memory outside of Lua's sight after which it should look for garbage
 
+// What the first view of a packet is: itself, and what it owns.
+struct owner {
+    struct sok_lua_view view;
+    struct sok_lua_box box;
+};
+
+// Anything but a packet has other bytes where its userdata begins.
 struct sok_lua_view *sok_lua_to_view(lua_State *L, int idx)
 {
     struct sok_lua_view *v = lua_touserdata(L, idx);
-    bool is = v && !lua_islightuserdata(L, idx) && lua_rawlen(L, idx) == sizeof(*v) &&
-              v->magic == VIEW_MAGIC;
-    return is ? v : NULL;
+    return v && v->magic == VIEW_MAGIC ? v : NULL;
 }
 
 // The view, its layer still where it was.
@@ -47,27 +52,26 @@ struct sok_packet *sok_lua_check_packet(lua_State *L, int idx, unsigned *first)
 static int view_gc(lua_State *L)
 {
     struct sok_lua_view *v = sok_lua_to_view(L, 1);
-    if (v && --v->box->refs == 0) {
-        sok_packet_free(v->box->packet);
-        free(v->box);
-    }
-    if (v)
-        v->magic = 0;
+    if (!v)
+        return 0;
+    sok_packet_free(v->box->packet);
+    v->box->packet = NULL;
+    v->magic = 0;
     return 0;
 }
 
 // A field of this layer, by the table of its protocol or, where the layout depends on what it contains, by name.
-static bool find_slot(lua_State *L, const struct sok_lua_view *v, int key, struct sok_slot *out)
+static const struct sok_slot *find_slot(
+    lua_State *L, const struct sok_lua_view *v, int key, struct sok_slot *room)
 {
     lua_pushvalue(L, key);
     lua_rawget(L, lua_upvalueindex(1));
     const struct sok_slot *known = lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    if (known) {
-        *out = *known;
-        return true;
-    }
-    return v->proto->view && sok_packet_slot(v->box->packet, v->layer, lua_tostring(L, key), out);
+    if (known)
+        return known;
+    bool found =
+        v->proto->view && sok_packet_slot(v->box->packet, v->layer, lua_tostring(L, key), room);
+    return found ? room : NULL;
 }
 
 // A field of a later layer: its number, or 0.
@@ -110,7 +114,7 @@ static int push_found(lua_State *L, const struct sok_lua_view *v, const struct s
     if (at < 0)
         return sok_lua_error(
             L, "this packet has no layer %s (haslayer(%s) asks)", proto->name, proto->name);
-    sok_lua_push_layer(L, v, (unsigned)at);
+    sok_lua_push_layer(L, 1, (unsigned)at);
     return 1;
 }
 
@@ -119,12 +123,12 @@ static bool push_special(lua_State *L, const struct sok_lua_view *v, const char 
 {
     if (strcmp(name, "payload") == 0) {
         if (v->layer + 1 < sok_packet_count(v->box->packet))
-            sok_lua_push_layer(L, v, v->layer + 1);
+            sok_lua_push_layer(L, 1, v->layer + 1);
         else
             lua_pushnil(L);
     } else if (strcmp(name, "underlayer") == 0) {
         if (v->layer > 0)
-            sok_lua_push_layer(L, v, v->layer - 1);
+            sok_lua_push_layer(L, 1, v->layer - 1);
         else
             lua_pushnil(L);
     } else if (strcmp(name, "name") == 0) {
@@ -150,23 +154,16 @@ static int index_by_value(lua_State *L, struct sok_lua_view *v)
         unsigned count = sok_packet_count(v->box->packet) - v->layer;
         if (at < 1 || at > count)
             return sok_lua_error(L, "layer %I of %d", at, (int)count);
-        sok_lua_push_layer(L, v, v->layer + (unsigned)at - 1);
+        sok_lua_push_layer(L, 1, v->layer + (unsigned)at - 1);
         return 1;
     }
     return sok_lua_error(
         L, "a packet is indexed by a protocol or a name, not by a %s", luaL_typename(L, 2));
 }
 
-static int view_index(lua_State *L)
+static int index_otherwise(lua_State *L, struct sok_lua_view *v)
 {
-    struct sok_lua_view *v = sok_lua_check_view(L, 1);
     struct sok_slot slot;
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return index_by_value(L, v);
-    if (find_slot(L, v, 2, &slot)) {
-        sok_lua_push_field(L, v->box->packet, v->layer, &slot);
-        return 1;
-    }
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
         return 1;
@@ -180,6 +177,19 @@ static int view_index(lua_State *L)
     if (!later)
         return no_field(L, v, name);
     sok_lua_push_field(L, v->box->packet, later, &slot);
+    return 1;
+}
+
+static int view_index(lua_State *L)
+{
+    struct sok_lua_view *v = sok_lua_check_view(L, 1);
+    struct sok_slot room;
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return index_by_value(L, v);
+    const struct sok_slot *slot = find_slot(L, v, 2, &room);
+    if (!slot)
+        return index_otherwise(L, v);
+    sok_lua_push_field(L, v->box->packet, v->layer, slot);
     return 1;
 }
 
@@ -216,12 +226,13 @@ static int set_special(lua_State *L, const struct sok_lua_view *v, const char *n
 static int view_newindex(lua_State *L)
 {
     struct sok_lua_view *v = sok_lua_check_view(L, 1);
-    struct sok_slot slot;
+    struct sok_slot room;
     if (lua_type(L, 2) != LUA_TSTRING)
         return sok_lua_error(L, "what is set in a packet is a field, by its name");
-    if (!find_slot(L, v, 2, &slot))
+    const struct sok_slot *slot = find_slot(L, v, 2, &room);
+    if (!slot)
         return set_special(L, v, lua_tostring(L, 2));
-    sok_lua_set_field(L, v->box->packet, v->layer, &slot, 3);
+    sok_lua_set_field(L, v->box->packet, v->layer, slot, 3);
     return 0;
 }
 
@@ -244,17 +255,21 @@ static void push_slots(lua_State *L, const struct sok_packet *p, unsigned layer)
 }
 
 // Pushes the metatable for layers of this kind, making it the first time.
-static void push_metatable(lua_State *L, const struct sok_packet *p, unsigned layer)
+static void push_metatable(lua_State *L, const struct sok_packet *p, unsigned layer, bool owner)
 {
     const struct sok_proto *proto = sok_packet_layer(p, layer);
-    static const luaL_Reg plain[] = {{"__gc", view_gc}, {"__div", sok_lua_view_div},
-        {"__eq", sok_lua_view_eq}, {"__len", sok_lua_view_len}, {"__tostring", sok_lua_view_text},
-        {NULL, NULL}};
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, proto) == LUA_TTABLE)
+    static const luaL_Reg plain[] = {{"__div", sok_lua_view_div}, {"__eq", sok_lua_view_eq},
+        {"__len", sok_lua_view_len}, {"__tostring", sok_lua_view_text}, {NULL, NULL}};
+    const void *key = owner ? (const void *)proto : (const void *)((const char *)proto + 1);
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE)
         return;
     lua_pop(L, 1);
     lua_newtable(L);
     luaL_setfuncs(L, plain, 0);
+    if (owner) {
+        lua_pushcfunction(L, view_gc);
+        lua_setfield(L, -2, "__gc");
+    }
     lua_pushliteral(L, "packet");
     lua_setfield(L, -2, "__name");
     lua_pushboolean(L, false);
@@ -270,7 +285,7 @@ static void push_metatable(lua_State *L, const struct sok_packet *p, unsigned la
     lua_pushcclosure(L, view_newindex, 2);
     lua_setfield(L, -2, "__newindex");
     lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, proto);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 }
 
 void sok_lua_push_slots_of(lua_State *L, int idx)
@@ -281,18 +296,6 @@ void sok_lua_push_slots_of(lua_State *L, int idx)
 }
 
 // ---- pushing ----
-
-static void push_view(lua_State *L, struct sok_lua_box *box, unsigned layer)
-{
-    struct sok_lua_view *v = lua_newuserdatauv(L, sizeof(*v), 0);
-    *v = (struct sok_lua_view){.magic = VIEW_MAGIC,
-        .layer = layer,
-        .proto = sok_packet_layer(box->packet, layer),
-        .box = box};
-    box->refs++;
-    push_metatable(L, box->packet, layer);
-    lua_setmetatable(L, -2);
-}
 
 // Lua's collector sees 32 bytes of what may be 64 KB: it is told when that has come together.
 static void count_unseen(lua_State *L, size_t bytes)
@@ -307,21 +310,38 @@ static void count_unseen(lua_State *L, size_t bytes)
 
 void sok_lua_push_packet(lua_State *L, struct sok_packet *packet, int64_t time_ns)
 {
-    struct sok_lua_box *box = packet ? malloc(sizeof(*box)) : NULL;
-    if (!box || sok_packet_count(packet) == 0 || !lua_checkstack(L, 8)) {
-        free(box);
+    if (!packet || sok_packet_count(packet) == 0 || !lua_checkstack(L, 8)) {
         bool empty = packet && sok_packet_count(packet) == 0;
         sok_packet_free(packet);
         sok_lua_error(L, empty ? "a packet without a layer" : "no memory for a packet");
     }
-    *box = (struct sok_lua_box){.packet = packet, .time_ns = time_ns};
-    count_unseen(L, sizeof(*box) + 512);
-    push_view(L, box, 0);
+    count_unseen(L, 512);
+    struct owner *o = lua_newuserdatauv(L, sizeof(*o), 0);
+    o->box = (struct sok_lua_box){.packet = packet, .time_ns = time_ns};
+    o->view = (struct sok_lua_view){
+        .magic = VIEW_MAGIC, .proto = sok_packet_layer(packet, 0), .box = &o->box};
+    push_metatable(L, packet, 0, true);
+    lua_setmetatable(L, -2);
 }
 
-void sok_lua_push_layer(lua_State *L, const struct sok_lua_view *v, unsigned layer)
+void sok_lua_push_layer(lua_State *L, int idx, unsigned layer)
 {
-    push_view(L, v->box, layer);
+    const struct sok_lua_view *of = sok_lua_to_view(L, idx);
+    struct sok_lua_box *box = of->box;
+    luaL_checkstack(L, 8, NULL);
+    idx = lua_absindex(L, idx);
+    struct sok_lua_view *v = lua_newuserdatauv(L, sizeof(*v), 1);
+    *v = (struct sok_lua_view){.magic = VIEW_MAGIC,
+        .layer = layer,
+        .proto = sok_packet_layer(box->packet, layer),
+        .box = box};
+    if (of != &((struct owner *)(void *)((char *)box - offsetof(struct owner, box)))->view)
+        lua_getiuservalue(L, idx, 1);
+    else
+        lua_pushvalue(L, idx);
+    lua_setiuservalue(L, -2, 1);
+    push_metatable(L, box->packet, layer, false);
+    lua_setmetatable(L, -2);
 }
 
 void sok_lua_push_whole(lua_State *L, int idx)

@@ -1,6 +1,6 @@
 // Packets in Lua. A value is a view: a packet that views share, and the layer where this one begins; p[TCP] and
-// p.payload are views of the same packet, so that what is set in them is set in p. Every protocol has a metatable of
-// its own, which knows the places of its fields.
+// p.payload are views of the same packet, so that what is set in them is set in p. The first view of a packet owns
+// it, the others keep that one alive. Every protocol has metatables of its own, which know the places of its fields.
 #ifndef SOK_LUA_PACKET_H
 #define SOK_LUA_PACKET_H
 
@@ -8,7 +8,6 @@
 #include "lua/internal.h"
 
 struct sok_lua_box {
-    unsigned refs;
     struct sok_packet *packet;
     int64_t time_ns; // when it was captured or sent, since 1970; 0: not known
 };
@@ -34,8 +33,8 @@ struct sok_packet *sok_lua_check_packet(lua_State *L, int idx, unsigned *first);
 void sok_lua_push_packet(lua_State *L, struct sok_packet *packet, int64_t time_ns);
 // Pushes what the value at idx means as a packet of its own from layer 0 on: a packet, a protocol, text.
 void sok_lua_push_whole(lua_State *L, int idx);
-// Pushes a view of another layer of the same packet.
-void sok_lua_push_layer(lua_State *L, const struct sok_lua_view *v, unsigned layer);
+// Pushes a view of another layer of the packet at idx.
+void sok_lua_push_layer(lua_State *L, int idx, unsigned layer);
 // The bytes of the packet at idx as it would be sent; they stay until the next build. NULL, 0: an error was raised.
 const uint8_t *sok_lua_build(lua_State *L, int idx, size_t *len);
 

@@ -71,7 +71,7 @@ void sok_lua_complete_step(lua_State *L)
         at = (int)v->layer + 1;
     lua_pop(L, 1);
     if (at >= 0)
-        sok_lua_push_layer(L, v, (unsigned)at);
+        sok_lua_push_layer(L, -1, (unsigned)at);
     else
         lua_pushnil(L);
 }

@@ -168,18 +168,20 @@ static void push_large(
     sok_lua_error(L, "a value that is too large");
 }
 
-void sok_lua_push_field(
+static void push_number(lua_State *L, const struct sok_field *row, uint64_t v)
+{
+    struct sok_item item = sok_item_number(v);
+    if (row->as == SOK_AS_FLAGS || row->as == SOK_AS_IP4)
+        push_row(L, row, &item);
+    else
+        lua_pushinteger(L, (lua_Integer)v);
+}
+
+static void push_other(
     lua_State *L, const struct sok_packet *p, unsigned layer, const struct sok_slot *slot)
 {
     _Alignas(struct sok_item) uint8_t memory[ITEMS_SMALL];
-    uint64_t v;
     struct sok_item item;
-    if (slot->row && !slot->row->bytes) {
-        item = sok_packet_number(p, layer, slot, &v) ? sok_item_number(v)
-                                                     : (struct sok_item){.type = SOK_ITEM_NONE};
-        push_row(L, slot->row, &item);
-        return;
-    }
     struct sok_items room = sok_items(memory, sizeof(memory));
     if (sok_packet_get(p, layer, slot, &room, &item) != 0)
         push_large(L, p, layer, slot);
@@ -187,6 +189,18 @@ void sok_lua_push_field(
         push_row(L, slot->row, &item);
     else
         sok_lua_push_item(L, &item);
+}
+
+void sok_lua_push_field(
+    lua_State *L, const struct sok_packet *p, unsigned layer, const struct sok_slot *slot)
+{
+    uint64_t v;
+    if (!slot->row || slot->row->bytes)
+        push_other(L, p, layer, slot);
+    else if (sok_packet_number(p, layer, slot, &v))
+        push_number(L, slot->row, v);
+    else
+        lua_pushnil(L);
 }
 
 // ---- text ----
