@@ -184,11 +184,9 @@ static int view_index(lua_State *L)
 {
     struct sok_lua_view *v = sok_lua_check_view(L, 1);
     struct sok_slot room;
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return index_by_value(L, v);
     const struct sok_slot *slot = find_slot(L, v, 2, &room);
     if (!slot)
-        return index_otherwise(L, v);
+        return lua_type(L, 2) == LUA_TSTRING ? index_otherwise(L, v) : index_by_value(L, v);
     sok_lua_push_field(L, v->box->packet, v->layer, slot);
     return 1;
 }
