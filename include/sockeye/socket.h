@@ -60,6 +60,17 @@ int64_t sok_recvfrom_info(struct sok_socket *s, void *data, size_t len, struct s
     struct sok_dgram_info *info);
 int64_t sok_sendto_info(struct sok_socket *s, const void *data, size_t len,
     const struct sok_endpoint *to, const struct sok_dgram_info *info);
+// With SOK_OPT_RECVERR: what others said about datagrams that were sent, the oldest first. What is known of the datagram's
+// data goes into data; SOK_EAGAIN: nothing was said. The pending error is that of the next one then.
+struct sok_dgram_news {
+    int err;                // SOK_EREFUSED, SOK_EHOSTUNREACH, SOK_EMSGSIZE, ...
+    struct sok_endpoint to; // whom the datagram was for
+    struct sok_addr from;   // who said it
+    uint8_t type, code;     // of ICMP
+    uint32_t mtu;           // SOK_EMSGSIZE: what it may have
+    size_t len;             // all that is known of the data, also when it was cut
+};
+int64_t sok_recv_news(struct sok_socket *s, void *data, size_t len, struct sok_dgram_news *news);
 // What sok_sendto() of a datagram would say at once: no route, or a broadcast address that it may not use. 0: nothing.
 int sok_sendto_check(struct sok_socket *s, const struct sok_endpoint *to);
 // The same, and all that was given until now is urgent: the peer is told where that ends, nothing overtakes.
@@ -184,7 +195,8 @@ enum sok_socket_option {
     SOK_OPT_SYNCNT,        // SYNs sent again at most, 1 to 127
     SOK_OPT_LINGER2,       // ns that a closed connection waits for the peer's end; -1: not at all
     SOK_OPT_DEFER_ACCEPT, // ns, of a listener: connections are accepted when they have sent something, or so much later
-    SOK_OPT_RECVERR, // 0, 1: what ICMP says of an open connection is told by the next call, and it goes on
+    SOK_OPT_RECVERR, // 0, 1: what ICMP says of an open connection is told by the next call, and it goes on; of datagrams
+    // all that it says is, also to unconnected sockets, and kept for sok_recv_news()
     SOK_OPT_V6ONLY, // 0, 1, before bind; stream, datagram: :: is not every address of IPv4 too, and IPv4 is out of reach
 };
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);

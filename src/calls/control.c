@@ -1,10 +1,12 @@
 // Control messages of datagrams: what the head of a packet says becomes what cmsg(3) has, and back.
 #include <errno.h>
+#include <time.h>
+// The kernel's header wants to know timespec.
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/time.h>
-#include <time.h>
 #include "calls/control.h"
 
 // ---- that came ----
@@ -79,6 +81,30 @@ void sok_control_out(struct msghdr *m, const struct sok_calls_packet *head)
         put_int(&r, IPPROTO_IPV6, IPV6_TCLASS, head->tos);
     m->msg_controllen = r.used;
     m->msg_flags |= r.cut ? MSG_CTRUNC : 0;
+}
+
+void sok_control_news(struct msghdr *m, const struct sok_calls_news *news)
+{
+    struct room r = {m->msg_control, m->msg_control ? m->msg_controllen : 0, 0, false};
+    struct {
+        struct sock_extended_err error;
+        uint8_t from[SOK_CALLS_ADDR_MAX];
+    } all = {.error = {.ee_errno = news->error,
+                 .ee_origin = news->v6 ? SO_EE_ORIGIN_ICMP6 : SO_EE_ORIGIN_ICMP,
+                 .ee_type = news->type,
+                 .ee_code = news->code,
+                 .ee_info = news->info}};
+    memcpy(all.from, news->from, news->from_len);
+    if (news->of6)
+        put(&r, IPPROTO_IPV6, IPV6_RECVERR, &all, sizeof(all.error) + news->from_len);
+    else
+        put(&r, IPPROTO_IP, IP_RECVERR, &all, sizeof(all.error) + news->from_len);
+    if (m->msg_name)
+        memcpy(
+            m->msg_name, news->to, m->msg_namelen < news->to_len ? m->msg_namelen : news->to_len);
+    m->msg_namelen = m->msg_name ? news->to_len : 0;
+    m->msg_controllen = r.used;
+    m->msg_flags = MSG_ERRQUEUE | (r.cut ? MSG_CTRUNC : 0);
 }
 
 // ---- that go ----

@@ -10,4 +10,7 @@ int sok_control_in(const struct msghdr *m, struct sok_calls_packet *head);
 // Those that come: what the head says, as far as there is room; msg_controllen and MSG_CTRUNC say how far.
 void sok_control_out(struct msghdr *m, const struct sok_calls_packet *head);
 
+// An error that was said about a datagram (MSG_ERRQUEUE): its control message and the datagram's address.
+void sok_control_news(struct msghdr *m, const struct sok_calls_news *news);
+
 #endif

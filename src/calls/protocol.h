@@ -120,12 +120,13 @@ struct sok_calls_accepted {
 // Options about the pair. PLAIN (set, 1): packets of a connected socket have no head, for who cannot take it
 // off. QUEUED (get): bytes sent and not acknowledged yet, as SIOCOUTQ. SEND (set): a packet with its head, past
 // the pair: how a connected plain socket sends to somebody else. WAY (set, an address): an error if a datagram to it
-// could not even leave.
+// could not even leave. NEWS (get): the oldest in the queue of errors, struct sok_calls_news and data; EAGAIN.
 #define SOK_CALLS_LEVEL        (-1)
 #define SOK_CALLS_LEVEL_PLAIN  1
 #define SOK_CALLS_LEVEL_QUEUED 2
 #define SOK_CALLS_LEVEL_SEND   3
 #define SOK_CALLS_LEVEL_WAY    4
+#define SOK_CALLS_LEVEL_NEWS   5
 
 // Control messages of datagrams: what a program wants to come along (options of its socket); of those that go, what
 // it gave.
@@ -151,6 +152,19 @@ struct sok_calls_packet {
     int16_t index;         // of the interface; 0: none
     int16_t ttl, tos, pad; //
     int64_t stamp;         // CLOCK_REALTIME, ns
+};
+
+// What somebody said about a datagram that was sent (MSG_ERRQUEUE); data follows.
+struct sok_calls_news {
+    uint32_t error, info; // an errno; the MTU of EMSGSIZE
+    uint32_t len;         // of the data
+    uint8_t type, code;
+    uint8_t v6;                       // the error is ICMPv6's,
+    uint8_t of6;                      // the socket is of IPv6
+    uint8_t to_len, from_len;         // addresses:
+    uint8_t pad[2];                   //
+    uint8_t to[SOK_CALLS_ADDR_MAX];   // whom the datagram was for
+    uint8_t from[SOK_CALLS_ADDR_MAX]; // who said it
 };
 
 struct sok_calls_names {

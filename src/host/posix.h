@@ -54,6 +54,9 @@ int sok_posix_group_get(const struct sok_posix *p, const struct sok_socket *s, i
 // What came along with a datagram, if the program wants any of it.
 void sok_posix_came(const struct sok_posix *p, struct sok_host *host, const uint8_t *data,
     size_t len, const struct sok_dgram_info *info, struct sok_calls_packet *head);
+// The oldest error in the queue of a datagram socket, as much of the data as fits. Bytes of it, or -errno (EAGAIN: none).
+int64_t sok_posix_news(const struct sok_posix *p, struct sok_socket *s, struct sok_calls_news *news,
+    void *data, size_t len);
 void sok_posix_goes(const struct sok_calls_packet *head, struct sok_dgram_info *out);
 
 // ---- posix_options.c ----

@@ -34,6 +34,30 @@ void sok_posix_came(const struct sok_posix *p, struct sok_host *host, const uint
     head->stamp = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec - (sok_host_now(host) - i.stamp);
 }
 
+int64_t sok_posix_news(const struct sok_posix *p, struct sok_socket *s, struct sok_calls_news *news,
+    void *data, size_t len)
+{
+    struct sok_dgram_news n;
+    int64_t r = p->type == SOCK_STREAM || p->domain == AF_PACKET || !s
+                    ? SOK_EAGAIN
+                    : sok_recv_news(s, data, len, &n);
+    if (r < 0)
+        return -sok_errno((int)r);
+    struct sok_endpoint from = {.addr = n.from};
+    *news = (struct sok_calls_news){
+        .error = (uint32_t)sok_errno(n.err),
+        .info = n.mtu,
+        .len = (uint32_t)n.len,
+        .type = n.type,
+        .code = n.code,
+        .v6 = !sok_addr_is_v4(n.from),
+        .of6 = p->domain == AF_INET6,
+    };
+    news->to_len = (uint8_t)sok_sockaddr_put(p->domain, &n.to, news->to);
+    news->from_len = (uint8_t)sok_sockaddr_put(p->domain, &from, news->from);
+    return r;
+}
+
 void sok_posix_goes(const struct sok_calls_packet *head, struct sok_dgram_info *out)
 {
     *out = (struct sok_dgram_info){.link = -1, .ttl = -1, .tos = -1};

@@ -130,6 +130,34 @@ static void datagrams_with_what_is_known(void **state)
     pair_free(&p);
 }
 
+static void what_was_said_about_datagrams(void **state)
+{
+    struct pair p;
+    char got[4];
+    int64_t on;
+    struct sok_dgram_news news;
+    (void)state;
+    pair_make(&p, NULL);
+    struct sok_socket *s = in_group(p.a, 0), *stream;
+    struct sok_endpoint to = {.addr = p.to_b.addr, .port = 9};
+    assert_int_equal(sok_recv_news(s, got, sizeof(got), &news), SOK_EAGAIN);
+    assert_int_equal(sok_setsockopt(s, SOK_OPT_RECVERR, 1), 0);
+    assert_int_equal(sok_getsockopt(s, SOK_OPT_RECVERR, &on), 0);
+    assert_int_equal(on, 1);
+    assert_int_equal(sok_sendto(s, "hello", 5, &to), 5);
+    pair_run(&p, 10 * MS);
+    assert_true(sok_socket_ready(s) & SOK_POLL_ERROR);
+    assert_int_equal(sok_recv_news(s, got, sizeof(got), &news), 4);
+    assert_memory_equal(got, "hell", 4);
+    assert_true(news.err == SOK_EREFUSED && news.len == 5 && news.type == 3 && news.code == 3);
+    assert_true(sok_addr_eq(news.from, to.addr) && sok_addr_eq(news.to.addr, to.addr));
+    assert_int_equal(news.to.port, 9);
+    assert_false(sok_socket_ready(s) & SOK_POLL_ERROR);
+    assert_int_equal(sok_socket(p.a, SOK_STREAM, &stream), 0);
+    assert_int_equal(sok_recv_news(stream, got, sizeof(got), &news), SOK_EOPNOTSUPP);
+    pair_free(&p);
+}
+
 static void routes_given_later(void **state)
 {
     struct pair p;
@@ -222,6 +250,7 @@ int main(void)
         cmocka_unit_test(groups),
         cmocka_unit_test(protocol_102_over_ip6),
         cmocka_unit_test(datagrams_with_what_is_known),
+        cmocka_unit_test(what_was_said_about_datagrams),
         cmocka_unit_test(routes_given_later),
         cmocka_unit_test(nobody_gives_addresses),
         cmocka_unit_test(lookups),

@@ -152,6 +152,30 @@ int64_t sok_sendto_info(struct sok_socket *s, const void *data, size_t len,
     return sok_udp_send_how((struct sok_udp *)s->sock, &iov, 1, to, &how, sok_host_now(s->host));
 }
 
+int64_t sok_recv_news(struct sok_socket *s, void *data, size_t len, struct sok_dgram_news *news)
+{
+    sok_host_mine(s->host);
+    struct sok_dgram_error e;
+    int64_t now = sok_host_now(s->host), n = SOK_EAGAIN;
+    if (s->type != SOK_DGRAM && s->type != SOK_RAW)
+        return SOK_EOPNOTSUPP;
+    if (s->sock && s->type == SOK_RAW)
+        n = sok_raw_recv_error((struct sok_raw *)s->sock, data, len, &e, now);
+    else if (s->sock)
+        n = sok_udp_recv_error((struct sok_udp *)s->sock, data, len, &e, now);
+    if (n >= 0)
+        *news = (struct sok_dgram_news){
+            .err = e.err,
+            .to = e.to,
+            .from = e.from,
+            .type = e.type,
+            .code = e.code,
+            .mtu = e.mtu,
+            .len = e.len,
+        };
+    return n;
+}
+
 int sok_sendto_check(struct sok_socket *s, const struct sok_endpoint *to)
 {
     if (s->type != SOK_DGRAM)

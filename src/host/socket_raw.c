@@ -124,6 +124,7 @@ static bool has_option(const struct sok_socket *s, enum sok_socket_option option
         return s->type == SOK_RAW;
     case SOK_OPT_TTL:
     case SOK_OPT_TOS:
+    case SOK_OPT_RECVERR:
         return s->type == SOK_RAW || s->type == SOK_DGRAM;
     case SOK_OPT_RCVBUF:
     case SOK_OPT_SNDBUF:
@@ -144,6 +145,8 @@ int sok_socket_dgram_setopt(struct sok_socket *s, enum sok_socket_option option,
         return SOK_EINVAL;
     if (option == SOK_OPT_HDRINCL)
         sok_raw_hdrincl(raw_of(s), value != 0);
+    else if (option == SOK_OPT_RECVERR)
+        s->dgram.recverr = value != 0;
     else if (option == SOK_OPT_TTL)
         s->dgram.ttl = (uint8_t)value;
     else if (option == SOK_OPT_TOS)
@@ -170,6 +173,8 @@ int sok_socket_dgram_getopt(struct sok_socket *s, enum sok_socket_option option,
         *value = s->dgram.ttl ? s->dgram.ttl : config->ttl;
     else if (option == SOK_OPT_TOS)
         *value = s->dgram.tos;
+    else if (option == SOK_OPT_RECVERR)
+        *value = s->dgram.recverr;
     else if (option == SOK_OPT_RCVBUF)
         *value = s->dgram.queue ? s->dgram.queue : queue;
     else // nothing hangs on it: what is sent waits in the queue of its link, which has a limit of its own

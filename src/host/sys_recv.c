@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calls/control.h"
+#include "stack/errqueue.h"
 
 // A call that receives, while it is made.
 struct receiving {
@@ -237,6 +238,21 @@ static int64_t receive_datagram(struct sok_sys_file *f, struct receiving *m, str
     return r;
 }
 
+// The queue of errors never waits, and is looked at before everything else.
+static int64_t receive_news(struct sok_sys_file *f, struct receiving *m, struct msghdr *message)
+{
+    struct sok_calls_news news;
+    uint8_t data[SOK_ERRQUEUE_DATA];
+    sok_sys_take_in(f->host);
+    int64_t n = sok_posix_news(&f->posix, f->s, &news, data, sizeof(data));
+    if (n < 0)
+        return n;
+    scatter(m, data, (size_t)n);
+    sok_control_news(message, &news);
+    message->msg_flags |= news.len > m->done ? MSG_TRUNC : 0;
+    return (int64_t)m->done;
+}
+
 static int64_t receive_message(struct sok_sys_file *f, struct msghdr *message, int flags)
 {
     struct receiving m = {.flags = flags};
@@ -249,9 +265,9 @@ static int64_t receive_message(struct sok_sys_file *f, struct msghdr *message, i
         return len;
     if (message->msg_name && (int)message->msg_namelen < 0)
         return -EINVAL;
-    if (flags & MSG_ERRQUEUE) // nothing is ever in it
-        return -EAGAIN;
     m.len = (size_t)len;
+    if (flags & MSG_ERRQUEUE)
+        return receive_news(f, &m, message);
     struct msghdr out = {.msg_name = message->msg_name,
         .msg_namelen = message->msg_namelen,
         .msg_control = sok_sys_is_stream(f) ? NULL : message->msg_control,

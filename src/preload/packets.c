@@ -171,14 +171,44 @@ ssize_t sok_packet_send(int fd, const struct entry *e, const struct msghdr *m, i
     return n - (ssize_t)sizeof(head);
 }
 
+// What the queue of errors has (MSG_ERRQUEUE). As with a kernel's socket, the news that is told so is not told by the next
+// call once more.
+static ssize_t receive_news(int fd, const struct entry *e, struct msghdr *m)
+{
+    struct {
+        struct sok_calls_news head;
+        uint8_t data[SOK_CALLS_BYTES_MAX - sizeof(struct sok_calls_news)];
+    } news;
+    struct call c = {.op = SOK_CALLS_GETOPT,
+        .cookie = e->cookie,
+        .a = SOK_CALLS_LEVEL,
+        .b = SOK_CALLS_LEVEL_NEWS,
+        .c = sizeof(news),
+        .reply = &news,
+        .reply_max = sizeof(news)};
+    int32_t r = sok_ask(&c);
+    if (r < (int32_t)sizeof(news.head))
+        return sok_fail(r < 0 ? -r : EAGAIN);
+    sok_packet_error(fd, e);
+    size_t len = (size_t)r - sizeof(news.head), done = 0;
+    for (size_t i = 0; i < m->msg_iovlen && done < len; i++) {
+        size_t n = m->msg_iov[i].iov_len < len - done ? m->msg_iov[i].iov_len : len - done;
+        memcpy(m->msg_iov[i].iov_base, news.data + done, n);
+        done += n;
+    }
+    sok_control_news(m, &news.head);
+    m->msg_flags |= news.head.len > done ? MSG_TRUNC : 0;
+    return (ssize_t)done;
+}
+
 ssize_t sok_packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags)
 {
     struct sok_calls_packet head;
     size_t room = total(m);
+    if (flags & MSG_ERRQUEUE)
+        return receive_news(fd, e, m);
     if (take_error(fd, e))
         return -1;
-    if (flags & MSG_ERRQUEUE) // there is none
-        return sok_fail(EAGAIN);
     struct iovec *iov = with_head(m, &head);
     if (!iov)
         return -1;

@@ -197,6 +197,18 @@ static int32_t queued(const struct served *e)
     return (int32_t)(i.send_queued + (e->bridge ? sok_bridge_unsent(e->bridge) : 0));
 }
 
+static int32_t next_news(struct served *e, struct request *r)
+{
+    struct sok_calls_news news;
+    uint8_t *data = r->reply + sizeof(news);
+    int64_t n = sok_posix_news(&e->posix, e->s, &news, data, sizeof(r->reply) - sizeof(news));
+    if (n < 0)
+        return (int32_t)n;
+    memcpy(r->reply, &news, sizeof(news));
+    r->reply_len = (uint32_t)(sizeof(news) + (size_t)n);
+    return (int32_t)r->reply_len;
+}
+
 static int32_t get_option(struct served *e, struct request *r)
 {
     int level = r->head->a, name = r->head->b;
@@ -205,6 +217,8 @@ static int32_t get_option(struct served *e, struct request *r)
     if (r->head->c < 0)
         return -EINVAL;
     want = want < most ? want : most;
+    if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_NEWS && e->kind == SOK_CALLS_DGRAM)
+        return next_news(e, r);
     if (error || (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_QUEUED)) {
         int32_t number = error ? take_error(e) : queued(e);
         say(r, &number, want < sizeof(number) ? want : sizeof(number));

@@ -151,6 +151,8 @@ static void set_quoted(struct sok_icmp_news *n, const struct sok_icmp_quote *q)
     n->echo_seq = q->echo_seq;
     n->local = (struct sok_endpoint){.addr = sok_addr_v4(q->ip.src), .port = q->sport};
     n->remote = (struct sok_endpoint){.addr = sok_addr_v4(q->ip.dst), .port = q->dport};
+    n->data = q->data;
+    n->data_len = (uint32_t)q->len;
 }
 
 static uint32_t tell_owner(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now)
@@ -194,8 +196,9 @@ static enum sok_drop error_input(
         .code = h->code,
     };
     set_quoted(&n, &quote);
+    n.mtu = err == SOK_EMSGSIZE ? sok_icmp_nexthopmtu(h) : 0;
     if (err == SOK_EMSGSIZE)
-        return sok_pmtu_input(s, in, &n, sok_icmp_nexthopmtu(h));
+        return sok_pmtu_input(s, in, &n, n.mtu);
     in->out->conn = sok_icmp_deliver(s, &n, in->now);
     if (in->out->conn == 0)
         return SOK_DROP_ICMP_QUOTE;

@@ -162,6 +162,8 @@ static void set_quoted(struct sok_icmp_news *n, const struct sok_icmp6_quote *q,
     n->echo_seq = q->echo_seq;
     n->local = (struct sok_endpoint){.addr = q->src, .port = q->sport};
     n->remote = sok_scoped(&q->dst, link, q->dport);
+    n->data = q->data;
+    n->data_len = (uint32_t)q->len;
 }
 
 static enum sok_drop error_input(
@@ -182,8 +184,9 @@ static enum sok_drop error_input(
         .code = h->code,
     };
     set_quoted(&n, &quote, in->link);
+    n.mtu = h->type == SOK_ICMP6_TOO_BIG ? sok_icmp6_word(h) : 0;
     if (h->type == SOK_ICMP6_TOO_BIG)
-        return sok_pmtu_input(s, in, &n, sok_icmp6_word(h));
+        return sok_pmtu_input(s, in, &n, n.mtu);
     in->out->conn = sok_icmp_deliver(s, &n, in->now);
     if (in->out->conn == 0)
         return SOK_DROP_ICMP_QUOTE;

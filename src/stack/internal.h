@@ -14,6 +14,7 @@
 #include "stack/acd.h"
 #include "stack/dad.h"
 #include "stack/dhcp.h"
+#include "stack/errqueue.h"
 #include "stack/group.h"
 #include "stack/link_local.h"
 #include "stack/listener.h"
@@ -457,6 +458,9 @@ struct sok_icmp_news {
     uint32_t seq;               // TCP
     uint16_t echo_id, echo_seq; // of echo
     struct sok_endpoint local, remote;
+    uint32_t mtu;        // SOK_EMSGSIZE
+    const uint8_t *data; // the quoted packet from its transport's header on,
+    uint32_t data_len;   // as far as it was quoted
 };
 uint32_t sok_icmp_deliver(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now);
 // At most one error in icmp_interval to each host.
@@ -467,6 +471,7 @@ uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n);
 uint32_t sok_echo_news(struct sok_stack *s, const struct sok_icmp_news *n, int64_t now);
 uint32_t sok_raw_news(struct sok_stack *s, const struct sok_icmp_news *n);
 // Whose socket may have sent it, whether it wants to hear of it or not.
+void sok_udp_too_big(struct sok_stack *s, const struct sok_icmp_news *n);
 uint32_t sok_udp_sender(const struct sok_stack *s, const struct sok_icmp_news *n);
 uint32_t sok_raw_sender(const struct sok_stack *s, const struct sok_icmp_news *n);
 // An echo reply came; 0: nobody asked.

@@ -97,6 +97,8 @@ enum sok_drop sok_pmtu_input(
     struct sok_stack *s, struct sok_in *in, const struct sok_icmp_news *n, uint32_t mtu)
 {
     bool v4 = sok_addr_is_v4(n->remote.addr);
+    if (n->proto == SOK_IPPROTO_UDP)
+        sok_udp_too_big(s, n);
     if (s->raws) // whose header may have forbidden to cut it
         in->out->conn = sok_raw_news(s, n);
     if (in->out->conn)

@@ -24,6 +24,7 @@ struct sok_raw {
     struct sok_multicast_opts multicast;
     struct sok_memberships groups;
     struct sok_inbox inbox;
+    struct sok_errqueue errors;
 };
 
 #define ICMP6_SUM_AT 2 // always there (RFC 3542 section 3.1)
@@ -40,6 +41,8 @@ static void update_ready(struct sok_raw *r)
         bits |= SOK_READY_OUT;
     if (r->error)
         bits |= SOK_READY_ERROR | SOK_READY_IN | SOK_READY_OUT;
+    if (r->errors.first)
+        bits |= SOK_READY_ERROR;
     sok_sock_ready(&r->stack->changed, &r->sock, bits);
 }
 
@@ -138,19 +141,21 @@ uint32_t sok_raw_sender(const struct sok_stack *s, const struct sok_icmp_news *n
     return 0;
 }
 
-// As in Linux a connected socket alone hears of errors, and of such that will not pass. Who cannot reach the
+// As in Linux a connected socket alone hears of errors, and of such that will not pass, unless it asked for all. Who cannot reach the
 // next hop hears that, too: nobody can have made it up.
 uint32_t sok_raw_news(struct sok_stack *s, const struct sok_icmp_news *n)
 {
     bool own = sok_addr_eq(n->from, n->local.addr);
     uint32_t told = 0;
-    if (!own && !n->hard && n->err != SOK_EPROTO && n->err != SOK_EMSGSIZE)
-        return 0;
+    bool lasting = own || n->hard || n->err == SOK_EPROTO || n->err == SOK_EMSGSIZE;
     for (struct sok_raw *r = s->raws; r; r = r->next) {
-        if (r->connected && may_have_sent(r, n) && is_between(r, &n->local.addr, &n->remote.addr)) {
-            fail(r, n->err);
-            told = told ? told : r->sock.id;
-        }
+        bool wants = r->opts.recverr || (r->connected && lasting);
+        if (!wants || !may_have_sent(r, n) || !is_between(r, &n->local.addr, &n->remote.addr))
+            continue;
+        if (r->opts.recverr)
+            sok_errqueue_add(s, &r->errors, n, 0);
+        fail(r, n->err);
+        told = told ? told : r->sock.id;
     }
     return told;
 }
@@ -209,6 +214,7 @@ static void free_socket(struct sok_raw *r)
     *at = r->next;
     sok_memberships_leave_all(s, &r->groups, s->now);
     sok_inbox_free(s, &r->inbox);
+    sok_errqueue_clear(s, &r->errors);
     sok_sock_forget(&s->changed, &r->sock);
     sok_sock_gone(&s->socks, &r->sock);
     sok_mem_free(sok_stack_mem(s), r, sizeof(*r));
@@ -308,6 +314,9 @@ void sok_raw_options(struct sok_raw *r, const struct sok_dgram_opts *opts)
 {
     r->opts = *opts;
     r->inbox.most = opts->queue;
+    if (!opts->recverr)
+        sok_errqueue_clear(r->stack, &r->errors);
+    update_ready(r);
 }
 
 void sok_raw_hdrincl(struct sok_raw *r, bool on)
@@ -485,6 +494,15 @@ int sok_raw_error(struct sok_raw *r)
     r->error = 0;
     update_ready(r);
     return err;
+}
+
+int64_t sok_raw_recv_error(
+    struct sok_raw *r, void *data, size_t len, struct sok_dgram_error *out, int64_t now)
+{
+    r->stack->now = now;
+    int64_t n = sok_errqueue_take(r->stack, &r->errors, data, len, out, &r->error);
+    update_ready(r);
+    return n;
 }
 
 void sok_raw_room(struct sok_stack *s)

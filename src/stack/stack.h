@@ -292,7 +292,18 @@ const struct sok_stack_config *sok_stack_config(const struct sok_stack *stack);
 struct sok_dgram_opts {
     uint8_t ttl, tos; // of what is sent; not of frames and of what has a header of its own
     bool broadcast;   // it may be sent to a broadcast address; else SOK_EACCES
+    bool recverr;     // errors about what was sent are kept, and told to unconnected ones, too
     uint32_t queue;   // bytes that wait to be read, most
+};
+
+// What somebody said about a datagram that was sent.
+struct sok_dgram_error {
+    int err;
+    struct sok_endpoint to; // whom it was for
+    struct sok_addr from;   // who says so
+    uint8_t type, code;     // ICMP's
+    uint32_t mtu;           // SOK_EMSGSIZE: that it may have
+    uint32_t len;           // bytes of its data that are known
 };
 
 // UDP (RFC 768). local NULL: any address of both families. local.port 0: one is chosen. EADDRINUSE, EADDRNOTAVAIL.
@@ -340,6 +351,10 @@ void sok_udp_spread(struct sok_udp *u, bool on);
 int sok_udp_way(const struct sok_udp *u, const struct sok_endpoint *to);
 int sok_udp_error(
     struct sok_udp *u); // takes the pending error (port unreachable on a connected socket)
+// The oldest error kept with recverr: bytes of the datagram copied, SOK_EAGAIN: there is none. The pending error is that of
+// the next one then.
+int64_t sok_udp_recv_error(
+    struct sok_udp *u, void *data, size_t len, struct sok_dgram_error *out, int64_t now);
 struct sok_endpoint sok_udp_local(const struct sok_udp *u);
 void sok_udp_close(struct sok_udp *u);
 
@@ -393,6 +408,8 @@ int64_t sok_raw_sendto(struct sok_raw *r, const struct sok_iov *iov, unsigned co
 int64_t sok_raw_recvfrom(
     struct sok_raw *r, void *data, size_t len, struct sok_addr *from, int64_t *at, int64_t now);
 int sok_raw_error(struct sok_raw *r);
+int64_t sok_raw_recv_error(
+    struct sok_raw *r, void *data, size_t len, struct sok_dgram_error *out, int64_t now);
 struct sok_addr sok_raw_local(const struct sok_raw *r);
 void sok_raw_close(struct sok_raw *r);
 

@@ -30,6 +30,7 @@ struct sok_udp {
     struct sok_memberships groups;
     struct sok_datagram *first, *last;
     size_t queued; // bytes of memory in the queue
+    struct sok_errqueue errors;
 };
 
 static size_t datagram_size(const struct sok_datagram *d)
@@ -44,6 +45,8 @@ static void update_ready(struct sok_udp *u)
         bits |= SOK_READY_OUT;
     if (u->error)
         bits |= SOK_READY_ERROR | SOK_READY_IN | SOK_READY_OUT;
+    if (u->errors.first)
+        bits |= SOK_READY_ERROR;
     sok_sock_ready(&u->stack->changed, &u->sock, bits);
 }
 
@@ -233,18 +236,29 @@ void sok_udp_input(struct sok_stack *s, struct sok_in *in)
     in->out->drop = datagram_input(s, in);
 }
 
-// Errors go to connected sockets, which know whom they are about (RFC 1122 section 4.1.3.3).
+// Errors go to connected sockets, which know whom they are about (RFC 1122 section 4.1.3.3), and to those that want them
+// with what they are about.
 uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n)
 {
     struct sok_udp *u = find(s, &n->local.addr, n->local.port, &n->remote);
-    if (!u || !u->connected)
+    if (!u || (!u->connected && !u->opts.recverr))
         return 0;
     u->error = n->err;
+    if (u->opts.recverr)
+        sok_errqueue_add(s, &u->errors, n, SOK_UDP_HDR_LEN);
     struct sok_event *e = sok_events_push(&s->events, SOK_EVENT_ERROR, s->now, u->sock.id);
     if (e)
         e->error.err = n->err;
     update_ready(u);
     return u->sock.id;
+}
+
+// Only who asked for it hears that a datagram was too large: others see the path's new MTU when they send.
+void sok_udp_too_big(struct sok_stack *s, const struct sok_icmp_news *n)
+{
+    const struct sok_udp *u = find(s, &n->local.addr, n->local.port, &n->remote);
+    if (u && u->opts.recverr)
+        sok_udp_news(s, n);
 }
 
 uint32_t sok_udp_sender(const struct sok_stack *s, const struct sok_icmp_news *n)
@@ -355,6 +369,7 @@ static void free_socket(struct sok_udp *u)
         u->first = d->next;
         sok_mem_free(sok_stack_mem(s), d, datagram_size(d));
     }
+    sok_errqueue_clear(s, &u->errors);
     sok_memberships_leave_all(s, &u->groups, s->now);
     sok_map_remove(&s->udp, &u->node);
     sok_sock_forget(&s->changed, &u->sock);
@@ -639,6 +654,9 @@ void sok_udp_multicast(struct sok_udp *u, const struct sok_multicast_opts *opts)
 void sok_udp_options(struct sok_udp *u, const struct sok_dgram_opts *opts)
 {
     u->opts = *opts;
+    if (!opts->recverr)
+        sok_errqueue_clear(u->stack, &u->errors);
+    update_ready(u);
 }
 
 int sok_udp_error(struct sok_udp *u)
@@ -647,6 +665,15 @@ int sok_udp_error(struct sok_udp *u)
     u->error = 0;
     update_ready(u);
     return err;
+}
+
+int64_t sok_udp_recv_error(
+    struct sok_udp *u, void *data, size_t len, struct sok_dgram_error *out, int64_t now)
+{
+    u->stack->now = now;
+    int64_t n = sok_errqueue_take(u->stack, &u->errors, data, len, out, &u->error);
+    update_ready(u);
+    return n;
 }
 
 struct sok_endpoint sok_udp_local(const struct sok_udp *u)

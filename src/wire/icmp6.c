@@ -170,6 +170,8 @@ bool sok_icmp6_quote_get(const uint8_t *p, size_t len, struct sok_icmp6_quote *o
         return false;
     *out =
         (struct sok_icmp6_quote){.src = sok_ip6_src(&ip), .dst = sok_ip6_dst(&ip), .proto = w.next};
+    out->data = p + w.at;
+    out->len = len - w.at;
     quote_transport(out, p + w.at, len - w.at);
     return true;
 }

@@ -83,6 +83,8 @@ struct sok_icmp6_quote {
     uint32_t seq;               // TCP; else 0
     uint16_t echo_id, echo_seq; // an ICMPv6 echo request; else 0
     uint8_t icmp_type;          // ICMPv6
+    const uint8_t *data; // behind the quoted headers; at least 8 bytes for TCP, UDP and ICMPv6
+    size_t len;
 };
 // p: what follows the error's 8 bytes. False: too short, not IPv6, headers that are cut, or a fragment that does
 // not begin with the transport header.

@@ -1,5 +1,9 @@
 // UDP: whole datagrams, with addresses and control messages.
+#include <poll.h>
 #include <stdio.h>
+#include <time.h>
+// After timespec.
+#include <linux/errqueue.h>
 #include <sys/ioctl.h>
 #include "check.h"
 
@@ -48,6 +52,73 @@ static void cut(void)
     CALL("dgram-fionread-none", os.ioctl(p.a, FIONREAD, &n));
     TEXT("dgram-fionread-none-is", "%d", n);
     pair_close(p);
+}
+
+static const char *told(int fd, char text[200])
+{
+    char data[8] = "", control[256];
+    struct place to = {.len = 0};
+    struct iovec iov = {data, 4};
+    struct msghdr m = {.msg_name = &to.at,
+        .msg_namelen = sizeof(to.at),
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof(control)};
+    struct sock_extended_err e = {.ee_errno = 0};
+    ssize_t n = os.recvmsg(fd, &m, MSG_ERRQUEUE);
+    if (n < 0)
+        return strerrorname_np(errno);
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    if (c)
+        memcpy(&e, CMSG_DATA(c), sizeof(e));
+    to.len = m.msg_namelen;
+    struct sockaddr_in6 from = {.sin6_family = 0};
+    size_t rest = c ? c->cmsg_len - CMSG_LEN(sizeof(e)) : 0;
+    memcpy(&from, CMSG_DATA(c) + sizeof(e), rest < sizeof(from) ? rest : sizeof(from));
+    snprintf(text, 200,
+        "%d bytes %s, to %d, flags %x, %d/%d: %s origin %d type %d code %d info %u, family %d of "
+        "%d",
+        (int)n, data, port_of(&to) > 0, m.msg_flags, c ? c->cmsg_level : 0, c ? c->cmsg_type : 0,
+        e.ee_errno ? strerrorname_np((int)e.ee_errno) : "0", e.ee_origin, e.ee_type, e.ee_code,
+        e.ee_info, from.sin6_family, (int)rest);
+    return text;
+}
+
+// The queue of errors: what ICMP says of datagrams, also to sockets without a peer.
+static void errors(void)
+{
+    struct place to = nobody(), back = {.len = sizeof(back.at)};
+    char text[200];
+    int fd = dgram();
+    struct place here0 = here(0);
+    os.bind(fd, AT(here0));
+    CALL("errors-none", os.recv(fd, text, 1, MSG_ERRQUEUE));
+    os.sendto(fd, "zero", 4, 0, AT(to));
+    os.settle();
+    CALL("errors-not-wanted", ready(fd, POLLIN, 0));
+    CALL("errors-want", set_int(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+                            family == AF_INET ? IP_RECVERR : IPV6_RECVERR, 1));
+    os.sendto(fd, "first", 5, 0, AT(to));
+    os.settle();
+    TEXT("errors-poll", "%s", events_text(ready(fd, 0, 0)));
+    CALL("errors-pending", os.sendto(fd, "second", 6, 0, AT(to)));
+    CALL("errors-second", os.sendto(fd, "second", 6, 0, AT(to)));
+    os.settle();
+    TEXT("errors-told", "%s", told(fd, text));
+    TEXT("errors-poll-then", "%s", events_text(ready(fd, 0, 0)));
+    TEXT("errors-told-second", "%s", told(fd, text));
+    TEXT("errors-told-no-more", "%s", told(fd, text));
+    TEXT("errors-poll-last", "%s", events_text(ready(fd, 0, 0)));
+    CALL("errors-so-error", get_int(fd, SOL_SOCKET, SO_ERROR));
+    os.sendto(fd, "third", 5, 0, AT(to));
+    os.settle();
+    CALL("errors-recv", os.recvfrom(fd, text, 1, MSG_DONTWAIT, &back.at.any, &back.len));
+    CALL("errors-recv-again", os.recv(fd, text, 1, MSG_DONTWAIT));
+    set_int(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+        family == AF_INET ? IP_RECVERR : IPV6_RECVERR, 0);
+    TEXT("errors-not-any-more", "%s", told(fd, text));
+    os.close(fd);
 }
 
 static void sizes(void)
@@ -232,4 +303,5 @@ void check_dgram(void)
     shut();
     many();
     control();
+    errors();
 }

@@ -147,6 +147,40 @@ static void refused(void)
     is("udp-refused-unconnected-send", send_to(fd, port, 1), 1);
 }
 
+// The queue of errors: what was said about which datagram.
+static void queued_errors(void)
+{
+    char data[4], control[200];
+    struct sockaddr_in to = {.sin_family = 0};
+    struct iovec iov = {data, sizeof(data)};
+    struct msghdr m = {.msg_name = &to,
+        .msg_namelen = sizeof(to),
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof(control)};
+    int fd = udp(), port = (int)peer("closed");
+    gives("udp-errqueue-none", recvmsg(fd, &m, MSG_ERRQUEUE), EAGAIN);
+    is("udp-errqueue-on", set_option(fd, IPPROTO_IP, IP_RECVERR, 1), 0);
+    is("udp-errqueue-send", send_to(fd, port, 9), 9);
+    bool came = poll_one(fd, POLLIN, 500) & POLLERR;
+    for (int i = 0; i < 10 && !came; i++) { // a kernel says it once in a second, after some
+        send_to(fd, port, 9);
+        came = poll_one(fd, POLLIN, 500) & POLLERR;
+    }
+    is_true("udp-errqueue-poll", came);
+    is("udp-errqueue-data", recvmsg(fd, &m, MSG_ERRQUEUE), 4);
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    is("udp-errqueue-port", ntohs(to.sin_port), port);
+    is("udp-errqueue-flags", m.msg_flags, MSG_ERRQUEUE | MSG_TRUNC);
+    is("udp-errqueue-level", c ? c->cmsg_level : -1, IPPROTO_IP);
+    is("udp-errqueue-type", c ? c->cmsg_type : -1, IP_RECVERR);
+    is("udp-errqueue-errno", c ? *(int *)(void *)CMSG_DATA(c) : 0, ECONNREFUSED);
+    gives("udp-errqueue-told-once", recv(fd, data, 1, MSG_DONTWAIT), EAGAIN);
+    is("udp-errqueue-so-error", so_error(fd), 0);
+    close(fd);
+}
+
 static void errors(void)
 {
     long id;
@@ -322,6 +356,7 @@ const struct group udp_groups[] = {
     {"udp-connected", connected},
     {"udp-refused", refused},
     {"udp-errors", errors},
+    {"udp-errqueue", queued_errors},
     {"udp-many", many},
     {"udp-options", options},
     {"udp-along", what_comes_along},
