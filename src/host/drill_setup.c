@@ -196,13 +196,14 @@ static void know_neighbours(struct drill *d)
     }
 }
 
+// Whether it begins with what the host says of its groups.
 static bool about_groups(const struct drill *d)
 {
     for (unsigned i = 0; i < d->script.count; i++) {
         const struct sok_line *l = d->script.steps[i].line;
-        if (l && l->head == SOK_HEAD_ICMP6 &&
-            (l->type == SOK_ICMP6_MLD2_REPORT || l->type == SOK_ICMP6_MLD_REPORT))
-            return true;
+        if (l)
+            return l->head == SOK_HEAD_ICMP6 &&
+                   (l->type == SOK_ICMP6_MLD2_REPORT || l->type == SOK_ICMP6_MLD_REPORT);
     }
     return false;
 }

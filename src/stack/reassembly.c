@@ -108,6 +108,17 @@ static void evict(struct sok_stack *s)
     forget(s, s->reassembly.oldest);
 }
 
+// By the time that is left: the families have different times.
+static void enlist(struct sok_reassembly *r, struct sok_partial *p)
+{
+    p->older = r->newest;
+    while (p->older && p->older->until > p->until)
+        p->older = p->older->older;
+    p->newer = p->older ? p->older->newer : r->oldest;
+    *(p->older ? &p->older->newer : &r->oldest) = p;
+    *(p->newer ? &p->newer->older : &r->newest) = p;
+}
+
 static struct sok_partial *begin(
     struct sok_stack *s, const struct sok_in *in, const struct fragment *f, uint64_t hash)
 {
@@ -124,10 +135,8 @@ static struct sok_partial *begin(
     p->v6 = f->v6;
     p->link = in->link;
     p->unicast = in->unicast;
-    p->until = in->now + s->config.frag_timeout;
-    p->older = r->newest;
-    *(r->newest ? &r->newest->newer : &r->oldest) = p;
-    r->newest = p;
+    p->until = in->now + (p->v6 ? s->config.frag_timeout6 : s->config.frag_timeout);
+    enlist(r, p);
     r->count++;
     sok_map_add(&r->map, &p->node, hash);
     charge(s, p, sizeof(*p));
@@ -485,6 +494,8 @@ const char *sok_reassembly_check(const struct sok_stack *s)
         memory += p->memory;
         if ((p->newer ? p->newer->older : r->newest) != p)
             wrong = "reassembly: list broken";
+        if (p->newer && p->newer->until < p->until)
+            wrong = "reassembly: list not in order";
     }
     if (wrong)
         return wrong;

@@ -2,7 +2,7 @@
 //
 // Everything is bounded: bytes of memory in all, datagrams that are being put together, fragments of one
 // (settings frag_memory, frag_datagrams, frag_count). Who needs room takes it from the oldest. A datagram
-// that is not whole after frag_timeout goes; its sender hears of that only if the first fragment came.
+// that is not whole after frag_timeout (frag_timeout6) goes; its sender hears of that only if the first fragment came.
 //
 // Overlaps: a fragment that brings nothing but bytes that are here already, and the same ones, is a
 // duplicate and is ignored. Any other overlap, and any doubt about the length of the whole, ends the

@@ -40,6 +40,7 @@ struct sok_frames; // first member: struct sok_sock
         "least time between ICMP errors to one host")                                              \
     X(frag_timeout, "ns", 30 * SOK_S, SOK_MS, 600 * SOK_S,                                         \
         "fragments wait for the others, at most")                                                  \
+    X(frag_timeout6, "ns", 60 * SOK_S, SOK_MS, 600 * SOK_S, "the same of IPv6 (RFC 8200 4.5)")     \
     X(frag_memory, "bytes", 4194304, 65536, 1073741824, "held in fragments, in all")               \
     X(frag_datagrams, "count", 1024, 1, 65536, "packets being put together at once, most")         \
     X(frag_count, "count", 256, 2, 8192, "fragments of one packet that wait, most")                \
