@@ -1,4 +1,5 @@
 // sockeye lua: the packet language, as a shell or for a script.
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ static int take_option(void *ctx, int key, const char *arg)
 
 int sok_cli_lua(struct sok_lua **out, bool verbose)
 {
+    signal(SIGPIPE, SIG_DFL); // `| head` ends a script that prints on and on
     struct sok_lua_options o = {.colour = isatty(STDOUT_FILENO), .verbose = verbose};
     *out = sok_lua_new(&o);
     return *out ? 0 : sok_cli_fail(1, "no memory for Lua");

@@ -1,5 +1,7 @@
 // sockeye show, ls: packets and protocols, looked at without sending anything.
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "cli/cli.h"
 #include "cli/words.h"
@@ -28,6 +30,21 @@ static int take_show(void *ctx, int key, const char *arg)
     return 0;
 }
 
+// No expression begins with a slash or a dot, or is a file by chance.
+static bool is_file(const char *word)
+{
+    struct stat st;
+    return word[0] == '/' || word[0] == '.' || (stat(word, &st) == 0 && S_ISREG(st.st_mode));
+}
+
+static int show_one(struct sok_lua *l, char *word, const char *method)
+{
+    if (!is_file(word))
+        return sok_lua_show(l, word, method);
+    sok_lua_arguments(l, "show", &word, 1);
+    return sok_lua_show(l, "rdpcap(arg[1])", method);
+}
+
 static int run_show(const struct sok_cli_command *self, int argc, char **argv)
 {
     const char *method = "show";
@@ -39,17 +56,18 @@ static int run_show(const struct sok_cli_command *self, int argc, char **argv)
     struct sok_lua *l;
     int rc = sok_cli_lua(&l, false);
     for (; at < argc && rc == 0; at++)
-        rc = sok_lua_show(l, argv[at], method);
+        rc = show_one(l, argv[at], method);
     return sok_cli_lua_end(l, rc);
 }
 
 const struct sok_cli_command sok_cmd_show = {
     .name = "show",
     .summary = "Show packets that an expression makes, or a file's",
-    .usage = "[-2|-s|-c|-x|-b] EXPR...",
-    .about = "EXPR is of the packet language: 'IP{dst=\"192.0.2.1\"}/TCP{dport=80}', "
-             "'rdpcap(\"x.pcapng\")'.\n"
-             "Quote it: the shell has its own ideas about braces. See: sockeye lua -h.\n",
+    .usage = "[-2|-s|-c|-x|-b] EXPR|FILE...",
+    .about =
+        "EXPR is of the packet language: 'IP{dst=\"192.0.2.1\"}/TCP{dport=80}'; FILE a recording, "
+        "pcap or pcapng.\n"
+        "Quote it: the shell has its own ideas about braces. See: sockeye lua -h.\n",
     .options = show_options,
     .run = run_show,
 };

@@ -1,5 +1,6 @@
 // Making packets: protocols as values (IP, TCP), their calls (IP{ttl=3}, Ether(bytes)), and what operators do.
 #include <string.h>
+#include <strings.h>
 #include "lua/packet.h"
 
 #define PROTO_META "sockeye.proto"
@@ -8,6 +9,16 @@ const struct sok_proto *sok_lua_to_proto(lua_State *L, int idx)
 {
     const struct sok_proto **p = luaL_testudata(L, idx, PROTO_META);
     return p ? *p : NULL;
+}
+
+// Nobody goes by this name; the right one, when it is only written otherwise.
+static int no_proto(lua_State *L, const char *name)
+{
+    const struct sok_proto *proto;
+    for (unsigned i = 0; (proto = sok_book_at(sok_lua_book(L), i)) != NULL; i++)
+        if (strcasecmp(proto->name, name) == 0)
+            return sok_lua_error(L, "unknown protocol: %s (there is %s)", name, proto->name);
+    return sok_lua_error(L, "unknown protocol: %s (ls() tells which there are)", name);
 }
 
 const struct sok_proto *sok_lua_check_proto(lua_State *L, int idx)
@@ -20,7 +31,7 @@ const struct sok_proto *sok_lua_check_proto(lua_State *L, int idx)
             L, "a protocol is wanted here (TCP, or its name), not a %s", luaL_typename(L, idx));
     proto = sok_book_find(sok_lua_book(L), lua_tostring(L, idx));
     if (!proto)
-        sok_lua_error(L, "unknown protocol: %s (ls() tells which there are)", lua_tostring(L, idx));
+        no_proto(L, lua_tostring(L, idx));
     return proto;
 }
 

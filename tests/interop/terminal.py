@@ -155,6 +155,18 @@ def demo_to_head(sockeye):
         check(not leftovers(binary), "a process is left behind")
 
 
+def lua_to_head(sockeye):
+    """A script that prints on and on ends with its reader, quietly; a full disk is told of."""
+    with Net(sockeye) as net:
+        binary = copy_for_user(net)
+        forever = f"{binary} lua -e 'while true do (IP{{}}/TCP{{}}):show() end' | head -n 2; exit ${{PIPESTATUS[0]}}"
+        done = net.run("bash", "-c", forever, user=ORDINARY, timeout=20)
+        check(done.code == 141 and done.out.startswith(b"###[ IP ]###\n") and not done.err, f"{done.out[:200]!r} {done}")
+        with open("/dev/full", "wb") as full:
+            done = net.run(binary, "ls", user=ORDINARY, stdout=full)
+        check(done.code == 1 and done.err.count(b"\n") == 1 and b"could not be written" in done.err, str(done))
+
+
 def no_privilege(sockeye):
     """An ordinary user and a TAP: one clear line, exit code 2."""
     with Net(sockeye) as net:
@@ -172,5 +184,6 @@ TESTS = {
     "demo-root": lambda sockeye: demo(sockeye, None),
     "demo-user": lambda sockeye: demo(sockeye, ORDINARY),
     "demo-to-head": demo_to_head,
+    "lua-to-head": lua_to_head,
     "no-privilege": no_privilege,
 }
