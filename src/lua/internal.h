@@ -23,8 +23,9 @@ struct sok_lua_function {
     const char *help;  // one line, for lsc()
 };
 
-extern const struct sok_lua_function sok_lua_basic_functions[]; // basic.c
-extern const struct sok_lua_function sok_lua_net_functions[];   // net.c: send, sr, sniff, ...
+extern const struct sok_lua_function sok_lua_basic_functions[];   // basic.c
+extern const struct sok_lua_function sok_lua_declare_functions[]; // declare.c
+extern const struct sok_lua_function sok_lua_net_functions[];     // net.c: send, sr, sniff, ...
 
 void sok_lua_open_functions(lua_State *L);
 void sok_lua_open_net(lua_State *L); // net.c: what the functions that talk need

@@ -1,0 +1,354 @@
+// protocol{...}: a protocol of the user's own, by the same rows as those of wire/.
+//
+//   protocol{name="Beep", title="Beep over UDP",
+//       fields={{"version", 4, 1}, {"kind", 4, 0, names={ask=0, tell=1}}, {"len", 16, computed="length"},
+//               {"who", "ip4", "192.0.2.1"}, {"flags", 8, flags={"A", "B"}}, {"key", bytes=6, as="hex"}},
+//       bind={{UDP, dport=4242}, {UDP, sport=4242}}}
+//
+// It is a global then, in ls(), and found where its binds say; of several binds on one protocol the first is what
+// building writes. What follows the fields is its payload.
+#include <string.h>
+#include "base/err.h"
+#include "lua/packet.h"
+#include "wire/csum.h"
+#include "wire/value.h"
+
+#define FIELDS_MAX 48
+#define BINDS_MAX  16
+#define HEADER_MAX 64
+
+enum computed { COMPUTED_NOT, COMPUTED_LENGTH, COMPUTED_PAYLOAD, COMPUTED_CHECKSUM };
+
+struct declared {
+    struct sok_proto proto;
+    struct sok_field fields[FIELDS_MAX];
+    uint8_t computed[FIELDS_MAX]; // enum computed
+    struct sok_bind binds[BINDS_MAX];
+};
+
+// ---- when it is built ----
+
+static void declared_finish(const struct sok_finish *f)
+{
+    const struct declared *d = (const void *)f->layers[f->at].proto; // its first member
+    uint8_t *header = sok_finish_header(f);
+    size_t len = sok_finish_len(f);
+    const struct sok_field *sum = NULL;
+    for (unsigned i = 0; i < d->proto.field_count; i++) {
+        const struct sok_field *row = &d->fields[i];
+        if (!d->computed[i] || !sok_finish_free(f, i))
+            continue;
+        if (d->computed[i] == COMPUTED_CHECKSUM)
+            sum = row;
+        else
+            sok_field_set(
+                row, header, d->computed[i] == COMPUTED_LENGTH ? len : len - d->proto.hdr_len);
+    }
+    if (!sum)
+        return;
+    struct sok_csum c;
+    sok_csum_init(&c);
+    sok_field_set(sum, header, 0);
+    sok_csum_add(&c, header, len);
+    sok_field_set(sum, header, sok_csum_final(&c));
+}
+
+// ---- reading the table: at 1 the table, at 2 a table that keeps texts alive ----
+
+static const char *keep(lua_State *L, int idx)
+{
+    lua_pushvalue(L, idx);
+    const char *text = lua_tostring(L, -1);
+    lua_pushboolean(L, true);
+    lua_rawset(L, 2);
+    return text;
+}
+
+static const char *text_of(lua_State *L, const char *name, const char *initial)
+{
+    if (lua_getfield(L, 1, name) == LUA_TNIL) {
+        lua_pop(L, 1);
+        return initial;
+    }
+    if (lua_type(L, -1) != LUA_TSTRING)
+        sok_lua_error(L, "protocol: %s is a text", name);
+    const char *text = keep(L, lua_gettop(L));
+    lua_pop(L, 1);
+    return text;
+}
+
+static void *kept_memory(lua_State *L, size_t size)
+{
+    void *p = lua_newuserdatauv(L, size, 0);
+    memset(p, 0, size);
+    lua_rawsetp(L, 2, p);
+    return p;
+}
+
+// {ask=0, tell=1}, at the top of the stack.
+static const struct sok_value *read_names(lua_State *L, const char *field)
+{
+    unsigned count = 0, i = 0;
+    int idx = lua_gettop(L);
+    if (!lua_istable(L, idx))
+        sok_lua_error(L, "protocol: %s: names are a table, {NAME=NUMBER}", field);
+    for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1))
+        count++;
+    struct sok_value *values = kept_memory(L, (count + 1) * sizeof(*values));
+    for (lua_pushnil(L); lua_next(L, idx) && i < count; lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING || !lua_isinteger(L, -1))
+            sok_lua_error(L, "protocol: %s: names are a table, {NAME=NUMBER}", field);
+        values[i++] =
+            (struct sok_value){(uint64_t)lua_tointeger(L, -1), keep(L, lua_gettop(L) - 1)};
+    }
+    return values;
+}
+
+// {"A", "B"}: from the lowest bit on.
+static const struct sok_value *read_flags(lua_State *L, const char *field, unsigned bits)
+{
+    int idx = lua_gettop(L);
+    lua_Integer count = lua_istable(L, idx) ? (lua_Integer)lua_rawlen(L, idx) : 0;
+    if (count < 1 || count > bits)
+        sok_lua_error(
+            L, "protocol: %s: flags are 1 to %d texts, the lowest bit first", field, (int)bits);
+    struct sok_value *values = kept_memory(L, (size_t)(count + 1) * sizeof(*values));
+    for (lua_Integer i = 0; i < count; i++, lua_pop(L, 1)) {
+        if (lua_rawgeti(L, idx, i + 1) != LUA_TSTRING)
+            sok_lua_error(L, "protocol: %s: a flag is a text", field);
+        values[i] = (struct sok_value){(uint64_t)i, keep(L, lua_gettop(L))};
+    }
+    return values;
+}
+
+static unsigned word_index(
+    lua_State *L, const char *field, const char *what, const char *const *words)
+{
+    const char *word = lua_tostring(L, -1);
+    luaL_Buffer b;
+    for (unsigned i = 0; words[i] && word; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    luaL_buffinit(L, &b);
+    for (unsigned i = 0; words[i]; i++) {
+        luaL_addstring(&b, i ? ", " : "");
+        luaL_addstring(&b, words[i]);
+    }
+    luaL_pushresult(&b);
+    return (unsigned)sok_lua_error(
+        L, "protocol: %s: %s is one of %s", field, what, lua_tostring(L, -1));
+}
+
+// The second of a field's words: bits, or the name of an address; or bytes=N.
+static void read_size(lua_State *L, int idx, struct sok_field *f)
+{
+    static const char *const kinds[] = {"ip4", "ip6", "mac", NULL};
+    if (lua_getfield(L, idx, "bytes") != LUA_TNIL) {
+        lua_Integer n = lua_tointeger(L, -1);
+        if (n < 1 || n > HEADER_MAX)
+            sok_lua_error(L, "protocol: %s: bytes from 1 to %d", f->name, HEADER_MAX);
+        f->bytes = true;
+        f->bits = (uint32_t)n * 8;
+        f->as = SOK_AS_BYTES;
+    } else if (lua_rawgeti(L, idx, 2) == LUA_TSTRING) {
+        unsigned kind = word_index(L, f->name, "a field's size, or its kind,", kinds);
+        static const uint8_t as[] = {SOK_AS_IP4, SOK_AS_IP6, SOK_AS_MAC};
+        static const uint8_t bytes[] = {4, 16, 6};
+        f->as = as[kind];
+        f->bytes = kind != 0;
+        f->bits = bytes[kind] * 8u;
+    } else {
+        lua_Integer n = lua_tointeger(L, -1);
+        if (n < 1 || n > 64)
+            sok_lua_error(L, "protocol: %s: a number of 1 to 64 bits", f->name);
+        f->bits = (uint32_t)n;
+    }
+    lua_settop(L, idx);
+}
+
+static void read_manner(lua_State *L, int idx, struct sok_field *f)
+{
+    static const char *const as[] = {"dec", "hex", "text", NULL};
+    if (lua_getfield(L, idx, "names") != LUA_TNIL) {
+        f->values = read_names(L, f->name);
+        f->as = SOK_AS_NAME;
+    } else if (lua_getfield(L, idx, "flags") != LUA_TNIL) {
+        f->values = read_flags(L, f->name, f->bits);
+        f->as = SOK_AS_FLAGS;
+    } else if (lua_getfield(L, idx, "as") != LUA_TNIL) {
+        unsigned k = word_index(L, f->name, "as", as);
+        f->as =
+            f->bytes ? (k == 2 ? SOK_AS_TEXT : SOK_AS_BYTES) : (k == 1 ? SOK_AS_HEX : SOK_AS_DEC);
+    }
+    lua_settop(L, idx);
+}
+
+static enum computed read_computed(lua_State *L, int idx, struct sok_field *f)
+{
+    static const char *const words[] = {"length", "payload", "checksum", NULL};
+    enum computed c = COMPUTED_NOT;
+    if (lua_getfield(L, idx, "computed") != LUA_TNIL) {
+        c = (enum computed)(word_index(L, f->name, "computed", words) + 1);
+        f->how = SOK_FIELD_DERIVED;
+        if (f->bytes || (c == COMPUTED_CHECKSUM && (f->bits != 16 || f->bit % 16)))
+            sok_lua_error(L, "protocol: %s: a %s is a number%s", f->name, words[c - 1],
+                c == COMPUTED_CHECKSUM ? " of 16 bits at an even place" : "");
+    }
+    lua_settop(L, idx);
+    return c;
+}
+
+static void read_field(lua_State *L, struct declared *d, unsigned i, uint32_t *bit)
+{
+    struct sok_field *f = &d->fields[i];
+    int idx = lua_gettop(L);
+    if (!lua_istable(L, idx) || lua_rawgeti(L, idx, 1) != LUA_TSTRING)
+        sok_lua_error(L, "protocol: field %d is no {NAME, BITS, ...}", (int)i + 1);
+    f->name = keep(L, idx + 1);
+    f->bit = *bit;
+    read_size(L, idx, f);
+    read_manner(L, idx, f);
+    d->computed[i] = (uint8_t)read_computed(L, idx, f);
+    *bit += f->bits;
+    if ((f->bytes && f->bit % 8) || (!f->bytes && f->bit % 8 + f->bits > 64))
+        sok_lua_error(L, "protocol: %s begins at bit %d: %s", f->name, (int)f->bit % 8,
+            f->bytes ? "bytes begin on a byte" : "a number may touch 8 bytes at most");
+    for (unsigned k = 0; k < i; k++)
+        if (strcmp(d->fields[k].name, f->name) == 0)
+            sok_lua_error(L, "protocol: two fields are named %s", f->name);
+}
+
+static void read_fields(lua_State *L, struct declared *d)
+{
+    uint32_t bit = 0;
+    if (lua_getfield(L, 1, "fields") != LUA_TTABLE)
+        sok_lua_error(L, "protocol: fields={{NAME, BITS [, DEFAULT]}, ...} are missing");
+    int idx = lua_gettop(L);
+    size_t count = lua_rawlen(L, idx);
+    if (count < 1 || count > FIELDS_MAX)
+        sok_lua_error(L, "protocol: 1 to %d fields", FIELDS_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        lua_rawgeti(L, idx, (lua_Integer)i + 1);
+        read_field(L, d, i, &bit);
+        lua_settop(L, idx);
+    }
+    if (bit % 8 || bit > HEADER_MAX * 8)
+        sok_lua_error(
+            L, "protocol: the fields are %d bits, not whole bytes up to %d", (int)bit, HEADER_MAX);
+    d->proto.fields = d->fields;
+    d->proto.field_count = (unsigned)count;
+    d->proto.hdr_len = (uint16_t)(bit / 8);
+    lua_settop(L, 2);
+}
+
+// The defaults, once the rows are whole: text and names are allowed as everywhere. Only numbers have one.
+static void read_defaults(lua_State *L, struct declared *d)
+{
+    uint8_t header[HEADER_MAX + 8] = {0};
+    lua_getfield(L, 1, "fields");
+    for (unsigned i = 0; i < d->proto.field_count; i++) {
+        struct sok_field *f = &d->fields[i];
+        char why_text[200];
+        struct sok_text why = sok_text(why_text, sizeof(why_text));
+        struct sok_item item;
+        lua_rawgeti(L, 3, (lua_Integer)i + 1);
+        if (lua_rawgeti(L, 4, 3) != LUA_TNIL) {
+            if (f->bytes)
+                sok_lua_error(L, "protocol: %s: only numbers have a default", f->name);
+            sok_lua_to_item(L, 5, f->name, &item);
+            if (!sok_value_put(f, header, &item, &why))
+                sok_lua_error(L, "protocol: %s: %s", f->name, why_text);
+            f->initial = sok_field_get(f, header);
+        }
+        lua_settop(L, 3);
+    }
+    lua_settop(L, 2);
+}
+
+// {UDP, dport=4242}, at the top of the stack.
+static void read_bind(lua_State *L, struct declared *d)
+{
+    int idx = lua_gettop(L);
+    if (!lua_istable(L, idx) || lua_rawgeti(L, idx, 1) == LUA_TNIL)
+        sok_lua_error(L, "protocol: bind={{PROTOCOL, FIELD=NUMBER}, ...}");
+    const struct sok_proto *under = sok_lua_check_proto(L, idx + 1);
+    bool again = false;
+    for (unsigned i = 0; i < d->proto.bind_count; i++)
+        again = again || d->binds[i].under == under;
+    for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            continue;
+        const struct sok_field *row = sok_proto_field(under, lua_tostring(L, -2));
+        if (!row || row->bytes)
+            sok_lua_error(
+                L, "protocol: bind: %s has no number '%s'", under->name, lua_tostring(L, -2));
+        if (!lua_isinteger(L, -1))
+            sok_lua_error(L, "protocol: bind: %s.%s=NUMBER", under->name, row->name);
+        if (d->proto.bind_count == BINDS_MAX)
+            sok_lua_error(L, "protocol: more than %d binds", BINDS_MAX);
+        d->binds[d->proto.bind_count++] = (struct sok_bind){.under = under,
+            .field = (unsigned)(row - under->fields) | (again ? SOK_BIND_READ : 0),
+            .value = (uint64_t)lua_tointeger(L, -1)};
+        again = true;
+    }
+}
+
+static void read_binds(lua_State *L, struct declared *d)
+{
+    d->proto.binds = d->binds;
+    if (lua_getfield(L, 1, "bind") == LUA_TNIL) {
+        lua_settop(L, 2);
+        return;
+    }
+    if (!lua_istable(L, 3))
+        sok_lua_error(L, "protocol: bind={{PROTOCOL, FIELD=NUMBER}, ...}");
+    lua_rawgeti(L, 3, 1);
+    bool one = sok_lua_to_proto(L, 4) || lua_type(L, 4) == LUA_TSTRING;
+    lua_settop(L, 3);
+    if (one)
+        read_bind(L, d);
+    for (size_t i = 1; !one && i <= lua_rawlen(L, 3); i++) {
+        lua_settop(L, 3);
+        lua_rawgeti(L, 3, (lua_Integer)i);
+        read_bind(L, d);
+    }
+    lua_settop(L, 2);
+}
+
+static bool is_identifier(const char *s)
+{
+    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789");
+    return n > 0 && n < 64 && s[n] == 0 && (*s < '0' || *s > '9');
+}
+
+static int protocol(lua_State *L)
+{
+    sok_lua_options_check(L, 1, "name title fields bind");
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    lua_newtable(L);
+    struct declared *d = kept_memory(L, sizeof(*d));
+    d->proto.name = text_of(L, "name", NULL);
+    if (!d->proto.name || !is_identifier(d->proto.name))
+        return sok_lua_error(L, "protocol: name=\"Name\", letters and digits, is missing");
+    d->proto.title = text_of(L, "title", d->proto.name);
+    d->proto.finish = declared_finish;
+    read_fields(L, d);
+    read_defaults(L, d);
+    read_binds(L, d);
+    int rc = sok_book_add(sok_lua_book(L), &d->proto);
+    if (rc != 0)
+        return sok_lua_error(L,
+            rc == SOK_EINVAL ? "protocol: there is a %s already" : "protocol: no room for %s",
+            d->proto.name);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, d->fields); // the table of what is kept, as long as the book
+    sok_lua_add_protocol(L, &d->proto);
+    lua_getglobal(L, d->proto.name);
+    return 1;
+}
+
+const struct sok_lua_function sok_lua_declare_functions[] = {
+    {"protocol", protocol, "protocol{name=, fields=, bind=}",
+        "a protocol of your own, by its rows"},
+    {NULL, NULL, NULL, NULL},
+};
