@@ -10,106 +10,13 @@
 
 #define OPTION_UNIT 8
 
-static const struct sok_value icmp6_types[] = {{1, "dest-unreach"}, {2, "packet-too-big"},
+const struct sok_value sok_icmp6_types[] = {{1, "dest-unreach"}, {2, "packet-too-big"},
     {3, "time-exceeded"}, {4, "parameter-problem"}, {128, "echo-request"}, {129, "echo-reply"},
     {130, "listener-query"}, {131, "listener-report"}, {132, "listener-done"},
     {133, "router-solicitation"}, {134, "router-advertisement"}, {135, "neighbor-solicitation"},
     {136, "neighbor-advertisement"}, {137, "redirect"}, {143, "listener-report-v2"}, {0, NULL}};
-static const struct sok_value nd_prfs[] = {{SOK_ND_PRF_MEDIUM, "medium"}, {SOK_ND_PRF_HIGH, "high"},
+const struct sok_value sok_nd_prfs[] = {{SOK_ND_PRF_MEDIUM, "medium"}, {SOK_ND_PRF_HIGH, "high"},
     {SOK_ND_PRF_RESERVED, "reserved"}, {SOK_ND_PRF_LOW, "low"}, {0, NULL}};
-
-// ---- rows by type ----
-
-#define TOO_BIG_FIELDS(N, B, P)                                                                    \
-    SOK_ICMP6_HEAD(N, B, P, SOK_ICMP6_TOO_BIG)                                                     \
-    N(P, mtu, 32, DEC, SET, 1280, NULL)
-#define PARAMETER_FIELDS(N, B, P)                                                                  \
-    SOK_ICMP6_HEAD(N, B, P, SOK_ICMP6_PARAMETER)                                                   \
-    N(P, ptr, 32, DEC, SET, 6, NULL)
-// length: 64-bit words of the quote (RFC 4884).
-#define ERROR_FIELDS(N, B, P)                                                                      \
-    SOK_ICMP6_HEAD(N, B, P, SOK_ICMP6_UNREACHABLE)                                                 \
-    N(P, length, 8, DEC, SET, 0, NULL)                                                             \
-    N(P, unused, 24, HEX, SET, 0, NULL)
-#define OTHER_FIELDS(N, B, P)                                                                      \
-    SOK_ICMP6_HEAD(N, B, P, 0)                                                                     \
-    N(P, unused, 32, HEX, SET, 0, NULL)
-SOK_HEADER_STRUCT(icmp6_too_big, TOO_BIG_FIELDS, SOK_ICMP6_HDR_LEN)
-SOK_HEADER_STRUCT(icmp6_parameter, PARAMETER_FIELDS, SOK_ICMP6_HDR_LEN)
-SOK_HEADER_STRUCT(icmp6_error, ERROR_FIELDS, SOK_ICMP6_HDR_LEN)
-SOK_HEADER_STRUCT(icmp6_other, OTHER_FIELDS, SOK_ICMP6_HDR_LEN)
-SOK_HEADER_ROWS(icmp6, SOK_ICMP6_FIELDS)
-SOK_HEADER_ROWS(icmp6_too_big, TOO_BIG_FIELDS)
-SOK_HEADER_ROWS(icmp6_parameter, PARAMETER_FIELDS)
-SOK_HEADER_ROWS(icmp6_error, ERROR_FIELDS)
-SOK_HEADER_ROWS(icmp6_other, OTHER_FIELDS)
-SOK_HEADER_ROWS(nd_rs, SOK_ND_RS_FIELDS)
-SOK_HEADER_ROWS(nd_ra, SOK_ND_RA_FIELDS)
-SOK_HEADER_ROWS(nd_ns, SOK_ND_NS_FIELDS)
-SOK_HEADER_ROWS(nd_na, SOK_ND_NA_FIELDS)
-SOK_HEADER_ROWS(nd_redirect, SOK_ND_REDIRECT_FIELDS)
-SOK_HEADER_ROWS(mld, SOK_MLD_FIELDS)
-SOK_HEADER_ROWS(mld2_query, SOK_MLD2_QUERY_FIELDS)
-SOK_HEADER_ROWS(mld2_report, SOK_MLD2_REPORT_FIELDS)
-
-struct rows {
-    const struct sok_field *rows;
-    unsigned count;
-};
-#define ROWS(P) ((struct rows){P##_rows, SOK_COUNT_OF(P##_rows)})
-
-static struct rows rows_of(uint8_t type, size_t len)
-{
-    switch (type) {
-    case SOK_ICMP6_ECHO:
-    case SOK_ICMP6_ECHO_REPLY:
-        return ROWS(icmp6);
-    case SOK_ICMP6_TOO_BIG:
-        return ROWS(icmp6_too_big);
-    case SOK_ICMP6_PARAMETER:
-        return ROWS(icmp6_parameter);
-    case SOK_ICMP6_UNREACHABLE:
-    case SOK_ICMP6_TIME_EXCEEDED:
-        return ROWS(icmp6_error);
-    case SOK_ICMP6_RS:
-        return ROWS(nd_rs);
-    case SOK_ICMP6_RA:
-        return ROWS(nd_ra);
-    case SOK_ICMP6_NS:
-        return ROWS(nd_ns);
-    case SOK_ICMP6_NA:
-        return ROWS(nd_na);
-    case SOK_ICMP6_REDIRECT:
-        return ROWS(nd_redirect);
-    case SOK_ICMP6_MLD_QUERY:
-        return len >= SOK_MLD2_QUERY_LEN ? ROWS(mld2_query) : ROWS(mld);
-    case SOK_ICMP6_MLD_REPORT:
-    case SOK_ICMP6_MLD_DONE:
-        return ROWS(mld);
-    case SOK_ICMP6_MLD2_REPORT:
-        return ROWS(mld2_report);
-    default:
-        return ROWS(icmp6_other);
-    }
-}
-
-static const struct sok_field *icmp6_view(const uint8_t *p, size_t len, unsigned *count)
-{
-    struct rows r = rows_of(p[0], len);
-    *count = r.count;
-    return r.rows;
-}
-
-// Options belong to the header; of what is not all there, all of it does.
-static void icmp6_measure(const uint8_t *p, size_t len, struct sok_extent *out)
-{
-    struct rows r = rows_of(p[0], len);
-    size_t fixed = sok_field_end(&r.rows[r.count - 1]);
-    bool nd = sok_nd_fixed(p[0]) > 0;
-    out->malformed = len < fixed || (nd && !sok_nd_check(p, len));
-    out->header = nd || len < fixed ? len : fixed;
-    out->payload = len - out->header;
-}
 
 // ---- checksum ----
 
@@ -326,15 +233,15 @@ static void line_known(struct sok_text *t, const uint8_t *p, const struct sok_ic
     case SOK_ICMP6_MLD_QUERY:
     case SOK_ICMP6_MLD_REPORT:
     case SOK_ICMP6_MLD_DONE:
-        line_target(t, sok_value_text(icmp6_types, h->type), p + 8);
+        line_target(t, sok_value_text(sok_icmp6_types, h->type), p + 8);
         break;
     default:
-        sok_text_add(t, "%s, code %u", sok_value_text(icmp6_types, h->type), h->code);
+        sok_text_add(t, "%s, code %u", sok_value_text(sok_icmp6_types, h->type), h->code);
         break;
     }
 }
 
-static void icmp6_line(const struct sok_show *l)
+void sok_icmp6_line(const struct sok_show *l)
 {
     const struct sok_layer *layer = sok_show_layer(l);
     const uint8_t *p = sok_show_header(l);
@@ -342,58 +249,9 @@ static void icmp6_line(const struct sok_show *l)
     sok_icmp6_hdr_get(p, &h);
     sok_show_ends(l, false, 0, 0);
     sok_text_add_str(l->text, "ICMP6, ");
-    if (sok_value_text(icmp6_types, h.type) && !layer->malformed)
+    if (sok_value_text(sok_icmp6_types, h.type) && !layer->malformed)
         line_known(l->text, p, &h);
     else
         sok_text_add(l->text, "type %u, code %u", h.type, h.code);
     sok_text_add(l->text, ", length %u", layer->header + layer->payload);
 }
-
-// ---- the protocol ----
-
-SOK_HEADER_ROWS(nd_link, SOK_ND_LINK_FIELDS)
-SOK_HEADER_ROWS(nd_prefix, SOK_ND_PREFIX_FIELDS)
-SOK_HEADER_ROWS(nd_redirected, SOK_ND_REDIRECTED_FIELDS)
-SOK_HEADER_ROWS(nd_mtu, SOK_ND_MTU_FIELDS)
-SOK_HEADER_ROWS(nd_route, SOK_ND_ROUTE_FIELDS)
-SOK_HEADER_ROWS(nd_dns, SOK_ND_DNS_FIELDS)
-
-#define KIND(number, text, P)                                                                      \
-    {                                                                                              \
-        number, text, P##_rows, SOK_COUNT_OF(P##_rows), false, false                               \
-    }
-static const struct sok_option_kind nd_kinds[] = {
-    KIND(SOK_ND_OPT_SOURCE, "source link-layer address", nd_link),
-    KIND(SOK_ND_OPT_TARGET, "target link-layer address", nd_link),
-    KIND(SOK_ND_OPT_PREFIX, "prefix information", nd_prefix),
-    KIND(SOK_ND_OPT_REDIRECTED, "redirected header", nd_redirected),
-    KIND(SOK_ND_OPT_MTU, "MTU", nd_mtu),
-    {SOK_ND_OPT_NONCE, "nonce", NULL, 0, false, false},
-    KIND(SOK_ND_OPT_ROUTE, "route information", nd_route),
-    KIND(SOK_ND_OPT_RDNSS, "recursive DNS server", nd_dns),
-    KIND(SOK_ND_OPT_DNSSL, "DNS search list", nd_dns),
-};
-
-static const struct sok_bind icmp6_binds[] = {
-    {&sok_proto_ip6, SOK_AT_ip6_nh, SOK_IPPROTO_ICMP6},
-    {&sok_proto_ip6_hop, SOK_AT_ip6_ext_nh, SOK_IPPROTO_ICMP6},
-    {&sok_proto_ip6_routing, SOK_AT_ip6_ext_nh, SOK_IPPROTO_ICMP6},
-    {&sok_proto_ip6_dest, SOK_AT_ip6_ext_nh, SOK_IPPROTO_ICMP6},
-    {&sok_proto_ip6_frag, SOK_AT_ip6_frag_nh, SOK_IPPROTO_ICMP6},
-};
-
-const struct sok_proto sok_proto_icmp6 = {
-    .name = "ICMPv6",
-    .title = "Internet Control Message Protocol version 6",
-    .fields = icmp6_rows,
-    .field_count = SOK_COUNT_OF(icmp6_rows),
-    .hdr_len = SOK_ICMP6_HDR_LEN,
-    .view = icmp6_view,
-    .measure = icmp6_measure,
-    .options = nd_kinds,
-    .option_count = SOK_COUNT_OF(nd_kinds),
-    .walk = nd_walk,
-    .binds = icmp6_binds,
-    .bind_count = SOK_COUNT_OF(icmp6_binds),
-    .line = icmp6_line,
-};

@@ -14,9 +14,9 @@
 
 #define SOK_ICMP6_HDR_LEN 8
 #define SOK_ICMP6_HEAD(N, B, P, initial)                                                           \
-    N(P, type, 8, NAME, SET, initial, icmp6_types)                                                 \
+    N(P, type, 8, NAME, SET, initial, sok_icmp6_types)                                             \
     N(P, code, 8, DEC, SET, 0, NULL)                                                               \
-    N(P, chksum, 16, HEX, DERIVED, 0, NULL)
+    N(P, cksum, 16, HEX, DERIVED, 0, NULL)
 #define SOK_ICMP6_FIELDS(N, B, P)                                                                  \
     SOK_ICMP6_HEAD(N, B, P, 128)                                                                   \
     N(P, id, 16, DEC, SET, 0, NULL)                                                                \
@@ -55,7 +55,20 @@ SOK_HEADER(icmp6, SOK_ICMP6_FIELDS, SOK_ICMP6_HDR_LEN)
 #define SOK_ICMP6_NEXT       1 // unknown next header
 #define SOK_ICMP6_OPTION     2
 
+// The family, found by next header 58; its messages (icmp6_protos.c) are headers of their own: ICMPv6EchoRequest, ...
 extern const struct sok_proto sok_proto_icmp6;
+#define SOK_ICMP6_PROTOS 17
+extern const struct sok_proto sok_icmp6_protos[SOK_ICMP6_PROTOS];
+// And the options of neighbour discovery, which follow each other.
+#define SOK_ND_OPTION_PROTOS 10
+extern const struct sok_proto sok_nd_option_protos[SOK_ND_OPTION_PROTOS];
+// A listener's record in a report (mld.h).
+extern const struct sok_proto sok_proto_mld2_record;
+
+struct sok_show;
+void sok_icmp6_line(const struct sok_show *l); // of any message
+extern const struct sok_value sok_icmp6_types[];
+extern const struct sok_value sok_nd_prfs[];
 
 // The second word of TOO_BIG (an MTU) and PARAMETER (where).
 static inline uint32_t sok_icmp6_word(const struct sok_icmp6_hdr *h)
@@ -106,8 +119,9 @@ SOK_HEADER(nd_rs, SOK_ND_RS_FIELDS, SOK_ND_RS_LEN)
     N(P, M, 1, DEC, SET, 0, NULL)                                                                  \
     N(P, O, 1, DEC, SET, 0, NULL)                                                                  \
     N(P, H, 1, DEC, SET, 0, NULL)                                                                  \
-    N(P, prf, 2, NAME, SET, 0, nd_prfs)                                                            \
-    N(P, res, 3, DEC, SET, 0, NULL)                                                                \
+    N(P, prf, 2, NAME, SET, 1, sok_nd_prfs)                                                        \
+    N(P, P, 1, DEC, SET, 0, NULL)                                                                  \
+    N(P, res, 2, DEC, SET, 0, NULL)                                                                \
     N(P, routerlifetime, 16, DEC, SET, 1800, NULL)                                                 \
     N(P, reachabletime, 32, DEC, SET, 0, NULL)                                                     \
     N(P, retranstimer, 32, DEC, SET, 0, NULL)
@@ -124,7 +138,7 @@ SOK_HEADER(nd_ns, SOK_ND_NS_FIELDS, SOK_ND_NS_LEN)
 #define SOK_ND_NA_LEN 24
 #define SOK_ND_NA_FIELDS(N, B, P)                                                                  \
     SOK_ICMP6_HEAD(N, B, P, SOK_ICMP6_NA)                                                          \
-    N(P, R, 1, DEC, SET, 0, NULL)                                                                  \
+    N(P, R, 1, DEC, SET, 1, NULL)                                                                  \
     N(P, S, 1, DEC, SET, 0, NULL)                                                                  \
     N(P, O, 1, DEC, SET, 1, NULL)                                                                  \
     N(P, res, 29, HEX, SET, 0, NULL)                                                               \
@@ -194,7 +208,7 @@ SOK_HEADER(nd_mtu, SOK_ND_MTU_FIELDS, SOK_ND_MTU_LEN)
 #define SOK_ND_ROUTE_FIELDS(N, B, P)                                                               \
     N(P, plen, 8, DEC, SET, 0, NULL)                                                               \
     N(P, res1, 3, DEC, SET, 0, NULL)                                                               \
-    N(P, prf, 2, NAME, SET, 0, nd_prfs)                                                            \
+    N(P, prf, 2, NAME, SET, 0, sok_nd_prfs)                                                        \
     N(P, res2, 3, DEC, SET, 0, NULL)                                                               \
     N(P, rtlifetime, 32, DEC, SET, SOK_ND_LIFE_EVER, NULL)
 SOK_HEADER(nd_route, SOK_ND_ROUTE_FIELDS, SOK_ND_ROUTE_LEN)

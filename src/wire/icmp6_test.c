@@ -204,13 +204,14 @@ static void views(void **state)
     assert_ptr_equal(sok_proto_find("ICMPv6"), &sok_proto_icmp6);
     for (unsigned type = 0; type < 256; type++) {
         uint8_t p[64] = {(uint8_t)type};
-        unsigned count = 0;
-        const struct sok_field *f = sok_proto_icmp6.view(p, sizeof(p), &count);
+        const struct sok_proto *proto = sok_proto_icmp6.variant(p, sizeof(p));
         size_t fixed = sok_nd_fixed((uint8_t)type);
-        assert_string_equal(f[0].name, "type");
-        assert_true(count >= 4);
+        assert_string_equal(proto->fields[0].name, "type");
+        assert_string_equal(proto->fields[2].name, "cksum");
+        assert_ptr_equal(proto->family, &sok_proto_icmp6);
+        assert_ptr_equal(sok_proto_find(proto->name), proto);
         if (fixed)
-            assert_int_equal(sok_field_end(&f[count - 1]), fixed);
+            assert_int_equal(proto->hdr_len, fixed);
     }
 }
 

@@ -155,10 +155,6 @@ static const struct sok_bind ip6_binds[] = {
     {&sok_proto_vlan, SOK_AT_vlan_type, SOK_ETHERTYPE_IP6},
     {&sok_proto_ip4, SOK_AT_ip4_proto, 41},
     {&sok_proto_ip6, SOK_AT_ip6_nh, 41},
-    {&sok_proto_icmp6, SOK_AT_icmp6_type | SOK_BIND_READ, SOK_ICMP6_UNREACHABLE},
-    {&sok_proto_icmp6, SOK_AT_icmp6_type | SOK_BIND_READ, SOK_ICMP6_TOO_BIG},
-    {&sok_proto_icmp6, SOK_AT_icmp6_type | SOK_BIND_READ, SOK_ICMP6_TIME_EXCEEDED},
-    {&sok_proto_icmp6, SOK_AT_icmp6_type | SOK_BIND_READ, SOK_ICMP6_PARAMETER},
 };
 
 const struct sok_proto sok_proto_ip6 = {

@@ -12,4 +12,10 @@
 // where names are looked up and into what people read: one with other bytes than a name has is passed over.
 bool sok_name_next(const uint8_t *list, size_t len, size_t *at, char out[SOK_NAME_MAX]);
 
+// A name as text, with or without its last dot, into labels (RFC 1035 section 3.1). False: `why` says what is wrong.
+struct sok_item;
+struct sok_sink;
+struct sok_text;
+bool sok_name_put(const struct sok_item *name, struct sok_sink *out, struct sok_text *why);
+
 #endif

@@ -1,6 +1,7 @@
 #include "wire/parts.h"
 
 #include "base/str.h"
+#include "wire/name.h"
 #include "wire/registry.h"
 #include "wire/text.h"
 #include "wire/value.h"
@@ -89,6 +90,96 @@ bool sok_ip6s_put(const struct sok_part *part, const struct sok_item *value, str
 {
     (void)part;
     return addresses_put(value, out, 16, why);
+}
+
+#define PREFIX_SHORT 8
+
+bool sok_ip6_prefix_get(const struct sok_part *part, const struct sok_span *span,
+    struct sok_items *to, struct sok_item *out)
+{
+    uint8_t ip[16] = {0};
+    (void)part;
+    if (span->len > sizeof ip)
+        return false;
+    memcpy(ip, span->header + span->off, span->len);
+    *out = sok_items_ip6(to, ip);
+    return !to->full;
+}
+
+bool sok_ip6_prefix_put(const struct sok_part *part, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why)
+{
+    static const uint8_t zeros[16];
+    uint8_t ip[16];
+    (void)part;
+    if (!sok_value_ip6(value, ip))
+        return addresses_put(value, out, PREFIX_SHORT, why);
+    size_t len = memcmp(ip, zeros, 16) == 0 ? 0 : memcmp(ip + 8, zeros, 8) == 0 ? PREFIX_SHORT : 16;
+    sok_sink_put(out, ip, len);
+    return true;
+}
+
+// ---- names ----
+
+#define NAMES_MAX  32 // of a list that is read
+#define LABEL_MAX  63
+#define NAMES_UNIT 8
+
+bool sok_names_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out)
+{
+    char name[SOK_NAME_MAX];
+    size_t at = 0;
+    uint32_t count = 0;
+    struct sok_item *list = sok_items_list(to, NAMES_MAX);
+    (void)part;
+    while (list && count < NAMES_MAX &&
+           sok_name_next(span->header + span->off, span->len, &at, name)) {
+        size_t len = sok_str_len(name);
+        uint8_t *p = sok_items_bytes(to, len + 1);
+        if (!p)
+            return false;
+        memcpy(p, name, len);
+        p[len] = '.';
+        list[count++] = sok_item_bytes(p, len + 1);
+    }
+    *out = sok_item_list(list, count);
+    return list != NULL;
+}
+
+bool sok_name_put(const struct sok_item *name, struct sok_sink *out, struct sok_text *why)
+{
+    size_t at = 0, len = name->count, start = out->used;
+    if (name->type != SOK_ITEM_BYTES)
+        return refuse(why, name, " is no name");
+    while (at < len && !(at == 0 && len == 1 && name->bytes[0] == '.')) {
+        size_t end = at;
+        while (end < len && name->bytes[end] != '.')
+            end++;
+        if (end == at || end - at > LABEL_MAX)
+            return refuse(why, name, " is no name: a label has 1 to 63 bytes");
+        sok_sink_number(out, end - at, 1);
+        sok_sink_put(out, name->bytes + at, end - at);
+        at = end + 1;
+    }
+    sok_sink_zeros(out, 1);
+    return out->used - start <= SOK_NAME_MAX + 1 ||
+           refuse(why, name, " is no name: it is longer than 255 bytes");
+}
+
+bool sok_names_put(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
+    struct sok_text *why)
+{
+    uint32_t count = value->type == SOK_ITEM_LIST ? value->count : 1;
+    const struct sok_item *list = value->type == SOK_ITEM_LIST ? value->list : value;
+    size_t start = out->used;
+    (void)part;
+    for (uint32_t i = 0; i < count; i++) {
+        if (list[i].type != SOK_ITEM_NONE && !sok_name_put(&list[i], out, why))
+            return false;
+    }
+    sok_sink_zeros(out, (NAMES_UNIT - (out->used - start) % NAMES_UNIT) % NAMES_UNIT);
+    return true;
 }
 
 // ---- numbers ----

@@ -15,6 +15,18 @@ bool sok_ip6s_get(const struct sok_part *part, const struct sok_span *span, stru
 bool sok_ip6s_put(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
     struct sok_text *why);
 
+// 0, 8 or 16 bytes of an address, as far as its end is not 0 (RFC 4191 section 2.3).
+bool sok_ip6_prefix_get(const struct sok_part *part, const struct sok_span *span,
+    struct sok_items *to, struct sok_item *out);
+bool sok_ip6_prefix_put(const struct sok_part *part, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why);
+
+// Names as labels (name.h), with zeros up to a multiple of 8 bytes.
+bool sok_names_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out);
+bool sok_names_put(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
+    struct sok_text *why);
+
 // Numbers of so many bytes each: `more` is a struct sok_numbers.
 struct sok_numbers {
     uint8_t bytes;

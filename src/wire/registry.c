@@ -45,6 +45,9 @@ static const struct {
 } families[] = {
     {sok_ip4_option_protos, SOK_IP4_OPTION_PROTOS},
     {sok_ip6_option_protos, SOK_IP6_OPTION_PROTOS},
+    {sok_icmp6_protos, SOK_ICMP6_PROTOS},
+    {sok_nd_option_protos, SOK_ND_OPTION_PROTOS},
+    {&sok_proto_mld2_record, 1},
 };
 
 const struct sok_proto *sok_proto_at(unsigned i)
