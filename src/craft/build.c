@@ -6,33 +6,48 @@
 
 // ---- what follows from the layer above ----
 
-// The binds of a protocol, or of the family whose place it takes.
-static const struct sok_bind *binds_of(const struct sok_proto *proto, unsigned *count)
+// A value for a row that is an address stands for the group ff02::value.
+static void follow_bind(const struct sok_field *row, uint64_t value, uint8_t *fixed)
 {
-    if (proto->family && !proto->bind_count)
-        proto = proto->family;
-    *count = proto->bind_count;
-    return proto->binds;
-}
-
-static void follow_above(const struct sok_packet *p, unsigned i, uint8_t *fixed)
-{
-    const struct craft_layer *l = &p->layers[i];
-    unsigned count;
-    if (i + 1 >= p->count || !l->entry->named)
-        return;
-    const struct sok_bind *b = binds_of(p->layers[i + 1].proto, &count);
-    uint64_t done = l->set;
-    for (unsigned k = 0; k < count; k++) {
-        unsigned field = sok_bind_field(&b[k]);
-        if (b[k].under != l->proto || b[k].field & SOK_BIND_READ || done >> field & 1)
-            continue;
-        sok_field_set(&l->proto->fields[field], fixed, b[k].value);
-        done |= (uint64_t)1 << field;
+    uint8_t *at = fixed + row->bit / 8;
+    if (!row->bytes) {
+        sok_field_set(row, fixed, value);
+    } else if (row->bits == 128) {
+        memset(at, 0, 16);
+        sok_put16(at, 0xff02);
+        sok_put16(at + 14, (uint16_t)value);
     }
 }
 
+static uint64_t follow_binds(
+    const struct craft_layer *l, const struct sok_proto *above, uint64_t done, uint8_t *fixed)
+{
+    for (unsigned k = 0; k < above->bind_count; k++) {
+        const struct sok_bind *b = &above->binds[k];
+        unsigned field = sok_bind_field(b);
+        if (b->under != l->proto || b->field & SOK_BIND_READ || done >> field & 1)
+            continue;
+        follow_bind(&l->proto->fields[field], b->value, fixed);
+        done |= (uint64_t)1 << field;
+    }
+    return done;
+}
+
+// By the binds of the protocol above, then those of the family whose place it takes.
+static void follow_above(const struct sok_packet *p, unsigned i, uint8_t *fixed)
+{
+    const struct craft_layer *l = &p->layers[i];
+    if (i + 1 >= p->count || !l->entry->named)
+        return;
+    const struct sok_proto *above = p->layers[i + 1].proto;
+    uint64_t done = follow_binds(l, above, l->set, fixed);
+    if (above->family)
+        follow_binds(l, above->family, done, fixed);
+}
+
 // ---- what follows from the machine ----
+
+#define DESTINATION_MAX 64 // bytes of a header that says where a packet goes
 
 static struct sok_addr row_address(const struct sok_field *row, const uint8_t *fixed)
 {
@@ -47,14 +62,16 @@ static struct sok_addr row_address(const struct sok_field *row, const uint8_t *f
 static const struct sok_field *destination(
     const struct sok_packet *p, unsigned i, struct sok_addr *out)
 {
-    for (; i < p->count; i++) {
-        const struct craft_layer *l = &p->layers[i];
-        if (l->entry->dst) {
-            *out = row_address(l->entry->dst, craft_fixed(p, l));
-            return l->entry->dst;
-        }
-    }
-    return NULL;
+    uint8_t copy[DESTINATION_MAX];
+    while (i < p->count && !p->layers[i].entry->dst)
+        i++;
+    if (i == p->count || p->layers[i].fixed > sizeof copy)
+        return NULL;
+    const struct craft_layer *l = &p->layers[i];
+    memcpy(copy, craft_fixed(p, l), l->fixed);
+    follow_above(p, i, copy);
+    *out = row_address(l->entry->dst, copy);
+    return l->entry->dst;
 }
 
 static void find_source(
@@ -221,7 +238,10 @@ int sok_packet_build(const struct sok_packet *p, unsigned first,
     for (unsigned i = 0; i < p->count; i++) {
         const struct craft_layer *l = &p->layers[i];
         size_t header = layer_len(p, l);
-        layers[i] = (struct sok_built){l->proto, len, header, given(p, l)};
+        layers[i] =
+            (struct sok_built){.proto = l->proto, .off = len, .header = header, .set = given(p, l)};
+        for (unsigned k = 0; k < l->proto->part_count; k++)
+            layers[i].part[k] = craft_pieces(p, l)[k].len;
         len += header;
     }
     if (len > SOK_CRAFT_PACKET_MAX)

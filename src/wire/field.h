@@ -150,6 +150,7 @@ struct sok_built {
     size_t header; // bytes, with its parts
     uint64_t
         set; // rows (bit i: fields[i], or the view's), parts behind them: given, and to be kept
+    uint32_t part[SOK_PARTS_MAX]; // bytes of each part
 };
 struct sok_finish {
     uint8_t *packet;

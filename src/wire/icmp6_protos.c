@@ -136,16 +136,14 @@ static void record_measure(const uint8_t *p, size_t len, struct sok_extent *out)
     out->payload = len - out->header;
 }
 
-// Sources as they are; what is left of whole words is auxiliary data.
 static void record_finish(const struct sok_finish *f)
 {
+    const struct sok_built *b = &f->layers[f->at];
     uint8_t *p = sok_finish_header(f);
-    size_t behind = f->layers[f->at].header - SOK_MLD2_RECORD_LEN;
-    size_t aux = 4u * p[1];
     if (sok_finish_free(f, SOK_AT_mld2_record_auxdata_len))
-        p[1] = (uint8_t)((aux = behind % 16) / 4);
+        p[1] = (uint8_t)((b->part[1] + 3) / 4);
     if (sok_finish_free(f, SOK_AT_mld2_record_sources_number))
-        sok_put16(p + 2, (uint16_t)((behind - (aux < behind ? aux : behind)) / 16));
+        sok_put16(p + 2, (uint16_t)(b->part[0] / 16));
 }
 
 static size_t record_sources(const uint8_t *fixed, const uint8_t *p, size_t there)
