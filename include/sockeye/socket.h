@@ -269,6 +269,9 @@ struct sok_ping_reply {
 // ttl 0: the default.
 int sok_ping_send(struct sok_socket *s, const struct sok_addr *to, uint16_t seq, const void *data,
     size_t len, uint8_t ttl);
+// The same with a zone, for link-local addresses and groups; the port is of no use.
+int sok_ping_sendto(struct sok_socket *s, const struct sok_endpoint *to, uint16_t seq,
+    const void *data, size_t len, uint8_t ttl);
 int sok_ping_recv(struct sok_socket *s, struct sok_ping_reply *out);
 
 SOK_DECLS_END

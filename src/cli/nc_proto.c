@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <sockeye/names.h>
 #include "cli/nc.h"
 #include "host/host.h"
 #include "host/share.h"
@@ -13,7 +14,7 @@
 
 struct raw {
     struct sok_nc *nc;
-    bool has_peer;
+    bool has_peer, v6;
     uint8_t data[DATAGRAM_MAX];
 };
 
@@ -90,7 +91,7 @@ static bool heard_from(struct raw *r, const struct sok_endpoint *from)
 static void show(struct raw *r, size_t len)
 {
     struct sok_nc *nc = r->nc;
-    size_t header = 4u * (r->data[0] & 15);
+    size_t header = r->v6 ? 0 : 4u * (r->data[0] & 15); // of IPv6 none comes along
     struct iovec iov = {r->data + header, len - header};
     int64_t w = len > header ? sok_nc_out_write(nc, &iov, 1) : 0;
     nc->active_at = sok_host_now(nc->host);
@@ -146,10 +147,20 @@ static int over(struct sok_nc *nc)
     return nc->code >= 0 || (nc->in_ended && nc->leave_at_end);
 }
 
-static int open_socket(struct sok_nc *nc)
+// The family of the addresses that were given; a listener's without any as -6 says, or what there is.
+static bool is_v6(const struct sok_nc *nc)
 {
-    int err = sok_socket_raw(nc->host, nc->proto, &nc->s);
-    if (err == 0)
+    if (!nc->listen)
+        return !sok_addr_is_v4(nc->remote.addr);
+    if (!sok_addr_is_any(nc->local.addr))
+        return !sok_addr_is_v4(nc->local.addr);
+    return nc->family == 6 || (nc->family == 0 && !sok_lookup_family(nc->host, 4));
+}
+
+static int open_socket(struct sok_nc *nc, bool v6)
+{
+    int err = (v6 ? sok_socket_raw6 : sok_socket_raw)(nc->host, nc->proto, &nc->s);
+    if (err == 0 && !sok_addr_is_any(nc->local.addr))
         err = sok_bind(nc->s, &nc->local);
     if (err == 0 && !nc->listen)
         err = sok_connect(nc->s, &nc->remote);
@@ -160,8 +171,10 @@ int sok_nc_proto(struct sok_nc *nc)
 {
     static struct raw r;
     char text[SOK_ADDR_TEXT_MAX];
-    r = (struct raw){.nc = nc, .has_peer = !nc->listen};
-    int err = open_socket(nc);
+    r = (struct raw){.nc = nc, .has_peer = !nc->listen, .v6 = is_v6(nc)};
+    if (!r.v6 && sok_addr_is_any(nc->local.addr))
+        nc->local.addr = sok_addr_v4(0);
+    int err = open_socket(nc, r.v6);
     if (err < 0)
         return nc->listen ? sok_cli_fail(1, "protocol %u on %s: %s", nc->proto,
                                 sok_addr_format(nc->local.addr, text), sok_strerror(err))

@@ -24,7 +24,7 @@ struct ping {
     struct sok_host *host;
     struct sok_socket *s;
     struct sok_ping_kernel *kernel; // instead of it; NULL: none
-    struct sok_addr to;
+    struct sok_endpoint to;
     char to_text[SOK_ADDR_TEXT_MAX];
     const char *name;          // as typed
     uint64_t count;            // 0: for ever
@@ -114,7 +114,7 @@ static const char *what_is_wrong6(const struct sok_ping_reply *r)
 // What an ICMP error says, as ping users know it.
 static const char *what_is_wrong(const struct ping *p, const struct sok_ping_reply *r)
 {
-    if (!sok_addr_is_v4(p->to))
+    if (!sok_addr_is_v4(p->to.addr))
         return what_is_wrong6(r);
     static const char *const unreachable[] = {
         "Destination Net Unreachable",
@@ -143,9 +143,9 @@ static void show_reply(struct ping *p, const struct sok_ping_reply *r)
         // Nobody sent this: our own neighbour resolution gave up.
         bool own = r->icmp_type == 0;
         printf("From %s icmp_seq=%u %s%s\n", from, r->seq, what_is_wrong(p, r),
-            !own                    ? ""
-            : sok_addr_is_v4(p->to) ? " (nobody answers ARP for the next hop)"
-                                    : " (nobody answers for the next hop)");
+            !own                         ? ""
+            : sok_addr_is_v4(p->to.addr) ? " (nobody answers ARP for the next hop)"
+                                         : " (nobody answers for the next hop)");
         p->errors++;
         p->answered[r->seq] = true;
         return;
@@ -173,7 +173,7 @@ static int send_one(struct ping *p, int64_t now)
     p->last_sent = now;
     p->next_at = now + p->interval;
     int r = p->kernel ? sok_ping_kernel_send(p->kernel, &p->to, seq, p->data, p->size, p->ttl)
-                      : sok_ping_send(p->s, &p->to, seq, p->data, p->size, p->ttl);
+                      : sok_ping_sendto(p->s, &p->to, seq, p->data, p->size, p->ttl);
     if (r < 0) {
         sok_cli_fail(0, "%s: %s", p->to_text, sok_strerror(r));
         p->answered[seq] = true;
@@ -268,9 +268,7 @@ static int open_own(struct ping *p, struct sok_cli_host *ho)
         sok_cli_fail(0,
             "the kernel lets this user have no ping sockets, so nobody outside is asked "
             "(see: sysctl net.ipv4.ping_group_range)");
-    struct sok_endpoint to = {0};
-    code = sok_cli_resolve(p->host, p->name, p->family, INT64_MAX, &to);
-    p->to = to.addr;
+    code = sok_cli_resolve(p->host, p->name, p->family, INT64_MAX, &p->to);
     int r = code == 0 ? sok_socket(p->host, SOK_ECHO, &p->s) : 0;
     return r < 0 ? sok_cli_fail(2, "ping: %s", sok_strerror(r)) : code;
 }
@@ -283,7 +281,7 @@ static int open_kernel(struct ping *p, const struct sok_cli_host *ho)
     if (code == 0)
         code = sok_cli_kernel_begin(&p->host);
     if (code == 0)
-        code = sok_ping_kernel_open(p->host, p->name, &p->to, &p->kernel);
+        code = sok_ping_kernel_open(p->host, p->name, p->family, &p->to, &p->kernel);
     if (code == 0)
         code = sok_cli_kernel_confine(ho, &c);
     if (code == 0)
@@ -321,15 +319,15 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     int code = p->over_kernel ? open_kernel(p, &ho) : open_own(p, &ho);
     if (code != 0) // a name nobody knows is 2, as with ping(8)
         return finish(p, &ho, code == SOK_EXIT_NO_NAME ? 2 : code);
-    sok_addr_format(p->to, p->to_text);
-    if (sok_addr_is_v4(p->to))
+    sok_addr_format(p->to.addr, p->to_text);
+    if (sok_addr_is_v4(p->to.addr))
         printf(
             "PING %s (%s) %zu(%zu) bytes of data.\n", p->name, p->to_text, p->size, p->size + 28);
     else // as ping(8) has it
         printf("PING %s(%s) %zu data bytes\n", p->name, p->to_text, p->size);
     fflush(stdout);
     if (p->verbose && !p->over_kernel)
-        sok_cli_say_name(p->host, p->to);
+        sok_cli_say_name(p->host, p->to.addr);
     loop(p);
     summary(p);
     fflush(stdout);

@@ -53,7 +53,8 @@ bool sok_cli_addr(
         percent += 2;
     if (!sok_addr_parse(copy, out) || (bracket && sok_addr_is_v4(*out)))
         return false;
-    bool of_link = out->b[0] == 0xfe && (out->b[1] & 0xc0) == 0x80;
+    bool of_link = (out->b[0] == 0xfe && (out->b[1] & 0xc0) == 0x80) ||
+                   (out->b[0] == 0xff && (out->b[1] & 0x0f) <= 2);
     if (percent && (!of_link || (*zone = zone_of(host, percent)) == 0))
         return false;
     if (of_link && !percent && host->wire_count > 0)

@@ -296,7 +296,7 @@ static int64_t call_sendto(
         p[i] = l->has & SOK_HAS(TEXT) ? l->text[i] : sok_drill_pattern((uint64_t)i);
     struct sok_iov iov = {p, (size_t)l->amount};
     if (c->raw) {
-        rc = sok_raw_sendto(c->raw, &iov, 1, &step->line->src.addr, d->now);
+        rc = sok_raw_sendto(c->raw, &iov, 1, &step->line->src, d->now);
     } else {
         rc = sok_udp_sendto(c->udp, &iov, 1, &step->line->src, d->now);
         l->dst = sok_udp_local(c->udp);
@@ -315,7 +315,7 @@ static int64_t receive(struct drill *d, const struct drill_step *step, const str
     *from = (struct sok_endpoint){.port = 0};
     if (c->udp)
         return sok_udp_recvfrom(c->udp, p, len, from, d->now);
-    int64_t rc = sok_raw_recvfrom(c->raw, whole, sizeof whole, &from->addr, &at, d->now);
+    int64_t rc = sok_raw_recvfrom(c->raw, whole, sizeof whole, from, &at, d->now);
     if (rc < 0)
         return rc;
     bool v4 = sok_addr_is_v4(from->addr); // else it begins behind the header

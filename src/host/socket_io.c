@@ -293,11 +293,18 @@ int64_t sok_commit(struct sok_socket *s, size_t len)
 int sok_ping_send(struct sok_socket *s, const struct sok_addr *to, uint16_t seq, const void *data,
     size_t len, uint8_t ttl)
 {
+    struct sok_endpoint there = {.addr = *to};
+    return sok_ping_sendto(s, &there, seq, data, len, ttl);
+}
+
+int sok_ping_sendto(struct sok_socket *s, const struct sok_endpoint *to, uint16_t seq,
+    const void *data, size_t len, uint8_t ttl)
+{
     sok_host_mine(s->host);
     if (s->type != SOK_ECHO)
         return SOK_EOPNOTSUPP;
     s->host->dirty = true;
-    return sok_echo_send(
+    return sok_echo_sendto(
         (struct sok_echo *)s->sock, to, seq, data, len, ttl, sok_host_now(s->host));
 }
 

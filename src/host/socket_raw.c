@@ -64,9 +64,9 @@ int sok_socket_raw_bind(struct sok_socket *s, const struct sok_endpoint *local)
 
 int sok_socket_raw_connect(struct sok_socket *s, const struct sok_endpoint *remote)
 {
-    int err = sok_raw_connect(raw_of(s), &remote->addr);
+    int err = sok_raw_connect(raw_of(s), remote);
     if (err == 0) {
-        s->remote = (struct sok_endpoint){.addr = remote->addr};
+        s->remote = (struct sok_endpoint){.addr = remote->addr, .zone = remote->zone};
         s->dialled = true;
     }
     return err;
@@ -82,7 +82,7 @@ int64_t sok_socket_raw_send(
     do {
         int64_t now = sok_host_now(s->host);
         r = s->type == SOK_RAW
-                ? sok_raw_sendto(raw_of(s), iov, count, to ? &to->addr : NULL, now)
+                ? sok_raw_sendto(raw_of(s), iov, count, to, now)
                 : sok_frames_send((struct sok_frames *)s->sock, iov, count, NULL, now);
     } while (sok_socket_again(s, SOK_POLL_OUT, &r));
     return r;
@@ -90,15 +90,14 @@ int64_t sok_socket_raw_send(
 
 int64_t sok_socket_raw_recv(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from)
 {
-    struct sok_addr addr = {0};
+    struct sok_endpoint ignored;
     int64_t r;
     if (s->type == SOK_PACKET)
         return sok_packet_recvfrom(s, data, len, NULL);
     do
-        r = sok_raw_recvfrom(raw_of(s), data, len, &addr, &s->stamp, sok_host_now(s->host));
+        r = sok_raw_recvfrom(
+            raw_of(s), data, len, from ? from : &ignored, &s->stamp, sok_host_now(s->host));
     while (sok_socket_again(s, SOK_POLL_IN, &r));
-    if (from)
-        *from = (struct sok_endpoint){.addr = addr};
     return r;
 }
 

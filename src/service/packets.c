@@ -217,7 +217,9 @@ static int open_socket(
 {
     if (q->a == AF_PACKET)
         return sok_socket_packet(host, ntohs((uint16_t)q->c), q->b == SOCK_DGRAM, out);
-    return q->b == SOCK_RAW ? sok_socket_raw(host, q->c, out) : sok_socket(host, SOK_DGRAM, out);
+    if (q->b == SOCK_RAW)
+        return (q->a == AF_INET6 ? sok_socket_raw6 : sok_socket_raw)(host, q->c, out);
+    return sok_socket(host, SOK_DGRAM, out);
 }
 
 int32_t sok_serve_packets(struct sok_service *v, struct request *r)

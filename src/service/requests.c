@@ -56,8 +56,7 @@ static int32_t make_raw(struct sok_service *v, struct request *r)
     int protocol = r->head->c;
     if (protocol < 0 || protocol >= IPPROTO_MAX)
         return -EINVAL;
-    return r->head->a == AF_INET && protocol > 0 && protocol <= 255 ? sok_serve_packets(v, r)
-                                                                    : -EPROTONOSUPPORT;
+    return protocol > 0 && protocol <= 255 ? sok_serve_packets(v, r) : -EPROTONOSUPPORT;
 }
 
 static void make_socket(struct sok_service *v, struct request *r)

@@ -326,7 +326,7 @@ static void raw_both_ways(void **state)
     static struct lab lab;
     uint8_t frame[200], got[100];
     struct sok_raw *r, *four;
-    struct sok_addr from;
+    struct sok_endpoint from;
     int64_t at;
     (void)state;
     open_known(&lab);
@@ -337,14 +337,18 @@ static void raw_both_ways(void **state)
     lab_in(&lab, frame, lab6_ip(frame, &lab6_peer, &lab6_us, SOK_IP6_DEST, 64, 13));
     assert_int_equal(sok_raw_recvfrom(r, got, sizeof(got), &from, &at, lab.now), 5);
     assert_memory_equal(got, "hello", 5);
-    assert_true(sok_addr_eq(from, lab6_peer));
+    assert_true(sok_addr_eq(from.addr, lab6_peer));
     assert_int_equal(sok_raw_recvfrom(four, got, sizeof(got), &from, &at, lab.now), SOK_EAGAIN);
     assert_false(lab6_out(&lab)); // it is known
     struct sok_iov iov = {(const uint8_t *)"answer", 6};
     struct sok_addr v4 = sok_addr_v4(LAB_PEER);
-    assert_int_equal(sok_raw_sendto(r, &iov, 1, &v4, lab.now), SOK_EAFNOSUPPORT);
-    assert_int_equal(sok_raw_sendto(four, &iov, 1, &lab6_peer, lab.now), SOK_EAFNOSUPPORT);
-    assert_int_equal(sok_raw_sendto(r, &iov, 1, &lab6_peer, lab.now), 6);
+    assert_int_equal(
+        sok_raw_sendto(r, &iov, 1, &(struct sok_endpoint){.addr = v4}, lab.now), SOK_EAFNOSUPPORT);
+    assert_int_equal(
+        sok_raw_sendto(four, &iov, 1, &(struct sok_endpoint){.addr = lab6_peer}, lab.now),
+        SOK_EAFNOSUPPORT);
+    assert_int_equal(
+        sok_raw_sendto(r, &iov, 1, &(struct sok_endpoint){.addr = lab6_peer}, lab.now), 6);
     assert_true(lab6_out(&lab));
     assert_int_equal(lab6_ip_out(&lab, 102).plen, 6);
     assert_memory_equal(lab.frame + LAB6_AT, "answer", 6);
@@ -358,7 +362,7 @@ static void raw_checksums(void **state)
     static struct lab lab;
     uint8_t frame[200], got[100];
     struct sok_raw *r, *icmp;
-    struct sok_addr from;
+    struct sok_endpoint from;
     int64_t at;
     (void)state;
     open_known(&lab);
@@ -366,9 +370,11 @@ static void raw_checksums(void **state)
     assert_int_equal(sok_raw_checksum(r, 3), SOK_EINVAL);
     assert_int_equal(sok_raw_checksum(r, 2), 0);
     struct sok_iov iov = {(const uint8_t *)"abXXefgh", 8};
-    assert_int_equal(sok_raw_sendto(r, &iov, 1, &lab6_peer, lab.now), 8);
     assert_int_equal(
-        sok_raw_sendto(r, &(struct sok_iov){iov.base, 3}, 1, &lab6_peer, lab.now), SOK_EINVAL);
+        sok_raw_sendto(r, &iov, 1, &(struct sok_endpoint){.addr = lab6_peer}, lab.now), 8);
+    assert_int_equal(sok_raw_sendto(r, &(struct sok_iov){iov.base, 3}, 1,
+                         &(struct sok_endpoint){.addr = lab6_peer}, lab.now),
+        SOK_EINVAL);
     assert_true(lab6_out(&lab));
     struct sok_csum c;
     sok_csum_init(&c);
@@ -386,7 +392,8 @@ static void raw_checksums(void **state)
     assert_int_equal(sok_raw_checksum(icmp, 4), SOK_EINVAL);
     assert_int_equal(sok_raw_checksum(icmp, 2), 0);
     iov = (struct sok_iov){(const uint8_t *)"\x80\0\0\0\0\1\0\2", 8};
-    assert_int_equal(sok_raw_sendto(icmp, &iov, 1, &lab6_peer, lab.now), 8);
+    assert_int_equal(
+        sok_raw_sendto(icmp, &iov, 1, &(struct sok_endpoint){.addr = lab6_peer}, lab.now), 8);
     while (lab6_out(&lab) && lab.frame[14 + 6] != SOK_IPPROTO_ICMP6) {
     }
     assert_int_equal(lab6_icmp_out(&lab).type, SOK_ICMP6_ECHO);

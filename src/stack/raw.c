@@ -14,6 +14,7 @@ struct sok_raw {
     struct sok_stack *stack;
     struct sok_raw *next; // in stack->raws
     struct sok_addr local, remote;
+    uint32_t zone; // of remote
     uint8_t protocol;
     bool v6;
     int checksum; // IPv6: where in the payload it stands, filled in and verified; -1: nowhere
@@ -87,6 +88,7 @@ static enum sok_drop keep(struct sok_raw *r, const struct sok_in *in)
         return why;
     memcpy(l->data, from, len);
     l->src = in->src;
+    l->from.link = in->link;
     struct sok_frame_meta meta = f->meta;
     if (meta.csum_partial && meta.csum_start >= before) {
         meta.csum_start = (uint16_t)(meta.csum_start - before);
@@ -254,15 +256,16 @@ int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local)
     return 0;
 }
 
-int sok_raw_connect(struct sok_raw *r, const struct sok_addr *remote)
+int sok_raw_connect(struct sok_raw *r, const struct sok_endpoint *remote)
 {
     struct sok_stack *s = r->stack;
-    struct sok_endpoint to = {.addr = *remote};
+    struct sok_endpoint to = {.addr = remote->addr, .zone = remote->zone};
     struct sok_tcp_path path;
-    int err = sok_addr_is_v4(*remote) == r->v6 ? SOK_EAFNOSUPPORT
+    int err = sok_addr_is_v4(to.addr) == r->v6 ? SOK_EAFNOSUPPORT
                                                : sok_stack_route(s, &r->local, &to, &path);
     if (err == 0) {
-        r->remote = *remote;
+        r->remote = to.addr;
+        r->zone = to.zone;
         r->local = path.source;
         r->connected = true;
     }
@@ -410,10 +413,11 @@ static int send_payload(struct sok_raw *r, const struct sok_iov *iov, unsigned c
 }
 
 static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsigned count,
-    const struct sok_addr *to, int64_t now)
+    const struct sok_endpoint *dest, int64_t now)
 {
     size_t len = sok_iov_total(iov, count);
-    struct sok_endpoint dst = {.addr = *to};
+    const struct sok_addr *to = &dest->addr;
+    struct sok_endpoint dst = {.addr = *to, .zone = dest->zone};
     struct sok_tcp_path path;
     bool multicast = sok_addr_is_multicast(*to);
     if (r->error)
@@ -447,13 +451,14 @@ static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsig
 }
 
 int64_t sok_raw_sendto(struct sok_raw *r, const struct sok_iov *iov, unsigned count,
-    const struct sok_addr *to, int64_t now)
+    const struct sok_endpoint *to, int64_t now)
 {
+    struct sok_endpoint peer = {.addr = r->remote, .zone = r->zone};
     r->stack->now = now;
     if (!to && !r->connected)
         return SOK_ENOTCONN;
     if (!to)
-        to = &r->remote;
+        to = &peer;
     int64_t result = send_datagram(r, iov, count, to, now);
     if (result == SOK_EAGAIN)
         return result;
@@ -461,13 +466,14 @@ int64_t sok_raw_sendto(struct sok_raw *r, const struct sok_iov *iov, unsigned co
         r->stack, r->sock.id, SOK_CALL_SENDTO, (int64_t)sok_iov_total(iov, count), result, now);
     if (e) {
         e->call.has_remote = true;
-        e->call.remote.addr = *to;
+        e->call.remote.addr = to->addr;
+        e->call.remote.zone = to->zone;
     }
     return result;
 }
 
 int64_t sok_raw_recvfrom(
-    struct sok_raw *r, void *data, size_t len, struct sok_addr *from, int64_t *at, int64_t now)
+    struct sok_raw *r, void *data, size_t len, struct sok_endpoint *from, int64_t *at, int64_t now)
 {
     const struct sok_letter *l = r->inbox.first;
     r->stack->now = now;
@@ -475,7 +481,7 @@ int64_t sok_raw_recvfrom(
         return sok_raw_error(r);
     if (!l)
         return SOK_EAGAIN;
-    *from = l->src;
+    *from = sok_scoped(&l->src, (uint8_t)l->from.link, 0);
     *at = l->at;
     int64_t n = (int64_t)sok_inbox_take(r->stack, &r->inbox, data, len);
     update_ready(r);
@@ -483,7 +489,7 @@ int64_t sok_raw_recvfrom(
         sok_stack_call(r->stack, r->sock.id, SOK_CALL_RECVFROM, (int64_t)len, n, now);
     if (e) {
         e->call.has_remote = true;
-        e->call.remote.addr = *from;
+        e->call.remote = *from;
     }
     return n;
 }

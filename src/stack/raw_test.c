@@ -22,7 +22,7 @@ static size_t datagram(uint8_t *p, uint8_t protocol, const char *text)
 static void expect(struct lab *lab, struct sok_raw *r, const uint8_t *frame, size_t len)
 {
     static uint8_t got[66000];
-    struct sok_addr from;
+    struct sok_endpoint from;
     int64_t at;
     int64_t n = sok_raw_recvfrom(r, got, sizeof(got), &from, &at, lab->now);
     if (!frame) {
@@ -31,14 +31,14 @@ static void expect(struct lab *lab, struct sok_raw *r, const uint8_t *frame, siz
     }
     assert_int_equal(n, len - 14);
     assert_memory_equal(got, frame + 14, len - 14);
-    assert_int_equal(sok_addr_to_v4(from), LAB_PEER);
+    assert_int_equal(sok_addr_to_v4(from.addr), LAB_PEER);
     assert_int_equal(at, lab->now);
 }
 
 static int64_t send_text(
     struct lab *lab, struct sok_raw *r, const void *data, size_t len, uint32_t to)
 {
-    struct sok_addr dst = sok_addr_v4(to);
+    struct sok_endpoint dst = {.addr = sok_addr_v4(to)};
     struct sok_iov iov = {data, len};
     return sok_raw_sendto(r, &iov, 1, to ? &dst : NULL, lab->now);
 }
@@ -122,7 +122,7 @@ static void bound_and_connected(void **state)
     assert_int_equal(sok_raw_bind(bound, &third), SOK_EADDRNOTAVAIL);
     assert_int_equal(sok_raw_bind(bound, &second), 0);
     assert_int_equal(send_text(&lab, connected, "x", 1, 0), SOK_ENOTCONN);
-    assert_int_equal(sok_raw_connect(connected, &peer), 0);
+    assert_int_equal(sok_raw_connect(connected, &(struct sok_endpoint){.addr = peer}), 0);
     struct sok_addr local = sok_raw_local(connected);
     assert_true(sok_addr_eq(local, us));
 
@@ -155,7 +155,7 @@ static void fragments_come_whole_and_go_in_parts(void **state)
 {
     static uint8_t part[1600], data[3000], got[4000], sent[4000];
     struct lab lab;
-    struct sok_addr from;
+    struct sok_endpoint from;
     int64_t at;
     (void)state;
     lab_open(&lab);
@@ -309,7 +309,7 @@ static void errors_of_a_connected_socket(void **state)
     lab_open(&lab);
     lab_know_peer(&lab);
     struct sok_raw *r = open_raw(&lab, PROTO), *loose = open_raw(&lab, PROTO);
-    assert_int_equal(sok_raw_connect(r, &peer), 0);
+    assert_int_equal(sok_raw_connect(r, &(struct sok_endpoint){.addr = peer}), 0);
     complain(&lab, SOK_ICMP_HOST, PROTO); // may pass
     assert_int_equal(sok_raw_error(r), 0);
     complain(&lab, SOK_ICMP_PROTOCOL, 103);
@@ -331,7 +331,7 @@ static void a_neighbour_that_is_not_there(void **state)
     (void)state;
     lab_open(&lab);
     struct sok_raw *r = open_raw(&lab, PROTO);
-    assert_int_equal(sok_raw_connect(r, &peer), 0);
+    assert_int_equal(sok_raw_connect(r, &(struct sok_endpoint){.addr = peer}), 0);
     assert_int_equal(send_text(&lab, r, "12345678", 8, 0), 8);
     while (lab_out(&lab))
         ;
@@ -346,7 +346,7 @@ static void to_ourselves(void **state)
 {
     struct lab lab;
     uint8_t p[64], got[100];
-    struct sok_addr from;
+    struct sok_endpoint from;
     int64_t at;
     (void)state;
     lab_open(&lab);
@@ -369,7 +369,7 @@ static void an_open_checksum_is_completed(void **state)
 {
     struct lab lab;
     uint8_t p[200], got[200], whole[200];
-    struct sok_addr from;
+    struct sok_endpoint from;
     int64_t at;
     (void)state;
     lab_open(&lab);

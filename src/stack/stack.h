@@ -388,8 +388,8 @@ int sok_raw_open6(struct sok_stack *stack, uint8_t protocol, struct sok_raw **ou
 // Where in the payload a checksum stands, that is filled in and without which nothing is received (IPV6_CHECKSUM);
 // -1: none. SOK_EINVAL: an odd place, or another than ICMPv6 has.
 int sok_raw_checksum(struct sok_raw *r, int offset);
-int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local); // 0.0.0.0: any
-int sok_raw_connect(struct sok_raw *r, const struct sok_addr *remote);
+int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local);         // 0.0.0.0: any
+int sok_raw_connect(struct sok_raw *r, const struct sok_endpoint *remote); // its port is nobody's
 void sok_raw_disconnect(struct sok_raw *r, const struct sok_addr *local);
 void sok_raw_options(struct sok_raw *r, const struct sok_dgram_opts *opts);
 // As of UDP.
@@ -404,10 +404,10 @@ void sok_raw_hdrincl(struct sok_raw *r, bool on);
 bool sok_raw_has_hdrincl(const struct sok_raw *r);
 // With a header of its own: SOK_EMSGSIZE over the link's MTU, SOK_EINVAL when it is none; else cut as need be.
 int64_t sok_raw_sendto(struct sok_raw *r, const struct sok_iov *iov, unsigned count,
-    const struct sok_addr *to, int64_t now);
+    const struct sok_endpoint *to, int64_t now);
 // One datagram; *at: when it came. SOK_EAGAIN: none.
 int64_t sok_raw_recvfrom(
-    struct sok_raw *r, void *data, size_t len, struct sok_addr *from, int64_t *at, int64_t now);
+    struct sok_raw *r, void *data, size_t len, struct sok_endpoint *from, int64_t *at, int64_t now);
 int sok_raw_error(struct sok_raw *r);
 int64_t sok_raw_recv_error(
     struct sok_raw *r, void *data, size_t len, struct sok_dgram_error *out, int64_t now);
