@@ -233,6 +233,29 @@ static void out_of_one_family(void **state)
     net_free(&n);
 }
 
+// The zone says on which link a link-local address is.
+static void zones(void **state)
+{
+    struct net n;
+    struct sok_ping_reply reply;
+    struct sok_socket *s, *raw;
+    struct sok_endpoint to = {.addr = b6}, near = {.addr = {{0xfe, 0x80, [15] = 9}}, .zone = 99};
+    (void)state;
+    net_make(&n);
+    s = make(n.a, SOK_ECHO, false);
+    assert_int_equal(sok_ping_sendto(s, &to, 7, "x", 1, 0), 0);
+    run(&n);
+    assert_int_equal(sok_ping_recv(s, &reply), 0);
+    assert_true(reply.err == 0 && reply.seq == 7 && sok_addr_eq(reply.from, b6));
+    assert_int_equal(sok_ping_sendto(s, &near, 8, "x", 1, 0), SOK_ENODEV);
+    assert_int_equal(sok_socket_raw6(n.a, 102, &raw), 0);
+    assert_int_equal(sok_sendto(raw, "x", 1, &near), SOK_ENODEV);
+    assert_int_equal(sok_connect(raw, &near), SOK_ENODEV);
+    near.zone = 2; // of the first link, 0 being the loopback
+    assert_int_equal(sok_connect(raw, &near), 0);
+    net_free(&n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +264,7 @@ int main(void)
         cmocka_unit_test(the_nearest_is_meant),
         cmocka_unit_test(shared_and_of_one_family),
         cmocka_unit_test(out_of_one_family),
+        cmocka_unit_test(zones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

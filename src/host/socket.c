@@ -184,11 +184,11 @@ static int bind_stream(struct sok_socket *s, struct sok_endpoint *local)
 {
     bool choose = local->port == 0;
     unsigned flags = bind_flags(s, false);
-    if (!choose && !s->reuse && !s->reuse_port && sok_stack_port_busy(s->host->stack, local, flags))
-        return SOK_EADDRINUSE;
     for (unsigned tries = 0; tries < 65536; tries++) {
         int r = sok_stack_bindable(s->host->stack, local, flags);
-        if (r < 0 || !bound_by_another(s, local))
+        bool busy =
+            !s->reuse && !s->reuse_port && sok_stack_port_busy(s->host->stack, local, flags);
+        if (r < 0 || !(busy || bound_by_another(s, local)))
             return r;
         if (!choose)
             return SOK_EADDRINUSE;

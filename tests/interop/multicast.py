@@ -7,7 +7,7 @@ import struct
 import time
 
 from net import SERVER_IP, SOCKEYE_IP, Net, check, sh, wait_for_line
-from v6 import SERVER6, Net6
+from v6 import SERVER6, SOCKEYE6, Net6
 
 IP_RECVTTL = 12
 GROUP, OTHER, PORT = "233.252.0.1", "233.252.0.2", 5007
@@ -228,7 +228,21 @@ def hears6(sockeye):
         check("hlim 1" in rows and "rtalert" in rows and "ff02::16" in rows, rows)
 
 
+def says6(sockeye):
+    """The kernel hears what a program says over IPv6, by the link and with the hop limit that it asked for."""
+    with Net6(sockeye) as net, kernel6(net) as (s, index):
+        mreq = socket.inet_pton(socket.AF_INET6, GROUP6) + struct.pack("I", index)
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, mreq)
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+        done = net.finish(start6(net, "say", GROUP6, PORT))
+        check(done.code == 0, str(done))
+        data, extra, _, peer = s.recvmsg(100, 100)
+        hops = [struct.unpack("i", value)[0] for _, kind, value in extra if kind == socket.IPV6_HOPLIMIT]
+        check(data == b"hello" and peer[0] == SOCKEYE6 and hops == [9], f"{data} from {peer}, hop limit {hops}")
+
+
 TESTS = {
+    "multicast: the kernel hears over IPv6": says6,
     "multicast: the kernel is heard over IPv6, the group reported": hears6,
     "multicast: the kernel is heard, the group reported": hears,
     "multicast: the kernel hears, also fragments": says,
