@@ -7,6 +7,7 @@
 //
 // It is a global then, in ls(), and found where its binds say; of several binds on one protocol the first is what
 // building writes. What follows the fields is its payload.
+#include <stdlib.h>
 #include <string.h>
 #include "base/err.h"
 #include "lua/packet.h"
@@ -85,6 +86,12 @@ static void *kept_memory(lua_State *L, size_t size)
     return p;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = ((const struct sok_value *)a)->value, y = ((const struct sok_value *)b)->value;
+    return (x > y) - (x < y);
+}
+
 // {ask=0, tell=1}, at the top of the stack.
 static const struct sok_value *read_names(lua_State *L, const char *field)
 {
@@ -101,6 +108,7 @@ static const struct sok_value *read_names(lua_State *L, const char *field)
         values[i++] =
             (struct sok_value){(uint64_t)lua_tointeger(L, -1), keep(L, lua_gettop(L) - 1)};
     }
+    qsort(values, i, sizeof(*values), by_value); // a table has no order
     return values;
 }
 
