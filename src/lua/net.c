@@ -365,7 +365,7 @@ static void open_world(lua_State *L)
     struct world *w = lua_newuserdatauv(L, sizeof(*w), 0);
     memset(w, 0, sizeof(*w));
     luaL_setmetatable(L, WORLD);
-    lua_setfield(L, LUA_REGISTRYINDEX, WORLD);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, w); // WORLD itself is its metatable there
     if (sok_ways_open(sok_lua_mem(L), NULL, &w->ways, err) < 0)
         return;
     sok_ways_world(w->ways, 0, &w->world);
