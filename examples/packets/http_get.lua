@@ -17,7 +17,7 @@ sniff{filter=("tcp and src host %s and src port %d and dst host %s"):format(serv
         local seg, load = p[TCP], p:haslayer(Raw) and p[Raw].load or ""
         if seg.seq ~= tcp.ack then return false end
         io.write(load)
-        local last = seg.flags & 1
+        local last = seg.flags:find("F") and 1 or 0
         tcp.ack = tcp.ack + #load + last
         if last == 1 then tcp.flags = "FA" end
         if #load + last > 0 then sendp(ip/tcp) end

@@ -23,6 +23,7 @@ struct sok_capture_record {
     uint32_t interface; // live: the kernel's index; pcapng: its number in the file
     uint16_t linktype;
     uint8_t direction;    // enum sok_pcapng_direction
+    bool for_others;      // live: sent to another MAC than the interface's
     bool checksum_absent; // live: the device is to fill the transport's in, and has not yet
     const char *comment;  // pcapng: not NUL-terminated, NULL: none
     uint32_t comment_len;

@@ -119,6 +119,7 @@ static bool read_packet(struct sok_capture *c, struct tpacket3_hdr *h, struct so
         .interface = (uint32_t)from->sll_ifindex,
         .linktype = linktype_of(from->sll_hatype),
         .direction = from->sll_pkttype == PACKET_OUTGOING ? SOK_PCAPNG_OUT : SOK_PCAPNG_IN,
+        .for_others = from->sll_pkttype == PACKET_OTHERHOST,
         .checksum_absent = h->tp_status & TP_STATUS_CSUMNOTREADY,
     };
     // Through the loopback device each comes twice: as it leaves and as it arrives.

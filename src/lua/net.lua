@@ -63,7 +63,7 @@ local function show_route(ans, minttl, maxttl)
             order[#order + 1] = to
         end
         local ttl = sent.ttl or sent.hlim
-        local what = got:haslayer(TCP) and not (got:haslayer(ICMP)) and (got[TCP].flags & 4 ~= 0 and "RA" or "SA") or nil
+        local what = not got:haslayer(ICMP) and got:haslayer(TCP) and got[TCP].flags or nil
         routes[to][ttl] = {from = got.src, what = what}
     end
     for _, to in ipairs(order) do
@@ -84,11 +84,15 @@ function words.traceroute(targets, options)
     options = options or {}
     local minttl, maxttl = options.minttl or 1, options.maxttl or 30
     local v6 = type(targets) == "string" and targets:find(":") ~= nil
-    local l4 = options.l4 or TCP{dport = options.dport or 80, sport = options.sport or math.random(32768, 60999),
-        seq = math.random(0, 0xffffffff), flags = "S"}
-    local ttl = {{minttl, maxttl}}
-    local packets = (v6 and IPv6{dst = targets, hlim = ttl}
-        or IP{dst = targets, id = math.random(1, 65535), ttl = ttl}) / l4
+    local sport = options.sport or math.random(32768, 60000)
+    local packets = {}
+    -- A source port for each TTL: of what comes back it says which packet it is about.
+    for ttl = minttl, maxttl do
+        local l4 = options.l4 or TCP{dport = options.dport or 80, sport = sport + ttl, seq = math.random(0, 0xffffffff),
+            flags = "S"}
+        packets[#packets + 1] = (v6 and IPv6{dst = targets, hlim = ttl}
+            or IP{dst = targets, id = math.random(1, 65535), ttl = ttl}) / l4
+    end
     local filter = options.filter
     if not filter and not v6 and not options.l4 then filter = FILTER end
     local ans, unans = sr(packets, {timeout = options.timeout or 2, filter = filter, iface = options.iface,

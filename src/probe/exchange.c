@@ -123,6 +123,9 @@ static int hear(struct run *r, const struct sok_capture_record *record)
     struct sok_packet *packet;
     const struct sok_proto *first = r->ethernet;
     uint32_t at = 0;
+    // A bridge's port shows what the bridge is to get: once is enough.
+    if (!r->o->frames && !r->o->interface && record->for_others)
+        return 0;
     if (!r->o->frames)
         first = find_ip(r, record, &at);
     else if (record->linktype != SOK_CAPTURE_ETHERNET)

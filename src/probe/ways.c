@@ -186,7 +186,9 @@ static int ask_route(struct sok_ways *w, struct sok_addr dst, struct sok_way *wa
 
 static void look_at_interface(struct sok_ways *w, struct sok_way *way)
 {
-    struct ifreq ifr = {.ifr_ifindex = (int)way->if_index};
+    // Our own address, but out of an interface that was asked for: it is that one's MAC that others are to see.
+    unsigned index = way->local && w->if_index ? w->if_index : way->if_index;
+    struct ifreq ifr = {.ifr_ifindex = (int)index};
     if (ioctl(w->fd, SIOCGIFNAME, &ifr) < 0)
         return;
     memcpy(way->if_name, ifr.ifr_name, sizeof(way->if_name));
@@ -331,7 +333,7 @@ int sok_ways_hop_mac(
         many_mac(dst, mac);
         return 0;
     }
-    if (!k->way.ethernet)
+    if (!k->way.ethernet || k->way.local)
         return fail(err, SOK_EOPNOTSUPP, "%s: not by Ethernet", k->way.if_name);
     if (!k->has_mac) {
         r = k->silent ? SOK_EHOSTUNREACH : resolve(w, &k->way, wait_ms, k->mac);
