@@ -253,7 +253,7 @@ static void call_others(struct fuzz *z)
 {
     static uint8_t data[3000];
     struct sok_echo_reply reply;
-    struct sok_addr from;
+    struct sok_endpoint from, to = {.addr = byte(z) & 1 ? peer : far};
     int64_t at;
     struct sok_iov iov = {data, word(z) % sizeof(data)};
     switch (byte(z) % 5) {
@@ -264,7 +264,7 @@ static void call_others(struct fuzz *z)
         sok_echo_recv(z->echo, &reply, z->now);
         break;
     case 2:
-        sok_raw_sendto(z->raw, &iov, 1, byte(z) & 1 ? &peer : &far, z->now);
+        sok_raw_sendto(z->raw, &iov, 1, &to, z->now);
         break;
     case 3:
         sok_raw_recvfrom(z->raw, data, sizeof(data), &from, &at, z->now);
