@@ -400,6 +400,99 @@ def slaac(how):
     return test
 
 
+def dhcp6(sockeye):
+    """A router that says nothing of names but that a server knows more (RFC 8415): they come from there."""
+    needs("dnsmasq", "dnsmasq-base")
+    needs("radvd")
+    with Net6(sockeye) as net:
+        config = net.tmp / "radvd.conf"
+        config.write_text("interface eth0 { AdvSendAdvert on; AdvOtherConfigFlag on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; "
+            "prefix 2001:db8::/64 { }; };")
+        sh("ip", "netns", "exec", net.server, "sysctl", "-q", "-w", "net.ipv6.conf.all.forwarding=1")
+        net.start("radvd", "-n", "-C", config, "-p", net.tmp / "radvd.pid", "-m", "stderr", namespace=net.server,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = net.start("dnsmasq", "--conf-file=/dev/null", "--no-daemon", "--no-hosts", "--no-resolv", "--user=root",
+            "--interface=eth0", "--bind-interfaces", "--log-dhcp", "--dhcp-range=2001:db8::,static",
+            f"--dhcp-option=option6:dns-server,[{SERVER6}]", "--dhcp-option=option6:domain-search,example.test",
+            "--address=/web.example.test/2001:db8::1", f"--pid-file={net.tmp}/dnsmasq.pid",
+            f"--dhcp-leasefile={net.tmp}/leases", namespace=net.server, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        until(lambda: net.listening(53), "dnsmasq did not start")
+        done = net.run(sockeye, "ping", "--link", "tap:s0", "--mac", SOCKEYE_MAC, "--slaac", "-v", "-c", "2", "-i", "0.05",
+            "web", namespace=net.sockeye)
+        check(done.code == 0 and b"2 received" in done.out, f"{done} {done.out[-300:]!r}")
+        wait_for_line(server.stderr, b"DHCPINFORMATION-REQUEST", 5)
+
+
+def temporary(sockeye):
+    """Who is called sees a temporary address (RFC 8981), another one each time; the stable one answers as well."""
+    seen = set()
+    with Net6(sockeye) as net:
+        advertises(net, "radvd")
+        listener = net.server6(7000)
+        for _ in range(2):
+            client = net.start(sockeye, "nc", "--link", "tap:s0", "--mac", SOCKEYE_MAC, "--slaac", "--events", SERVER6, "7000",
+                namespace=net.sockeye)
+            peer, sender = listener.accept()
+            said = b""
+            while len(set(re.findall(rb"addr   (2001:db8::\S+)/64 in use", said))) < 2:
+                row = client.stderr.readline()
+                check(row, f"not two addresses: {said.decode(errors='replace')[-600:]}")
+                said += row
+            made = {a.decode() for a in re.findall(rb"addr   (2001:db8::\S+)/64 in use", said)}
+            check(sender[0] in made, f"{sender[0]} is none of {made}")
+            seen.add(sender[0])
+            (stable,) = made - {sender[0]}
+            sh("ip", "netns", "exec", net.server, "ping", "-6", "-c", "1", "-W", "5", stable)
+            peer.close()
+            client.stdin.close()
+            client.wait(20)
+        check(len(seen) == 2, f"the same address twice: {seen}")
+
+
+def router_gone(sockeye):
+    """Two default routers, and the preferred one is gone: a connection goes on over the other (RFC 4861 section 7.3.3)."""
+    with Net6(sockeye) as net:
+        other, far = net._add("second"), net._add("far")
+        for where in (net.server, other):
+            sh("ip", "netns", "exec", where, "sysctl", "-q", "-w", "net.ipv6.conf.all.forwarding=1",
+                "net.ipv6.conf.default.accept_dad=0")
+        sh("ip", "-n", net.sockeye, "link", "add", "g0", "type", "veth", "peer", "name", "eth0", "netns", other)
+        sh("ip", "netns", "exec", net.sockeye, "sysctl", "-q", "-w", "net.ipv6.conf.g0.disable_ipv6=1")
+        sh("ip", "-n", net.sockeye, "link", "set", "g0", "master", "br0", "up")
+        sh("ip", "-n", other, "link", "set", "eth0", "up")
+        sh("ip", "-n", other, "addr", "add", "2001:db8::3/64", "dev", "eth0", "nodad")
+        sh("ip", "-n", far, "link", "add", "br0", "type", "bridge")
+        sh("ip", "-n", far, "link", "set", "br0", "up")
+        for number, where in ((1, net.server), (3, other)):
+            sh("ip", "-n", far, "link", "add", f"f{number}", "type", "veth", "peer", "name", "f0", "netns", where)
+            sh("ip", "-n", far, "link", "set", f"f{number}", "master", "br0", "up")
+            sh("ip", "-n", where, "link", "set", "f0", "up")
+            sh("ip", "-n", where, "addr", "add", f"2001:db8:5::{number}/64", "dev", "f0", "nodad")
+        sh("ip", "-n", far, "addr", "add", f"{FAR6}/64", "dev", "br0", "nodad")
+        # Answers come over the one that stays.
+        sh("ip", "-n", far, "route", "add", "2001:db8::/64", "via", "2001:db8:5::3")
+        with net.inside(far):
+            listener = socket.create_server((FAR6, 7000), family=socket.AF_INET6)
+        listener.settimeout(20)
+        client = net.start6("nc", "--gateway", "2001:db8::3", "--route", f"::/0,{SERVER6}", "--events", "--set", "nd_reachable=1s",
+            "--set", "nd_delay=200ms", "--set", "nd_retrans=100ms", FAR6, "7000")
+        peer, _ = listener.accept()
+        peer.settimeout(20)
+        client.stdin.write(b"before\n")
+        client.stdin.flush()
+        check(peer.recv(100) == b"before\n", "nothing came over the first")
+        sh("ip", "-n", net.server, "link", "set", "eth0", "down")
+        time.sleep(1.6)  # what is known of it grows old
+        client.stdin.write(b"after\n")
+        client.stdin.flush()
+        check(peer.recv(100) == b"after\n", "nothing came over the other")
+        peer.close()
+        client.stdin.close()
+        client.stdin = None
+        said = net.finish(client, None, 20).err
+        check(re.search(rb"target 2001:db8::1 .*who has, again", said), f"the first was not doubted: {said[-600:]!r}")
+
+
 def slaac_nobody(sockeye):
     """Without a router it ends with a line that says so; beside an address it goes on."""
     with Net6(sockeye) as net:
@@ -524,6 +617,9 @@ TESTS = {
     "v6-tracepath": trace("tracepath", "-6", "-n", "-m", "5"),
     "v6-slaac-radvd": slaac("radvd"),
     "v6-slaac-dnsmasq": slaac("dnsmasq"),
+    "v6-dhcp6": dhcp6,
+    "v6-temporary": temporary,
+    "v6-router-gone": router_gone,
     "v6-slaac-nobody": slaac_nobody,
     "v6-taken": taken,
     "v6-defended": defended,
