@@ -42,7 +42,7 @@ const struct sok_cli_option sok_cli_host_options[] = {
     {KEY_LINK, "link", "LINK",
         "share[:IF], user, tap[:NAME], tun[:NAME], lan:NAME, packet:IF; again for more"},
     {KEY_ADDR, "addr", "CIDR",
-        "own address and network, 192.0.2.2/24 or 2001:db8::2/64; again for more"},
+        "own address and network, 192.0.2.2/24 or 2001:db8::2/64; link-local; again for more"},
     {KEY_DHCP, "dhcp", NULL, "address, gateway and name servers from a DHCP server"},
     {KEY_SLAAC, "slaac", NULL, "IPv6 addresses, router and name servers from what routers say"},
     {KEY_GATEWAY, "gateway", "ADDRESS",

@@ -49,6 +49,18 @@ int sok_host_slaac_start(struct sok_host *host, int link, char *err)
     return r < 0 ? sok_host_fail(err, r, "no SLAAC: %s", sok_strerror(r)) : 0;
 }
 
+int sok_host_link_local_start(struct sok_host *host, int link, char *err)
+{
+    int r = link < 1 || (unsigned)link > host->wire_count
+                ? SOK_ENODEV
+                : sok_stack_link_local_start(host->stack, (uint8_t)link, sok_host_now(host));
+    host->dirty = true;
+    if (r == SOK_EOPNOTSUPP)
+        return sok_host_fail(err, r,
+            "no link-local address on a link without Ethernet (give it one: --addr 192.0.2.2/24)");
+    return r < 0 ? sok_host_fail(err, r, "no link-local address: %s", sok_strerror(r)) : 0;
+}
+
 static const char *link_name(const struct sok_host *host, uint8_t link)
 {
     return sok_stack_link(host->stack, link)->name;
@@ -77,6 +89,19 @@ static int look_at_claims(const struct sok_host *host, char *err)
             ready = 0;
     }
     return ready;
+}
+
+// Whether each link that makes an address of 169.254.0.0/16 has it.
+static bool has_link_locals(const struct sok_host *host)
+{
+    for (unsigned i = 0; i < host->wire_count; i++) {
+        uint8_t link = host->wires[i]->index;
+        struct sok_addr addr = sok_stack_link_local(host->stack, link);
+        bool wanted = !sok_addr_is_any(addr);
+        if (wanted && sok_stack_addr_state(host->stack, link, addr, NULL) != SOK_ADDR_USED)
+            return false;
+    }
+    return true;
 }
 
 static bool has_lease(const struct sok_host *host, uint8_t link)
@@ -161,7 +186,7 @@ int sok_host_ready(struct sok_host *host, int64_t timeout_ns, char *err)
         uint8_t link;
         bool alone;
         int r = look_at_claims(host, err);
-        bool there = r > 0 && !first_without(host, &link);
+        bool there = r > 0 && !first_without(host, &link) && has_link_locals(host);
         const struct sok_slaac_info *s = without_router(host, &link, &alone);
         if (r < 0 || (there && !s))
             return r < 0 ? r : 0;

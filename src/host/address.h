@@ -26,4 +26,7 @@ int sok_host_claim(struct sok_host *host, int link, struct sok_addr addr, unsign
 // Tells whoever wants to know when one is lost.
 void sok_host_claims_look(struct sok_host *host, int64_t now);
 
+// An IPv4 address of 169.254.0.0/16 that nobody else has (RFC 3927).
+int sok_host_link_local_start(struct sok_host *host, int link, char *err);
+
 #endif

@@ -49,9 +49,13 @@ int sok_host_addr_add(struct sok_host *host, int link, const char *cidr, char *e
 {
     struct sok_addr addr;
     unsigned prefix_len;
+    if (strcmp(cidr, "link-local") == 0)
+        return sok_host_link_local_start(host, link, err);
     if (!parse_cidr(cidr, &addr, &prefix_len))
         return sok_host_fail(err, SOK_EINVAL,
-            "not an address with its network: %s (write 192.0.2.1/24 or 2001:db8::1/64)", cidr);
+            "not an address with its network: %s (write 192.0.2.1/24, 2001:db8::1/64 or "
+            "link-local)",
+            cidr);
     if (sok_addr_is_any(addr) || sok_addr_is_multicast(addr) || sok_addr_is_loopback(addr))
         return sok_host_fail(err, SOK_EINVAL, "not an address of one host: %s", cidr);
     // A link with IPv6 has a link-local address (RFC 4291 section 2.1), unless this is one.

@@ -174,7 +174,27 @@ def declined(sockeye):
         check(address and address[1] != SECOND_IP.encode(), f"{done}")
 
 
+def link_local(sockeye):
+    """An address of 169.254.0.0/16 without anybody (RFC 3927): answered by the kernel, the same the next time, another one
+    when the kernel has it."""
+    with Net(sockeye) as net:
+        link = packet(net)
+        sh("ip", "-n", net.server, "addr", "add", "169.254.0.9/16", "dev", "eth0")
+
+        def pinged():
+            done = net.run(net.binary, "ping", "--link", link, "--addr", "link-local", "--mac", SOCKEYE_MAC, "--events", "-c", "1",
+                "169.254.0.9", namespace=net.sockeye)
+            check(done.code == 0 and b"1 received" in done.out, f"{done}")
+            return re.findall(rb"addr   (169\.254\.\d+\.\d+)/16 in use", done.err)[-1].decode()
+        first = pinged()
+        check(pinged() == first, "another address the second time")
+        sh("ip", "-n", net.server, "addr", "add", f"{first}/16", "dev", "eth0")
+        second = pinged()
+        check(second != first, f"{first} is the kernel's")
+
+
 TESTS = {
+    "lease-link-local": link_local,
     "lease-tap": lease_over("tap:s0"),
     "lease-packet": lease_packet,
     "lease-renewed": renewed,
