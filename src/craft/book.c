@@ -122,6 +122,7 @@ static int fill(struct sok_book *book, struct craft_entry *e, const struct sok_p
     e->fixed = (uint32_t)sok_proto_fixed(proto, bytes, proto->hdr_len);
     struct sok_sink out = sok_sink(bytes, sizeof bytes);
     out.used = e->fixed;
+    out.fixed = bytes;
     if (!put_parts(e, &out))
         return SOK_EINVAL;
     e->initial_len = (uint32_t)out.used;

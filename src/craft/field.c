@@ -237,6 +237,7 @@ static int put_part(struct sok_packet *p, const struct craft_where *w, const str
 {
     uint8_t small[PART_FIRST];
     struct sok_sink out = sok_sink(small, sizeof small);
+    out.fixed = craft_fixed(p, &p->layers[w->layer]);
     const struct sok_mem *mem = sok_book_mem(p->book);
     uint8_t *large = NULL;
     int err = write_part(w, value, &out);
@@ -246,6 +247,7 @@ static int put_part(struct sok_packet *p, const struct craft_where *w, const str
         if (!large)
             return SOK_ENOMEM;
         out = sok_sink(large, size);
+        out.fixed = craft_fixed(p, &p->layers[w->layer]);
         err = write_part(w, value, &out);
     }
     if (!err)
@@ -320,7 +322,7 @@ static int get_part(const struct sok_packet *p, const struct craft_layer *l,
     *out = sok_item_bytes(craft_at(p, piece->at), piece->len);
     if (!slot->part->get)
         return 0;
-    struct sok_span span = {craft_at(p, piece->at), piece->len, 0, piece->len};
+    struct sok_span span = {craft_at(p, piece->at), piece->len, 0, piece->len, craft_fixed(p, l)};
     if (l->header_len && piece->at >= l->header) {
         span.header = craft_at(p, l->header);
         span.off = piece->at - l->header;

@@ -128,7 +128,8 @@ static int proto_call(lua_State *L)
     sok_lua_push_packet(L, p, 0);
     if (lua_isnil(L, 2))
         return 1;
-    if (!proto->view) {
+    if (!proto->view &&
+        proto->part_count < 2) { // a part may depend on rows that the table has, too
         sok_lua_push_slots_of(L, 3);
         bool done = set_quickly(L, p, 4);
         lua_settop(L, 3);

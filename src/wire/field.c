@@ -77,7 +77,8 @@ void sok_parts_find(const struct sok_proto *proto, const uint8_t *p, size_t len,
         if (proto->parts[i].measure)
             own = proto->parts[i].measure(fixed, p + at, there);
         own = own < there ? own : there;
-        spans[i] = (struct sok_span){.header = p, .header_len = len, .off = at, .len = own};
+        spans[i] = (struct sok_span){
+            .header = p, .header_len = len, .off = at, .len = own, .fixed = fixed};
         at += own;
     }
 }

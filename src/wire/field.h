@@ -125,6 +125,7 @@ struct sok_span {
     const uint8_t *header;
     size_t header_len;
     size_t off, len;
+    const uint8_t *fixed; // the header's fixed part
 };
 
 struct sok_part {

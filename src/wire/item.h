@@ -77,6 +77,7 @@ struct sok_sink {
     uint8_t *out;
     size_t size;
     size_t used;
+    const uint8_t *fixed; // of the header that a part is written for; NULL: not known
 };
 
 static inline struct sok_sink sok_sink(uint8_t *out, size_t size)

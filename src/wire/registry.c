@@ -4,6 +4,7 @@
 #include "wire/arp.h"
 #include "wire/dhcp.h"
 #include "wire/dhcp6.h"
+#include "wire/dns.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
 #include "wire/icmp6.h"
@@ -34,6 +35,7 @@ static const struct sok_proto *const protos[] = {
     &sok_proto_bootp,
     &sok_proto_dhcp,
     &sok_proto_dhcp6,
+    &sok_proto_dns,
     &sok_proto_raw,
     &sok_proto_padding,
 };
@@ -48,6 +50,7 @@ static const struct {
     {sok_icmp6_protos, SOK_ICMP6_PROTOS},
     {sok_nd_option_protos, SOK_ND_OPTION_PROTOS},
     {&sok_proto_mld2_record, 1},
+    {sok_dns_record_protos, SOK_DNS_RECORD_PROTOS},
 };
 
 const struct sok_proto *sok_proto_at(unsigned i)
