@@ -1,6 +1,7 @@
 // sockeye lua: the packet language, as a shell or for a script.
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "cli/cli.h"
@@ -36,10 +37,16 @@ static int take_option(void *ctx, int key, const char *arg)
     return 0;
 }
 
+static bool may_colour(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && !(term && strcmp(term, "dumb") == 0);
+}
+
 int sok_cli_lua(struct sok_lua **out, bool verbose)
 {
     signal(SIGPIPE, SIG_DFL); // `| head` ends a script that prints on and on
-    struct sok_lua_options o = {.colour = isatty(STDOUT_FILENO), .verbose = verbose};
+    struct sok_lua_options o = {.colour = may_colour(), .verbose = verbose};
     *out = sok_lua_new(&o);
     return *out ? 0 : sok_cli_fail(1, "no memory for Lua");
 }

@@ -64,8 +64,10 @@ int sok_lua_tell(lua_State *L);
 // ---- interruption: the first Ctrl-C makes it true, and raises an error in Lua code that runs ----
 
 bool sok_lua_interrupted(void);
+// L: what runs; NULL: a person types. The second within the first keeps what was caught.
 void sok_lua_interrupt_begin(lua_State *L);
 void sok_lua_interrupt_end(void);
+void sok_lua_interrupt_forget(void);
 // A function that waits, and wants to give what it has, calls this between: true once, and the error is not raised.
 bool sok_lua_interrupt_taken(lua_State *L);
 

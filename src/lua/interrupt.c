@@ -9,6 +9,7 @@
 static volatile sig_atomic_t caught;
 static lua_State *volatile running;
 static struct sigaction before;
+static unsigned depth; // the shell listens all the time, what runs in it within
 
 static void raise_error(lua_State *L, lua_Debug *at)
 {
@@ -29,18 +30,29 @@ static void on_signal(int number)
 
 void sok_lua_interrupt_begin(lua_State *L)
 {
-    caught = 0;
-    running = L;
     struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, &before);
+    running = L;
+    if (depth++ == 0) {
+        caught = 0;
+        sigaction(SIGINT, &action, &before);
+    } else if (L && caught) { // before it ran, but behind the line that runs it
+        lua_sethook(L, raise_error, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+    }
 }
 
 void sok_lua_interrupt_end(void)
 {
-    sigaction(SIGINT, &before, NULL);
-    if (running)
-        lua_sethook(running, NULL, 0, 0);
+    lua_State *L = running;
     running = NULL;
+    if (L)
+        lua_sethook(L, NULL, 0, 0);
+    if (--depth == 0)
+        sigaction(SIGINT, &before, NULL);
+}
+
+void sok_lua_interrupt_forget(void)
+{
+    caught = 0;
 }
 
 bool sok_lua_interrupted(void)

@@ -21,6 +21,7 @@ struct shell {
     History *history;
     char *chunk; // what was typed so far of a chunk of several lines
     size_t len;
+    bool left; // the person said so
     struct sok_lua_words words;
     char history_path[4096];
 };
@@ -194,6 +195,21 @@ static void forget_chunk(struct shell *s)
         s->chunk[0] = 0;
 }
 
+// What other shells call leaving; unless the person has given the word another meaning.
+static bool is_goodbye(lua_State *L, const char *text)
+{
+    static const char *const words[] = {"exit", "quit"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t len = strlen(words[i]);
+        if (strncmp(text, words[i], len) == 0 && (!text[len] || strcmp(text + len, "()") == 0)) {
+            bool ours = lua_getglobal(L, words[i]) == LUA_TNIL;
+            lua_pop(L, 1);
+            return ours;
+        }
+    }
+    return false;
+}
+
 static void take_line(struct shell *s, const char *line, size_t len)
 {
     if (!add_line(s, line, len)) {
@@ -206,7 +222,8 @@ static void take_line(struct shell *s, const char *line, size_t len)
     while (s->len > 0 && s->chunk[s->len - 1] == '\n')
         s->chunk[--s->len] = 0;
     remember(s, s->chunk);
-    if (s->chunk[strspn(s->chunk, " \t\n")])
+    s->left = is_goodbye(s->L, s->chunk);
+    if (!s->left && s->chunk[strspn(s->chunk, " \t\n")])
         sok_lua_text(s->l, s->chunk, "shell", true);
     fflush(stdout);
     forget_chunk(s);
@@ -214,23 +231,22 @@ static void take_line(struct shell *s, const char *line, size_t len)
 
 static void loop(struct shell *s)
 {
-    for (;;) {
+    while (!s->left) {
         int count = 0;
-        sok_lua_interrupt_begin(NULL);
+        sok_lua_interrupt_forget();
         const char *line = el_gets(s->el, &count);
-        bool stopped = sok_lua_interrupted();
-        sok_lua_interrupt_end();
-        if (stopped) { // what was typed is dropped, as in any shell
+        if (!line && sok_lua_interrupted()) { // what was typed is dropped, as in any shell
             forget_chunk(s);
             printf("^C\n");
             el_reset(s->el);
             continue;
         }
-        if (!line || count <= 0)
+        if (!line || count <= 0) {
+            putchar('\n');
             break;
+        }
         take_line(s, line, (size_t)count);
     }
-    putchar('\n');
 }
 
 static bool open_editor(struct shell *s)
@@ -269,7 +285,9 @@ int sok_lua_shell(struct sok_lua *l)
             printf("Sockeye's packet language, Lua 5.4: ls() and lsc() tell what there is, Tab "
                    "completes, Ctrl-D "
                    "ends.\n");
+            sok_lua_interrupt_begin(NULL);
             loop(s);
+            sok_lua_interrupt_end();
             save_history(s);
             rc = 0;
         }

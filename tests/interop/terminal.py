@@ -167,6 +167,23 @@ def lua_to_head(sockeye):
         check(done.code == 1 and done.err.count(b"\n") == 1 and b"could not be written" in done.err, str(done))
 
 
+def lua_in_a_terminal(sockeye):
+    """Ctrl-C ends what runs and what is half typed, not the shell; a terminal without colours gets none; `exit` leaves."""
+    with Net(sockeye) as net:
+        binary = copy_for_user(net)
+        shell = Terminal(net, "setsid", "-c", "-w", "env", f"HOME={net.tmp}", "TERM=dumb", binary, "lua", user=ORDINARY)
+        for text, answer in ((b"IP{ttl=3}/TCP{}\n", b"IP{ttl=3}/TCP{}\r\n>>> "), (b"IP{ttl=300}\n", b"IP.ttl: 300 is too large (0 to 255)\r\n>>> "),
+                (b"while true do end\n", b"while true do end\r\n"), (b"\x03", b"interrupted\r\n>>> "), (b"for i = 7, 8 do\n", b"... "),
+                (b"\x03", b">>> "), (b"for i = 8, 9 do\n", b"... "), (b"print(i * 111) end\n", b"888\r\n999\r\n>>> "), (b"exit = 5\n", b">>> "),
+                (b"exit * 999\n", b"4995\r\n>>> "), (b"exit = nil\n", b">>> ")):
+            shell.seen = b""
+            shell.type(text)
+            shell.expect(answer)
+            check(b"\x1b[3" not in shell.seen, f"coloured: {shell.seen!r}")
+        shell.type(b"exit\n")
+        check(shell.end() == 0, f"{shell.seen!r}")
+
+
 def no_privilege(sockeye):
     """An ordinary user and a TAP: one clear line, exit code 2."""
     with Net(sockeye) as net:
@@ -185,5 +202,6 @@ TESTS = {
     "demo-user": lambda sockeye: demo(sockeye, ORDINARY),
     "demo-to-head": demo_to_head,
     "lua-to-head": lua_to_head,
+    "lua-in-a-terminal": lua_in_a_terminal,
     "no-privilege": no_privilege,
 }
