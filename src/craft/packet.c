@@ -162,7 +162,7 @@ int sok_craft_refit(struct sok_packet *p, unsigned layer)
     struct craft_layer *l = &p->layers[layer];
     if (!l->proto->view)
         return 0;
-    size_t fixed = sok_proto_fixed(l->proto, craft_fixed(p, l), l->room);
+    size_t fixed = sok_proto_fixed(l->proto, craft_fixed(p, l), CRAFT_FIXED_MAX);
     if (fixed > l->room) {
         uint32_t at = sok_craft_take(p, fixed);
         if (at == UINT32_MAX)

@@ -99,10 +99,6 @@ SOK_HEADER_ROWS(mld, SOK_MLD_FIELDS)
 SOK_HEADER_ROWS(mld2_query, SOK_MLD2_QUERY_FIELDS)
 SOK_HEADER_ROWS(mld2_report, SOK_MLD2_REPORT_FIELDS)
 
-static const struct sok_value group_record_types[] = {{SOK_GROUP_IS_INCLUDE, "is_in"},
-    {SOK_GROUP_IS_EXCLUDE, "is_ex"}, {SOK_GROUP_TO_INCLUDE, "to_in"},
-    {SOK_GROUP_TO_EXCLUDE, "to_ex"}, {SOK_GROUP_ALLOW, "allow"}, {SOK_GROUP_BLOCK, "block"},
-    {0, NULL}};
 SOK_HEADER_ROWS(mld2_record, SOK_MLD2_RECORD_FIELDS)
 
 // ---- what follows from the rest ----

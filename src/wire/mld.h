@@ -39,7 +39,7 @@ SOK_HEADER(mld2_report, SOK_MLD2_REPORT_FIELDS, SOK_MLD2_REPORT_LEN)
 // A record: its sources, 16 bytes each, and auxiliary data (32-bit words, always none) follow.
 #define SOK_MLD2_RECORD_LEN 20
 #define SOK_MLD2_RECORD_FIELDS(N, B, P)                                                            \
-    N(P, rtype, 8, NAME, SET, 4, group_record_types)                                               \
+    N(P, rtype, 8, NAME, SET, 4, sok_group_record_types)                                           \
     N(P, auxdata_len, 8, DEC, DERIVED, 0, NULL)                                                    \
     N(P, sources_number, 16, DEC, DERIVED, 0, NULL)                                                \
     B(P, dst, 16, IP6, SET)

@@ -50,6 +50,7 @@ static const struct {
     {sok_icmp6_protos, SOK_ICMP6_PROTOS},
     {sok_nd_option_protos, SOK_ND_OPTION_PROTOS},
     {&sok_proto_mld2_record, 1},
+    {sok_igmp3_protos, SOK_IGMP3_PROTOS},
     {sok_dns_record_protos, SOK_DNS_RECORD_PROTOS},
 };
 
