@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <histedit.h>
 #include <locale.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 #include "lua/internal.h"
 #include "lua/lua.h"
 
@@ -229,6 +232,43 @@ static void take_line(struct shell *s, const char *line, size_t len)
     forget_chunk(s);
 }
 
+// False: Ctrl-C. The signal is let in only while this waits, so it cannot come between the look for it and the wait.
+static bool wait_for_key(void)
+{
+    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+    sigset_t held, usual;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigprocmask(SIG_BLOCK, &held, &usual);
+    int r = 0;
+    while (!sok_lua_interrupted() && (r = ppoll(&p, 1, NULL, &usual)) < 0 && errno == EINTR)
+        continue;
+    sigprocmask(SIG_SETMASK, &usual, NULL);
+    return !sok_lua_interrupted();
+}
+
+// One character, of as many bytes as it has, for libedit: 1, 0 at the end, -1.
+static int read_key(EditLine *el, wchar_t *c)
+{
+    mbstate_t partly = {0};
+    char byte;
+    (void)el;
+    for (;;) {
+        if (!wait_for_key()) {
+            errno = EINTR;
+            return -1;
+        }
+        ssize_t n = read(STDIN_FILENO, &byte, 1);
+        if (n <= 0)
+            return (int)n;
+        size_t used = mbrtowc(c, &byte, 1, &partly);
+        if (used == 0 || used == 1)
+            return 1;
+        if (used == (size_t)-1) // no character of this locale: passed over
+            partly = (mbstate_t){0};
+    }
+}
+
 static void loop(struct shell *s)
 {
     while (!s->left) {
@@ -262,6 +302,7 @@ static bool open_editor(struct shell *s)
     el_set(s->el, EL_CLIENTDATA, s);
     el_set(s->el, EL_PROMPT, prompt);
     el_set(s->el, EL_EDITOR, "emacs");
+    el_set(s->el, EL_GETCFN, read_key);
     el_set(s->el, EL_HIST, history, s->history);
     el_set(s->el, EL_ADDFN, "sockeye-complete", "completes what was typed", on_tab);
     el_set(s->el, EL_BIND, "^I", "sockeye-complete", NULL);

@@ -173,7 +173,7 @@ def lua_in_a_terminal(sockeye):
         binary = copy_for_user(net)
         shell = Terminal(net, "setsid", "-c", "-w", "env", f"HOME={net.tmp}", "TERM=dumb", binary, "lua", user=ORDINARY)
         for text, answer in ((b"IP{ttl=3}/TCP{}\n", b"IP{ttl=3}/TCP{}\r\n>>> "), (b"IP{ttl=300}\n", b"IP.ttl: 300 is too large (0 to 255)\r\n>>> "),
-                (b"while true do end\n", b"while true do end\r\n"), (b"\x03", b"interrupted\r\n>>> "), (b"for i = 7, 8 do\n", b"... "),
+                (b"print(10 * 77) while true do end\n", b"770\r\n"), (b"\x03", b"interrupted\r\n>>> "), (b"for i = 7, 8 do\n", b"... "),
                 (b"\x03", b">>> "), (b"for i = 8, 9 do\n", b"... "), (b"print(i * 111) end\n", b"888\r\n999\r\n>>> "), (b"exit = 5\n", b">>> "),
                 (b"exit * 999\n", b"4995\r\n>>> "), (b"exit = nil\n", b">>> ")):
             shell.seen = b""
