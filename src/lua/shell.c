@@ -175,20 +175,27 @@ static bool add_line(struct shell *s, const char *line, size_t len)
     return true;
 }
 
+enum chunk { CHUNK_WHOLE, CHUNK_UNFINISHED, CHUNK_WRONG };
+
 // Lua's own way to say that a chunk ends too early.
+static enum chunk look(lua_State *L, const char *text)
+{
+    size_t len;
+    int status = luaL_loadbuffer(L, text, strlen(text), "=shell");
+    const char *message = status == LUA_OK ? NULL : lua_tolstring(L, -1, &len);
+    bool early = message && len >= 5 && strcmp(message + len - 5, "<eof>") == 0;
+    lua_pop(L, 1);
+    return status == LUA_OK ? CHUNK_WHOLE : early ? CHUNK_UNFINISHED : CHUNK_WRONG;
+}
+
+// Neither statements nor an expression yet, but it may become one of them.
 static bool is_unfinished(lua_State *L, const char *text)
 {
-    int status = luaL_loadbuffer(L, text, strlen(text), "=shell");
-    size_t len;
-    const char *message = status == LUA_ERRSYNTAX ? lua_tolstring(L, -1, &len) : NULL;
-    bool unfinished = message && len >= 5 && strcmp(message + len - 5, "<eof>") == 0;
+    enum chunk statements = look(L, text);
+    enum chunk expression = look(L, lua_pushfstring(L, "return %s", text));
     lua_pop(L, 1);
-    if (!unfinished)
-        return false;
-    const char *expressions = lua_pushfstring(L, "return %s", text);
-    unfinished = luaL_loadbuffer(L, expressions, strlen(expressions), "=shell") != LUA_OK;
-    lua_pop(L, 2);
-    return unfinished;
+    return statements != CHUNK_WHOLE && expression != CHUNK_WHOLE &&
+           (statements == CHUNK_UNFINISHED || expression == CHUNK_UNFINISHED);
 }
 
 static void forget_chunk(struct shell *s)
