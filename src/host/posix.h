@@ -59,6 +59,12 @@ int64_t sok_posix_news(const struct sok_posix *p, struct sok_socket *s, struct s
     void *data, size_t len);
 void sok_posix_goes(const struct sok_calls_packet *head, struct sok_dgram_info *out);
 
+// ---- posix_info.c ----
+
+// TCP_INFO. Bytes written, at most want, or -errno.
+int sok_posix_info(
+    const struct sok_posix *p, const struct sok_socket *s, uint8_t *out, uint32_t want);
+
 // ---- posix_options.c ----
 
 // s NULL: there is no handle any more. SO_ERROR is the caller's.

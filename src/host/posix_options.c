@@ -309,46 +309,6 @@ static int give_int(const struct answer *r, int64_t value)
     return give(r, &number, sizeof(number));
 }
 
-static int get_info(const struct sok_posix *p, const struct sok_socket *s, const struct answer *r)
-{
-    static const struct {
-        const char *text;
-        uint8_t state;
-    } states[] = {{"ESTABLISHED", TCP_ESTABLISHED}, {"SYN-SENT", TCP_SYN_SENT},
-        {"SYN-RECEIVED", TCP_SYN_RECV}, {"FIN-WAIT-1", TCP_FIN_WAIT1},
-        {"FIN-WAIT-2", TCP_FIN_WAIT2}, {"TIME-WAIT", TCP_TIME_WAIT}, {"CLOSE-WAIT", TCP_CLOSE_WAIT},
-        {"LAST-ACK", TCP_LAST_ACK}, {"CLOSING", TCP_CLOSING}};
-    struct tcp_info t = {.tcpi_state = p->listens ? TCP_LISTEN : TCP_CLOSE};
-    struct sok_info i;
-    if (p->type != SOCK_STREAM)
-        return -EOPNOTSUPP;
-    if (!s || sok_getinfo(s, &i) < 0)
-        return give(r, &t, sizeof(t));
-    for (size_t k = 0; k < sizeof(states) / sizeof(states[0]); k++)
-        if (i.state && strcmp(i.state, states[k].text) == 0)
-            t.tcpi_state = states[k].state;
-    t.tcpi_options =
-        (uint8_t)((i.sack ? TCPI_OPT_SACK : 0) | (i.timestamps ? TCPI_OPT_TIMESTAMPS : 0) |
-                  (i.send_shift || i.recv_shift ? TCPI_OPT_WSCALE : 0));
-    t.tcpi_snd_wscale = i.send_shift & 0xfU;
-    t.tcpi_rcv_wscale = i.recv_shift & 0xfU;
-    t.tcpi_rto = (uint32_t)(i.rto / 1000);
-    t.tcpi_rtt = (uint32_t)(i.rtt / 1000);
-    t.tcpi_rttvar = (uint32_t)(i.rtt_var / 1000);
-    t.tcpi_snd_mss = i.send_mss;
-    t.tcpi_pmtu = i.send_mss + 40 + (i.timestamps ? 12 : 0);
-    t.tcpi_rcv_mss = t.tcpi_advmss = i.recv_mss;
-    uint32_t mss = i.send_mss ? i.send_mss : 1;
-    t.tcpi_unacked = (i.send_unacked + mss - 1) / mss;
-    t.tcpi_sacked = i.sacked / mss;
-    t.tcpi_lost = i.lost / mss;
-    t.tcpi_snd_cwnd = i.cwnd / mss;
-    t.tcpi_snd_ssthresh = i.ssthresh == UINT32_MAX ? 0x7fffffff : i.ssthresh / mss;
-    t.tcpi_rcv_space = i.recv_window;
-    t.tcpi_total_retrans = (uint32_t)((i.bytes_again + mss - 1) / mss);
-    return give(r, &t, sizeof(t));
-}
-
 // Linux says it with different words for a whole level that is not the socket's.
 static bool known_level(const struct sok_posix *p, int level)
 {
@@ -372,7 +332,7 @@ int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level,
     if (level == SOL_SOCKET && name == SO_ACCEPTCONN)
         return give_int(r, p->listens);
     if (level == IPPROTO_TCP && name == TCP_INFO)
-        return get_info(p, s, r);
+        return sok_posix_info(p, s, out, want);
     if (level == IPPROTO_TCP && name == TCP_CONGESTION && p->type == SOCK_STREAM && s) {
         char text[16] = "cubic";
         sok_getsockopt(s, SOK_OPT_CONGESTION, &value);

@@ -148,6 +148,38 @@ static void of_connections(void)
     pair_close(p);
 }
 
+// The fields that came later, by their places in the kernel's struct tcp_info.
+static void counters(void)
+{
+    enum {
+        BYTES_RECEIVED = 128,
+        NOTSENT = 144,
+        DATA_SEGS_IN = 152,
+        BYTES_SENT = 200,
+        RETRANS = 208
+    };
+    struct pair p = pair();
+    uint8_t a[240] = {0}, b[240] = {0};
+    uint64_t received = 0, sent = 0, again = 0;
+    uint32_t notsent = 9, segments = 0;
+    socklen_t len = sizeof(a);
+    char text[16];
+    os.send(p.a, "0123456789", 10, 0);
+    os.recv(p.b, text, sizeof(text), 0);
+    os.settle();
+    CALL("info-whole", os.getsockopt(p.a, IPPROTO_TCP, TCP_INFO, a, &len));
+    TEXT("info-whole-length", "%d", len >= RETRANS + 8);
+    os.getsockopt(p.b, IPPROTO_TCP, TCP_INFO, b, &len);
+    memcpy(&received, b + BYTES_RECEIVED, 8);
+    memcpy(&segments, b + DATA_SEGS_IN, 4);
+    memcpy(&sent, a + BYTES_SENT, 8);
+    memcpy(&again, a + RETRANS, 8);
+    memcpy(&notsent, a + NOTSENT, 4);
+    TEXT("info-counters", "%d received in %d, %d sent, %d again, %d not yet", (int)received,
+        (int)segments, (int)sent, (int)again, (int)notsent);
+    pair_close(p);
+}
+
 static void inherited(void)
 {
     struct place at;
@@ -228,6 +260,7 @@ void check_options(void)
     }
     sizes();
     of_connections();
+    counters();
     inherited();
     deferred();
     small_segments();
