@@ -97,6 +97,11 @@ int sok_socket_raw(struct sok_host *host, int protocol, struct sok_socket **out)
 // The same of IPv6, as RFC 3542: what is received begins behind its headers, what is sent gets one.
 int sok_socket_raw6(struct sok_host *host, int protocol, struct sok_socket **out);
 
+// Of raw sockets of ICMP and ICMPv6: which types are kept away, bit type % 32 of blocked[type / 32]; at first none. Of ICMP only
+// those below 32 can be. SOK_EOPNOTSUPP: another kind of socket.
+int sok_icmp_filter(struct sok_socket *s, const uint32_t blocked[8]);
+int sok_icmp_filter_get(const struct sok_socket *s, uint32_t blocked[8]);
+
 // Frames, as packet(7): whole, or without the link's header (cooked). SOK_PACKET_ALL as type: of every type, and also
 // what this host sends; else received frames of this type. On a link without Ethernet (tun) a frame is an IP packet.
 // Super-frames are one frame each. Send: a whole frame as it is to leave; cooked: to->mac and to->type make the
@@ -198,6 +203,7 @@ enum sok_socket_option {
     SOK_OPT_RECVERR, // 0, 1: what ICMP says of an open connection is told by the next call, and it goes on; of datagrams
     // all that it says is, also to unconnected sockets, and kept for sok_recv_news()
     SOK_OPT_V6ONLY, // 0, 1, before bind; stream, datagram: :: is not every address of IPv4 too, and IPv4 is out of reach
+    SOK_OPT_MTU, // get; connected: bytes that an IP packet on its way may have, as far as is known; else SOK_ENOTCONN
 };
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);

@@ -171,6 +171,67 @@ static int filter_any(struct sok_socket *s, int level, const uint8_t *bytes, uin
         f.gf_fmode == MCAST_EXCLUDE, sources, f.gf_numsrc));
 }
 
+// What is asked is in `out` already (a socket option both ways, RFC 3678 section 4.1.3). As many sources as were asked
+// for are told, and how many there are.
+static int get_filter4(const struct sok_socket *s, uint8_t *out, uint32_t want)
+{
+    struct ip_msfilter f;
+    struct sok_addr sources[SOURCES_MAX];
+    unsigned count = SOURCES_MAX;
+    bool exclude;
+    size_t head = offsetof(struct ip_msfilter, imsf_slist);
+    if (want < head)
+        return -EINVAL;
+    memcpy(&f, out, head);
+    struct sok_addr group = addr4(f.imsf_multiaddr);
+    int link = link_of_addr(s, addr4(f.imsf_interface));
+    int err = link < -1 ? link : sok_group_filter_get(s, link, &group, &exclude, sources, &count);
+    if (err < 0)
+        return -sok_errno(err);
+    uint32_t told = f.imsf_numsrc < count ? f.imsf_numsrc : count;
+    if (told > SOURCES_MAX || want < head + told * sizeof(struct in_addr))
+        return -EINVAL;
+    f.imsf_fmode = exclude ? MCAST_EXCLUDE : MCAST_INCLUDE;
+    f.imsf_numsrc = count;
+    memcpy(out, &f, head);
+    for (uint32_t i = 0; i < told; i++) {
+        struct in_addr a = {htonl(sok_addr_to_v4(sources[i]))};
+        memcpy(out + head + i * sizeof(a), &a, sizeof(a));
+    }
+    return (int)(head + told * sizeof(struct in_addr));
+}
+
+static int get_filter_any(
+    const struct sok_posix *p, const struct sok_socket *s, int level, uint8_t *out, uint32_t want)
+{
+    struct group_filter f;
+    struct sok_addr group, sources[SOURCES_MAX];
+    unsigned count = SOURCES_MAX;
+    bool exclude;
+    size_t head = offsetof(struct group_filter, gf_slist), each = sizeof(struct sockaddr_storage);
+    if (want < head)
+        return -EINVAL;
+    memcpy(&f, out, head);
+    if (!stored_addr(level, &f.gf_group, &group))
+        return -EINVAL;
+    int err =
+        sok_group_filter_get(s, link_of_index(f.gf_interface), &group, &exclude, sources, &count);
+    if (err < 0)
+        return -sok_errno(err);
+    uint32_t told = f.gf_numsrc < count ? f.gf_numsrc : count;
+    if (told > SOURCES_MAX || want < head + told * each)
+        return -EINVAL;
+    f.gf_fmode = exclude ? MCAST_EXCLUDE : MCAST_INCLUDE;
+    f.gf_numsrc = count;
+    memcpy(out, &f, head);
+    memset(out + head, 0, told * each);
+    for (uint32_t i = 0; i < told; i++) {
+        struct sok_endpoint source = {.addr = sources[i]};
+        sok_sockaddr_put(p->domain, &source, out + head + i * each);
+    }
+    return (int)(head + told * each);
+}
+
 // ---- how groups are sent to ----
 
 // struct in_addr, ip_mreq or ip_mreqn; IPv6: a number.
@@ -320,13 +381,16 @@ int sok_posix_group_set(const struct sok_posix *p, struct sok_socket *s, int lev
     return set4(s, name, bytes, len);
 }
 
-// What is asked of a filter is in `out` already (a socket option both ways, RFC 3678 section 4.1.3).
 int sok_posix_group_get(const struct sok_posix *p, const struct sok_socket *s, int level, int name,
     uint8_t *out, uint32_t want)
 {
     struct sok_multicast_opts o;
     bool v6 = level == IPPROTO_IPV6 && p->domain == AF_INET6;
     enum sending what = level == IPPROTO_IP || v6 ? sending_option(level, name) : NOTHING;
+    if (s && p->type != SOCK_STREAM && level == IPPROTO_IP && name == IP_MSFILTER)
+        return get_filter4(s, out, want);
+    if (s && p->type != SOCK_STREAM && (level == IPPROTO_IP || v6) && name == MCAST_MSFILTER)
+        return get_filter_any(p, s, level, out, want);
     if (!s || what == NOTHING)
         return -ENOPROTOOPT;
     if (sok_multicast_get(s, &o) < 0)

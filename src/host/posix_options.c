@@ -21,6 +21,7 @@ enum how {
     UNSIGNED, // a number that is not negative, though an int
     KEPT,     // a value: it is told back
     SWITCH,   // the same, 0 or 1
+    ASKED,    // a number: the host's, which cannot be set
 };
 
 #define CLAMP_LEAST 1152 // half of the smallest buffer
@@ -62,6 +63,8 @@ static const struct option {
     {IPPROTO_IP, IP_RECVERR, 0, BOOL, SOK_OPT_RECVERR},
     {IPPROTO_IPV6, IPV6_RECVERR, 0, BOOL, SOK_OPT_RECVERR},
     {IPPROTO_IP, IP_HDRINCL, SOCK_RAW, BOOL, SOK_OPT_HDRINCL},
+    {IPPROTO_IP, IP_MTU, 0, ASKED, SOK_OPT_MTU},
+    {IPPROTO_IPV6, IPV6_MTU, 0, ASKED, SOK_OPT_MTU},
     {IPPROTO_IP, IP_TTL, 0, PLAIN, SOK_OPT_TTL},
     {IPPROTO_IP, IP_TOS, 0, PLAIN, SOK_OPT_TOS},
     {IPPROTO_IPV6, IPV6_TCLASS, 0, PLAIN, SOK_OPT_TOS},
@@ -195,6 +198,7 @@ static int64_t inside(enum how how, int64_t value)
     case PLAIN:
     case KEPT:
     case SWITCH:
+    case ASKED:
         break;
     }
     return value;
@@ -218,6 +222,7 @@ static int64_t outside(enum how how, int64_t value)
     case TWICE:
     case KEPT:
     case SWITCH:
+    case ASKED:
         break;
     }
     return value;
@@ -264,6 +269,8 @@ int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int n
         (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
         return 0;
     int group = sok_posix_group_set(p, s, level, name, bytes, len);
+    if (group == -ENOPROTOOPT)
+        group = sok_posix_icmp_set(p, s, level, name, bytes, len);
     if (group != -ENOPROTOOPT)
         return group;
     int bit = wanted_bit(p, level, name);
@@ -273,7 +280,7 @@ int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int n
     bool of_type = level != IPPROTO_TCP || p->type == SOCK_STREAM;
     if (of_type && !in_range(level, name, bytes, len))
         return -EINVAL;
-    if (!o)
+    if (!o || o->how == ASKED)
         return -ENOPROTOOPT;
     if (len < sizeof(value) && !(level == IPPROTO_IP && len == 1))
         return -EINVAL;
@@ -340,6 +347,8 @@ int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level,
         return give(r, text, sizeof(text));
     }
     int group = sok_posix_group_get(p, s, level, name, out, want);
+    if (group == -ENOPROTOOPT)
+        group = sok_posix_icmp_get(p, s, level, name, out, want);
     if (group != -ENOPROTOOPT)
         return group;
     int bit = wanted_bit(p, level, name);

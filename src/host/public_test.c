@@ -158,6 +158,30 @@ static void what_was_said_about_datagrams(void **state)
     pair_free(&p);
 }
 
+static void types_of_icmp_that_are_not_heard(void **state)
+{
+    struct pair p;
+    uint32_t away[8] = {1u << 8}, got[8];
+    char bytes[64];
+    (void)state;
+    pair_make(&p, NULL);
+    struct sok_socket *heard, *not_heard, *ping, *stream;
+    assert_int_equal(sok_socket_raw(p.b, 1, &heard), 0);
+    assert_int_equal(sok_socket_raw(p.b, 1, &not_heard), 0);
+    assert_int_equal(sok_icmp_filter(not_heard, away), 0);
+    assert_int_equal(sok_icmp_filter_get(not_heard, got), 0);
+    assert_memory_equal(got, away, sizeof(got));
+    assert_int_equal(sok_socket(p.a, SOK_ECHO, &ping), 0);
+    assert_true(sok_ping_send(ping, &p.to_b.addr, 1, "data", 4, 0) >= 0);
+    pair_run(&p, 10 * MS);
+    assert_int_equal(sok_recv(heard, bytes, sizeof(bytes)), 32);
+    assert_int_equal(sok_recv(not_heard, bytes, sizeof(bytes)), SOK_EAGAIN);
+    assert_int_equal(sok_socket(p.a, SOK_STREAM, &stream), 0);
+    assert_int_equal(sok_icmp_filter(stream, away), SOK_EOPNOTSUPP);
+    assert_int_equal(sok_icmp_filter_get(stream, got), SOK_EOPNOTSUPP);
+    pair_free(&p);
+}
+
 static void routes_given_later(void **state)
 {
     struct pair p;
@@ -251,6 +275,7 @@ int main(void)
         cmocka_unit_test(protocol_102_over_ip6),
         cmocka_unit_test(datagrams_with_what_is_known),
         cmocka_unit_test(what_was_said_about_datagrams),
+        cmocka_unit_test(types_of_icmp_that_are_not_heard),
         cmocka_unit_test(routes_given_later),
         cmocka_unit_test(nobody_gives_addresses),
         cmocka_unit_test(lookups),

@@ -296,6 +296,7 @@ static int tcp_option(enum sok_socket_option option)
     case SOK_OPT_BROADCAST:
     case SOK_OPT_REUSEPORT:
     case SOK_OPT_V6ONLY:
+    case SOK_OPT_MTU:
         break;
     }
     return -1;
@@ -541,6 +542,19 @@ int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
     return 0;
 }
 
+static int path_mtu(const struct sok_socket *s, int64_t *value)
+{
+    const struct sok_tcp_conn *c = sok_socket_conn(s);
+    uint16_t mtu = 0;
+    if (!s->dialled || (s->type == SOK_STREAM && !c))
+        return SOK_ENOTCONN;
+    struct sok_endpoint to = c ? sok_tcp_remote(c) : s->remote, from = {.port = 0};
+    sok_getsockname(s, &from);
+    int err = sok_stack_path_mtu(s->host->stack, &from.addr, &to, &mtu);
+    *value = mtu;
+    return err;
+}
+
 // As if it had never been set.
 static bool means_default(enum sok_socket_option option, int64_t value)
 {
@@ -566,6 +580,8 @@ int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t 
         *value = s->dgram.broadcast;
     else if (option == SOK_OPT_TIMEOUT)
         *value = s->timeout_ns;
+    else if (option == SOK_OPT_MTU)
+        return path_mtu(s, value);
     else if (s->type != SOK_STREAM)
         return sok_socket_dgram_getopt(s, option, value);
     else if (number < 0)

@@ -72,6 +72,23 @@ int sok_socket_raw_connect(struct sok_socket *s, const struct sok_endpoint *remo
     return err;
 }
 
+int sok_icmp_filter(struct sok_socket *s, const uint32_t blocked[8])
+{
+    sok_host_mine(s->host);
+    if (s->type != SOK_RAW)
+        return SOK_EOPNOTSUPP;
+    sok_raw_block_types(raw_of(s), blocked);
+    return 0;
+}
+
+int sok_icmp_filter_get(const struct sok_socket *s, uint32_t blocked[8])
+{
+    if (s->type != SOK_RAW)
+        return SOK_EOPNOTSUPP;
+    sok_raw_blocked_types(raw_of(s), blocked);
+    return 0;
+}
+
 // ---- both ----
 
 int64_t sok_socket_raw_send(

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -140,6 +141,11 @@ static int do_get(int fd, const struct entry *e, int level, int name, void *valu
         default:
             break;
         }
+    }
+    if ((level == IPPROTO_IP || level == IPPROTO_IPV6) &&
+        (name == IP_MSFILTER || name == MCAST_MSFILTER)) { // asked with a value
+        c.bytes = value;
+        c.len = *len < SOK_CALLS_BYTES_MAX ? *len : SOK_CALLS_BYTES_MAX;
     }
     c.reply_max = *len < SOK_CALLS_BYTES_MAX ? *len : SOK_CALLS_BYTES_MAX;
     c.c = (int)c.reply_max;

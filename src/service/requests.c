@@ -223,6 +223,9 @@ static int32_t get_option(struct served *e, struct request *r)
         say(r, &number, want < sizeof(number) ? want : sizeof(number));
         return (int32_t)r->reply_len;
     }
+    memset(r->reply, 0, want);
+    if (r->head->len > 0) // what is asked, of options that are asked with a value
+        memcpy(r->reply, r->bytes, r->head->len < want ? r->head->len : want);
     int n = sok_posix_getopt(&e->posix, sok_served_socket(e), level, name, r->reply, want);
     r->reply_len = n > 0 ? (uint32_t)n : 0;
     return n;

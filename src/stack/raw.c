@@ -26,6 +26,7 @@ struct sok_raw {
     struct sok_memberships groups;
     struct sok_inbox inbox;
     struct sok_errqueue errors;
+    uint32_t kept_away[8]; // types of ICMP
 };
 
 #define ICMP6_SUM_AT 2 // always there (RFC 3542 section 3.1)
@@ -61,6 +62,15 @@ static bool hears(const struct sok_raw *r, const struct sok_in *in)
 {
     return !sok_addr_is_multicast(in->dst) ||
            sok_memberships_hear(&r->groups, in->group_link, &in->dst, &in->src, r->multicast.all);
+}
+
+// A type of ICMP that the program does not want (raw(7), RFC 3542 section 3.2); of IPv4 only the first 32 can be named.
+static bool is_blocked(const struct sok_raw *r, const struct sok_in *in)
+{
+    bool icmp = r->protocol == (r->v6 ? SOK_IPPROTO_ICMP6 : SOK_IPPROTO_ICMP);
+    uint8_t type = icmp && in->len > 0 ? in->data[0] : 0;
+    return icmp && in->len > 0 && (r->v6 || type < 32) &&
+           (r->kept_away[type / 32] >> type % 32 & 1);
 }
 
 // The sum that a program asked for (RFC 3542 section 3.1).
@@ -106,7 +116,7 @@ struct sok_raw_taken sok_raw_input(struct sok_stack *s, const struct sok_in *in)
         return taken;
     for (struct sok_raw *r = s->raws; r; r = r->next) {
         if (r->protocol != in->proto || r->v6 != in->v6 || !is_between(r, &in->dst, &in->src) ||
-            !hears(r, in))
+            !hears(r, in) || is_blocked(r, in))
             continue;
         enum sok_drop bad = is_damaged(r, in) ? SOK_DROP_RAW_CHECKSUM : keep(r, in);
         taken.wanted = true;
@@ -320,6 +330,16 @@ void sok_raw_options(struct sok_raw *r, const struct sok_dgram_opts *opts)
     if (!opts->recverr)
         sok_errqueue_clear(r->stack, &r->errors);
     update_ready(r);
+}
+
+void sok_raw_block_types(struct sok_raw *r, const uint32_t blocked[8])
+{
+    memcpy(r->kept_away, blocked, sizeof(r->kept_away));
+}
+
+void sok_raw_blocked_types(const struct sok_raw *r, uint32_t blocked[8])
+{
+    memcpy(blocked, r->kept_away, sizeof(r->kept_away));
 }
 
 void sok_raw_hdrincl(struct sok_raw *r, bool on)

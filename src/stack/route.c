@@ -496,3 +496,12 @@ bool sok_stack_has_family(const struct sok_stack *s, bool v6)
     }
     return false;
 }
+
+int sok_stack_path_mtu(struct sok_stack *stack, const struct sok_addr *source,
+    const struct sok_endpoint *to, uint16_t *mtu)
+{
+    struct sok_tcp_path path;
+    int err = sok_stack_route(stack, source, to, &path);
+    *mtu = err < 0 ? 0 : sok_tcp_path_mtu(&path);
+    return err;
+}

@@ -289,6 +289,10 @@ struct sok_tcp *sok_stack_tcp(struct sok_stack *stack);
 
 const struct sok_stack_config *sok_stack_config(const struct sok_stack *stack);
 
+// Bytes that an IP packet on the way to there may have, as far as is known; or why there is no way.
+int sok_stack_path_mtu(struct sok_stack *stack, const struct sok_addr *source,
+    const struct sok_endpoint *to, uint16_t *mtu);
+
 // What datagram sockets of all kinds can be told; 0: as the stack's settings say.
 struct sok_dgram_opts {
     uint8_t ttl, tos; // of what is sent; not of frames and of what has a header of its own
@@ -399,6 +403,9 @@ int sok_raw_filter(struct sok_raw *r, int link, const struct sok_addr *group, bo
 int sok_raw_filter_get(const struct sok_raw *r, int link, const struct sok_addr *group,
     bool *exclude, struct sok_addr *sources, unsigned *count);
 void sok_raw_multicast(struct sok_raw *r, const struct sok_multicast_opts *opts);
+// ICMP's types that are not given, a bit for each.
+void sok_raw_block_types(struct sok_raw *r, const uint32_t blocked[8]);
+void sok_raw_blocked_types(const struct sok_raw *r, uint32_t blocked[8]);
 // What is sent begins with the IP header; so from the start with protocol 255.
 void sok_raw_hdrincl(struct sok_raw *r, bool on);
 bool sok_raw_has_hdrincl(const struct sok_raw *r);

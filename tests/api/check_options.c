@@ -243,6 +243,18 @@ static void small_segments(void)
     os.close(l);
 }
 
+static void way(void)
+{
+    int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, name = family == AF_INET ? 14 : 24;
+    struct pair p = pair(), d = dgrams();
+    CALL("mtu-stream", get_int(p.a, level, name) > 1000);
+    CALL("mtu-dgram", get_int(d.b, level, name) > 1000);
+    CALL("mtu-unconnected", get_int(d.a, level, name));
+    CALL("mtu-set", family == AF_INET ? set_int(d.b, level, name, 1300) : 0);
+    pair_close(p);
+    pair_close(d);
+}
+
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 void check_options(void)
@@ -261,6 +273,7 @@ void check_options(void)
     sizes();
     of_connections();
     counters();
+    way();
     inherited();
     deferred();
     small_segments();

@@ -34,6 +34,33 @@ static void own_protocol(void)
     os.close(b);
 }
 
+// Echoes, without the requests and without the replies.
+static void types(void)
+{
+    bool v4 = family == AF_INET;
+    int level = v4 ? SOL_RAW : IPPROTO_ICMPV6, protocol = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+    int a = os.socket(family, SOCK_RAW, protocol), b = os.socket(family, SOCK_RAW, OWN);
+    uint32_t away[8] = {0}, got[9];
+    struct place to = here(0);
+    uint8_t echo[8] = {v4 ? 8 : 128, 0, 0, 0, 0, 7, 0, 1}, bytes[128];
+    socklen_t len = sizeof(got);
+    if (v4) {
+        echo[2] = 0xf7; // of the complement of 0x0800 + 0x0007 + 0x0001
+        echo[3] = 0xf7;
+    }
+    CALL("types-first", os.getsockopt(a, level, 1, got, &len));
+    TEXT("types-first-is", "%d bytes, %x", (int)len, got[0]);
+    away[v4 ? 0 : 4] = v4 ? 1u << 8 : 1u << 0; // requests
+    CALL("types-set", os.setsockopt(a, level, 1, away, v4 ? 4 : 32));
+    CALL("types-of-others", os.setsockopt(b, level, 1, away, v4 ? 4 : 32));
+    CALL("types-send", os.sendto(a, echo, sizeof(echo), 0, AT(to)));
+    CALL("types-reply", os.recv(a, bytes, sizeof(bytes), 0) - (v4 ? 20 : 0));
+    TEXT("types-reply-is", "%d", bytes[v4 ? 20 : 0]);
+    CALL("types-no-request", os.recv(a, bytes, sizeof(bytes), MSG_DONTWAIT));
+    os.close(a);
+    os.close(b);
+}
+
 static void frames(void)
 {
     int f = os.socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP)),
@@ -71,6 +98,7 @@ static void frames(void)
 void check_raw(void)
 {
     own_protocol();
+    types();
     if (family == AF_INET)
         frames();
 }

@@ -91,6 +91,22 @@ struct place {
     socklen_t len, size;
 };
 
+// Of IPv4 by its mapped address, or one of IPv6: ours, the peer's, nobody's, a group's.
+static struct in6_addr some_addr6(uint32_t addr)
+{
+    static const uint8_t starts[][4] = {{0x20, 0x01, 0x0d, 0xb8}, {0x20, 0x01, 0x0d, 0xb8},
+        {0x20, 0x01, 0x0d, 0xb8}, {0xfe, 0x80, 0, 0}, {0xff, 0x02, 0, 0}, {0, 0, 0, 0}};
+    struct in6_addr a = {{{0}}};
+    if (one_in(2)) {
+        a.s6_addr[10] = a.s6_addr[11] = 0xff;
+        memcpy(&a.s6_addr[12], &addr, 4);
+        return a;
+    }
+    memcpy(a.s6_addr, starts[below(6)], 4);
+    a.s6_addr[15] = (uint8_t)below(4);
+    return a;
+}
+
 static struct place some_place(void)
 {
     struct sockaddr_in in = {
@@ -106,11 +122,9 @@ static struct place some_place(void)
     in.sin_addr.s_addr = addr;
     if (one_in(8))
         in.sin_port = in6.sin6_port = 0;
-    if (one_in(4)) {
-        in6.sin6_addr.s6_addr[10] = in6.sin6_addr.s6_addr[11] = 0xff;
-        memcpy(&in6.sin6_addr.s6_addr[12], &addr, 4);
-        if (one_in(3))
-            memset(&in6.sin6_addr, 0, 16);
+    if (one_in(3)) {
+        in6.sin6_addr = some_addr6(addr);
+        in6.sin6_scope_id = one_in(5) ? below(4) : 0;
         from = &in6;
         p.size = sizeof(in6);
     } else if (one_in(10)) {
@@ -245,10 +259,13 @@ static void limit(struct sok_host *h, int fd)
 
 static long do_socket(struct sok_host *h)
 {
-    static const int domains[] = {AF_INET, AF_INET, AF_INET, AF_INET, AF_INET6, AF_PACKET, 0, 9999};
+    static const int domains[] = {
+        AF_INET, AF_INET, AF_INET, AF_INET6, AF_INET6, AF_PACKET, 0, 9999};
     static const int types[] = {
         SOCK_STREAM, SOCK_STREAM, SOCK_STREAM, SOCK_DGRAM, SOCK_DGRAM, SOCK_RAW, 0, 77};
-    int type = types[below(8)], protocol = one_in(4) ? odd_number() : type == SOCK_RAW ? 102 : 0;
+    int type = types[below(8)], protocol = one_in(4) ? odd_number() : 0;
+    if (type == SOCK_RAW && protocol == 0)
+        protocol = one_in(2) ? 102 : one_in(2) ? IPPROTO_ICMP : IPPROTO_ICMPV6;
     struct sok_host *on = one_in(200) ? NULL : h;
     int fd =
         sok_sys_socket(on, domains[below(8)], type | (one_in(3) ? 0 : SOCK_NONBLOCK), protocol);
@@ -369,8 +386,8 @@ static long do_message(struct sok_host *h)
 
 static long do_option(struct sok_host *h)
 {
-    static const int levels[] = {
-        SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6, SOL_PACKET, 0x7777};
+    static const int levels[] = {SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6, SOL_PACKET,
+        IPPROTO_RAW, IPPROTO_ICMPV6, 0x7777};
     int level = levels[below(sizeof(levels) / sizeof(levels[0]))];
     int name = one_in(20) ? odd_number() : (int)below(80);
     socklen_t size = one_in(2) ? 4 : below(300), len = one_in(30) ? (socklen_t)-1 : size;
@@ -530,7 +547,8 @@ static void one_call(void)
 
 static void begin(void)
 {
-    static const char *const addrs[2][2] = {{"192.0.2.1/24", NULL}, {"192.0.2.2/24", NULL}};
+    static const char *const addrs[2][3] = {
+        {"192.0.2.1/24", "2001:db8::1/64", NULL}, {"192.0.2.2/24", "2001:db8::2/64", NULL}};
     struct sok_host_link links[2];
     char err[SOK_HOST_ERR_MAX];
     for (int i = 0; i < 2; i++) {
