@@ -7,7 +7,8 @@
 //   drill_family.c  a drill over IPv4 as one over IPv6
 //   drill_call.c    `call` lines
 //   drill_look.c    looking at a connection from above
-//   drill_run.c     time, the log of what happened, comparing
+//   drill_log.c     the log of what happened
+//   drill_run.c     time, comparing
 #ifndef SOK_HOST_DRILL_INTERNAL_H
 #define SOK_HOST_DRILL_INTERNAL_H
 
@@ -193,11 +194,17 @@ int sok_drill_ready(struct drill *d, const struct drill_step *step);
 // drill_setup.c
 int sok_drill_setup(struct drill *d); // makes the stack
 
-// drill_run.c
+// drill_log.c
+// Time does not begin at 0: nothing may take 0 for "never".
+#define DRILL_START (1000 * SOK_S)
+struct drill_entry *sok_drill_log_entry(struct drill *d);                       // NULL: failed
+char *sok_drill_entry_text(const struct drill *d, const struct drill_entry *e); // to be freed
+char *sok_drill_timeline(const struct drill *d);                                // to be freed
 void sok_drill_log_text(struct drill *d, const char *text);
 void sok_drill_log_line(struct drill *d, const struct sok_line *line);
 // A line of the script in its columns, with the time now: settings and checks in the timeline.
 void sok_drill_log_step(struct drill *d, const struct drill_step *step);
+
 bool sok_drill_duration(const char *text, int64_t *ns); // the whole text
 
 #endif

@@ -1,4 +1,4 @@
-// The player: virtual time, the log of all that happened, and the comparison of the script with it.
+// The player: virtual time, and the comparison of the script with the log of all that happened (drill_log.c).
 //
 // Lines that make something happen (`in`, `call`) need everything that came out before to have been
 // expected. An `out` line takes the next frame in the log, whatever it is. Lines that check (`state`,
@@ -11,11 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Time does not begin at 0: nothing may take 0 for "never".
-#define START (1000 * SOK_S)
 // The stack may ask to be called at one and the same time only so often.
 #define SAME_TIME_MAX 10000
-#define LOG_MAX       200000
 
 int sok_drill_fail(struct drill *d, const struct drill_step *step, const char *format, ...)
 {
@@ -28,98 +25,6 @@ int sok_drill_fail(struct drill *d, const struct drill_step *step, const char *f
     vsnprintf(d->report->message, sizeof d->report->message, format, ap);
     va_end(ap);
     return -1;
-}
-
-// ---- the log ----
-
-static struct drill_entry *log_entry(struct drill *d)
-{
-    if (d->log_count == d->log_cap) {
-        unsigned cap = d->log_cap ? 2 * d->log_cap : 256;
-        struct drill_entry **log = realloc(d->log, cap * sizeof(struct drill_entry *));
-        if (!log)
-            return NULL;
-        d->log = log;
-        d->log_cap = cap;
-    }
-    struct drill_entry *e = d->log_count < LOG_MAX ? calloc(1, sizeof *e) : NULL;
-    if (!e) {
-        sok_drill_fail(d, NULL, "more happens than can be kept (%d lines at most)", LOG_MAX);
-        return NULL;
-    }
-    return d->log[d->log_count++] = e;
-}
-
-void sok_drill_log_text(struct drill *d, const char *text)
-{
-    struct drill_entry *e = log_entry(d);
-    if (e)
-        e->text = strdup(text);
-}
-
-void sok_drill_log_line(struct drill *d, const struct sok_line *line)
-{
-    struct drill_entry *e = log_entry(d);
-    if (!e)
-        return;
-    e->line = *line;
-    e->line.has_time = true;
-    e->line.time = d->now - START;
-}
-
-void sok_drill_log_step(struct drill *d, const struct drill_step *step)
-{
-    struct sok_line l = {.has_time = true, .time = d->now - START};
-    struct sok_line_text t;
-    sok_line_text(&l, d->utf8, false, &t);
-    size_t len = strlen(step->body) + 32;
-    char *text = malloc(len);
-    if (!text)
-        return;
-    if (step->kind <= STEP_TIME)
-        snprintf(text, len, "%s", step->body);
-    else
-        snprintf(text, len, "%10s  %s", t.time, step->body);
-    sok_drill_log_text(d, text);
-    free(text);
-}
-
-static char *entry_text(const struct drill *d, const struct drill_entry *e)
-{
-    if (e->text)
-        return strdup(e->text);
-    struct sok_line l = e->line;
-    struct sok_line_text t;
-    char out[SOK_LINE_MAX];
-    // The one connection there is needs no name; with more of them the first has none in a script either.
-    if (d->tags < 2 && strcmp(l.tag, "1") == 0)
-        l.tag[0] = 0;
-    l.plain &= ~SOK_HAS(TEXT); // what is played is played again from this text
-    sok_line_text(&l, d->utf8, false, &t);
-    unsigned width = 0;
-    for (unsigned i = 0; i < d->conn_count && d->tags > 1; i++) {
-        unsigned w = (unsigned)strlen(d->conns[i]->tag) + 2;
-        width = w > width ? w : width;
-    }
-    sok_line_join(&t, width, out);
-    return strdup(out);
-}
-
-static char *timeline(const struct drill *d)
-{
-    char *all = NULL;
-    size_t len = 0;
-    FILE *f = open_memstream(&all, &len);
-    if (!f)
-        return NULL;
-    for (unsigned i = 0; i < d->log_count; i++) {
-        char *text = d->log[i]->merged ? NULL : entry_text(d, d->log[i]);
-        if (text)
-            fprintf(f, "%s\n", text);
-        free(text);
-    }
-    fclose(f);
-    return all;
 }
 
 // ---- what happens ----
@@ -165,7 +70,7 @@ static struct drill_entry *take_events(struct drill *d, struct drill_conn *in)
         if (in && in->has_ends && e.kind == SOK_EVENT_IN && e.conn &&
             !sok_drill_conn_of_id(d, e.conn) && e.packet.drop == SOK_DROP_NONE)
             in->tcp_id = e.conn;
-        struct drill_entry *entry = log_entry(d);
+        struct drill_entry *entry = sok_drill_log_entry(d);
         if (!entry)
             return NULL;
         entry->is_event = true;
@@ -208,7 +113,7 @@ static int pull(struct drill *d, const struct drill_step *step)
                 continue;
             if (e.kind == SOK_EVENT_OUT)
                 conn = e.conn;
-            struct drill_entry *entry = log_entry(d);
+            struct drill_entry *entry = sok_drill_log_entry(d);
             if (!entry)
                 return -1;
             entry->is_event = true;
@@ -268,7 +173,7 @@ static int differs(
     if (!d->failed) {
         sok_drill_fail(d, step, "%s", how);
         d->report->expected = step ? strdup(step->source) : NULL;
-        d->report->came = came ? entry_text(d, came) : NULL;
+        d->report->came = came ? sok_drill_entry_text(d, came) : NULL;
     }
     return -1;
 }
@@ -310,17 +215,17 @@ static int step_out(struct drill *d, const struct drill_step *step)
             return differs(d, step, NULL, "nothing came out, and nothing is due any more");
         snprintf(how, sizeof how,
             "nothing came out until then (the stack's next deadline is %" PRId64 ".%06d)",
-            (due - START) / SOK_S, (int)((due - START) % SOK_S / 1000));
+            (due - DRILL_START) / SOK_S, (int)((due - DRILL_START) % SOK_S / 1000));
         return differs(d, step, NULL, how);
     }
     if (sok_line_match(step->line, &e->line, how))
         return differs(d, step, e, how);
     if (!tag_is(step->line->tag, e->line.tag))
         return differs(d, step, e, "it is another connection's");
-    if (!any && !time_is(d, d->line_time, e->line.time + START))
+    if (!any && !time_is(d, d->line_time, e->line.time + DRILL_START))
         return differs(d, step, e, "it came at another time");
     e->matched = true;
-    d->line_time = e->line.time + START;
+    d->line_time = e->line.time + DRILL_START;
     return 0;
 }
 
@@ -338,7 +243,7 @@ static struct drill_entry *find_check(
         *last = e;
         bool sample = kind == SOK_LINE_RTT && d->tolerance;
         if ((!sample && sok_line_match(step->line, &e->line, how)) ||
-            (time && !time_is(d, d->line_time, e->line.time + START)))
+            (time && !time_is(d, d->line_time, e->line.time + DRILL_START)))
             continue;
         d->seen[kind] = i + 1;
         return e;
@@ -432,7 +337,7 @@ static int step_in(struct drill *d, const struct drill_step *step)
     bool more = d->batch && next < end && next->kind == STEP_LINE &&
                 next->line->kind == SOK_LINE_IN &&
                 (next->time_kind == TIME_SAME ||
-                    (next->time_kind == TIME_AT && next->time + START == d->now));
+                    (next->time_kind == TIME_AT && next->time + DRILL_START == d->now));
     return more ? 0 : pull(d, step);
 }
 
@@ -463,7 +368,7 @@ static int step_batch(struct drill *d, const struct drill_step *step)
 
 static int step_quiet(struct drill *d, const struct drill_step *step)
 {
-    int64_t until = step->until + (step->relative ? d->line_time : START);
+    int64_t until = step->until + (step->relative ? d->line_time : DRILL_START);
     if (advance(d, step, until, false) || nothing_else(d, step))
         return -1;
     if (d->now < until)
@@ -487,7 +392,7 @@ static int pass_time(struct drill *d, const struct drill_step *step)
     if (step->time_kind == TIME_ANY)
         return 0;
     if (step->time_kind == TIME_AT)
-        d->line_time = START + step->time;
+        d->line_time = DRILL_START + step->time;
     else if (step->time_kind == TIME_AFTER)
         d->line_time += step->time;
     bool out = step->kind == STEP_LINE && step->line->kind == SOK_LINE_OUT;
@@ -602,14 +507,14 @@ int sok_drill_play(
     char *v6 = o->v6 && sok_drill_family(text, &why) == 0 ? sok_drill_to_v6(text) : NULL;
     d->v6 = v6 != NULL;
     d->loose = o->loose;
-    d->now = d->line_time = START;
+    d->now = d->line_time = DRILL_START;
     d->notation = sok_notation_new();
     if (d->notation)
-        sok_notation_start(d->notation, START);
+        sok_notation_start(d->notation, DRILL_START);
     if (d->notation && sok_drill_parse(v6 ? v6 : text, &d->script, report) == 0 &&
         sok_drill_setup(d) == 0) {
         play(d);
-        report->timeline = timeline(d);
+        report->timeline = sok_drill_timeline(d);
         drill_free(d);
         report->passed = !d->failed;
     } else {

@@ -26,4 +26,11 @@ bool sok_icmp6_items_say(const char *got, const char *want);
 // What a drill says of an item, for messages.
 extern const char sok_icmp6_items_help[];
 
+// Between the two directions: what records of a listener report and the preferences of a router are called, and whether
+// an option of a message is the link address that it has by right.
+#define SOK_ICMP6_RECORD_NAMES 7
+extern const char *const sok_icmp6_record_names[SOK_ICMP6_RECORD_NAMES];
+extern const char *const sok_icmp6_preferences[4];
+bool sok_icmp6_is_own_link(uint8_t type, uint8_t kind);
+
 #endif

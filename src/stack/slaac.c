@@ -2,10 +2,8 @@
 
 #include <string.h>
 #include "base/siphash.h"
-#include "base/str.h"
 #include "stack/internal.h"
 #include "wire/ip6.h"
-#include "wire/name.h"
 
 #define TWO_HOURS (7200 * SOK_S)
 
@@ -313,94 +311,6 @@ void sok_slaac_prefix(struct sok_stack *s, struct sok_slaac *a, const struct sok
         claim_temporary(s, a, p, now);
 }
 
-// ---- name servers (RFC 8106 section 5.3.1) ----
-
-static void publish(struct sok_slaac *a)
-{
-    struct sok_slaac_info before = a->info;
-    a->info.dns_count = a->info.search_count = 0;
-    for (unsigned i = 0; i < SOK_SLAAC_DNS_MAX; i++)
-        if (a->servers[i].until)
-            a->info.dns[a->info.dns_count++] = a->servers[i].addr;
-    for (unsigned i = 0; i < SOK_SLAAC_SEARCH_MAX; i++)
-        if (a->searches[i].until)
-            memcpy(a->info.search[a->info.search_count++], a->searches[i].name, SOK_LEASE_NAME_MAX);
-    before.changes = a->info.changes;
-    if (memcmp(&before, &a->info, sizeof(before)) != 0)
-        a->info.changes++;
-}
-
-void sok_slaac_server(
-    struct sok_slaac *a, const struct sok_addr *addr, uint32_t lifetime, int64_t now)
-{
-    struct sok_slaac_server *at = NULL;
-    if (sok_addr_is_any(*addr) || sok_addr_is_multicast(*addr) || sok_addr_is_v4(*addr))
-        return;
-    for (unsigned i = 0; i < SOK_SLAAC_DNS_MAX; i++) {
-        struct sok_slaac_server *o = &a->servers[i];
-        if (o->until && sok_addr_eq(o->addr, *addr)) {
-            at = o;
-            break;
-        }
-        if (!at && !o->until)
-            at = o;
-    }
-    bool known = at && at->until;
-    if (!at || (!known && lifetime == 0)) // full: what is known stays
-        return;
-    at->addr = *addr;
-    at->until = lifetime ? after(now, lifetime) : 0;
-    if (at->until)
-        sooner(a, at->until);
-    publish(a);
-}
-
-void sok_slaac_search(struct sok_slaac *a, const char *name, uint32_t lifetime, int64_t now)
-{
-    struct sok_slaac_search *at = NULL;
-    for (unsigned i = 0; i < SOK_SLAAC_SEARCH_MAX; i++) {
-        struct sok_slaac_search *o = &a->searches[i];
-        if (o->until && sok_str_eq(o->name, name)) {
-            at = o;
-            break;
-        }
-        if (!at && !o->until)
-            at = o;
-    }
-    bool known = at && at->until;
-    if (!at || (!known && lifetime == 0))
-        return;
-    memset(at->name, 0, sizeof(at->name));
-    memcpy(at->name, name, sok_str_len(name));
-    at->until = lifetime ? after(now, lifetime) : 0;
-    if (at->until)
-        sooner(a, at->until);
-    publish(a);
-}
-
-void sok_slaac_rdnss(struct sok_slaac *a, const uint8_t *value, size_t len, int64_t now)
-{
-    struct sok_nd_dns_hdr h;
-    struct sok_addr addr;
-    if (!sok_nd_dns_get(value, len, &h))
-        return;
-    for (size_t at = SOK_ND_DNS_LEN; at + 16 <= len; at += 16) {
-        memcpy(addr.b, value + at, 16);
-        sok_slaac_server(a, &addr, h.lifetime, now);
-    }
-}
-
-void sok_slaac_dnssl(struct sok_slaac *a, const uint8_t *value, size_t len, int64_t now)
-{
-    struct sok_nd_dns_hdr h;
-    char name[SOK_NAME_MAX];
-    size_t at = SOK_ND_DNS_LEN;
-    if (!sok_nd_dns_get(value, len, &h))
-        return;
-    while (sok_name_next(value, len, &at, name))
-        sok_slaac_search(a, name, h.lifetime, now);
-}
-
 // ---- asking routers (RFC 4861 section 6.3.7, RFC 7559) ----
 
 static void solicit(struct sok_stack *s, struct sok_slaac *a)
@@ -488,17 +398,6 @@ static void addrs_due(struct sok_stack *s, struct sok_slaac *a, int64_t now)
     }
 }
 
-static void names_due(struct sok_slaac *a, int64_t now)
-{
-    for (unsigned i = 0; i < SOK_SLAAC_DNS_MAX; i++)
-        if (a->servers[i].until <= now)
-            a->servers[i].until = 0;
-    for (unsigned i = 0; i < SOK_SLAAC_SEARCH_MAX; i++)
-        if (a->searches[i].until <= now)
-            a->searches[i].until = 0;
-    publish(a);
-}
-
 static void find_due(const struct sok_stack *s, struct sok_slaac *a)
 {
     a->due = least(a->ask_at, a->local.retry_at);
@@ -535,7 +434,7 @@ static void step(struct sok_stack *s, struct sok_slaac *a, int64_t now)
     }
     addrs_due(s, a, now);
     prefixes_due(s, a, now);
-    names_due(a, now);
+    sok_slaac_names_due(a, now);
     tell_info(s, a);
     find_due(s, a);
 }

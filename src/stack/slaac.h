@@ -72,6 +72,9 @@ void sok_slaac_server(
     struct sok_slaac *a, const struct sok_addr *addr, uint32_t lifetime, int64_t now);
 void sok_slaac_search(struct sok_slaac *a, const char *name, uint32_t lifetime, int64_t now);
 
+// Those whose time is over go.
+void sok_slaac_names_due(struct sok_slaac *a, int64_t now);
+
 void sok_slaac_addr_news(struct sok_stack *s, uint8_t link, const struct sok_addr *addr,
     enum sok_addr_news what, const uint8_t *mac, int64_t now);
 void sok_slaac_advance(struct sok_stack *s, int64_t now);

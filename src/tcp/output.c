@@ -6,30 +6,6 @@
 
 // ---- sizes ----
 
-uint16_t sok_tcp_path_mss(const struct sok_tcp_path *path, const struct sok_addr *peer)
-{
-    uint16_t headers = sok_addr_is_v4(*peer) ? 40 : 60;
-    return (uint16_t)(path->mtu - headers); // MUST-67
-}
-
-uint16_t sok_tcp_own_mss(const struct sok_tcp_conn *c)
-{
-    return sok_tcp_path_mss(&c->path, &c->remote.addr);
-}
-
-static unsigned ts_len(const struct sok_tcp_conn *c)
-{
-    return c->ts_ok ? 12 : 0;
-}
-
-uint16_t sok_tcp_send_mss(const struct sok_tcp_conn *c)
-{
-    uint16_t cut = (uint16_t)(c->path.mtu - sok_tcp_path_mtu(&c->path));
-    uint16_t own = (uint16_t)(sok_tcp_own_mss(c) - cut);
-    uint16_t mss = c->peer_mss < own ? c->peer_mss : own; // MUST-16
-    return (uint16_t)(mss >= ts_len(c) + SOK_TCP_MSS_LEAST ? mss - ts_len(c) : SOK_TCP_MSS_LEAST);
-}
-
 static unsigned sack_blocks(const struct sok_tcp_conn *c)
 {
     unsigned runs = c->sack_ok ? sok_stream_runs(&c->stream) : 0;
@@ -615,57 +591,4 @@ bool sok_tcp_conn_output(struct sok_tcp_conn *c, int64_t now, struct sok_tcp_seg
     default:
         return send_data(c, now, out) || send_probe(c, now, out) || send_ack(c, now, out);
     }
-}
-
-// ---- the link's turn: resets first, then connections in turn ----
-
-// Its place in the ring; reply_count: there is none.
-static unsigned next_reply(struct sok_tcp *t, uint8_t link)
-{
-    unsigned i = 0;
-    while (i < t->reply_count &&
-           (sok_tcp_reply_at(t, i)->path.link != link || sok_tcp_reply_at(t, i)->parked)) {
-        i++;
-    }
-    return i;
-}
-
-bool sok_tcp_ready(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_addr *next_hop)
-{
-    (void)now;
-    unsigned r = next_reply(t, link);
-    struct sok_tcp_conn *c = t->lanes[link].ready_first;
-    if (r < t->reply_count) {
-        *next_hop = sok_tcp_reply_at(t, r)->path.next_hop;
-    } else if (c) {
-        sok_tcp_path_refresh(c);
-        *next_hop = c->path.next_hop;
-    }
-    return r < t->reply_count || c;
-}
-
-bool sok_tcp_output(struct sok_tcp *t, uint8_t link, int64_t now, struct sok_tcp_segment *out)
-{
-    unsigned r = next_reply(t, link);
-    t->now = now;
-    if (r < t->reply_count) {
-        sok_tcp_reply_segment(sok_tcp_reply_at(t, r), out);
-        sok_tcp_reply_remove(t, r);
-        return true;
-    }
-    struct sok_tcp_conn *c = t->lanes[link].ready_first;
-    if (!c) {
-        return false;
-    }
-    sok_tcp_rest(c);
-    sok_tcp_mtu_refresh(c, now);
-    if (!sok_tcp_conn_output(c, now, out)) {
-        sok_tcp_limited_judge(c, now);
-        return false;
-    }
-    if (out->data_len > 0) {
-        sok_tcp_limited_by_link(c, now); // until it is asked again
-    }
-    sok_tcp_want_output(c); // behind the others
-    return true;
 }

@@ -1,4 +1,4 @@
-// Where a connection's segments go first. Its next hop was looked up when it began; whenever the stack's routes change
+// How large a connection's segments may be, and where they go first. Its next hop was looked up when it began; whenever the stack's routes change
 // (a router is taken for gone, RFC 1122 section 3.3.1.4, RFC 4861 section 7.3.3; a redirect, section 8.3; a lifetime
 // that is over, section 6.3.5) it is looked up again before the next segment.
 #include "tcp/internal.h"
@@ -23,4 +23,26 @@ bool sok_tcp_path_refresh(struct sok_tcp_conn *c)
     }
     c->path.next_hop = path.next_hop;
     return !path.failed;
+}
+
+// ---- sizes ----
+
+uint16_t sok_tcp_path_mss(const struct sok_tcp_path *path, const struct sok_addr *peer)
+{
+    uint16_t headers = sok_addr_is_v4(*peer) ? 40 : 60;
+    return (uint16_t)(path->mtu - headers); // MUST-67
+}
+
+uint16_t sok_tcp_own_mss(const struct sok_tcp_conn *c)
+{
+    return sok_tcp_path_mss(&c->path, &c->remote.addr);
+}
+
+uint16_t sok_tcp_send_mss(const struct sok_tcp_conn *c)
+{
+    unsigned ts = c->ts_ok ? 12 : 0;
+    uint16_t cut = (uint16_t)(c->path.mtu - sok_tcp_path_mtu(&c->path));
+    uint16_t own = (uint16_t)(sok_tcp_own_mss(c) - cut);
+    uint16_t mss = c->peer_mss < own ? c->peer_mss : own; // MUST-16
+    return (uint16_t)(mss >= ts + SOK_TCP_MSS_LEAST ? mss - ts : SOK_TCP_MSS_LEAST);
 }
