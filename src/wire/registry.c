@@ -6,6 +6,7 @@
 #include "wire/dhcp6.h"
 #include "wire/dns.h"
 #include "wire/eth.h"
+#include "wire/http.h"
 #include "wire/icmp.h"
 #include "wire/icmp6.h"
 #include "wire/igmp.h"
@@ -14,6 +15,7 @@
 #include "wire/ip6.h"
 #include "wire/raw.h"
 #include "wire/tcp.h"
+#include "wire/tls.h"
 #include "wire/udp.h"
 #include "wire/vlan.h"
 
@@ -36,6 +38,9 @@ static const struct sok_proto *const protos[] = {
     &sok_proto_dhcp,
     &sok_proto_dhcp6,
     &sok_proto_dns,
+    &sok_proto_http,
+    &sok_proto_tls,
+    &sok_proto_tls_hello,
     &sok_proto_raw,
     &sok_proto_padding,
 };
@@ -52,6 +57,7 @@ static const struct {
     {&sok_proto_mld2_record, 1},
     {sok_igmp3_protos, SOK_IGMP3_PROTOS},
     {sok_dns_record_protos, SOK_DNS_RECORD_PROTOS},
+    {sok_http_protos, SOK_HTTP_PROTOS},
 };
 
 const struct sok_proto *sok_proto_at(unsigned i)

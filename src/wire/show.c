@@ -246,6 +246,48 @@ static void tree_payload(struct sok_text *t, const uint8_t *p, size_t len)
     }
 }
 
+// ---- parts ----
+
+#define FIXED_MAX  64
+#define ITEMS_ROOM 8192 // for the values of one part
+#define TEXT_MOST  256  // bytes of a value that are shown
+#define DEEPEST    4    // lists in lists
+
+static void add_item(struct sok_text *t, const struct sok_item *item, unsigned depth)
+{
+    if (item->type == SOK_ITEM_NUMBER) {
+        sok_text_add(t, "%llu", (unsigned long long)item->number);
+    } else if (item->type == SOK_ITEM_BYTES) {
+        add_quoted(t, item->bytes, item->count < TEXT_MOST ? item->count : TEXT_MOST);
+    } else if (item->type == SOK_ITEM_PACKET) {
+        sok_text_add(t, "%s ", item->proto->name);
+        sok_text_add_hex(t, item->bytes, item->count < TEXT_MOST ? item->count : TEXT_MOST);
+    } else if (item->type == SOK_ITEM_LIST && depth > 0) {
+        sok_text_add_char(t, '{');
+        for (uint32_t i = 0; i < item->count; i++) {
+            sok_text_add_str(t, i ? ", " : "");
+            add_item(t, &item->list[i], depth - 1);
+        }
+        sok_text_add_char(t, '}');
+    }
+}
+
+static void tree_parts(
+    struct sok_text *t, const struct sok_proto *proto, const struct sok_span *spans)
+{
+    _Alignas(struct sok_item) uint8_t memory[ITEMS_ROOM];
+    for (unsigned i = 0; i < proto->part_count; i++) {
+        const struct sok_part *part = &proto->parts[i];
+        struct sok_items items = sok_items(memory, sizeof memory);
+        struct sok_item value;
+        if (!part->get || !part->get(part, &spans[i], &items, &value))
+            value = sok_item_bytes(spans[i].header + spans[i].off, spans[i].len);
+        sok_text_add(t, "    %-10s = ", part->name);
+        add_item(t, &value, DEEPEST);
+        sok_text_add_str(t, "\n");
+    }
+}
+
 static void tree_layer(struct sok_text *t, const struct sok_layer *layer, const uint8_t *header)
 {
     const struct sok_proto *proto = layer->proto;
@@ -256,10 +298,18 @@ static void tree_layer(struct sok_text *t, const struct sok_layer *layer, const 
     unsigned count = proto->field_count;
     if (proto->view && !layer->truncated)
         fields = proto->view(header, layer->header, &count);
-    tree_fields(t, fields, count, header, layer->header, "    ");
+    uint8_t gathered[FIXED_MAX];
+    struct sok_span spans[SOK_PARTS_MAX];
+    bool apart = proto->part_count && !layer->truncated &&
+                 sok_proto_fixed(proto, header, layer->header) <= sizeof gathered;
+    if (apart)
+        sok_parts_find(proto, header, layer->header, gathered, spans);
+    tree_fields(t, fields, count, apart ? gathered : header, layer->header, "    ");
     size_t fixed = count ? sok_field_end(&fields[count - 1]) : proto->hdr_len;
     if (proto->options && layer->header > fixed)
         tree_options(t, proto, header + fixed, layer->header - fixed);
+    else if (apart && !proto->options)
+        tree_parts(t, proto, spans);
 }
 
 size_t sok_show_tree(char *out, size_t size, const uint8_t *frame, size_t len)
