@@ -113,18 +113,18 @@ SOK_HEADER(nd_rs, SOK_ND_RS_FIELDS, SOK_ND_RS_LEN)
 
 // prf: enum sok_nd_prf. routerlifetime in seconds, the others in milliseconds; 0: not said.
 #define SOK_ND_RA_LEN 16
-#define SOK_ND_RA_FIELDS(N, B, P)                                                                  \
-    SOK_ICMP6_HEAD(N, B, P, SOK_ICMP6_RA)                                                          \
-    N(P, chlim, 8, DEC, SET, 0, NULL)                                                              \
-    N(P, M, 1, DEC, SET, 0, NULL)                                                                  \
-    N(P, O, 1, DEC, SET, 0, NULL)                                                                  \
-    N(P, H, 1, DEC, SET, 0, NULL)                                                                  \
-    N(P, prf, 2, NAME, SET, 1, sok_nd_prfs)                                                        \
-    N(P, P, 1, DEC, SET, 0, NULL)                                                                  \
-    N(P, res, 2, DEC, SET, 0, NULL)                                                                \
-    N(P, routerlifetime, 16, DEC, SET, 1800, NULL)                                                 \
-    N(P, reachabletime, 32, DEC, SET, 0, NULL)                                                     \
-    N(P, retranstimer, 32, DEC, SET, 0, NULL)
+#define SOK_ND_RA_FIELDS(N, B, X)                                                                  \
+    SOK_ICMP6_HEAD(N, B, X, SOK_ICMP6_RA)                                                          \
+    N(X, chlim, 8, DEC, SET, 0, NULL)                                                              \
+    N(X, M, 1, DEC, SET, 0, NULL)                                                                  \
+    N(X, O, 1, DEC, SET, 0, NULL)                                                                  \
+    N(X, H, 1, DEC, SET, 0, NULL)                                                                  \
+    N(X, prf, 2, NAME, SET, 1, sok_nd_prfs)                                                        \
+    N(X, P, 1, DEC, SET, 0, NULL)                                                                  \
+    N(X, res, 2, DEC, SET, 0, NULL)                                                                \
+    N(X, routerlifetime, 16, DEC, SET, 1800, NULL)                                                 \
+    N(X, reachabletime, 32, DEC, SET, 0, NULL)                                                     \
+    N(X, retranstimer, 32, DEC, SET, 0, NULL)
 SOK_HEADER(nd_ra, SOK_ND_RA_FIELDS, SOK_ND_RA_LEN)
 
 #define SOK_ND_NS_LEN 24
