@@ -41,6 +41,8 @@ static int take_header(struct sok_packet *packet, const struct sok_proto *proto,
         covered += spans[i].len;
     }
     size_t rest = covered < len ? len - covered : 0;
+    if (covered > len) // a layout that is longer than the header: of that, what is there
+        l->fixed -= (uint32_t)(covered - len < fixed ? covered - len : fixed);
     piece[parts] = (struct craft_piece){l->header + (uint32_t)(len - rest), (uint32_t)rest};
     packet->count++;
     return 0;

@@ -162,7 +162,10 @@ int sok_craft_refit(struct sok_packet *p, unsigned layer)
     struct craft_layer *l = &p->layers[layer];
     if (!l->proto->view)
         return 0;
-    size_t fixed = sok_proto_fixed(l->proto, craft_fixed(p, l), CRAFT_FIXED_MAX);
+    // A layout may be longer than what is there: with zeros behind it, its length is asked for.
+    uint8_t whole[CRAFT_FIXED_MAX] = {0};
+    memcpy(whole, craft_fixed(p, l), l->room < sizeof whole ? l->room : sizeof whole);
+    size_t fixed = sok_proto_fixed(l->proto, whole, sizeof whole);
     if (fixed > l->room) {
         uint32_t at = sok_craft_take(p, fixed);
         if (at == UINT32_MAX)

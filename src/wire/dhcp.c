@@ -366,9 +366,11 @@ static void bootp_line(const struct sok_show *l)
     sok_text_add(l->text, ", xid 0x%08x, length %zu", h.xid, len);
 }
 
-static const struct sok_bind bootp_binds[] = {{&sok_proto_udp, SOK_AT_udp_dport, SOK_DHCP_SERVER},
-    {&sok_proto_udp, SOK_AT_udp_dport | SOK_BIND_READ, SOK_DHCP_CLIENT},
-    {&sok_proto_udp, SOK_AT_udp_sport | SOK_BIND_WRITE, SOK_DHCP_CLIENT}};
+// Built as Scapy builds it: from the server's port to the client's.
+static const struct sok_bind bootp_binds[] = {
+    {&sok_proto_udp, SOK_AT_udp_dport | SOK_BIND_READ, SOK_DHCP_SERVER},
+    {&sok_proto_udp, SOK_AT_udp_dport, SOK_DHCP_CLIENT},
+    {&sok_proto_udp, SOK_AT_udp_sport | SOK_BIND_WRITE, SOK_DHCP_SERVER}};
 
 const struct sok_proto sok_proto_bootp = {
     .name = "BOOTP",

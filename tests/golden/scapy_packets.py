@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Packets with random values in every field: made from the same values by Scapy they are the same bytes, and the same
+bytes are read by Scapy as the same layers and fields.
+
+    scapy_packets.py GOLDEN_CRAFT [COUNT]
+"""
+
+import collections
+import json
+import logging
+import os
+import subprocess
+import sys
+
+logging.getLogger("scapy").setLevel(logging.CRITICAL)
+try:
+    from scapy.config import conf
+    conf.route_autoload = conf.route6_autoload = False
+    import scapy.layers.dhcp
+    import scapy.layers.dns
+    import scapy.layers.inet
+    import scapy.layers.inet6
+    import scapy.layers.l2
+    import scapy.contrib.igmp
+    import scapy.contrib.igmpv3
+    from scapy.base_classes import Packet_metaclass
+    from scapy.packet import NoPayload, Packet
+except ImportError:
+    print("SKIP scapy is not installed (python3-scapy)")
+    sys.exit(77)
+
+TIER = os.environ.get("SOK_TIER", "check")
+COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else {"quick": 1000, "check": 3500, "full": 30000}[TIER]
+SEED = os.environ.get("SOK_SEED", "1")
+LEAST = 20  # times that each field of each layer is set, in 3,000 packets
+
+CLASSES = {}
+for module in (scapy.layers.l2, scapy.layers.inet, scapy.layers.inet6, scapy.layers.dns, scapy.layers.dhcp,
+               scapy.contrib.igmp, scapy.contrib.igmpv3, scapy.packet):
+    for name, thing in vars(module).items():
+        if isinstance(thing, Packet_metaclass):
+            CLASSES.setdefault(name, thing)
+# What Scapy has no layer of, or another kind of one, with the reason.
+APART = {
+    "DHCP6": "Scapy has a class for each kind of message",
+}
+# Fields that are read otherwise by Scapy, with the reason.
+READ_APART = {
+    ("BOOTP", "options"): "the cookie is bytes to Scapy, a number to us",
+    ("DHCP", "options"): "of a code with a wrong length Scapy reads what it can",
+    ("ICMPv6MLReport2", "records"): "bytes that are no record are none to Scapy",
+}
+# Layers whose bytes Scapy leaves unread, or reads as another class, with the reason.
+READ_OTHERWISE = {
+    "IGMP": "by its length Scapy chooses between two classes",
+    "ICMPv6MLQuery2": "Scapy tells it from version 1 by the length of the IPv6 packet",
+    "ICMPv6NDOptUnknown": "of a type that is known Scapy wants the known layout",
+}
+
+faults = collections.Counter()
+examples = {}
+seen = collections.Counter()
+
+
+def fault(kind, text):
+    faults[kind] += 1
+    examples.setdefault(kind, text)
+
+
+def text_or_bytes(value, wanted):
+    data = bytes.fromhex(value["hex"])
+    return data.decode() if wanted is str else data
+
+
+def option(entry):
+    """{"MSS", 1460} as Scapy's pair: one value alone, several as a tuple; DHCP's behind each other."""
+    name = text_or_bytes(entry[0], str) if isinstance(entry[0], dict) else entry[0]
+    values = [text_or_bytes(v, bytes) if isinstance(v, dict) else v for v in entry[1:]]
+    values = [tuple(v) if isinstance(v, list) else v for v in values]
+    return (name, values[0] if values else None) if len(values) < 2 else (name, *values)
+
+
+def dhcp_option(entry):
+    name, *values = entry
+    return tuple(text_or_bytes(v, str) if isinstance(v, dict) and v["hex"] and bytes.fromhex(v["hex"]).isascii()
+                 else text_or_bytes(v, bytes) if isinstance(v, dict) else v for v in [name, *values])
+
+
+def to_scapy(layer, name, value):
+    """A value of ours as Scapy takes it."""
+    if isinstance(value, dict):
+        return text_or_bytes(value, bytes)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [text_or_bytes(v, str) for v in value]  # addresses
+    if isinstance(value, list) and value and isinstance(value[0][0], list):
+        return [make(packet) for packet in value]
+    if isinstance(value, list):
+        return [(dhcp_option if layer == "DHCP" else option)(entry) for entry in value]
+    return value
+
+
+def make(layers):
+    packet = None
+    for name, fields in layers:
+        layer = CLASSES[name](**{field: to_scapy(name, field, value) for field, value in fields.items()})
+        packet = layer if packet is None else packet / layer
+    return packet
+
+
+def from_scapy(value, like):
+    """A value that Scapy read, in the shape of ours."""
+    if isinstance(value, Packet):
+        return [[type(value).__name__, {f.name: value.getfieldval(f.name) for f in value.fields_desc}]]
+    if isinstance(like, list) and value is None:
+        return []
+    if isinstance(like, list) and isinstance(value, (list, tuple)):
+        return list(value)
+    if isinstance(like, dict):
+        if isinstance(value, list):  # what Scapy left of bytes that it could not read as a list
+            value = b"".join(bytes(v) if not isinstance(v, tuple) else b"?" for v in value)
+        return {"hex": (value.encode() if isinstance(value, str) else bytes(value or b"")).hex()}
+    if isinstance(like, int):
+        return int(value) if value is not None and not isinstance(value, (str, bytes, list)) else value
+    return value
+
+
+def plain(thing):
+    """Options in one shape: names and bytes as bytes, nothing as nothing."""
+    if isinstance(thing, (list, tuple)):
+        parts = [plain(part) for part in thing]
+        return [part for part in parts if part not in (b"", None, [])]
+    return thing.encode() if isinstance(thing, str) else thing
+
+
+def same(ours, theirs):
+    if isinstance(ours, list) and isinstance(theirs, Packet):
+        theirs = chain(theirs)
+    if isinstance(ours, list) and not ours and not theirs:
+        return True
+    if isinstance(ours, list) and isinstance(theirs, (list, tuple)):
+        if len(ours) != len(theirs):
+            return False
+        for one, other in zip(ours, theirs):
+            if isinstance(other, Packet):
+                if not one or one[0][0] != type(other).__name__ or not fields_equal(one[0][1], other):
+                    return False
+            elif isinstance(one, list):
+                if plain(option(one)) != plain(other):
+                    return False
+            elif isinstance(one, dict):
+                if text_or_bytes(one, str) != other:
+                    return False
+            elif one != other:
+                return False
+        return True
+    return ours == from_scapy(theirs, ours)
+
+
+def chain(packet):
+    """DNS records hang on each other."""
+    found = []
+    while not isinstance(packet, NoPayload):
+        found.append(packet)
+        packet = packet.payload
+    return found
+
+
+def fields_equal(fields, layer):
+    return all(same(value, layer.getfieldval(name)) for name, value in fields.items())
+
+
+def known(layers):
+    return all(name in CLASSES and name not in APART for name, _ in layers)
+
+
+def top(packet):
+    """The last header: with it a packet goes wrong."""
+    return [name for name, _ in packet["given"] if name != "Raw"][-1]
+
+
+def apart(packet):
+    """The reason why Scapy makes something else of these values, or None."""
+    for name, fields in packet["given"]:
+        if name == "ARP" and (fields.get("hwtype", 1) != 1 or fields.get("ptype", 0x800) != 0x800 or
+                              "hwlen" in fields or "plen" in fields):
+            return "addresses of other kinds are bytes of any length to Scapy"
+        if name == "IGMP":
+            return "Scapy's rewrites the IP header below, and has another class for version 3"
+        if name == "ICMP" and fields.get("type") in (13, 14):
+            return "Scapy's defaults are the time of day"
+        if name == "DHCP":
+            return "Scapy writes what it knows of a code, whatever is given"
+    return None
+
+
+def compare_made(packet):
+    for name, fields in packet["given"]:
+        for field in fields:
+            seen[name, field] += 1
+    if apart(packet):
+        return None
+    try:
+        theirs = bytes(make(packet["given"]))
+    except Exception as error:  # whatever Scapy does not take
+        return fault("makes " + top(packet), f"{packet['given']}: {error!r}")
+    if theirs != bytes.fromhex(packet["bytes"]):
+        fault("made " + top(packet), f"{packet['given']}\n    ours   {packet['bytes']}\n    theirs {theirs.hex()}")
+    return None
+
+
+def name_of(layer):
+    name = type(layer).__name__
+    name = name.removesuffix("error6") + "v6" if name.endswith("IPerror6") else name
+    return name.removesuffix("error")
+
+
+def compare_read(packet):
+    layer = CLASSES[packet["read"][0][0]](bytes.fromhex(packet["bytes"]))
+    for name, fields in packet["read"]:
+        if name in READ_OTHERWISE:
+            return None
+        if name_of(layer) != name:
+            stack = "/".join(n for n, _ in packet["read"])
+            return fault(f"read {name}", f"{stack}: Scapy reads {name_of(layer)}\n    {packet['bytes']}")
+        for field, value in fields.items():
+            if (name, field) in READ_APART:
+                continue
+            if field not in {f.name for f in layer.fields_desc}:
+                fault(f"read {name}.{field}", "Scapy has no such field")
+                continue
+            theirs = layer.getfieldval(field)
+            if not same(value, theirs):
+                fault(f"read {name}.{field}", f"ours {value}, Scapy's {theirs!r}\n    {packet['bytes']}")
+        layer = layer.payload
+    if not isinstance(layer, NoPayload):
+        fault("read more", f"Scapy reads on: {layer!r}\n    {packet['bytes']}")
+    return None
+
+
+def main():
+    done = subprocess.run([sys.argv[1], str(COUNT), SEED], stdout=subprocess.PIPE, text=True, check=True)
+    compared = read = 0
+    for line in done.stdout.splitlines():
+        packet = json.loads(line)
+        if not known(packet["given"]):
+            continue
+        compared += 1
+        compare_made(packet)
+        if packet["sound"] and known(packet["read"]):
+            read += 1
+            try:
+                compare_read(packet)
+            except Exception as error:  # values of no shape that is expected
+                fault("reads " + top(packet), f"{error!r}\n    {packet['bytes']}")
+    rare = [f"{n}.{f} ({c})" for (n, f), c in sorted(seen.items()) if c < LEAST * COUNT // 3500]
+    for kind, count in sorted(faults.items()):
+        print(f"not ok - {kind}: {count} times, as\n    {examples[kind]}")
+    if rare:
+        print("not ok - set too rarely: " + ", ".join(rare))
+    print(f"{'not ' if faults or rare else ''}ok - {compared} packets made and {read} read as Scapy does, "
+          f"{len(seen)} fields")
+    return bool(faults or rare)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
