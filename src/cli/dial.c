@@ -75,6 +75,10 @@ static int ask(struct dialling *k)
 {
     const struct sok_dial *d = k->d;
     struct sok_addr addr;
+    for (unsigned i = 0; d->given && i < d->given_count; i++)
+        give(k, d->given[i]);
+    if (d->given && d->given_count)
+        return 0;
     if (d->given || sok_cli_addr(k->host, d->name, &addr, &k->zone)) {
         addr = d->given ? *d->given : addr;
         if (d->family && (d->family == 4) != sok_addr_is_v4(addr))

@@ -11,6 +11,7 @@
 struct sok_dial {
     const char *name;             // or an address: "192.0.2.1", "2001:db8::1", "fe80::1%2", "[::1]"
     const struct sok_addr *given; // instead of looking the name up; NULL: look
+    unsigned given_count;         // of them, SOK_LOOKUP_ADDRS_MAX at most; 0 is one
     uint16_t port;
     unsigned family;                  // 4, 6; 0: both
     const struct sok_endpoint *local; // to bind to; NULL: any

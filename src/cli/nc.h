@@ -67,6 +67,7 @@ struct sok_nc {
     const char *address;               // as typed: the remote one, with -l the own; NULL: none
     const char *source;                // -s as typed; NULL: none
     struct sok_endpoint local, remote; // on Sockeye's stack
+    struct sok_cli_addrs addrs;        // all of the name's; tried by RFC 8305
     struct sok_nc_peer peer;
     uint16_t port, port_last; // to connect to; with -l the own one, once
     bool listen, udp, keep, zero, leave_at_end, verbose;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sockeye/names.h>
+#include "cli/dial.h"
 #include "cli/nc.h"
 #include "host/host.h"
 
@@ -31,7 +32,8 @@ int sok_nc_own_open(struct sok_nc *nc, struct sok_cli_host *ho)
     else if (nc->family == 4)
         nc->local.addr = sok_addr_v4(0);
     struct sok_endpoint *at = nc->listen ? &nc->local : &nc->remote;
-    return nc->address ? sok_cli_resolve(nc->host, nc->address, (unsigned)nc->family, until, at)
+    return nc->address ? sok_cli_resolve_all(
+                             nc->host, nc->address, (unsigned)nc->family, until, at, &nc->addrs)
                        : 0;
 }
 
@@ -77,9 +79,31 @@ static unsigned own_targets(const struct sok_nc *nc)
     return 1;
 }
 
+// A name with several addresses: whichever answers first.
+static int dial(struct sok_nc *nc, uint16_t port)
+{
+    struct sok_endpoint remote;
+    char message[SOK_HOST_ERR_MAX];
+    bool no_name;
+    struct sok_dial d = {
+        .name = nc->address,
+        .given = nc->addrs.addrs,
+        .given_count = nc->addrs.count,
+        .port = port,
+        .limit = nc->wait_ns > 0 ? sok_host_now(nc->host) + nc->wait_ns : INT64_MAX,
+    };
+    int r = sok_cli_dial(nc->host, &d, &nc->s, &remote, &no_name, message);
+    nc->active_at = sok_host_now(nc->host);
+    nc->bind_failed = false;
+    set_peer(nc, &remote);
+    return r;
+}
+
 static int own_connect(struct sok_nc *nc, unsigned target, uint16_t port)
 {
     (void)target;
+    if (nc->addrs.count > 1 && !nc->udp && !nc->source && nc->local.port == 0)
+        return dial(nc, port);
     nc->remote.port = port;
     set_peer(nc, &nc->remote);
     int r = sok_socket(nc->host, nc->udp ? SOK_DGRAM : SOK_STREAM, &nc->s);

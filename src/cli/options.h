@@ -3,6 +3,7 @@
 #define SOK_CLI_OPTIONS_H
 
 #include <stdio.h>
+#include <sockeye/names.h>
 #include "cli/cli.h"
 #include "link/link.h"
 
@@ -86,14 +87,17 @@ bool sok_cli_addr(
     const struct sok_host *host, const char *text, struct sok_addr *out, uint32_t *zone);
 
 // The best address of a name, of a family (4, 6; 0: any), or the one that the text is; not from inside a step. `limit`: on the
-// host's clock, INT64_MAX: none. 0, or an error with its line: SOK_EABORTED after a signal,
-// SOK_EINPROGRESS at the limit.
-int sok_cli_look_up(struct sok_host *host, const char *name, unsigned family, int64_t limit,
-    struct sok_endpoint *out, char message[SOK_HOST_ERR_MAX]);
-// The same with the message said: 0, or an exit code, curl's 6 or 128 and the signal's number.
+// host's clock, INT64_MAX: none. 0, or an exit code after a message: curl's 6, or 128 and the signal's number.
 #define SOK_EXIT_NO_NAME 6
 int sok_cli_resolve(struct sok_host *host, const char *name, unsigned family, int64_t limit,
     struct sok_endpoint *out);
+// And all that a name server knows of it, the best first; none when the text is an address.
+struct sok_cli_addrs {
+    struct sok_addr addrs[SOK_LOOKUP_ADDRS_MAX];
+    unsigned count;
+};
+int sok_cli_resolve_all(struct sok_host *host, const char *name, unsigned family, int64_t limit,
+    struct sok_endpoint *out, struct sok_cli_addrs *all);
 
 // For -v: "* 192.0.2.1 is host.example" on stderr, when a name server says so while the command goes on
 // with its work. Silent else; asked once.

@@ -10,6 +10,7 @@ struct answer {
     int err;
     char *message;
     struct sok_endpoint *at;
+    struct sok_cli_addrs *all; // NULL: the first will do
 };
 
 static void keep(void *ctx, const struct sok_lookup_result *result)
@@ -20,6 +21,8 @@ static void keep(void *ctx, const struct sok_lookup_result *result)
     snprintf(a->message, SOK_HOST_ERR_MAX, "%s", result->message);
     if (result->count > 0)
         a->at->addr = result->addrs[0];
+    for (unsigned i = 0; a->all && i < result->count && i < SOK_LOOKUP_ADDRS_MAX; i++)
+        a->all->addrs[a->all->count++] = result->addrs[i];
 }
 
 static uint32_t zone_of(const struct sok_host *host, const char *text)
@@ -62,10 +65,10 @@ bool sok_cli_addr(
     return true;
 }
 
-int sok_cli_look_up(struct sok_host *host, const char *name, unsigned family, int64_t limit,
-    struct sok_endpoint *out, char message[SOK_HOST_ERR_MAX])
+static int look_up(struct sok_host *host, const char *name, unsigned family, int64_t limit,
+    struct sok_endpoint *out, struct sok_cli_addrs *all, char message[SOK_HOST_ERR_MAX])
 {
-    struct answer a = {.message = message, .at = out};
+    struct answer a = {.message = message, .at = out, .all = all};
     struct sok_lookup *lookup = NULL;
     out->zone = 0;
     if (sok_cli_addr(host, name, &out->addr, &out->zone)) {
@@ -98,8 +101,14 @@ int sok_cli_look_up(struct sok_host *host, const char *name, unsigned family, in
 int sok_cli_resolve(struct sok_host *host, const char *name, unsigned family, int64_t limit,
     struct sok_endpoint *out)
 {
+    return sok_cli_resolve_all(host, name, family, limit, out, NULL);
+}
+
+int sok_cli_resolve_all(struct sok_host *host, const char *name, unsigned family, int64_t limit,
+    struct sok_endpoint *out, struct sok_cli_addrs *all)
+{
     char message[SOK_HOST_ERR_MAX];
-    int r = sok_cli_look_up(host, name, family, limit, out, message);
+    int r = look_up(host, name, family, limit, out, all, message);
     if (r == SOK_EABORTED)
         return 128 + sok_cli_interrupted();
     return r == 0 ? 0

@@ -121,6 +121,8 @@ struct leased {
     struct sok_host_lease leases[SOK_STACK_LINKS_MAX];
     struct sok_host_slaac routers[SOK_STACK_LINKS_MAX];
     unsigned count, router_count, changes;
+    struct sok_names_near near[SOK_NAMES_NEAR_MAX];
+    unsigned near_count;
     char *domains[2 * SOK_STACK_LINKS_MAX * SOK_HOST_LEASE_SEARCH_MAX];
     int domain_count;
 };
@@ -146,7 +148,19 @@ static bool is_of_link(struct sok_addr a)
     return a.b[0] == 0xfe && (a.b[1] & 0xc0) == 0x80;
 }
 
-// What routers say (RFC 8106). Servers of the link alone would need its zone.
+// A server of the link alone is used on the link that it was heard of.
+static void add_router_server(struct leased *out, struct sok_addr server, int link)
+{
+    bool near = is_of_link(server);
+    if (near && out->near_count == SOK_NAMES_NEAR_MAX)
+        return;
+    if (near)
+        out->near[out->near_count++] =
+            (struct sok_names_near){.addr = server, .zone = (uint32_t)link + 1};
+    add_server(out, server);
+}
+
+// What routers say (RFC 8106).
 static void read_routers(const struct sok_host *host, struct leased *out)
 {
     for (unsigned i = 0; i < host->wire_count; i++) {
@@ -156,8 +170,7 @@ static void read_routers(const struct sok_host *host, struct leased *out)
         out->router_count++;
         out->changes += s->changes + 1;
         for (unsigned d = 0; d < s->dns_count; d++)
-            if (!is_of_link(s->dns[d]))
-                add_server(out, s->dns[d]);
+            add_router_server(out, s->dns[d], host->wires[i]->index);
         for (unsigned k = 0; k < s->search_count; k++)
             out->domains[out->domain_count++] = s->search[k];
     }
@@ -216,6 +229,8 @@ static int choose_servers(struct sok_names *n, struct leased *leased)
                                             : n->files.servers;
     memcpy(n->servers, best, sizeof(n->servers));
     n->sockets.nobody = n->servers[0] == '\0';
+    memcpy(n->sockets.near, leased->near, sizeof(leased->near));
+    n->sockets.near_count = leased->near_count;
     return 0;
 }
 

@@ -56,6 +56,14 @@ static int close_socket(ares_socket_t fd, void *ctx)
     return 0;
 }
 
+static uint32_t zone_of(const struct sok_names_sockets *n, const struct sok_addr *addr)
+{
+    for (unsigned i = 0; i < n->near_count; i++)
+        if (sok_addr_eq(n->near[i].addr, *addr))
+            return n->near[i].zone;
+    return 0;
+}
+
 static int connect_socket(
     ares_socket_t fd, const struct sockaddr *to, ares_socklen_t len, void *ctx)
 {
@@ -70,7 +78,7 @@ static int connect_socket(
     } else if (to->sa_family == AF_INET6 && len >= sizeof(in6)) {
         memcpy(&in6, to, sizeof(in6));
         memcpy(ns->remote.addr.b, &in6.sin6_addr, 16);
-        ns->remote.zone = in6.sin6_scope_id;
+        ns->remote.zone = zone_of(n, &ns->remote.addr);
         ns->remote.port = ntohs(in6.sin6_port);
     } else {
         return refuse(SOK_EAFNOSUPPORT);

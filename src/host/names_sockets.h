@@ -17,8 +17,17 @@ struct sok_names_socket {
     uint8_t mask[2]; // names_sockets.c
 };
 
+// A server with a link-local address, which c-ares knows without its zone.
+struct sok_names_near {
+    struct sok_addr addr;
+    uint32_t zone;
+};
+#define SOK_NAMES_NEAR_MAX 8 // more are left out
+
 struct sok_names_sockets {
     struct sok_host *host;
+    struct sok_names_near near[SOK_NAMES_NEAR_MAX];
+    unsigned near_count;
     bool nobody; // there is no server
     int error;   // the last of a socket to a server; 0: none
     struct sok_names_socket all[SOK_NAMES_SOCKETS_MAX];

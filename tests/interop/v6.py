@@ -256,6 +256,21 @@ def eyes_refused(sockeye):
         check(done.code == 7, str(done))
 
 
+def eyes_nc(sockeye):
+    """nc to the same name: both families, one that refuses, one that says nothing."""
+    with Named(sockeye) as net:
+        def nc(port, *more, name="web"):
+            return net.run6("nc", "-v", "-n", "-z", "--dns", SERVER_IP, *more, f"{name}.example.test", str(port), both=True)
+        with net.server6(8000, address="2001:db8::80"), net.four(8000), net.four(8001):
+            check(b"(2001:db8::80) 8000 port" in nc(8000).err, "IPv6 comes first")
+            done = nc(8001)
+            check(done.code == 0 and b"(192.0.2.80) 8001 port" in done.err, str(done))
+            done = nc(8001, name="slow")
+            check(done.code == 0 and b"(192.0.2.80) 8001 port" in done.err, str(done))
+            done = nc(8002)
+            check(done.code == 1 and b"Connection refused" in done.err, str(done))
+
+
 def begun(done):
     """When the first attempt of each family began, from the timeline."""
     rows = re.findall(rb"^ +(\d+\.\d+)  call +(?:@\S+ +)?connect (\S+):8000", done.err, re.M)
@@ -368,7 +383,8 @@ def advertises(net, how):
         config = net.tmp / "radvd.conf"
         config.write_text("interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; AdvLinkMTU 1400; "
             "prefix 2001:db8::/64 { AdvOnLink on; AdvAutonomous on; }; "
-            f"RDNSS {SERVER6} {{ AdvRDNSSLifetime 300; }}; DNSSL example.test {{ }}; }};")
+            "RDNSS fe80::53 { AdvRDNSSLifetime 300; }; DNSSL example.test { }; };")
+        sh("ip", "-n", net.server, "addr", "add", "fe80::53/64", "dev", "eth0", "nodad")
         sh("ip", "netns", "exec", net.server, "sysctl", "-q", "-w", "net.ipv6.conf.all.forwarding=1")
         net.start("radvd", "-n", "-C", config, "-p", net.tmp / "radvd.pid", "-m", "stderr", namespace=net.server,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -381,7 +397,8 @@ def advertises(net, how):
 
 
 def slaac(how):
-    """An address of the router's prefix, the router, its name server, its search domain."""
+    """An address of the router's prefix, the router, its name server (radvd's has an address of the link alone), its search
+    domain."""
     def test(sockeye):
         needs("dnsmasq", "dnsmasq-base")
         with Net6(sockeye) as net:
@@ -608,6 +625,7 @@ TESTS = {
     "v6-transfer": transfer,
     "v6-both-families": both_families,
     "v6-eyes-both": eyes_both,
+    "v6-eyes-nc": eyes_nc,
     "v6-eyes-refused": eyes_refused,
     "v6-eyes-silent": eyes_silent,
     "v6-eyes-names": eyes_names,
