@@ -32,6 +32,7 @@ bench: setup-check build
 	@bench/run
 	@bench/lossy
 	@bench/programs
+	@bench/packets
 
 fuzz: setup-check
 	@tools/fuzz $(FUZZ_SECONDS)

@@ -10,6 +10,13 @@ local function merged(options, more)
     return all
 end
 
+-- Addresses as a field takes them: text, or a list of texts.
+local function check_targets(targets, what)
+    if type(targets) ~= "string" and type(targets) ~= "table" then
+        c.fail(("%s wants an address or a list of them, not a %s"):format(what, type(targets)))
+    end
+end
+
 local function lines(word, count, packets, text)
     if count == 0 then return end
     local head = ("%s %d:"):format(word, count)
@@ -80,6 +87,7 @@ local FILTER = "(icmp and (icmp[0]=3 or icmp[0]=4 or icmp[0]=5 or icmp[0]=11 or 
     .. " or (tcp and (tcp[13] & 0x16 > 0x10))"
 
 function words.traceroute(targets, options)
+    check_targets(targets, "traceroute")
     c.check(options, "dport minttl maxttl sport timeout verbose iface filter l4 retry")
     options = options or {}
     local minttl, maxttl = options.minttl or 1, options.maxttl or 30
@@ -102,6 +110,7 @@ function words.traceroute(targets, options)
 end
 
 function words.arping(net, options)
+    check_targets(net, "arping")
     c.check(options, "timeout verbose iface retry inter")
     options = merged(options, {timeout = options and options.timeout or 2})
     local ans, unans = srp(Ether{dst = "ff:ff:ff:ff:ff:ff"} / ARP{pdst = net},

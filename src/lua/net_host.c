@@ -120,10 +120,19 @@ static struct sok_host_link read_link(lua_State *L, int idx, struct link_words *
     return link;
 }
 
-static int make_error(lua_State *L, struct sok_lua_host *h, const char *err)
+// The host first: its view writes a last time.
+static void forget(struct sok_lua_host *h)
 {
     sok_host_free(h->host);
-    h->host = NULL;
+    if (h->events)
+        fclose(h->events);
+    free(h->text);
+    *h = (struct sok_lua_host){0};
+}
+
+static int make_error(lua_State *L, struct sok_lua_host *h, const char *err)
+{
+    forget(h);
     return sok_lua_error(L, "host: %s", err);
 }
 
@@ -208,13 +217,7 @@ static int host_close(lua_State *L)
         return 0;
     if (lua_gettop(L) == 1) // not the garbage collector's
         sok_host_linger(h->host, 1000000000);
-    sok_host_free(h->host);
-    h->host = NULL;
-    if (h->events)
-        fclose(h->events);
-    free(h->text);
-    h->events = NULL;
-    h->text = NULL;
+    forget(h);
     return 0;
 }
 
