@@ -206,7 +206,7 @@ SOK_HEADER(nd_mtu, SOK_ND_MTU_FIELDS, SOK_ND_MTU_LEN)
 // 0, 8 or 16 bytes of the prefix follow.
 #define SOK_ND_ROUTE_LEN 6
 #define SOK_ND_ROUTE_FIELDS(N, B, P)                                                               \
-    N(P, plen, 8, DEC, SET, 0, NULL)                                                               \
+    N(P, plen, 8, DEC, DERIVED, 0, NULL)                                                           \
     N(P, res1, 3, DEC, SET, 0, NULL)                                                               \
     N(P, prf, 2, NAME, SET, 0, sok_nd_prfs)                                                        \
     N(P, res2, 3, DEC, SET, 0, NULL)                                                               \
