@@ -121,6 +121,41 @@ static void errors(void)
     os.close(fd);
 }
 
+// The filter of a group, set and asked for.
+static void filters(void)
+{
+    union {
+        struct ip_msfilter f;
+        uint8_t space[sizeof(struct ip_msfilter) + 2 * sizeof(struct in_addr)];
+    } filter = {.f = {.imsf_numsrc = 2, .imsf_fmode = MCAST_INCLUDE}};
+    struct ip_mreq join = {.imr_interface.s_addr = htonl(INADDR_LOOPBACK)};
+    struct in_addr sources[2] = {{htonl(0x7f000003)}, {htonl(0x7f000002)}};
+    size_t head = sizeof(struct ip_msfilter) - sizeof(struct in_addr);
+    socklen_t len = sizeof(filter);
+    int fd = dgram();
+    join.imr_multiaddr.s_addr = htonl(0xe9fc0005);
+    filter.f.imsf_multiaddr = join.imr_multiaddr;
+    filter.f.imsf_interface = join.imr_interface;
+    CALL("filter-not-joined", os.getsockopt(fd, IPPROTO_IP, IP_MSFILTER, &filter, &len));
+    CALL("filter-join", os.setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof(join)));
+    len = sizeof(filter);
+    CALL("filter-first", os.getsockopt(fd, IPPROTO_IP, IP_MSFILTER, &filter, &len));
+    TEXT("filter-first-is", "mode %u, %u sources, %d bytes", filter.f.imsf_fmode,
+        filter.f.imsf_numsrc, (int)len);
+    filter.f.imsf_fmode = MCAST_EXCLUDE;
+    filter.f.imsf_numsrc = 2;
+    memcpy(filter.space + head, sources, sizeof(sources));
+    CALL("filter-set", os.setsockopt(fd, IPPROTO_IP, IP_MSFILTER, &filter, sizeof(filter)));
+    filter.f.imsf_numsrc = 1;
+    len = sizeof(filter);
+    CALL("filter-get", os.getsockopt(fd, IPPROTO_IP, IP_MSFILTER, &filter, &len));
+    TEXT("filter-is", "mode %u, %u sources, %d bytes", filter.f.imsf_fmode, filter.f.imsf_numsrc,
+        (int)len);
+    len = 8;
+    CALL("filter-short", os.getsockopt(fd, IPPROTO_IP, IP_MSFILTER, &filter, &len));
+    os.close(fd);
+}
+
 static void sizes(void)
 {
     struct pair p = dgrams();
@@ -304,4 +339,6 @@ void check_dgram(void)
     many();
     control();
     errors();
+    if (family == AF_INET)
+        filters();
 }
