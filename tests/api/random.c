@@ -569,8 +569,8 @@ static void begin(void)
 static long calls_of_tier(void)
 {
     const char *tier = getenv("SOK_TIER");
-    return tier && strcmp(tier, "full") == 0    ? 100000
-           : tier && strcmp(tier, "check") == 0 ? 20000
+    return tier && strcmp(tier, "full") == 0    ? 500000
+           : tier && strcmp(tier, "check") == 0 ? 100000
                                                 : 5000;
 }
 
