@@ -32,7 +32,7 @@ static bool impossible_source(const struct sok_stack *s, const struct sok_in *in
         return true;
     if (in->link == SOK_STACK_LOCAL)
         return false;
-    return sok_addr_is_loopback(*src) ||
+    return (sok_addr_is_loopback(*src) && !s->loopback_out) ||
            (!sok_addr_is_any(*src) && sok_dst_kind(s, in->link, src) == SOK_DST_OURS);
 }
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from net import ORDINARY, SERVER_IP, Net, check, read_all
+from net import ORDINARY, SERVER_IP, Net, Skip, check, read_all
 from terminal import copy_for_user
 from transfer import MB, SIZE, make_file, rate, sha256_of
 
@@ -32,9 +32,9 @@ def as_user(net, *words, namespace=None, **options):
     return net.run(net.binary, *words, user=ORDINARY, namespace=namespace, **options)
 
 
-def listen(kind=socket.SOCK_STREAM):
-    s = socket.socket(socket.AF_INET, kind)
-    s.bind(("127.0.0.1", 0))
+def listen(kind=socket.SOCK_STREAM, address="127.0.0.1"):
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    s.bind((address, 0))
     s.settimeout(20)
     if kind == socket.SOCK_STREAM:
         s.listen(64)
@@ -68,6 +68,32 @@ def page_of_the_loopback(sockeye):
         check(sha256_of(net.tmp / "got") == digest, "wrong SHA-256")
         check(b"* Link user: a gateway in this process" in done.err, f"-v does not tell: {done}")
         return rate(SIZE, took)
+
+
+def loopback_of_ipv6(sockeye):
+    """::1 is the kernel's, as 127.0.0.1 is: a stream and datagrams, there and back."""
+    if not socket.has_ipv6 or not pathlib.Path("/proc/net/if_inet6").read_text().strip():
+        raise Skip("this machine has no IPv6")
+    with ordinary(sockeye) as net:
+        s, port = listen(address="::1")
+        client = net.start(net.binary, "nc", "--link", "user", "::1", port, user=ORDINARY)
+        conn, _ = s.accept()
+        with conn:
+            conn.settimeout(20)
+            conn.sendall(b"from ::1")
+            conn.shutdown(socket.SHUT_WR)
+            done = net.finish(client, b"to ::1")
+            check(done.out == b"from ::1" and read_all(conn) == b"to ::1", str(done))
+        u, port = listen(socket.SOCK_DGRAM, "::1")
+        client = net.start(net.binary, "nc", "-u", "-w", "1", "--link", "user", "::1", port, user=ORDINARY)
+        client.stdin.write(b"ask")
+        client.stdin.flush()
+        data, peer = u.recvfrom(100)
+        u.sendto(b"answer", peer)
+        check(client.stdout.read(6) == b"answer" and data == b"ask", f"{data!r}")
+        client.stdin.close()
+        client.stdin = None
+        net.finish(client, None)
 
 
 def fifty_at_once(sockeye):
@@ -241,6 +267,7 @@ def listener_says_so(sockeye):
 
 TESTS = {
     "user-page-of-the-loopback": page_of_the_loopback,
+    "user-loopback-of-ipv6": loopback_of_ipv6,
     "user-fifty-at-once": fifty_at_once,
     "user-failures-told-apart": failures_told_apart,
     "user-half-closes": both_half_closes,
