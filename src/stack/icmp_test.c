@@ -1,5 +1,6 @@
 // ICMP: echo both ways, when errors are sent and when not, which errors are believed. Expectations are
 // RFC 1122 section 3.2.2 and RFC 5927.
+#include "stack/errqueue.h"
 #include "stack/testing.h"
 
 static void answers_echo(void **state)
@@ -213,6 +214,41 @@ static void udp_is_told(void **state)
     lab_close(&lab);
 }
 
+// However many come, and however little they quote.
+static void errors_are_kept_for_who_asks(void **state)
+{
+    struct lab lab;
+    uint8_t frame[200], data[16];
+    struct sok_dgram_error e;
+    struct sok_dgram_opts opts = {.recverr = true};
+    (void)state;
+    lab_open(&lab);
+    lab_know_peer(&lab);
+    struct sok_udp *u = udp_that_sent(&lab);
+    assert_int_equal(sok_udp_recv_error(u, data, sizeof(data), &e, lab.now), SOK_EAGAIN);
+    sok_udp_options(u, &opts);
+    lab_in(&lab, frame, error_about(&lab, frame, SOK_ICMP_UNREACHABLE, SOK_ICMP_PORT, 8));
+    lab_in(&lab, frame, error_about(&lab, frame, SOK_ICMP_UNREACHABLE, SOK_ICMP_HOST, 11));
+    assert_int_equal(sok_udp_recv_error(u, data, sizeof(data), &e, lab.now), 0);
+    assert_true(e.err == SOK_EREFUSED && e.len == 0 && e.type == 3 && e.code == 3);
+    assert_true(sok_addr_to_v4(e.from) == 0xc00002fe && sok_addr_to_v4(e.to.addr) == LAB_PEER);
+    assert_int_equal(e.to.port, 53);
+    assert_int_equal(sok_udp_recv_error(u, data, 2, &e, lab.now), 2);
+    assert_true(e.err == SOK_EHOSTUNREACH && e.len == 3);
+    assert_memory_equal(data, "he", 2);
+    assert_int_equal(sok_udp_error(u), 0); // with the last one it is told
+    size_t len = error_about(&lab, frame, SOK_ICMP_UNREACHABLE, SOK_ICMP_PORT, 8);
+    for (unsigned i = 0; i < 10 * SOK_ERRQUEUE_MAX; i++)
+        lab_in(&lab, frame, len);
+    unsigned kept = 0;
+    while (sok_udp_recv_error(u, data, sizeof(data), &e, lab.now) >= 0)
+        kept++;
+    assert_int_equal(kept, SOK_ERRQUEUE_MAX);
+    lab_in(&lab, frame, len); // left behind: freed with the socket
+    sok_udp_close(u);
+    lab_close(&lab);
+}
+
 static void bad_quotes(void **state)
 {
     struct lab lab;
@@ -331,6 +367,7 @@ int main(void)
         cmocka_unit_test(errors_that_must_not_be_sent),
         cmocka_unit_test(errors_are_limited),
         cmocka_unit_test(udp_is_told),
+        cmocka_unit_test(errors_are_kept_for_who_asks),
         cmocka_unit_test(bad_quotes),
         cmocka_unit_test(tcp_is_told),
         cmocka_unit_test(pings),
