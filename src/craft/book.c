@@ -119,7 +119,7 @@ static int fill(struct sok_book *book, struct craft_entry *e, const struct sok_p
         else if (row->how == SOK_FIELD_TARGET && row->bits == 128)
             bytes[row->bit / 8 + 15] = 1; // ::1
     }
-    e->fixed = (uint32_t)sok_proto_fixed(proto, bytes, proto->hdr_len);
+    e->fixed = (uint32_t)sok_proto_fixed(proto, bytes, proto->view ? sizeof bytes : proto->hdr_len);
     struct sok_sink out = sok_sink(bytes, sizeof bytes);
     out.used = e->fixed;
     out.fixed = bytes;

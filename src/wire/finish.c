@@ -4,6 +4,12 @@
 #include "wire/field.h"
 #include "wire/ip4.h"
 #include "wire/ip6.h"
+#include "wire/options.h"
+
+// Numbers of options, in the low five bits of their kind.
+#define LSRR   3
+#define SSRR   9
+#define NUMBER 31
 
 // The nearest layer below that has addresses; NULL: none.
 static const struct sok_built *net_below(const struct sok_finish *f)
@@ -27,6 +33,26 @@ static void final_destination(
     }
 }
 
+// A source route ends at the last address in it (RFC 1122 section 3.2.1.8), where there is one such option.
+static void routed_destination(const struct sok_built *net, const uint8_t *p, struct sok_addr *dst)
+{
+    if (net->header <= SOK_IP4_HDR_LEN)
+        return;
+    struct sok_options options = sok_options(p + SOK_IP4_HDR_LEN, net->header - SOK_IP4_HDR_LEN);
+    struct sok_option opt;
+    unsigned found = 0;
+    uint32_t last = 0;
+    while (sok_option_next(&options, &opt)) {
+        unsigned number = opt.kind & NUMBER;
+        if ((number == LSRR || number == SSRR) && opt.len >= 5) {
+            last = sok_get32(opt.data + opt.len - 4);
+            found++;
+        }
+    }
+    if (found == 1)
+        *dst = sok_addr_v4(last);
+}
+
 // What the pseudo header says of the length: a total length that somebody gave counts, a wrong one too.
 static size_t pseudo_len(const struct sok_finish *f, const struct sok_built *net)
 {
@@ -48,6 +74,7 @@ bool sok_finish_checksum(const struct sok_finish *f, uint8_t proto, size_t at)
     if (net->proto == &sok_proto_ip4) {
         src = sok_addr_v4(sok_get32(p + 12));
         dst = sok_addr_v4(sok_get32(p + 16));
+        routed_destination(net, p, &dst);
     } else {
         memcpy(src.b, p + 8, 16);
         memcpy(dst.b, p + 24, 16);

@@ -106,7 +106,8 @@ static const struct sok_bind head_binds[] = {
 static const struct sok_bind query_binds[] = {
     {&sok_igmp3_protos[HEAD], SOK_AT_igmp3_type | SOK_BIND_WRITE, SOK_IGMP_QUERY}};
 static const struct sok_bind report_binds[] = {
-    {&sok_igmp3_protos[HEAD], SOK_AT_igmp3_type | SOK_BIND_WRITE, SOK_IGMP_REPORT3}};
+    {&sok_igmp3_protos[HEAD], SOK_AT_igmp3_type | SOK_BIND_WRITE, SOK_IGMP_REPORT3},
+    {&sok_igmp3_protos[HEAD], SOK_AT_igmp3_mrcode | SOK_BIND_WRITE, 0}};
 
 #define FORM(name_, title_, P, len_)                                                               \
     .name = name_, .title = title_, .fields = P##_rows, .field_count = SOK_COUNT_OF(P##_rows),     \

@@ -88,6 +88,16 @@ static bool get_option(const struct sok_option_table *t, const struct sok_option
     return get_fields(k, opt, to, values, count);
 }
 
+// Where options are headers, what follows the end of the list is read on: those are headers, too.
+static bool next_of(const struct sok_option_table *t, struct sok_options *options,
+    struct sok_option *opt, const uint8_t *end)
+{
+    bool found = sok_option_next(options, opt);
+    if (found && t->protos)
+        options->left = (size_t)(end - options->at);
+    return found;
+}
+
 bool sok_options_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
     struct sok_item *out)
 {
@@ -96,7 +106,7 @@ bool sok_options_get(const struct sok_part *part, const struct sok_span *span, s
     struct sok_options options = walk_of(t, p, span->len);
     struct sok_option opt;
     unsigned count = 0;
-    while (sok_option_next(&options, &opt))
+    while (next_of(t, &options, &opt, p + span->len))
         count++;
     if (options.malformed)
         return false;
@@ -104,7 +114,7 @@ bool sok_options_get(const struct sok_part *part, const struct sok_span *span, s
     if (!list)
         return false;
     options = walk_of(t, p, span->len);
-    for (unsigned i = 0; sok_option_next(&options, &opt); i++) {
+    for (unsigned i = 0; next_of(t, &options, &opt, p + span->len); i++) {
         if (t->protos)
             list[i] =
                 sok_item_packet(t->protos(opt.kind), opt.start, (size_t)(options.at - opt.start));

@@ -164,6 +164,9 @@ static void tcp_line(const struct sok_show *l)
     N(P, cookie2, 32, HEX, SET, 0, NULL)
 SOK_HEADER_STRUCT(tcp_mss, MSS_FIELDS, 2)
 SOK_HEADER_STRUCT(tcp_altsum, ALTSUM_FIELDS, 3)
+#define MD5_FIELDS(N, B, P) B(P, digest, 16, BYTES, SET)
+SOK_HEADER_STRUCT(tcp_md5, MD5_FIELDS, 16)
+SOK_HEADER_ROWS(tcp_md5, MD5_FIELDS)
 SOK_HEADER_STRUCT(tcp_uto, UTO_FIELDS, 2)
 SOK_HEADER_STRUCT(tcp_tfo, TFO_FIELDS, 8)
 SOK_HEADER_ROWS(tcp_altsum, ALTSUM_FIELDS)
@@ -191,7 +194,7 @@ static const struct sok_option_kind tcp_options[] = {
     {.kind = SOK_TCP_OPT_TS, .name = "Timestamp", .fields = tcp_ts_rows, .field_count = 2},
     {.kind = 14, .name = "AltChkSum", .fields = tcp_altsum_rows, .field_count = 2},
     {.kind = 15, .name = "AltChkSumOpt"},
-    {.kind = 19, .name = "MD5"},
+    {.kind = 19, .name = "MD5", .fields = tcp_md5_rows, .field_count = 1},
     {.kind = 28, .name = "UTO", .fields = tcp_uto_rows, .field_count = 1},
     {.kind = 29, .name = "AO"},
     {.kind = SOK_TCP_OPT_COOKIE, .name = "TFO", .fields = tcp_tfo_rows, .field_count = 2},
