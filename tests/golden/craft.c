@@ -184,7 +184,7 @@ static struct sok_item some_header(const struct sok_book *book, const struct sok
     for (unsigned k = 0; sok_packet_slot_at(p, 0, k, &slot); k++) {
         bool names = slot.row && (strcmp(slot.row->name, "option") == 0 ||
                                      strcmp(slot.row->name, "otype") == 0);
-        if (rnd(2) || names || (slot.row && slot.row->how != SOK_FIELD_SET))
+        if (rnd(2) || names || proto->hdr_len == 1 || (slot.row && slot.row->how != SOK_FIELD_SET))
             continue;
         if (slot.part ? some_part(book, slot.part, &item) : (item = some_row(slot.row), true))
             (void)sok_packet_set(p, 0, &slot, &item, NULL);
@@ -292,7 +292,7 @@ static void fill(struct sok_packet *p, unsigned layer, bool sound)
             slot.row && slot.row->how != SOK_FIELD_SET && slot.row->how != SOK_FIELD_DERIVED;
         if (type || (sound && tells(&slot)) || (!source && rnd(3) == 0))
             continue;
-        if (slot.row && slot.row->how == SOK_FIELD_DERIVED && rnd(3))
+        if (slot.row && slot.row->how == SOK_FIELD_DERIVED && rnd(2))
             continue;
         if (slot.part)
             if (!some_part(sok_packet_book(p), slot.part, &item) || too_long(slot.part, &item))
@@ -322,7 +322,7 @@ static const struct sok_proto *above(const struct sok_book *book, const struct s
 static struct sok_packet *some_packet(const struct sok_book *book, bool sound)
 {
     struct sok_packet *p = sok_packet_new(book);
-    const struct sok_proto *proto = sok_book_find(book, rnd(3) ? "IP" : rnd(2) ? "IPv6" : "Ether");
+    const struct sok_proto *proto = sok_book_find(book, rnd(2) ? "IP" : rnd(4) ? "IPv6" : "Ether");
     for (unsigned i = 0; p && proto && i < DEEP; i++) {
         int layer = sok_packet_push(p, proto);
         if (layer < 0)
@@ -330,7 +330,9 @@ static struct sok_packet *some_packet(const struct sok_book *book, bool sound)
         fill(p, (unsigned)layer, sound);
         proto = above(book, proto);
     }
-    if (p && rnd(2))
+    const struct sok_proto *top = p ? sok_packet_layer(p, sok_packet_count(p) - 1) : NULL;
+    bool any = top && strcmp(top->name, "TCP") == 0;
+    if (p && rnd(2) && (any || !sound))
         (void)sok_packet_push_bytes(p, bytes_room, rnd(30));
     return p;
 }
