@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
+#include <wchar.h>
 #include "lua/internal.h"
 #include "lua/lua.h"
 
@@ -75,7 +76,7 @@ static void list_words(struct sok_lua_words *w)
     fflush(stdout);
 }
 
-static unsigned char on_tab(EditLine *el, int key)
+static unsigned char on_tab(EditLine *el, wint_t key)
 {
     struct shell *s;
     (void)key;
@@ -311,7 +312,8 @@ static bool open_editor(struct shell *s)
     el_set(s->el, EL_EDITOR, "emacs");
     el_set(s->el, EL_GETCFN, read_key);
     el_set(s->el, EL_HIST, history, s->history);
-    el_set(s->el, EL_ADDFN, "sockeye-complete", "completes what was typed", on_tab);
+    // el_set would make copies of these texts that nobody frees.
+    el_wset(s->el, EL_ADDFN, L"sockeye-complete", L"completes what was typed", on_tab);
     el_set(s->el, EL_BIND, "^I", "sockeye-complete", NULL);
     el_set(s->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(s->el, NULL); // ~/.editrc: somebody may want vi
