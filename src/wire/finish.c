@@ -44,12 +44,12 @@ static void routed_destination(const struct sok_built *net, const uint8_t *p, st
     uint32_t last = 0;
     while (sok_option_next(&options, &opt)) {
         unsigned number = opt.kind & NUMBER;
-        if ((number == LSRR || number == SSRR) && opt.len >= 5) {
-            last = sok_get32(opt.data + opt.len - 4);
-            found++;
-        }
+        if (number != LSRR && number != SSRR)
+            continue;
+        last = opt.len >= 5 ? sok_get32(opt.data + opt.len - 4) : 0;
+        found++;
     }
-    if (found == 1)
+    if (found == 1 && last)
         *dst = sok_addr_v4(last);
 }
 
