@@ -106,7 +106,7 @@ static void from_interface(lua_State *L, struct sniffing *s)
             take(L, s, &record);
             // On a busy link there is always more.
             s->over = s->over || sok_lua_interrupt_taken(L) ||
-                      (s->end >= 0 && record.time % 16 == 0 && sok_lua_monotonic() >= s->end);
+                      (s->end >= 0 && sok_lua_monotonic() >= s->end);
         } else if (!wait_for_more(L, s)) {
             break;
         }

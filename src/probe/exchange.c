@@ -11,6 +11,7 @@
 #define LATENCY_MS   1
 #define STOP_EVERY   50 // ms: how often stop() is asked while nothing comes
 #define NEIGHBOUR_MS 1000
+#define HEAR_MAX     100000 // packets in a row: where there are always more, time has to be looked at
 #define NOBODY       UINT32_MAX
 
 // What was sent, as others see it: built and taken apart again, so that nothing of it is left open.
@@ -147,9 +148,12 @@ static int hear(struct run *r, const struct sok_capture_record *record)
 static int hear_all(struct run *r)
 {
     struct sok_capture_record record;
-    int n, e = 0;
-    while ((n = sok_capture_next(r->capture, &record)) == 1 && e == 0)
+    int n = 1, e = 0;
+    for (unsigned i = 0; i < HEAR_MAX && e == 0; i++) {
+        if ((n = sok_capture_next(r->capture, &record)) != 1)
+            break;
         e = hear(r, &record);
+    }
     if (n < 0 && e == 0) {
         snprintf(r->err, SOK_PROBE_ERR_MAX, "listening: %s", sok_strerror(n));
         return n;
