@@ -87,7 +87,7 @@ def frames(net):
     says(net, f"""
         local r = srp1(Ether{{dst="ff:ff:ff:ff:ff:ff"}}/ARP{{pdst="{SERVER_IP}"}}, {{timeout=5, verbose=0}})
         print(r[ARP].op, r[ARP].hwsrc, r.src)
-        local ans, unans = arping("192.0.2.0/30", {{timeout=0.5}})
+        local ans, unans = arping("192.0.2.0/30", {{timeout=1.5}})
         print(#ans, #unans)
         """, f"2\t{SERVER_MAC}\t{SERVER_MAC}\n  {SERVER_MAC}  {SERVER_IP}\n1\t3\n")
     with net.inside(net.server):
@@ -160,7 +160,7 @@ def names(net):
 
 
 def loop(net):
-    done = lua(net, f'srloop(IP{{dst={{"{SERVER_IP}", "{NOBODY_IP}"}}}}/ICMP{{}}, {{count=2, inter=0.1, timeout=0.3}})')
+    done = lua(net, f'srloop(IP{{dst={{"{SERVER_IP}", "{NOBODY_IP}"}}}}/ICMP{{}}, {{count=2, inter=0.1, timeout=0.8}})')
     out = done.out.decode()
     check(done.code == 0 and out.count("RECV 1: ") == 2 and out.count("fail 1: ") == 2 and
         "Sent 4 packets, received 2 packets. 50.0% hits." in out, f"{done} {out!r}")
