@@ -225,10 +225,9 @@ static int fuzz(lua_State *L)
 {
     unsigned first;
     lua_settop(L, 2);
+    uint64_t seed = lua_isnil(L, 2) ? ++sok_lua_state(L)->seed : (uint64_t)luaL_checkinteger(L, 2);
     sok_lua_push_whole(L, 1);
     struct sok_packet *p = sok_packet_copy(sok_lua_check_packet(L, -1, &first));
-    uint64_t seed =
-        lua_isnoneornil(L, 2) ? ++sok_lua_state(L)->seed : (uint64_t)luaL_checkinteger(L, 2);
     if (p)
         sok_packet_fuzz(p, seed);
     sok_lua_push_packet(L, p, 0);

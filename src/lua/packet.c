@@ -211,7 +211,10 @@ static int set_special(lua_State *L, const struct sok_lua_view *v, const char *n
     if (strcmp(name, "payload") == 0)
         return set_payload(L, v);
     if (strcmp(name, "time") == 0) {
-        v->box->time_ns = lua_isnil(L, 3) ? 0 : (int64_t)(luaL_checknumber(L, 3) * 1e9);
+        lua_Number seconds = lua_isnil(L, 3) ? 0 : luaL_checknumber(L, 3);
+        if (!(seconds >= 0 && seconds < 9e9))
+            return sok_lua_error(L, "time: seconds since 1970 are wanted");
+        v->box->time_ns = (int64_t)(seconds * 1e9);
         return 0;
     }
     unsigned later = find_later(v, name, &slot);
