@@ -58,15 +58,15 @@ bool sok_packet_slot(
 }
 
 // Parts come before the first row that lies behind them.
-bool sok_packet_slot_at(
-    const struct sok_packet *p, unsigned layer, unsigned i, struct sok_slot *out)
+static bool slot_among(const struct sok_proto *proto, const struct sok_field *rows, unsigned count,
+    unsigned i, struct sok_slot *out)
 {
-    if (layer >= p->count)
-        return false;
-    const struct craft_layer *l = &p->layers[layer];
-    const struct sok_proto *proto = l->proto;
-    unsigned count, row = 0, part = 0;
-    const struct sok_field *rows = rows_of(p, l, &count);
+    unsigned row = 0, part = 0;
+    // Most have their parts behind all rows: nothing to count then.
+    if (count > 0 && (!proto->part_count || proto->parts[0].at * 8u > rows[count - 1].bit)) {
+        row = i < count ? i : count;
+        i -= row;
+    }
     for (;; i--) {
         bool has_row = row < count;
         bool is_part =
@@ -82,6 +82,17 @@ bool sok_packet_slot_at(
         part += is_part;
         row += !is_part;
     }
+}
+
+bool sok_packet_slot_at(
+    const struct sok_packet *p, unsigned layer, unsigned i, struct sok_slot *out)
+{
+    unsigned count;
+    if (layer >= p->count)
+        return false;
+    const struct craft_layer *l = &p->layers[layer];
+    const struct sok_field *rows = rows_of(p, l, &count);
+    return slot_among(l->proto, rows, count, i, out);
 }
 
 void sok_packet_no_slot(
