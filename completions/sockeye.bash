@@ -48,7 +48,7 @@ _sockeye()
         COMPREPLY=($(compgen -W "-e --execute -i --interactive -v --verbose -h --help" -- "$word"))
         ;;
     show)
-        COMPREPLY=($(compgen -W "-2 --built -s --summary -c --command -x --hex -b --bytes -h --help" -- "$word"))
+        COMPREPLY=($(compgen -W "-2 --built -s --summary -c --command -j --json -x --hex -b --bytes -h --help" -- "$word"))
         ;;
     send)
         COMPREPLY=($(compgen -W "-c --count -i --inter -I --iface -2 --layer2 -v --verbose -h --help" -- "$word"))

@@ -5,7 +5,8 @@
 #include "cli/words.h"
 #include "lua/lua.h"
 
-#define OPTIONS_MAX 8
+#define OPTIONS_MAX 9 // eight that may be given, and one of ours
+#define SR_TIMEOUT  2 // seconds; sr() of Lua's would wait for ever
 
 static const struct sok_cli_option send_options[] = {
     {'c', "count", "N", "send it N times"},
@@ -39,7 +40,7 @@ struct words {
     const struct sok_cli_command *self;
     struct sok_lua_option options[OPTIONS_MAX];
     unsigned count;
-    bool layer2, verbose;
+    bool layer2, verbose, timeout;
 };
 
 static int add_number(struct words *w, const char *name, const char *arg, bool whole)
@@ -58,7 +59,7 @@ static int add_number(struct words *w, const char *name, const char *arg, bool w
 static int take_option(void *ctx, int key, const char *arg)
 {
     struct words *w = ctx;
-    if (w->count == OPTIONS_MAX)
+    if (w->count == OPTIONS_MAX - 1)
         return sok_cli_usage(w->self, "too many options");
     switch (key) {
     case 'c':
@@ -68,6 +69,7 @@ static int take_option(void *ctx, int key, const char *arg)
     case 'i':
         return add_number(w, "inter", arg, false);
     case 't':
+        w->timeout = true;
         return add_number(w, "timeout", arg, false);
     case 'I':
         w->options[w->count++] =
@@ -91,6 +93,10 @@ static int run(const struct sok_cli_command *self, int argc, char **argv)
     if (at == argc)
         return sok_cli_usage(self, "no packet given");
     const char *function = self->name;
+    if (self == &sok_cmd_srloop) // each round prints its own, for as long as it likes
+        w.options[w.count++] = (struct sok_lua_option){.name = "store"};
+    if (self == &sok_cmd_sr && !w.timeout)
+        w.options[w.count++] = (struct sok_lua_option){.name = "timeout", .number = SR_TIMEOUT};
     if (w.layer2)
         function = strcmp(function, "send") == 0 ? "sendp" : "srp";
     struct sok_lua *l;

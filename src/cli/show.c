@@ -13,21 +13,44 @@ static const struct sok_cli_option show_options[] = {
     {'2', "built", NULL, "as it would be sent: lengths, checksums and what else is computed"},
     {'s', "summary", NULL, "one line each"},
     {'c', "command", NULL, "the words that make it"},
+    {'j', "json", NULL, "an object a line; with -2 as it would be sent"},
     {'x', "hex", NULL, "its bytes, sixteen a line"},
     {'b', "bytes", NULL, "its bytes alone, for a file or a pipe"},
     {0, NULL, NULL, NULL},
 };
 
+struct show {
+    int how; // the option's letter; 0: none
+    bool built;
+};
+
 static int take_show(void *ctx, int key, const char *arg)
 {
-    const char **method = ctx;
+    struct show *show = ctx;
     (void)arg;
-    *method = key == '2'   ? "show2"
-              : key == 's' ? "summary"
-              : key == 'c' ? "command"
-              : key == 'x' ? "hexdump"
-                           : "bytes";
+    if (key == '2')
+        show->built = true;
+    else
+        show->how = key;
     return 0;
+}
+
+static const char *method_of(const struct show *show)
+{
+    switch (show->how) {
+    case 's':
+        return "summary";
+    case 'c':
+        return "command";
+    case 'j':
+        return show->built ? "json2" : "json";
+    case 'x':
+        return "hexdump";
+    case 'b':
+        return "bytes";
+    default:
+        return show->built ? "show2" : "show";
+    }
 }
 
 // No expression begins with a slash or a dot, or is a file by chance.
@@ -47,8 +70,8 @@ static int show_one(struct sok_lua *l, char *word, const char *method)
 
 static int run_show(const struct sok_cli_command *self, int argc, char **argv)
 {
-    const char *method = "show";
-    int at = sok_cli_parse(self, argc, argv, take_show, &method, NULL);
+    struct show show = {0};
+    int at = sok_cli_parse(self, argc, argv, take_show, &show, NULL);
     if (at <= 0)
         return sok_cli_exit_code(at);
     if (at == argc)
@@ -56,14 +79,14 @@ static int run_show(const struct sok_cli_command *self, int argc, char **argv)
     struct sok_lua *l;
     int rc = sok_cli_lua(&l, false);
     for (; at < argc && rc == 0; at++)
-        rc = show_one(l, argv[at], method);
+        rc = show_one(l, argv[at], method_of(&show));
     return sok_cli_lua_end(l, rc);
 }
 
 const struct sok_cli_command sok_cmd_show = {
     .name = "show",
     .summary = "Show packets that an expression makes, or a file's",
-    .usage = "[-2|-s|-c|-x|-b] EXPR|FILE...",
+    .usage = "[-2|-s|-c|-j|-x|-b] EXPR|FILE...",
     .about =
         "EXPR is of the packet language: 'IP{dst=\"192.0.2.1\"}/TCP{dport=80}'; FILE a recording, "
         "pcap or pcapng.\n"

@@ -148,6 +148,87 @@ static void texts(void **state)
     sok_packet_free(p);
 }
 
+// Packets in a field, and what is in them; as JSON, too.
+static void packets_in_fields(void **state)
+{
+    static const uint8_t answer[] = {0, 7, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, //
+        1, 'a', 0, 0, 1, 0, 1, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1};
+    char out[8192];
+    struct sok_packet *p = NULL;
+    assert_int_equal(
+        sok_packet_dissect(*state, sok_book_find(*state, "DNS"), answer, sizeof answer, &p), 0);
+    struct sok_text t = sok_text(out, sizeof out);
+    sok_packet_show(p, 0, false, &t);
+    assert_non_null(strstr(out, "  \\qd        \\\n"
+                                "   |###[ DNSQR ]###\n"
+                                "   |  qname     = \"a.\"\n"
+                                "   |  qtype     = A\n"));
+    assert_non_null(strstr(out, "   |###[ DNSRR ]###\n   |  rrname    = \"a.\"\n"));
+    assert_non_null(strstr(out, "   |  rdata     = \"192.0.2.1\"\n"));
+    t = sok_text(out, sizeof out);
+    sok_packet_json(p, 0, false, &t);
+    assert_non_null(strstr(out, "\"qd\":[[{\"protocol\":\"DNSQR\",\"fields\":{\"qname\":\"a.\","
+                                "\"qtype\":1,\"qclass\":1}}]],\"an\":[[{\"protocol\":\"DNSRR\""));
+    sok_packet_free(p);
+}
+
+static void json(void **state)
+{
+    char out[4096];
+    struct sok_packet *p = syn(*state);
+    struct sok_item ports[] = {sok_item_number(1), sok_item_number(9)};
+    struct sok_item set[] = {sok_item_number(80), sok_item_list(ports, 2)};
+    assert_int_equal(give(p, 1, "dport", sok_item_list(set, 2), NULL), 0);
+    sok_packet_cut(p, 2);
+    assert_true(sok_packet_push_bytes(p, "a\"\\\n", 4) >= 0);
+    struct sok_text t = sok_text(out, sizeof out);
+    sok_packet_json(p, 1, false, &t);
+    assert_string_equal(out,
+        "[{\"protocol\":\"TCP\",\"fields\":{\"sport\":20,\"dport\":{\"any\":[80,{\"from\":1,\"to\":"
+        "9}]},"
+        "\"seq\":0,\"ack\":0,\"dataofs\":null,\"reserved\":0,\"flags\":\"S\",\"window\":8192,"
+        "\"chksum\":null,\"urgptr\":0,\"options\":[]}},"
+        "{\"protocol\":\"Raw\",\"fields\":{\"load\":\"a\\\"\\\\\\n\"}}]");
+    sok_packet_cut(p, 1);
+    assert_true(sok_packet_push_bytes(p, "\x00\xff", 2) >= 0);
+    t = sok_text(out, sizeof out);
+    sok_packet_json(p, 0, true, &t);
+    assert_non_null(strstr(out, "\"len\":22,"));
+    assert_non_null(strstr(out, "\"src\":\"192.0.2.2\",\"dst\":\"192.0.2.1\","));
+    assert_non_null(strstr(out, "{\"load\":{\"hex\":\"00ff\"}}"));
+    sok_packet_free(p);
+}
+
+// What a code means and which fields there are depends on the type.
+static void depends_on_type(void **state)
+{
+    char out[4096];
+    struct sok_craft_error e = {{0}};
+    struct sok_packet *p = sok_packet_new(*state);
+    struct sok_slot slot;
+    uint64_t v;
+    push(p, "ICMP");
+    assert_int_equal(give(p, 0, "nexthopmtu", sok_item_number(1300), &e), SOK_EINVAL);
+    assert_string_equal(e.text, "ICMP.nexthopmtu: no such field with this type: give type first");
+    assert_true(sok_packet_slot(p, 0, "nexthopmtu", &slot));
+    assert_false(sok_packet_number(p, 0, &slot, &v));
+    assert_int_equal(give(p, 0, "code", sok_item_text("port-unreachable"), &e), SOK_EINVAL);
+    give_text(p, 0, "type", "dest-unreach");
+    give_text(p, 0, "code", "fragmentation-needed");
+    assert_int_equal(give(p, 0, "nexthopmtu", sok_item_number(1300), &e), 0);
+    assert_int_equal(number(p, 0, "nexthopmtu"), 1300);
+    assert_int_equal(number(p, 0, "code"), 4);
+    struct sok_text t = sok_text(out, sizeof out);
+    sok_packet_show(p, 0, false, &t);
+    assert_non_null(strstr(out, "  code      = fragmentation-needed\n"));
+    sok_packet_free(p);
+    p = sok_packet_new(*state);
+    push(p, "ICMPv6DestUnreach");
+    give_text(p, 0, "code", "port-unreachable");
+    assert_int_equal(number(p, 0, "code"), 4);
+    sok_packet_free(p);
+}
+
 static struct sok_packet *of(const struct sok_book *book, const char *src, const char *dst,
     const char *proto, const char *field_a, uint64_t a, const char *field_b, uint64_t b)
 {
@@ -248,6 +329,9 @@ int main(void)
         cmocka_unit_test(errors),
         cmocka_unit_test(sets),
         cmocka_unit_test(texts),
+        cmocka_unit_test(packets_in_fields),
+        cmocka_unit_test(json),
+        cmocka_unit_test(depends_on_type),
         cmocka_unit_test(tcp_answers),
         cmocka_unit_test(ping_answers),
         cmocka_unit_test(error_answers),

@@ -22,7 +22,7 @@ static bool row_named(
     return false;
 }
 
-// The layout depends on the first byte: which of them has this field? So it can be given before the type is.
+// The layout depends on the first byte: which of them has this field? So that an error can say what is missing.
 static bool other_view(
     const struct sok_packet *p, const struct craft_layer *l, const char *name, struct sok_slot *out)
 {
@@ -36,6 +36,19 @@ static bool other_view(
             return true;
     }
     return false;
+}
+
+// A row that `other_view` found: in this packet something else lies there.
+static bool is_foreign(
+    const struct sok_packet *p, const struct craft_layer *l, const struct sok_slot *slot)
+{
+    if (!l->proto->view || !slot->row)
+        return false;
+    unsigned count;
+    const struct sok_field *rows = rows_of(p, l, &count);
+    return slot->index >= count || rows[slot->index].bit != slot->row->bit ||
+           rows[slot->index].bits != slot->row->bits ||
+           !sok_str_eq(rows[slot->index].name, slot->row->name);
 }
 
 bool sok_packet_slot(
@@ -124,8 +137,8 @@ void sok_packet_unset(struct sok_packet *p, unsigned layer, const struct sok_slo
         unsigned i = slot->index - CRAFT_PARTS;
         // Never more than it once had room for, but for a dissected header.
         (void)sok_craft_part_put(p, layer, i, e->initial + e->parts[i].at, e->parts[i].len);
-    } else if (sok_field_end(slot->row) > l->room) {
-        return; // of another view
+    } else if (sok_field_end(slot->row) > l->room || is_foreign(p, l, slot)) {
+        return;
     } else if (slot->row->bytes) {
         size_t at = slot->row->bit / 8, len = slot->row->bits / 8;
         memset(craft_fixed(p, l) + at, 0, len);
@@ -193,6 +206,9 @@ static int set_row(struct sok_packet *p, const struct craft_where *w, const stru
     int err = 0;
     if (width > sizeof first)
         return SOK_EINVAL;
+    if (is_foreign(p, l, w->slot) || sok_field_end(row) > l->room)
+        return sok_craft_fail(w, "no such field with this %s: give %s first",
+            l->proto->fields[0].name, l->proto->fields[0].name);
     bool is_set = value->type == SOK_ITEM_LIST;
     if (!is_set) {
         err = sok_craft_parse(w, value, first, last, width);
@@ -208,8 +224,6 @@ static int set_row(struct sok_packet *p, const struct craft_where *w, const stru
     } else if (p->set_count) {
         sok_craft_set_drop(p, w->layer, w->slot->index);
     }
-    if (sok_field_end(row) > l->room) // a row of another view, before its type is given
-        return sok_craft_fail(w, "give the type first");
     sok_craft_row_put(row, craft_fixed(p, l), first);
     l->set |= (uint64_t)1 << w->slot->index;
     return sok_craft_refit(p, w->layer);
@@ -382,7 +396,7 @@ int sok_packet_get(const struct sok_packet *p, unsigned layer, const struct sok_
     if (slot->part)
         return get_part(p, l, slot, to, out);
     const struct sok_field *row = slot->row;
-    if (known_late(l, slot) || sok_field_end(row) > l->fixed)
+    if (known_late(l, slot) || sok_field_end(row) > l->fixed || is_foreign(p, l, slot))
         return 0;
     const uint8_t *fixed = effective(p, layer, slot, copy);
     if (!row->bytes) {
@@ -407,7 +421,7 @@ bool sok_packet_number(
     uint8_t copy[CRAFT_FIXED_MAX];
     const struct craft_layer *l = &p->layers[layer];
     if (layer >= p->count || !slot->row || slot->row->bytes || known_late(l, slot) ||
-        sok_field_end(slot->row) > l->fixed)
+        sok_field_end(slot->row) > l->fixed || is_foreign(p, l, slot))
         return false;
     *out = sok_field_get(slot->row, effective(p, layer, slot, copy));
     return true;

@@ -143,6 +143,21 @@ static inline size_t craft_width(const struct sok_field *row)
 }
 void sok_craft_row_put(const struct sok_field *row, uint8_t *fixed, const uint8_t *value);
 
+// ---- text.c ----
+
+// One field's value, with the memory it lies in.
+struct craft_value {
+    const struct sok_mem *mem;
+    uint8_t *memory;
+    struct sok_item item;
+    alignas(struct sok_item) uint8_t small[64];
+};
+void sok_craft_value_get(
+    const struct sok_packet *p, unsigned layer, const struct sok_slot *slot, struct craft_value *v);
+void sok_craft_value_free(struct craft_value *v);
+// The packet as the other side would see it; NULL: no memory.
+struct sok_packet *sok_craft_as_sent(const struct sok_packet *p);
+
 // ---- build.c ----
 
 // Rows of layer i that follow from the layer above or the machine are put into `fixed`, which is its copy.

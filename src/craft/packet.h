@@ -68,7 +68,8 @@ struct sok_slot {
     unsigned index;
 };
 // False: the layer has no such field. Where the protocol has no `view` (its layout does not depend on what it
-// contains) the slot is good for all its layers, and may be kept.
+// contains) the slot is good for all its layers, and may be kept. With a view, a field of another layout is found,
+// too: reading it gives NONE, setting it an error that says what to give first.
 bool sok_packet_slot(
     const struct sok_packet *p, unsigned layer, const char *name, struct sok_slot *out);
 // The i-th field, rows and parts in the order of the wire; false: no more.
@@ -135,6 +136,8 @@ struct sok_packet *sok_packet_expand(const struct sok_packet *p, uint64_t i);
 
 // All layers from `first` on with all fields; built: as it would be sent (show2 of Scapy).
 void sok_packet_show(const struct sok_packet *p, unsigned first, bool built, struct sok_text *out);
+// An array of layers, without line ends (json.c says how values look).
+void sok_packet_json(const struct sok_packet *p, unsigned first, bool built, struct sok_text *out);
 // One line: "IP / TCP 192.0.2.1:20 > 192.0.2.2:80 S / Raw".
 void sok_packet_summary(const struct sok_packet *p, unsigned first, struct sok_text *out);
 // What makes it, in Lua: IP{dst="192.0.2.1"}/TCP{dport=80, flags="S"}/Raw{load="hello"}.

@@ -6,6 +6,7 @@
 
 #define ITEMS_MAX (64u << 10) // for one value that is shown
 #define SHOW_DEEP 16          // lists in lists
+#define NESTED    4           // packets in fields of packets
 
 // ---- values ----
 
@@ -77,16 +78,8 @@ void sok_craft_hexdump(const uint8_t *data, size_t len, struct sok_text *out)
 
 // ---- fields ----
 
-// One field's value, with the memory it lies in.
-struct value {
-    const struct sok_mem *mem;
-    uint8_t *memory;
-    struct sok_item item;
-    alignas(struct sok_item) uint8_t small[64];
-};
-
-static void value_get(
-    const struct sok_packet *p, unsigned layer, const struct sok_slot *slot, struct value *v)
+void sok_craft_value_get(
+    const struct sok_packet *p, unsigned layer, const struct sok_slot *slot, struct craft_value *v)
 {
     v->mem = sok_book_mem(p->book);
     v->memory = slot->part ? sok_mem_alloc(v->mem, ITEMS_MAX) : NULL;
@@ -97,7 +90,7 @@ static void value_get(
         v->item = sok_item_text("(too much to show)");
 }
 
-static void value_free(struct value *v)
+void sok_craft_value_free(struct craft_value *v)
 {
     sok_mem_free(v->mem, v->memory, ITEMS_MAX);
 }
@@ -146,27 +139,91 @@ static void field_value(struct sok_text *t, const struct sok_packet *p, unsigned
     const struct sok_slot *slot, bool names, bool quoted)
 {
     const struct craft_set *s = sok_craft_set_find(p, layer, slot->index);
-    struct value v;
+    struct craft_value v;
     if (s) {
         set_value(t, p, s, slot->row);
         return;
     }
-    value_get(p, layer, slot, &v);
+    sok_craft_value_get(p, layer, slot, &v);
     if (slot->row)
         row_value(t, slot->row, &v.item, names, quoted);
     else
         add_item(t, &v.item, 0);
-    value_free(&v);
+    sok_craft_value_free(&v);
 }
 
 // ---- a tree ----
 
+// Where a line begins.
+struct margin {
+    const char *before; // what nested packets stand behind
+    unsigned nested;
+    unsigned blanks;
+};
+
+static void show_all(
+    struct sok_text *t, const struct sok_packet *p, unsigned first, const struct margin *m);
+
+// A list of packets, or one.
+static bool is_packets(const struct sok_item *item)
+{
+    if (item->type != SOK_ITEM_LIST)
+        return item->type == SOK_ITEM_PACKET;
+    for (uint32_t i = 0; i < item->count; i++) {
+        if (item->list[i].type != SOK_ITEM_PACKET)
+            return false;
+    }
+    return item->count > 0;
+}
+
+// As Scapy shows them: each with its fields, behind a line.
+static void show_packets(struct sok_text *t, const struct sok_packet *p, const char *name,
+    const struct sok_item *item, const struct margin *m)
+{
+    char before[NESTED * (3 * SOK_CRAFT_LAYERS_MAX + 4) + 1];
+    struct sok_text line = sok_text(before, sizeof before);
+    sok_text_add(&line, "%s%*s   |", m->before, (int)m->blanks, "");
+    struct margin within = {.before = before, .nested = m->nested + 1};
+    bool list = item->type == SOK_ITEM_LIST;
+    sok_text_add(t, "%s%*s  \\%-10s\\\n", m->before, (int)m->blanks, "", name);
+    for (uint32_t i = 0; i < (list ? item->count : 1); i++) {
+        const struct sok_item *one = list ? &item->list[i] : item;
+        struct sok_packet *q;
+        if (sok_packet_dissect(p->book, one->proto, one->bytes, one->count, &q) != 0)
+            continue;
+        show_all(t, q, 0, &within);
+        sok_packet_free(q);
+    }
+}
+
+static void show_field(struct sok_text *t, const struct sok_packet *p, unsigned layer,
+    const struct sok_slot *slot, const struct margin *m)
+{
+    const char *name = slot->row ? slot->row->name : slot->part->name;
+    struct craft_value v;
+    if (slot->row || sok_craft_set_find(p, layer, slot->index)) {
+        sok_text_add(t, "%s%*s  %-10s= ", m->before, (int)m->blanks, "", name);
+        field_value(t, p, layer, slot, true, false);
+        sok_text_add_char(t, '\n');
+        return;
+    }
+    sok_craft_value_get(p, layer, slot, &v);
+    if (m->nested < NESTED && is_packets(&v.item)) {
+        show_packets(t, p, name, &v.item, m);
+    } else {
+        sok_text_add(t, "%s%*s  %-10s= ", m->before, (int)m->blanks, "", name);
+        add_item(t, &v.item, 0);
+        sok_text_add_char(t, '\n');
+    }
+    sok_craft_value_free(&v);
+}
+
 static void show_layer(
-    struct sok_text *t, const struct sok_packet *p, unsigned layer, unsigned deep)
+    struct sok_text *t, const struct sok_packet *p, unsigned layer, const struct margin *m)
 {
     const struct craft_layer *l = &p->layers[layer];
     struct sok_slot slot;
-    sok_text_add(t, "###[ %s ]###", l->proto->name);
+    sok_text_add(t, "%s###[ %s ]###", m->before, l->proto->name);
     if (l->meant)
         sok_text_add(t, " cut: %u of the %u bytes of %s", craft_pieces(p, l)[0].len,
             l->meant->hdr_len, l->meant->name);
@@ -175,34 +232,31 @@ static void show_layer(
     if (l->note & CRAFT_CUT)
         sok_text_add_str(t, " cut: it speaks of more bytes than are there");
     sok_text_add_char(t, '\n');
-    for (unsigned i = 0; sok_packet_slot_at(p, layer, i, &slot); i++) {
-        const char *name = slot.row ? slot.row->name : slot.part->name;
-        sok_text_add(t, "%*s%-10s= ", (int)(2 + 3 * deep), "", name);
-        field_value(t, p, layer, &slot, true, false);
-        sok_text_add_char(t, '\n');
-    }
+    for (unsigned i = 0; sok_packet_slot_at(p, layer, i, &slot); i++)
+        show_field(t, p, layer, &slot, m);
     const struct craft_piece *rest = &craft_pieces(p, l)[l->proto->part_count];
     if (rest->len) {
-        sok_text_add(t, "%*s%-10s= ", (int)(2 + 3 * deep), "", "(rest)");
+        sok_text_add(t, "%s%*s  %-10s= ", m->before, (int)m->blanks, "", "(rest)");
         add_string(t, craft_at(p, rest->at), rest->len);
         sok_text_add_char(t, '\n');
     }
 }
 
-static void show_all(struct sok_text *t, const struct sok_packet *p, unsigned first)
+static void show_all(
+    struct sok_text *t, const struct sok_packet *p, unsigned first, const struct margin *m)
 {
-    for (unsigned i = first; i < p->count; i++)
-        show_layer(t, p, i, i - first);
+    struct margin at = *m;
+    for (unsigned i = first; i < p->count; i++, at.blanks += 3)
+        show_layer(t, p, i, &at);
 }
 
-// The packet as the other side would see it; NULL: no memory.
-static struct sok_packet *as_sent(const struct sok_packet *p)
+struct sok_packet *sok_craft_as_sent(const struct sok_packet *p)
 {
     const struct sok_mem *mem = sok_book_mem(p->book);
     struct sok_packet *sent = NULL;
-    int len = sok_packet_build(p, 0, NULL, NULL, 0);
+    int len = p->count ? sok_packet_build(p, 0, NULL, NULL, 0) : -1;
     uint8_t *bytes = len >= 0 ? sok_mem_alloc(mem, (size_t)len + 1) : NULL;
-    if (!bytes || p->count == 0)
+    if (!bytes)
         return NULL;
     if (sok_packet_build(p, 0, NULL, bytes, (size_t)len) == len)
         (void)sok_packet_dissect(p->book, p->layers[0].proto, bytes, (size_t)len, &sent);
@@ -212,8 +266,9 @@ static struct sok_packet *as_sent(const struct sok_packet *p)
 
 void sok_packet_show(const struct sok_packet *p, unsigned first, bool built, struct sok_text *out)
 {
-    struct sok_packet *sent = built ? as_sent(p) : NULL;
-    show_all(out, sent ? sent : p, first);
+    struct sok_packet *sent = built ? sok_craft_as_sent(p) : NULL;
+    const struct margin m = {.before = ""};
+    show_all(out, sent ? sent : p, first, &m);
     sok_packet_free(sent);
 }
 

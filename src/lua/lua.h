@@ -34,8 +34,8 @@ struct sok_lua_option {
 // FUNCTION(value of the expression, {options}); lists among what it gives are printed as summaries.
 int sok_lua_call(struct sok_lua *l, const char *function, const char *expression,
     const struct sok_lua_option *options, unsigned count);
-// Calls a method of every packet that the expression means: "show", "show2", "hexdump"; "summary" and "command" give a
-// line each, "bytes" the bytes alone.
+// Calls a method of every packet that the expression means: "show", "show2", "hexdump"; "summary", "command", "json" and
+// "json2" give a line each, "bytes" the bytes alone.
 int sok_lua_show(struct sok_lua *l, const char *expression, const char *method);
 
 // A person at a terminal: prompts until Ctrl-D. Ctrl-C ends what runs, not the shell.

@@ -23,6 +23,29 @@ static void write_summary(const void *ctx, struct sok_text *out)
     sok_packet_summary(v->box->packet, v->layer, out);
 }
 
+// {"time":SECONDS,"layers":[...]}; the time only where it is known.
+static void write_json(const struct sok_lua_view *v, bool built, struct sok_text *out)
+{
+    int64_t ns = v->box->time_ns;
+    sok_text_add_char(out, '{');
+    if (ns > 0)
+        sok_text_add(out, "\"time\":%lld.%09lld,", (long long)(ns / 1000000000),
+            (long long)(ns % 1000000000));
+    sok_text_add_str(out, "\"layers\":");
+    sok_packet_json(v->box->packet, v->layer, built, out);
+    sok_text_add_char(out, '}');
+}
+
+static void write_json_given(const void *ctx, struct sok_text *out)
+{
+    write_json(ctx, false, out);
+}
+
+static void write_json_built(const void *ctx, struct sok_text *out)
+{
+    write_json(ctx, true, out);
+}
+
 struct bytes {
     const uint8_t *p;
     size_t len;
@@ -41,7 +64,7 @@ static void write_coloured_show(const char *text, size_t len)
         const char *stop = memchr(text, '\n', (size_t)(end - text));
         size_t n = stop ? (size_t)(stop - text) : (size_t)(end - text);
         const char *equal = memchr(text, '=', n);
-        size_t blank = strspn(text, " ");
+        size_t blank = strspn(text, " |");
         if (n > blank && text[blank] == '#')
             printf("\033[1;34m%.*s\033[0m\n", (int)n, text);
         else if (equal)
@@ -87,6 +110,19 @@ static int show2(lua_State *L)
 static int summary(lua_State *L)
 {
     sok_lua_push_text(L, write_summary, sok_lua_check_view(L, 1));
+    return 1;
+}
+
+static int json(lua_State *L)
+{
+    sok_lua_push_text(L, write_json_given, sok_lua_check_view(L, 1));
+    return 1;
+}
+
+// As it would be sent, as show2().
+static int json2(lua_State *L)
+{
+    sok_lua_push_text(L, write_json_built, sok_lua_check_view(L, 1));
     return 1;
 }
 
@@ -293,10 +329,11 @@ static int list(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {{"show", show}, {"show2", show2}, {"summary", summary},
-    {"hexdump", hexdump}, {"command", sok_lua_view_text}, {"build", build}, {"copy", copy},
-    {"haslayer", haslayer}, {"getlayer", getlayer}, {"layers", layers}, {"lastlayer", lastlayer},
-    {"fields", fields}, {"given", given}, {"number", number}, {"text", text}, {"answers", answers},
-    {"each", each}, {"list", list}, {NULL, NULL}};
+    {"json", json}, {"json2", json2}, {"hexdump", hexdump}, {"command", sok_lua_view_text},
+    {"build", build}, {"copy", copy}, {"haslayer", haslayer}, {"getlayer", getlayer},
+    {"layers", layers}, {"lastlayer", lastlayer}, {"fields", fields}, {"given", given},
+    {"number", number}, {"text", text}, {"answers", answers}, {"each", each}, {"list", list},
+    {NULL, NULL}};
 
 void sok_lua_push_methods(lua_State *L)
 {

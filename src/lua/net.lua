@@ -25,7 +25,8 @@ local function lines(word, count, packets, text)
     end
 end
 
--- As often as count says or until Ctrl-C, a round every `inter` seconds; then how many were answered.
+-- As often as count says or until Ctrl-C, a round every `inter` seconds; then how many were answered. store=false:
+-- what was printed is not kept.
 local function loop(send_and_receive, packets, options)
     c.check(options, "inter count timeout verbose prn prnfail store iface filter retry multi")
     options = options or {}
@@ -35,8 +36,9 @@ local function loop(send_and_receive, packets, options)
     local quiet = options.verbose == false or options.verbose == 0
     local round = {timeout = options.timeout or math.min(2 * inter, 5), verbose = false, iface = options.iface,
         filter = options.filter, retry = options.retry, multi = options.multi}
-    local answered, failed, sent, received, rounds, stopped = {}, {}, 0, 0, 0, false
-    repeat
+    local keep = options.store ~= false and options.store ~= 0
+    local answered, failed, sent, received, rounds, stopped = {}, {}, 0, 0, 0, count == 0
+    while not stopped do
         local start = c.now()
         local ans, unans = send_and_receive(packets, round)
         sent, received, rounds = sent + #ans + #unans, received + #ans, rounds + 1
@@ -45,11 +47,11 @@ local function loop(send_and_receive, packets, options)
             lines("fail", #unans, unans, prnfail)
             io.stdout:flush()
         end
-        for i = 1, #ans do answered[#answered + 1] = ans[i] end
-        for i = 1, #unans do failed[#failed + 1] = unans[i] end
+        for i = 1, keep and #ans or 0 do answered[#answered + 1] = ans[i] end
+        for i = 1, keep and #unans or 0 do failed[#failed + 1] = unans[i] end
         stopped = c.interrupted() or (count and rounds >= count)
             or (#ans + #unans == 0) or c.pause(start + inter - c.now())
-    until stopped
+    end
     if sent > 0 and not quiet then
         print(("\nSent %d packets, received %d packets. %3.1f%% hits."):format(sent, received, 100 * received / sent))
     end

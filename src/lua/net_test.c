@@ -140,6 +140,13 @@ static void options_are_checked(void **state)
     gives("arping()", "arping wants an address or a list of them, not a nil");
 }
 
+static void no_round_is_none(void **state)
+{
+    (void)state;
+    gives("local ans, unans = srloop(IP{dst='192.0.2.1'}/ICMP{}, {count=0}) return #ans + #unans",
+        "0");
+}
+
 static void drills_are_played(void **state)
 {
     (void)state;
@@ -173,6 +180,7 @@ int main(void)
         cmocka_unit_test(files_go_round),
         cmocka_unit_test(files_complain),
         cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(no_round_is_none),
         cmocka_unit_test(drills_are_played),
     };
     return cmocka_run_group_tests(tests, start, end);

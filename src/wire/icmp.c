@@ -11,28 +11,43 @@ static const struct sok_value icmp_types[] = {{0, "echo-reply"}, {3, "dest-unrea
     {13, "timestamp-request"}, {14, "timestamp-reply"}, {15, "information-request"},
     {16, "information-response"}, {17, "address-mask-request"}, {18, "address-mask-reply"},
     {0, NULL}};
+// What a code means depends on the type. NULL in a list of fields: no code of it has a name.
+static const struct sok_value unreachable_codes[] = {{SOK_ICMP_NET, "network-unreachable"},
+    {SOK_ICMP_HOST, "host-unreachable"}, {SOK_ICMP_PROTOCOL, "protocol-unreachable"},
+    {SOK_ICMP_PORT, "port-unreachable"}, {SOK_ICMP_FRAG_NEEDED, "fragmentation-needed"},
+    {5, "source-route-failed"}, {6, "network-unknown"}, {7, "host-unknown"},
+    {SOK_ICMP_NET_ADMIN, "network-prohibited"}, {SOK_ICMP_HOST_ADMIN, "host-prohibited"},
+    {11, "TOS-network-unreachable"}, {12, "TOS-host-unreachable"},
+    {SOK_ICMP_ADMIN, "communication-prohibited"}, {14, "host-precedence-violation"},
+    {15, "precedence-cutoff"}, {0, NULL}};
+static const struct sok_value redirect_codes[] = {{0, "network-redirect"}, {1, "host-redirect"},
+    {2, "TOS-network-redirect"}, {3, "TOS-host-redirect"}, {0, NULL}};
+static const struct sok_value exceeded_codes[] = {{SOK_ICMP_TTL, "ttl-zero-during-transit"},
+    {SOK_ICMP_REASSEMBLY, "ttl-zero-during-reassembly"}, {0, NULL}};
+static const struct sok_value parameter_codes[] = {
+    {0, "ip-header-bad"}, {1, "required-option-missing"}, {0, NULL}};
 SOK_HEADER_ROWS(icmp, SOK_ICMP_FIELDS)
 
 // The header by type, where it is not the echo's. length: 32-bit words of the quote (RFC 4884).
-#define HEAD_FIELDS(N, B, P)                                                                       \
+#define HEAD_FIELDS(N, B, P, codes)                                                                \
     N(P, type, 8, NAME, SET, 3, icmp_types)                                                        \
-    N(P, code, 8, DEC, SET, 0, NULL)                                                               \
+    N(P, code, 8, NAME, SET, 0, codes)                                                             \
     N(P, chksum, 16, HEX, DERIVED, 0, NULL)
 #define UNREACHABLE_FIELDS(N, B, P)                                                                \
-    HEAD_FIELDS(N, B, P)                                                                           \
+    HEAD_FIELDS(N, B, P, unreachable_codes)                                                        \
     N(P, reserved, 8, DEC, SET, 0, NULL)                                                           \
     N(P, length, 8, DEC, SET, 0, NULL)                                                             \
     N(P, nexthopmtu, 16, DEC, SET, 0, NULL)
 #define REDIRECT_FIELDS(N, B, P)                                                                   \
-    HEAD_FIELDS(N, B, P)                                                                           \
+    HEAD_FIELDS(N, B, P, redirect_codes)                                                           \
     N(P, gw, 32, IP4, SET, 0, NULL)
 #define EXCEEDED_FIELDS(N, B, P)                                                                   \
-    HEAD_FIELDS(N, B, P)                                                                           \
+    HEAD_FIELDS(N, B, P, exceeded_codes)                                                           \
     N(P, reserved, 8, DEC, SET, 0, NULL)                                                           \
     N(P, length, 8, DEC, SET, 0, NULL)                                                             \
     N(P, unused, 16, HEX, SET, 0, NULL)
 #define PARAMETER_FIELDS(N, B, P)                                                                  \
-    HEAD_FIELDS(N, B, P)                                                                           \
+    HEAD_FIELDS(N, B, P, parameter_codes)                                                          \
     N(P, ptr, 8, DEC, SET, 0, NULL)                                                                \
     N(P, length, 8, DEC, SET, 0, NULL)                                                             \
     N(P, unused, 16, HEX, SET, 0, NULL)
@@ -48,7 +63,7 @@ SOK_HEADER_ROWS(icmp, SOK_ICMP_FIELDS)
 #define TIMES_LEN 20
 #define MASK_LEN  12
 #define OTHER_FIELDS(N, B, P)                                                                      \
-    HEAD_FIELDS(N, B, P)                                                                           \
+    HEAD_FIELDS(N, B, P, NULL)                                                                     \
     N(P, unused, 32, HEX, SET, 0, NULL)
 SOK_HEADER_STRUCT(icmp_unreachable, UNREACHABLE_FIELDS, SOK_ICMP_HDR_LEN)
 SOK_HEADER_STRUCT(icmp_redirect, REDIRECT_FIELDS, SOK_ICMP_HDR_LEN)

@@ -13,10 +13,11 @@
 #define SOK_IPPROTO_ICMP6 58
 
 #define SOK_ICMP6_HDR_LEN 8
-#define SOK_ICMP6_HEAD(N, B, P, initial)                                                           \
+#define SOK_ICMP6_HEAD_OF(N, B, P, initial, codes)                                                 \
     N(P, type, 8, NAME, SET, initial, sok_icmp6_types)                                             \
-    N(P, code, 8, DEC, SET, 0, NULL)                                                               \
+    N(P, code, 8, NAME, SET, 0, codes)                                                             \
     N(P, cksum, 16, HEX, DERIVED, 0, NULL)
+#define SOK_ICMP6_HEAD(N, B, P, initial) SOK_ICMP6_HEAD_OF(N, B, P, initial, NULL)
 #define SOK_ICMP6_FIELDS(N, B, P)                                                                  \
     SOK_ICMP6_HEAD(N, B, P, 128)                                                                   \
     N(P, id, 16, DEC, SET, 0, NULL)                                                                \

@@ -8,6 +8,17 @@
 
 // ---- rows ----
 
+// Scapy's names, too; a value may be written otherwise (value.h): "port-unreachable".
+static const struct sok_value unreachable_codes[] = {{0, "No route to destination"},
+    {1, "Communication with destination administratively prohibited"},
+    {2, "Beyond scope of source address"}, {3, "Address unreachable"}, {4, "Port unreachable"},
+    {0, NULL}};
+static const struct sok_value exceeded_codes[] = {
+    {0, "hop limit exceeded in transit"}, {1, "fragment reassembly time exceeded"}, {0, NULL}};
+static const struct sok_value parameter_codes[] = {{0, "erroneous header field encountered"},
+    {1, "unrecognized Next Header type encountered"}, {2, "unrecognized IPv6 option encountered"},
+    {3, "first fragment has incomplete header chain"}, {0, NULL}};
+
 #define UNKNOWN_FIELDS(N, B, P) SOK_ICMP6_HEAD(N, B, P, SOK_ICMP6_UNREACHABLE)
 #define ECHO_FIELDS(N, B, P, type)                                                                 \
     SOK_ICMP6_HEAD(N, B, P, type)                                                                  \
@@ -19,15 +30,15 @@
     SOK_ICMP6_HEAD(N, B, P, SOK_ICMP6_TOO_BIG)                                                     \
     N(P, mtu, 32, DEC, SET, 1280, NULL)
 #define PARAMETER_FIELDS(N, B, P)                                                                  \
-    SOK_ICMP6_HEAD(N, B, P, SOK_ICMP6_PARAMETER)                                                   \
+    SOK_ICMP6_HEAD_OF(N, B, P, SOK_ICMP6_PARAMETER, parameter_codes)                               \
     N(P, ptr, 32, DEC, SET, 6, NULL)
 // length: 64-bit words of the quote (RFC 4884).
-#define ERROR_FIELDS(N, B, P, type)                                                                \
-    SOK_ICMP6_HEAD(N, B, P, type)                                                                  \
+#define ERROR_FIELDS(N, B, P, type, codes)                                                         \
+    SOK_ICMP6_HEAD_OF(N, B, P, type, codes)                                                        \
     N(P, length, 8, DEC, SET, 0, NULL)                                                             \
     N(P, unused, 24, HEX, SET, 0, NULL)
-#define UNREACHABLE_FIELDS(N, B, P) ERROR_FIELDS(N, B, P, SOK_ICMP6_UNREACHABLE)
-#define EXCEEDED_FIELDS(N, B, P)    ERROR_FIELDS(N, B, P, SOK_ICMP6_TIME_EXCEEDED)
+#define UNREACHABLE_FIELDS(N, B, P) ERROR_FIELDS(N, B, P, SOK_ICMP6_UNREACHABLE, unreachable_codes)
+#define EXCEEDED_FIELDS(N, B, P)    ERROR_FIELDS(N, B, P, SOK_ICMP6_TIME_EXCEEDED, exceeded_codes)
 #define MLD_REPORT_FIELDS(N, B, P)  SOK_MLD_FIELDS_OF(N, B, P, SOK_ICMP6_MLD_REPORT, 0)
 #define MLD_DONE_FIELDS(N, B, P)    SOK_MLD_FIELDS_OF(N, B, P, SOK_ICMP6_MLD_DONE, 0)
 

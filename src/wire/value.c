@@ -4,9 +4,10 @@
 #include "base/str.h"
 #include "wire/text.h"
 
-#define QUOTE_MAX 40 // bytes of a wrong value that an error shows
-#define KNOWN_MAX 12 // names that an error lists
-#define TEXT_MAX  64 // of a value that is text
+#define QUOTE_MAX  40 // bytes of a wrong value that an error shows
+#define KNOWN_MAX  12 // names that an error lists
+#define KNOWN_ROOM 90 // and no more once it is so long
+#define TEXT_MAX   64 // of a value that is text
 
 void sok_value_quote(struct sok_text *why, const struct sok_item *value)
 {
@@ -19,8 +20,10 @@ void sok_value_quote(struct sok_text *why, const struct sok_item *value)
             sok_text_add_char(why, c >= 0x20 && c < 0x7f ? (char)c : '.');
         }
         sok_text_add_str(why, value->count > QUOTE_MAX ? "...'" : "'");
+    } else if (value->type == SOK_ITEM_PACKET) {
+        sok_text_add(why, "a packet (%s)", value->proto->name);
     } else {
-        sok_text_add_str(why, value->type == SOK_ITEM_LIST ? "a list" : "this");
+        sok_text_add_str(why, value->type == SOK_ITEM_LIST ? "a list" : "nil");
     }
 }
 
@@ -112,11 +115,13 @@ bool sok_value_mac(const struct sok_item *text, uint8_t out[6])
 static void add_known(struct sok_text *why, const struct sok_field *f, const char *between)
 {
     unsigned count = 0;
-    for (const struct sok_value *v = f->values; v && v->text; v++, count++) {
-        if (count < KNOWN_MAX)
-            sok_text_add(why, "%s%s", count ? between : "; known: ", v->text);
+    const struct sok_value *v = f->values;
+    for (; v && v->text; v++, count++) {
+        if (count == KNOWN_MAX || why->used > KNOWN_ROOM)
+            break;
+        sok_text_add(why, "%s%s", count ? between : "; known: ", v->text);
     }
-    if (count > KNOWN_MAX)
+    if (v && v->text)
         sok_text_add_str(why, ", ...");
 }
 
@@ -170,6 +175,38 @@ static bool put_flags(
     return true;
 }
 
+static char loosely(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c - 'A' + 'a');
+    return c == ' ' || c == '_' ? '-' : c;
+}
+
+// Capitals or not, and what stands between words, are all the same: "port-unreachable" is "Port unreachable".
+static bool is_loosely(const struct sok_item *item, const char *text)
+{
+    if (sok_str_len(text) != item->count)
+        return false;
+    for (uint32_t i = 0; i < item->count; i++) {
+        if (loosely((char)item->bytes[i]) != loosely(text[i]))
+            return false;
+    }
+    return true;
+}
+
+static const struct sok_value *value_named(
+    const struct sok_value *values, const struct sok_item *name)
+{
+    const struct sok_value *near = NULL;
+    for (; values && values->text; values++) {
+        if (sok_item_is(name, values->text))
+            return values;
+        if (!near && is_loosely(name, values->text))
+            near = values;
+    }
+    return near;
+}
+
 static bool put_text(
     const struct sok_field *f, uint8_t *header, const struct sok_item *value, struct sok_text *why)
 {
@@ -183,10 +220,9 @@ static bool put_text(
         return put_number(f, header, value, v, why);
     if (f->as == SOK_AS_FLAGS)
         return put_flags(f, header, value, why);
-    for (const struct sok_value *named = f->values; named && named->text; named++) {
-        if (sok_item_is(value, named->text))
-            return put_number(f, header, value, named->value, why);
-    }
+    const struct sok_value *named = value_named(f->values, value);
+    if (named)
+        return put_number(f, header, value, named->value, why);
     refuse(why, value, f->values ? " is no value of it" : " is no number");
     add_known(why, f, ", ");
     return false;

@@ -5,7 +5,7 @@
 #include "wire/field.h"
 #include "wire/item.h"
 
-// A number; text that is a number ("80", "0x50"), the name of a value, flags ("SA", "DF+MF"), an address; bytes for a
+// A number; text that is a number ("80", "0x50"), the name of a value (in capitals or not), flags ("SA", "DF+MF"), an address; bytes for a
 // run of bytes, which zeros fill up. False: `why` says what is wrong with it and what is allowed.
 bool sok_value_put(
     const struct sok_field *f, uint8_t *header, const struct sok_item *value, struct sok_text *why);

@@ -42,6 +42,32 @@ static void rows(void **state)
     struct sok_item list = sok_item_list(NULL, 0);
     assert_false(put(&sok_proto_ip4, "ttl", list, p));
     assert_string_equal(said, "a list where a number belongs");
+    assert_false(put(&sok_proto_ip4, "ttl", sok_item_packet(&sok_proto_tcp, p, 20), p));
+    assert_string_equal(said, "a packet (TCP) where a number belongs");
+}
+
+// In capitals or not, with whatever stands between the words; what is written exactly so comes first.
+static void names(void **state)
+{
+    static const struct sok_value values[] = {
+        {1, "Port unreachable"}, {2, "A"}, {3, "a"}, {0, NULL}};
+    static const struct sok_field row = {
+        .name = "x", .values = values, .bits = 8, .as = SOK_AS_NAME};
+    static const struct {
+        const char *text;
+        uint8_t value;
+    } cases[] = {{"Port unreachable", 1}, {"port-unreachable", 1}, {"PORT_UNREACHABLE", 1},
+        {"A", 2}, {"a", 3}, {"7", 7}, {"port-unreachabl", 0}, {"port+unreachable", 0}};
+    (void)state;
+    for (unsigned i = 0; i < SOK_COUNT_OF(cases); i++) {
+        uint8_t p[8] = {0};
+        struct sok_text why = sok_text(said, sizeof said);
+        struct sok_item v = sok_item_text(cases[i].text);
+        assert_int_equal(sok_value_put(&row, p, &v, &why), cases[i].value != 0);
+        assert_int_equal(p[0], cases[i].value);
+    }
+    assert_string_equal(
+        said, "'port+unreachable' is no value of it; known: Port unreachable, A, a");
 }
 
 static const struct sok_part *options(void)
@@ -140,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows),
+        cmocka_unit_test(names),
         cmocka_unit_test(options_of_tcp),
         cmocka_unit_test(any_parts),
         cmocka_unit_test(full_memory),

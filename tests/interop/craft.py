@@ -164,6 +164,11 @@ def loop(net):
     out = done.out.decode()
     check(done.code == 0 and out.count("RECV 1: ") == 2 and out.count("fail 1: ") == 2 and
         "Sent 4 packets, received 2 packets. 50.0% hits." in out, f"{done} {out!r}")
+    for rounds, sent in ("1", "Sent 1 packets, received 1 packets."), ("0", ""):
+        done = net.run(net.binary, "srloop", "-c", rounds, "-t", "5", f'IP{{dst="{SERVER_IP}"}}/ICMP{{}}',
+            namespace=net.sockeye, timeout=60)
+        out = done.out.decode()
+        check(done.code == 0 and out.count(SERVER_IP) == int(rounds) and sent in out, f"{done} {out!r}")
 
 
 def complaints(net):
