@@ -517,7 +517,7 @@ void sok_raw_about(const struct sok_raw *r, struct sok_sock_about *out);
 void sok_frames_about(const struct sok_frames *f, struct sok_sock_about *out);
 void sok_udp_kill(struct sok_udp *u);
 
-// ---- sockets, the link to ourselves: udp.c, echo.c, local.c ----
+// ---- sockets, the link to ourselves: udp.c, udp_send.c, echo.c, local.c ----
 
 void sok_udp_room(struct sok_stack *s); // senders that were told to wait may try again
 void sok_udp_addr_gone(struct sok_stack *s, const struct sok_addr *addr, int err);

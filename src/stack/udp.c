@@ -1,8 +1,8 @@
-// UDP (RFC 768, RFC 1122 section 4.1, RFC 8200 section 8.1). A socket's queue is bounded in bytes, overhead included.
-#include "stack/internal.h"
+// UDP (RFC 768, RFC 1122 section 4.1, RFC 8200 section 8.1): sockets, what comes in, receiving; sending is in udp_send.c.
+// A socket's queue is bounded in bytes, overhead included.
+#include "stack/udp.h"
 
 #include <string.h>
-#include "wire/csum.h"
 #include "wire/dhcp.h"
 #include "wire/dhcp6.h"
 #include "wire/udp.h"
@@ -15,30 +15,12 @@ struct sok_datagram {
     uint8_t data[];
 };
 
-struct sok_udp {
-    struct sok_sock sock;
-    struct sok_stack *stack;
-    struct sok_map_node node; // in stack->udp, by local port; 0 is every port
-    struct sok_endpoint local, remote;
-    bool connected;
-    bool blocked;   // waits for room in a link's queue
-    int error;      // pending
-    bool spread;    // of those that share it, each sender goes to one
-    unsigned flags; // enum sok_bind_flag
-    struct sok_dgram_opts opts;
-    struct sok_multicast_opts multicast;
-    struct sok_memberships groups;
-    struct sok_datagram *first, *last;
-    size_t queued; // bytes of memory in the queue
-    struct sok_errqueue errors;
-};
-
 static size_t datagram_size(const struct sok_datagram *d)
 {
     return sizeof(*d) + d->len;
 }
 
-static void update_ready(struct sok_udp *u)
+void sok_udp_update(struct sok_udp *u)
 {
     uint32_t bits = u->first ? SOK_READY_IN : 0;
     if (!u->blocked)
@@ -153,7 +135,7 @@ static enum sok_drop enqueue(struct sok_udp *u, const struct sok_in *in,
         u->first = d;
     u->last = d;
     u->queued += datagram_size(d);
-    update_ready(u);
+    sok_udp_update(u);
     sok_sock_touch(&s->changed, &u->sock);
     return SOK_DROP_NONE;
 }
@@ -249,7 +231,7 @@ uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n)
     struct sok_event *e = sok_events_push(&s->events, SOK_EVENT_ERROR, s->now, u->sock.id);
     if (e)
         e->error.err = n->err;
-    update_ready(u);
+    sok_udp_update(u);
     return u->sock.id;
 }
 
@@ -327,7 +309,7 @@ static int open_at(struct sok_stack *stack, struct sok_endpoint at, struct sok_u
     u->local = at;
     u->multicast = (struct sok_multicast_opts)SOK_MULTICAST_OPTS_DEFAULT;
     sok_map_add(&stack->udp, &u->node, at.port);
-    update_ready(u);
+    sok_udp_update(u);
     *out = u;
     return 0;
 }
@@ -392,7 +374,7 @@ void sok_udp_addr_gone(struct sok_stack *s, const struct sok_addr *addr, int err
         if (!sok_addr_eq(u->local.addr, *addr))
             continue;
         u->error = err;
-        update_ready(u);
+        sok_udp_update(u);
     }
 }
 
@@ -403,8 +385,7 @@ void sok_udp_free_all(struct sok_stack *s)
         free_socket(SOK_CONTAINER_OF(n, struct sok_udp, node));
 }
 
-// All addresses of one family are no source for the other.
-static bool other_family(const struct sok_udp *u, const struct sok_addr *to)
+bool sok_udp_other_family(const struct sok_udp *u, const struct sok_addr *to)
 {
     return sok_addr_is_any(u->local.addr) &&
            !sok_addr_hears(u->local.addr, u->flags & SOK_BIND_V6ONLY, *to);
@@ -414,9 +395,10 @@ int sok_udp_connect(struct sok_udp *u, const struct sok_endpoint *remote)
 {
     struct sok_stack *s = u->stack;
     struct sok_tcp_path path;
-    int err = remote->port == 0                ? SOK_EINVAL
-              : other_family(u, &remote->addr) ? SOK_ENETUNREACH
-                                               : sok_stack_route(s, &u->local.addr, remote, &path);
+    int err = remote->port == 0 ? SOK_EINVAL
+              : sok_udp_other_family(u, &remote->addr)
+                  ? SOK_ENETUNREACH
+                  : sok_stack_route(s, &u->local.addr, remote, &path);
     if (err == 0) {
         u->remote = *remote;
         u->connected = true;
@@ -438,146 +420,7 @@ void sok_udp_disconnect(struct sok_udp *u, const struct sok_endpoint *local)
     u->local.addr = local->addr;
 }
 
-// ---- calls ----
-
-static void build(uint8_t *p, const struct sok_iov *iov, unsigned count, uint16_t len,
-    const struct sok_endpoint *from, const struct sok_endpoint *to)
-{
-    struct sok_udp_hdr h = {.sport = from->port, .dport = to->port, .len = len};
-    sok_udp_hdr_put(p, &h);
-    sok_iov_copy(p + SOK_UDP_HDR_LEN, iov, count);
-    struct sok_csum c;
-    sok_csum_init(&c);
-    sok_csum_add_pseudo(&c, &from->addr, &to->addr, SOK_IPPROTO_UDP, len);
-    sok_csum_add(&c, p, len);
-    uint16_t sum = sok_csum_final(&c);
-    sok_put16(p + SOK_UDP_CSUM_OFFSET, sum ? sum : 0xffff); // 0 would say that there is none
-}
-
-// The way to a group is the socket's choice before it is the routes'.
-static int find_path(const struct sok_udp *u, const struct sok_endpoint *local,
-    const struct sok_endpoint *to, int link, struct sok_tcp_path *path)
-{
-    struct sok_stack *s = u->stack;
-    struct sok_addr source = local->addr;
-    struct sok_endpoint dst = *to;
-    bool multicast = sok_addr_is_multicast(to->addr);
-    if (other_family(u, &to->addr))
-        return SOK_ENETUNREACH;
-    if (multicast && u->multicast.link >= 0)
-        dst.zone = (uint32_t)u->multicast.link + 1;
-    if (link >= 0)
-        dst.zone = (uint32_t)link + 1;
-    bool chosen = !sok_addr_is_any(source) && !sok_addr_is_multicast(source) &&
-                  sok_dst_kind(s, 0, &source) != SOK_DST_BROADCAST;
-    if (!chosen)
-        source = multicast ? u->multicast.source : sok_addr_v4(0);
-    int err = sok_stack_route(s, &source, &dst, path);
-    if (err == 0 && !u->opts.broadcast && !s->any &&
-        sok_dst_kind(s, 0, &to->addr) == SOK_DST_BROADCAST)
-        err = SOK_EACCES;
-    return err;
-}
-
-int sok_udp_way(const struct sok_udp *u, const struct sok_endpoint *to)
-{
-    struct sok_tcp_path path;
-    return find_path(u, &u->local, to, -1, &path);
-}
-
-static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
-    size_t len, const struct sok_endpoint *to, const struct sok_udp_how *how, int64_t now)
-{
-    struct sok_stack *s = u->stack;
-    struct sok_tcp_path path;
-    bool multicast = sok_addr_is_multicast(to->addr);
-    if (u->error)
-        return sok_udp_error(u);
-    if (to->port == 0)
-        return SOK_EINVAL;
-    int err = find_path(u, &how->from, to, how->link, &path);
-    if (err < 0)
-        return err;
-    if (len + SOK_UDP_HDR_LEN > sok_ip_data_max(&to->addr))
-        return SOK_EMSGSIZE;
-    uint8_t *p;
-    struct sok_packet *packet = sok_ip_new(s, &to->addr, SOK_UDP_HDR_LEN + (uint32_t)len, &p);
-    if (!packet)
-        return SOK_ENOMEM;
-    struct sok_endpoint from = {.addr = path.source, .port = how->from.port};
-    build(p, iov, count, (uint16_t)(SOK_UDP_HDR_LEN + len), &from, to);
-    struct sok_ip_out o = {
-        .src = from.addr,
-        .dst = to->addr,
-        .proto = SOK_IPPROTO_UDP,
-        .tos = how->tos >= 0 ? (uint8_t)how->tos : u->opts.tos,
-        .ttl = how->ttl > 0 ? (uint8_t)how->ttl
-               : multicast  ? u->multicast.ttl
-                            : u->opts.ttl,
-        .reason = SOK_REASON_DATAGRAM,
-        .conn = u->sock.id,
-    };
-    if (multicast && u->multicast.loop && sok_group_has(s, path.link, &to->addr))
-        sok_local_copy(s, p, SOK_UDP_HDR_LEN + (uint32_t)len, &o, path.link, now);
-    if (multicast && u->multicast.ttl == 0) {
-        sok_outgoing_free(s, packet);
-        return (int64_t)len;
-    }
-    err = sok_ip_send(s, packet, &o, &path, now);
-    if (err == SOK_EAGAIN) {
-        u->blocked = s->links[path.link]->blocked = true;
-        update_ready(u);
-    }
-    return err < 0 ? err : (int64_t)len;
-}
-
-static int64_t send_how(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
-    const struct sok_endpoint *to, const struct sok_udp_how *how, int64_t now)
-{
-    size_t len = sok_iov_total(iov, count);
-    u->stack->now = now;
-    int64_t result = send_datagram(u, iov, count, len, to, how, now);
-    if (result == SOK_EAGAIN)
-        return result;
-    struct sok_event *e =
-        sok_stack_call(u->stack, u->sock.id, SOK_CALL_SENDTO, (int64_t)len, result, now);
-    if (e) {
-        e->call.has_remote = true;
-        e->call.remote = *to;
-    }
-    return result;
-}
-
-int64_t sok_udp_sendto(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
-    const struct sok_endpoint *to, int64_t now)
-{
-    if (!to && !u->connected)
-        return SOK_ENOTCONN;
-    if (!to)
-        to = &u->remote;
-    return sok_udp_send_any(u, iov, count, &u->local, to, now);
-}
-
-int64_t sok_udp_send_any(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
-    const struct sok_endpoint *from, const struct sok_endpoint *to, int64_t now)
-{
-    struct sok_udp_how how = {.from = *from, .link = -1, .ttl = -1, .tos = -1};
-    return send_how(u, iov, count, to, &how, now);
-}
-
-int64_t sok_udp_send_how(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
-    const struct sok_endpoint *to, const struct sok_udp_how *how, int64_t now)
-{
-    struct sok_udp_how as = *how;
-    if (!to && !u->connected)
-        return SOK_ENOTCONN;
-    if (how->link >= (int)u->stack->link_count)
-        return SOK_ENODEV;
-    as.from.port = u->local.port;
-    if (sok_addr_is_any(as.from.addr))
-        as.from.addr = u->local.addr;
-    return send_how(u, iov, count, to ? to : &u->remote, &as, now);
-}
+// ---- receiving ----
 
 int64_t sok_udp_recvfrom(
     struct sok_udp *u, void *data, size_t len, struct sok_endpoint *from, int64_t now)
@@ -623,7 +466,7 @@ int64_t sok_udp_recv_heard(struct sok_udp *u, void *data, size_t len, struct sok
         u->last = NULL;
     u->queued -= datagram_size(d);
     sok_mem_free(sok_stack_mem(s), d, datagram_size(d));
-    update_ready(u);
+    sok_udp_update(u);
     return (int64_t)n;
 }
 
@@ -656,14 +499,14 @@ void sok_udp_options(struct sok_udp *u, const struct sok_dgram_opts *opts)
     u->opts = *opts;
     if (!opts->recverr)
         sok_errqueue_clear(u->stack, &u->errors);
-    update_ready(u);
+    sok_udp_update(u);
 }
 
 int sok_udp_error(struct sok_udp *u)
 {
     int err = u->error;
     u->error = 0;
-    update_ready(u);
+    sok_udp_update(u);
     return err;
 }
 
@@ -672,7 +515,7 @@ int64_t sok_udp_recv_error(
 {
     u->stack->now = now;
     int64_t n = sok_errqueue_take(u->stack, &u->errors, data, len, out, &u->error);
-    update_ready(u);
+    sok_udp_update(u);
     return n;
 }
 
@@ -687,7 +530,7 @@ void sok_udp_room(struct sok_stack *s)
     for (struct sok_map_node *n = sok_map_begin(&s->udp, &it); n; n = sok_map_step(&s->udp, &it)) {
         struct sok_udp *u = SOK_CONTAINER_OF(n, struct sok_udp, node);
         u->blocked = false;
-        update_ready(u);
+        sok_udp_update(u);
     }
 }
 
@@ -710,5 +553,5 @@ void sok_udp_kill(struct sok_udp *u)
     u->connected = false;
     u->remote = (struct sok_endpoint){.port = 0};
     u->error = SOK_EABORTED;
-    update_ready(u);
+    sok_udp_update(u);
 }
