@@ -61,9 +61,11 @@ int sok_nc_proto_may(const struct sok_nc *nc)
 static int failed(const struct sok_nc *nc, int err)
 {
     char text[SOK_ADDR_TEXT_MAX];
+    // ICMPv6 calls it a problem with a parameter, and there is no other in what is sent here (RFC 4443 section 3.4).
+    bool nobody = err == SOK_EOPNOTSUPP || (err == SOK_EPROTO && !sok_addr_is_v4(nc->remote.addr));
     return sok_cli_fail(1, "protocol %u to %s: %s", nc->proto,
         sok_addr_format(nc->remote.addr, text),
-        err == SOK_EOPNOTSUPP ? "nobody there takes it" : sok_strerror(err));
+        nobody ? "nobody there takes it" : sok_strerror(err));
 }
 
 // ---- in ----

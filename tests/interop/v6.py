@@ -11,6 +11,7 @@ import threading
 import time
 
 from net import SERVER_IP, SERVER_MAC, SOCKEYE_IP, SOCKEYE_MAC, Net, Skip, check, read_all, sh, wait_for_line
+from talk import complaint
 from transfer import MB, SIZE
 
 SERVER6, SOCKEYE6, FAR6 = "2001:db8::1", "2001:db8::2", "2001:db8:5::2"
@@ -156,6 +157,39 @@ def datagrams(sockeye):
             peer.sendto(question, sender)
             back = client.stdout.read(len(question))
             check(back == question, f"{len(back)} bytes came back, or others")
+
+
+def own_protocol(sockeye):
+    """nc --proto: who dials, until nobody takes it any more; and who waits."""
+    with Net6(sockeye) as net:
+        with net.inside(net.server):
+            peer = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 102)
+        peer.settimeout(10)
+
+        def talks(process, text):
+            process.stdin.write(text)
+            process.stdin.flush()
+            data, sender = peer.recvfrom(65536)
+            check(data == text and sender[0] == SOCKEYE6, f"{data!r} from {sender}")
+
+        client = net.start6("nc", "--proto", "102", "-w", "20", SERVER6)
+        talks(client, b"question")
+        peer.sendto(b"answer", (SOCKEYE6, 0))
+        check(client.stdout.read(6) == b"answer", "not the answer")
+        peer.close()
+        client.stdin.write(b"!")
+        client.stdin.flush()
+        complaint(net.finish(client, None, 10), 1, f"protocol 102 to {SERVER6}: nobody there takes it")
+        with net.inside(net.server):
+            peer = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 102)
+        peer.settimeout(10)
+        server = net.start6("nc", "--proto", "102", "-l", "-v", "-N")
+        wait_for_line(server.stderr, b"Bound on :: protocol 102")
+        peer.sendto(b"hello", (SOCKEYE6, 0))
+        check(server.stdout.read(5) == b"hello", "not what was sent")
+        talks(server, b"and back")
+        done = net.finish(server, b"")
+        check(done.code == 0, str(done))
 
 
 def transfer(sockeye):
@@ -622,6 +656,7 @@ TESTS = {
     "v6-ping": pings,
     "v6-silence": silence,
     "v6-udp": datagrams,
+    "v6-protocol": own_protocol,
     "v6-transfer": transfer,
     "v6-both-families": both_families,
     "v6-eyes-both": eyes_both,
