@@ -118,6 +118,8 @@ static inline struct sok_tcp_conn *sok_socket_conn(const struct sok_socket *s)
 // socket_raw.c: of raw and packet sockets, what the common calls ask for.
 int sok_socket_raw_bind(struct sok_socket *s, const struct sok_endpoint *local);
 int sok_socket_raw_connect(struct sok_socket *s, const struct sok_endpoint *remote);
+int sok_socket_raw_checksum(struct sok_socket *s, int offset); // sok_raw_checksum
+int sok_socket_raw_checksum_at(const struct sok_socket *s);
 int64_t sok_socket_raw_send(
     struct sok_socket *s, const struct sok_iov *iov, unsigned count, const struct sok_endpoint *to);
 int64_t sok_socket_raw_recv(

@@ -59,12 +59,12 @@ int64_t sok_posix_news(const struct sok_posix *p, struct sok_socket *s, struct s
     void *data, size_t len);
 void sok_posix_goes(const struct sok_calls_packet *head, struct sok_dgram_info *out);
 
-// ---- posix_icmp.c ----
+// ---- posix_raw.c ----
 
-// Filters of ICMP's types; -ENOPROTOOPT: it is none of them.
-int sok_posix_icmp_set(const struct sok_posix *p, struct sok_socket *s, int level, int name,
+// Raw sockets' options; -ENOPROTOOPT: it is none of them.
+int sok_posix_raw_set(const struct sok_posix *p, struct sok_socket *s, int level, int name,
     const uint8_t *bytes, uint32_t len);
-int sok_posix_icmp_get(const struct sok_posix *p, const struct sok_socket *s, int level, int name,
+int sok_posix_raw_get(const struct sok_posix *p, const struct sok_socket *s, int level, int name,
     uint8_t *out, uint32_t want);
 
 // ---- posix_info.c ----

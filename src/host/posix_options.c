@@ -270,7 +270,7 @@ int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int n
         return 0;
     int group = sok_posix_group_set(p, s, level, name, bytes, len);
     if (group == -ENOPROTOOPT)
-        group = sok_posix_icmp_set(p, s, level, name, bytes, len);
+        group = sok_posix_raw_set(p, s, level, name, bytes, len);
     if (group != -ENOPROTOOPT)
         return group;
     int bit = wanted_bit(p, level, name);
@@ -348,7 +348,7 @@ int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level,
     }
     int group = sok_posix_group_get(p, s, level, name, out, want);
     if (group == -ENOPROTOOPT)
-        group = sok_posix_icmp_get(p, s, level, name, out, want);
+        group = sok_posix_raw_get(p, s, level, name, out, want);
     if (group != -ENOPROTOOPT)
         return group;
     int bit = wanted_bit(p, level, name);

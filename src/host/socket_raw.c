@@ -72,6 +72,16 @@ int sok_socket_raw_connect(struct sok_socket *s, const struct sok_endpoint *remo
     return err;
 }
 
+int sok_socket_raw_checksum(struct sok_socket *s, int offset)
+{
+    return sok_raw_checksum(raw_of(s), offset);
+}
+
+int sok_socket_raw_checksum_at(const struct sok_socket *s)
+{
+    return sok_raw_checksum_at(raw_of(s));
+}
+
 int sok_icmp_filter(struct sok_socket *s, const uint32_t blocked[8])
 {
     sok_host_mine(s->host);

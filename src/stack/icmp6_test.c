@@ -367,8 +367,10 @@ static void raw_checksums(void **state)
     (void)state;
     open_known(&lab);
     assert_int_equal(sok_raw_open6(lab.stack, 102, &r), 0);
+    assert_int_equal(sok_raw_checksum_at(r), -1);
     assert_int_equal(sok_raw_checksum(r, 3), SOK_EINVAL);
     assert_int_equal(sok_raw_checksum(r, 2), 0);
+    assert_int_equal(sok_raw_checksum_at(r), 2);
     struct sok_iov iov = {(const uint8_t *)"abXXefgh", 8};
     assert_int_equal(
         sok_raw_sendto(r, &iov, 1, &(struct sok_endpoint){.addr = lab6_peer}, lab.now), 8);

@@ -256,6 +256,11 @@ int sok_raw_checksum(struct sok_raw *r, int offset)
     return 0;
 }
 
+int sok_raw_checksum_at(const struct sok_raw *r)
+{
+    return r->checksum;
+}
+
 int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local)
 {
     if (sok_addr_is_v4(*local) == r->v6)

@@ -392,6 +392,7 @@ int sok_raw_open6(struct sok_stack *stack, uint8_t protocol, struct sok_raw **ou
 // Where in the payload a checksum stands, that is filled in and without which nothing is received (IPV6_CHECKSUM);
 // -1: none. SOK_EINVAL: an odd place, or another than ICMPv6 has.
 int sok_raw_checksum(struct sok_raw *r, int offset);
+int sok_raw_checksum_at(const struct sok_raw *r);
 int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local);         // 0.0.0.0: any
 int sok_raw_connect(struct sok_raw *r, const struct sok_endpoint *remote); // its port is nobody's
 void sok_raw_disconnect(struct sok_raw *r, const struct sok_addr *local);

@@ -61,6 +61,37 @@ static void types(void)
     os.close(b);
 }
 
+// Where the sum of an own protocol of IPv6 stands: filled in, and nothing is heard without it.
+static void sums(void)
+{
+    int a = os.socket(family, SOCK_RAW, OWN), b = os.socket(family, SOCK_RAW, OWN);
+    int icmp = os.socket(family, SOCK_RAW, IPPROTO_ICMPV6), d = dgram();
+    struct place to = here(0);
+    uint8_t bytes[128] = {0};
+    TEXT("sum-first", "%d", get_int(a, IPPROTO_IPV6, IPV6_CHECKSUM));
+    CALL("sum-odd", set_int(a, IPPROTO_IPV6, IPV6_CHECKSUM, 3));
+    CALL("sum-set", set_int(a, IPPROTO_IPV6, IPV6_CHECKSUM, 2));
+    CALL("sum-by-another-level", set_int(a, SOL_RAW, IPV6_CHECKSUM, 4));
+    TEXT("sum-is", "%d", get_int(a, IPPROTO_IPV6, IPV6_CHECKSUM));
+    CALL("sum-no-room", os.sendto(a, "abcde", 5, 0, AT(to)));
+    CALL("sum-sent", os.sendto(a, "abcdXXgh", 8, 0, AT(to)));
+    CALL("sum-heard", os.recv(b, bytes, sizeof(bytes), 0));
+    TEXT("sum-filled-in", "%s", memcmp(bytes + 4, "XX", 2) ? "yes" : "no");
+    CALL("sum-right", os.recv(a, bytes, sizeof(bytes), 0));
+    CALL("sum-sent-without", os.sendto(b, "abcdXXgh", 8, 0, AT(to)));
+    os.settle();
+    CALL("sum-wrong", os.recv(a, bytes, sizeof(bytes), MSG_DONTWAIT));
+    CALL("sum-none", set_int(a, IPPROTO_IPV6, IPV6_CHECKSUM, -5));
+    TEXT("sum-none-is", "%d", get_int(a, SOL_RAW, IPV6_CHECKSUM));
+    CALL("sum-of-icmp", set_int(icmp, IPPROTO_IPV6, IPV6_CHECKSUM, 2));
+    TEXT("sum-of-icmp-is", "%d", get_int(icmp, IPPROTO_IPV6, IPV6_CHECKSUM));
+    CALL("sum-of-datagrams", set_int(d, IPPROTO_IPV6, IPV6_CHECKSUM, 2));
+    os.close(a);
+    os.close(b);
+    os.close(icmp);
+    os.close(d);
+}
+
 static void frames(void)
 {
     int f = os.socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP)),
@@ -101,4 +132,6 @@ void check_raw(void)
     types();
     if (family == AF_INET)
         frames();
+    else
+        sums();
 }
