@@ -34,6 +34,9 @@ struct sok_posix {
 // v6: a real IPv6 address, for which there is no road yet.
 int sok_sockaddr_get(
     int domain, const uint8_t *bytes, uint32_t len, struct sok_endpoint *out, bool *v6);
+// Whom a socket sends to; connects: or is to be connected with. A datagram socket of AF_INET6 takes IPv4's addresses, too.
+int sok_sockaddr_peer(const struct sok_posix *p, struct sok_socket *connects, const uint8_t *bytes,
+    uint32_t len, struct sok_endpoint *out, bool *v6);
 uint32_t sok_sockaddr_put(
     int domain, const struct sok_endpoint *e, uint8_t out[SOK_POSIX_ADDR_MAX]);
 // sockaddr_ll

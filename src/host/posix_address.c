@@ -54,6 +54,23 @@ int sok_sockaddr_get(
     return -EAFNOSUPPORT;
 }
 
+// Linux: of a socket that is of IPv6 alone, a connect() says that the family is wrong, a send that no way leads there.
+int sok_sockaddr_peer(const struct sok_posix *p, struct sok_socket *connects, const uint8_t *bytes,
+    uint32_t len, struct sok_endpoint *out, bool *v6)
+{
+    sa_family_t family = AF_UNSPEC;
+    int64_t only = 0;
+    if (len >= sizeof(family))
+        memcpy(&family, bytes, sizeof(family));
+    if (p->domain != AF_INET6 || p->type != SOCK_DGRAM || family != AF_INET)
+        return sok_sockaddr_get(p->domain, bytes, len, out, v6);
+    *out = (struct sok_endpoint){.port = 0};
+    *v6 = false;
+    if (connects)
+        sok_getsockopt(connects, SOK_OPT_V6ONLY, &only);
+    return only ? -EAFNOSUPPORT : from_in(bytes, len, out);
+}
+
 uint32_t sok_sockaddr_put(int domain, const struct sok_endpoint *e, uint8_t out[SOK_POSIX_ADDR_MAX])
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(e->port)};

@@ -6,14 +6,15 @@
 // ---- addresses ----
 
 static int read_addr(const struct sok_sys_file *f, const struct sockaddr *addr, socklen_t len,
-    struct sok_endpoint *out)
+    bool connects, struct sok_endpoint *out)
 {
     bool v6;
     if (len > sizeof(struct sockaddr_storage)) // also what is negative as an int
         return -EINVAL;
     if (!addr)
         return -EFAULT;
-    int r = sok_sockaddr_get(f->posix.domain, (const uint8_t *)addr, len, out, &v6);
+    int r = connects ? sok_sockaddr_peer(&f->posix, f->s, (const uint8_t *)addr, len, out, &v6)
+                     : sok_sockaddr_get(f->posix.domain, (const uint8_t *)addr, len, out, &v6);
     bool other = len >= sizeof(struct sockaddr_in) && addr->sa_family != f->posix.domain;
     return r == -EINVAL && other && len >= 24 ? -EAFNOSUPPORT : r; // where a send says EINVAL
 }
@@ -62,7 +63,7 @@ static int64_t bind_file(struct sok_sys_file *f, const struct sockaddr *addr, so
     struct sok_endpoint at;
     if (f->posix.domain == AF_PACKET)
         return bind_frames(f, addr, len);
-    int64_t r = read_addr(f, addr, len, &at);
+    int64_t r = read_addr(f, addr, len, false, &at);
     if (r < 0)
         return r;
     if (f->posix.type == SOCK_RAW ? f->s->dialled : f->posix.bound || f->s->sock != NULL)
@@ -150,7 +151,7 @@ static int64_t connect_file(struct sok_sys_file *f, const struct sockaddr *addr,
     if (addr && len >= sizeof(addr->sa_family) && len <= sizeof(struct sockaddr_storage) &&
         addr->sa_family == AF_UNSPEC)
         return disconnect(f);
-    int64_t r = read_addr(f, addr, len, &to);
+    int64_t r = read_addr(f, addr, len, true, &to);
     if (r < 0)
         return r;
     if (sok_sys_is_stream(f))

@@ -126,7 +126,7 @@ static int64_t read_to(
         return -EINVAL;
     if (f->posix.domain == AF_PACKET)
         return sok_ll_get(addr, len, &m->frame);
-    int r = sok_sockaddr_get(f->posix.domain, addr, len, &m->to, &v6);
+    int r = sok_sockaddr_peer(&f->posix, NULL, addr, len, &m->to, &v6);
     return r < 0 ? r : 0;
 }
 

@@ -116,7 +116,7 @@ static int64_t send_on(
         return head->wanted ? sok_sendto_info(e->s, data, len, NULL, &info)
                             : sok_send(e->s, data, len);
     if (head->len > sizeof(head->addr) ||
-        sok_sockaddr_get(e->posix.domain, head->addr, head->len, &to, &v6) < 0)
+        sok_sockaddr_peer(&e->posix, NULL, head->addr, head->len, &to, &v6) < 0)
         return 0;
     return head->wanted ? sok_sendto_info(e->s, data, len, &to, &info)
                         : sok_sendto(e->s, data, len, &to);
@@ -279,7 +279,7 @@ int32_t sok_serve_packets_way(struct served *e, const uint8_t *addr, uint32_t le
 {
     struct sok_endpoint to;
     bool v6;
-    int err = sok_sockaddr_get(e->posix.domain, addr, len, &to, &v6);
+    int err = sok_sockaddr_peer(&e->posix, NULL, addr, len, &to, &v6);
     if (err < 0)
         return err;
     return -sok_errno(sok_sendto_check(e->s, &to));

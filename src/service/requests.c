@@ -120,7 +120,7 @@ static void connect_socket(struct served *e, struct request *r)
     }
     int err = e->posix.domain == AF_PACKET
                   ? -EOPNOTSUPP
-                  : sok_sockaddr_get(e->posix.domain, r->bytes, r->head->len, &to, &v6);
+                  : sok_sockaddr_peer(&e->posix, e->s, r->bytes, r->head->len, &to, &v6);
     if (err < 0)
         r->result = err;
     else if (e->posix.type == SOCK_STREAM)

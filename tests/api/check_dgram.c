@@ -29,6 +29,37 @@ static void there_and_back(void)
     pair_close(p);
 }
 
+// Of the other family: a datagram socket of IPv6 is there for both.
+static void other_family(void)
+{
+    int four = os.socket(AF_INET, SOCK_DGRAM, 0), six = os.socket(AF_INET6, SOCK_DGRAM, 0);
+    int only = os.socket(AF_INET6, SOCK_DGRAM, 0), s = os.socket(AF_INET6, SOCK_STREAM, 0);
+    struct place at = {.len = sizeof(at.at.in)}, name = {.len = sizeof(name.at)};
+    char text[16] = "";
+    at.at.in.sin_family = AF_INET;
+    at.at.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CALL("other-bind", os.bind(four, AT(at)));
+    at = name_of(four);
+    CALL("other-sendto", os.sendto(six, "a", 1, 0, AT(at)));
+    CALL("other-connect", os.connect(six, AT(at)));
+    CALL("other-peer", os.getpeername(six, &name.at.any, &name.len));
+    TEXT("other-peer-is", "family %s, %s", name.at.any.sa_family == AF_INET6 ? "its" : "other",
+        IN6_IS_ADDR_V4MAPPED(&name.at.in6.sin6_addr) ? "mapped" : "not mapped");
+    CALL("other-send", os.send(six, "b", 1, 0));
+    CALL("other-first", os.recv(four, text, sizeof(text), 0));
+    CALL("other-second", os.recv(four, text, sizeof(text), 0));
+    CALL("other-short", os.connect(six, &at.at.any, at.len - 1));
+    CALL("other-bind-six", os.bind(only, AT(at)));
+    CALL("other-stream", os.connect(s, AT(at)));
+    set_int(only, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    CALL("other-only", os.connect(only, AT(at)));
+    CALL("other-only-sendto", os.sendto(only, "c", 1, 0, AT(at)));
+    os.close(four);
+    os.close(six);
+    os.close(only);
+    os.close(s);
+}
+
 static void cut(void)
 {
     struct pair p = dgrams();
@@ -331,6 +362,8 @@ void check_dgram(void)
 {
     there_and_back();
     cut();
+    if (family == AF_INET6)
+        other_family();
     sizes();
     connected();
     refused();

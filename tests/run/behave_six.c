@@ -210,6 +210,28 @@ static void datagrams(void)
     gives("six-datagrams-short-address", connect(only, (struct sockaddr *)&to6, 20), EINVAL);
 }
 
+// A datagram socket of IPv6 takes IPv4's addresses as they are, a stream does not.
+static void addresses_of_ipv4(void)
+{
+    int s = make(SOCK_DGRAM, false), c = make(SOCK_DGRAM, false), d = make(SOCK_DGRAM, false);
+    gives("six-of-four-bind", bind6(s, "::", 0), 0);
+    struct sockaddr_in to = four(OURS4, port6(s));
+    gives("six-of-four-connect", dial4(c, OURS4, port6(s)), 0);
+    is_text("six-of-four-the-peer", name6(c, true), "::ffff:" OURS4);
+    is_text("six-of-four-its-own-end", name6(c, false), "::ffff:" OURS4);
+    is("six-of-four-send", send(c, "x", 1, 0), 1);
+    is_text("six-of-four-arrived", came_from(s), "::ffff:" OURS4);
+    is("six-of-four-sendto", sendto(d, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+    is_text("six-of-four-sendto-arrived", came_from(s), "::ffff:" OURS4);
+    gives("six-of-four-short", connect(d, (struct sockaddr *)&to, sizeof(to) - 1), EINVAL);
+    int only = make(SOCK_DGRAM, true);
+    gives("six-of-four-not-if-alone", dial4(only, OURS4, port6(s)), EAFNOSUPPORT);
+    gives("six-of-four-nor-a-send", sendto(only, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)),
+        ENETUNREACH);
+    gives("six-of-four-no-stream", dial4(make(SOCK_STREAM, false), OURS4, 80), EINVAL);
+    gives("six-of-four-no-bind", bind4(d, OURS4, 0), EINVAL);
+}
+
 static void refused(void)
 {
     int l = make(SOCK_STREAM, false), c = make(SOCK_DGRAM, false);
@@ -244,6 +266,7 @@ const struct group six_groups[] = {
     {"six-streams-in-the-way", streams_in_the_way},
     {"six-datagrams-in-the-way", datagrams_in_the_way},
     {"six-datagrams", datagrams},
+    {"six-of-four", addresses_of_ipv4},
     {"six-refused", refused},
     {"six-raw", raw},
     {NULL, NULL},
