@@ -275,6 +275,14 @@ static void see_taken(struct sok_bridge *b)
         b->untaken = recv(b->lf.fd, &mark, 1, MSG_DONTWAIT) != 1;
 }
 
+// What ICMP says of an open connection ends nothing (RFC 9293 section 3.9.2.2), and a pair has no way to tell it.
+static void pass_over_news(const struct sok_bridge *b)
+{
+    struct sok_tcp_conn *c = sok_socket_conn(b->s);
+    if (b->s->sock->ready & SOK_READY_ERROR && sok_tcp_state(c) != SOK_TCP_CLOSED)
+        sok_tcp_error(c);
+}
+
 static unsigned pump(struct sok_bridge *b, int64_t now)
 {
     if (b->held && b->hung_up) {
@@ -291,6 +299,7 @@ static unsigned pump(struct sok_bridge *b, int64_t now)
     }
     unsigned moves = 0;
     int64_t in = 0, out = 0;
+    pass_over_news(b);
     unsigned ready = b->s->sock->ready;
     if (b->connecting) {
         if (!(ready & (SOK_READY_OUT | SOK_READY_ERROR | SOK_READY_HUP))) {

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "host/bridge.h"
+#include "host/host.h"
 
 #define MS 1000000
 #define S  INT64_C(1000000000)
@@ -325,6 +326,35 @@ static void taken_at_any_moment(void **state)
     }
 }
 
+// What ICMP says of an open connection ends nothing, whether the program wants to hear of it or not.
+static void told_errors_end_nothing(void **state)
+{
+    struct pair p;
+    char text[16];
+    uint32_t conn;
+    (void)state;
+    pair_make(&p, NULL);
+    struct sok_socket *s = pair_connect(&p);
+    assert_int_equal(sok_setsockopt(s, SOK_OPT_RECVERR, 1), 0);
+    int fd = sok_socket_fd(s);
+    assert_true(fd >= 0);
+    pair_run(&p, 100 * MS);
+    struct sok_socket *peer = pair_accept(&p);
+    struct sok_endpoint local = sok_tcp_local(sok_socket_conn(s)),
+                        remote = sok_tcp_remote(sok_socket_conn(s));
+    uint32_t next = sok_tcp_peer_start(sok_socket_conn(peer)) + 1;
+    assert_true(sok_tcp_icmp(sok_stack_tcp(p.a->stack), &local, &remote, next, SOK_EHOSTUNREACH,
+        false, &conn, sok_host_now(p.a)));
+    assert_true(s->sock->ready & SOK_READY_ERROR);
+    pair_run(&p, 100 * MS);
+    assert_int_equal(send(fd, "hello", 5, MSG_NOSIGNAL), 5);
+    pair_run(&p, 100 * MS);
+    assert_int_equal(sok_recv(peer, text, sizeof(text)), 5);
+    close(fd);
+    sok_close(peer);
+    pair_free(&p);
+}
+
 static void refused(void **state)
 {
     struct pair p;
@@ -357,6 +387,7 @@ int main(void)
         cmocka_unit_test(close_delivers),
         cmocka_unit_test(close_with_unread_resets),
         cmocka_unit_test(reset_is_a_reset),
+        cmocka_unit_test(told_errors_end_nothing),
         cmocka_unit_test(refused),
         cmocka_unit_test(taken_at_any_moment),
     };

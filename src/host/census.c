@@ -182,7 +182,6 @@ static void put_other(struct sok_row *row, const struct sok_sock *sock)
     struct sok_sock_about about;
     sok_stack_about(sock, &about);
     put_ends(row, &about.local, &about.remote);
-    put_v6only(row, about.v6only);
     row->state = about.connected ? SOK_ROW_ESTABLISHED : SOK_ROW_CLOSE;
     row->protocol = about.protocol;
     row->recv_queue = clamp32(about.held);
@@ -196,6 +195,7 @@ static void put_other(struct sok_row *row, const struct sok_sock *sock)
         row->local_port = about.type;
         row->link = (uint32_t)(about.link + 1);
     }
+    put_v6only(row, about.v6only);
 }
 
 // ---- all ----

@@ -136,6 +136,7 @@ static void datagram_sockets(void **state)
     assert_int_equal(sok_socket_packet(p.a, 3, false, &frames), 0);
     assert_int_equal(walk(p.a, rows, 3), 4);
     assert_int_equal(rows[0].kind, SOK_ROW_PACKET);
+    assert_int_equal(rows[0].flags & SOK_ROW_V6ONLY_KNOWN, 0);
     assert_int_equal(rows[1].kind, SOK_ROW_RAW);
     assert_int_equal(rows[1].protocol, 102);
     assert_int_equal(rows[2].kind, SOK_ROW_RAW);

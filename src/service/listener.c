@@ -66,15 +66,21 @@ static void hand_over(struct served *e, struct sok_socket *s)
     close(fd);
 }
 
+static void leave_room(const struct served *e)
+{
+    sok_tcp_listener_backlog(
+        (struct sok_tcp_listener *)e->s->sock, e->backlog > e->pushed ? e->backlog - e->pushed : 0);
+}
+
 static void push(struct served *e)
 {
     struct sok_socket *s;
     unsigned ahead = e->backlog < AHEAD_MAX ? e->backlog : AHEAD_MAX;
     count_taken(e);
+    leave_room(e); // those that waited for it come now
     while (e->pushed < ahead && sok_accept(e->s, &s) == 0)
         hand_over(e, s);
-    sok_tcp_listener_backlog(
-        (struct sok_tcp_listener *)e->s->sock, e->backlog > e->pushed ? e->backlog - e->pushed : 0);
+    leave_room(e);
 }
 
 static void somebody_connects(void *ctx, struct sok_socket *s)

@@ -65,14 +65,15 @@ void sok_gateway_wanted(struct sok_stack *s, uint8_t link, const struct sok_addr
 {
     for (unsigned i = 0; i < s->route_count && s->routes_failed > 0; i++) {
         struct sok_stack_route *r = &s->routes[i];
-        if (!r->failed || r->link != link || r->probe_at > now ||
-            !sok_addr_in(*dst, r->net, r->prefix_len) || sok_addr_eq(r->gateway, *next_hop))
+        bool taken = r->link == link && sok_addr_eq(r->gateway, *next_hop);
+        if (!r->failed || taken || link == SOK_STACK_LOCAL || r->probe_at > now ||
+            !sok_addr_in(*dst, r->net, r->prefix_len))
             continue;
         struct sok_addr gateway = r->gateway;
         for (unsigned k = 0; k < s->route_count; k++)
-            if (is_over(&s->routes[k], link, &gateway))
+            if (is_over(&s->routes[k], r->link, &gateway))
                 s->routes[k].probe_at = now + PROBE_EVERY;
-        sok_neighbour_probe(s, link, &gateway, now);
+        sok_neighbour_probe(s, r->link, &gateway, now);
     }
 }
 

@@ -209,6 +209,41 @@ static void by_arp(void **state)
     lab_close(&lab);
 }
 
+// Asked also when what would have gone there goes by another link.
+static void back_on_another_link(void **state)
+{
+    static struct lab lab;
+    struct sok_link_info info = {.name = "second", .mtu = 1500, .mac = {2, 0, 0, 0, 0, 3}};
+    struct sok_echo *e;
+    (void)state;
+    lab_open(&lab);
+    struct sok_addr a = sok_addr_v4(0xc000020a), b = sok_addr_v4(0xc633640b), net = sok_addr_v4(0),
+                    to = sok_addr_v4(0xcb007109);
+    uint8_t second = (uint8_t)sok_stack_link_add(lab.stack, &info);
+    assert_int_equal(sok_stack_addr_add(lab.stack, second, sok_addr_v4(0xc6336401), 24), 0);
+    assert_int_equal(sok_stack_route_add_metric(lab.stack, net, 0, a, lab.link, 1), 0);
+    assert_int_equal(sok_stack_route_add_metric(lab.stack, net, 0, b, second, 2), 0);
+    assert_int_equal(sok_stack_neighbour_add(lab.stack, second, b, b_mac), 0);
+    assert_int_equal(sok_echo_open(lab.stack, &e), 0);
+    assert_int_equal(sok_echo_send(e, &to, 1, "ping", 4, 0, lab.now), 0);
+    lab_run_to(&lab, lab.now + 3 * SOK_S);
+    while (lab_out(&lab))
+        assert_int_equal(lab_type(&lab), SOK_ETHERTYPE_ARP);
+    lab_run_to(&lab, lab.now + 61 * SOK_S);
+    assert_int_equal(sok_echo_send(e, &to, 2, "ping", 4, 0, lab.now), 0);
+    assert_true(lab_out(&lab));
+    lab_answer_arp(&lab, a_mac);
+    assert_false(lab_out(&lab));
+    lab.link = second;
+    assert_true(lab_out(&lab));
+    assert_memory_equal(lab.frame, b_mac, 6);
+    lab.link = 1;
+    assert_int_equal(sok_echo_send(e, &to, 3, "ping", 4, 0, lab.now), 0);
+    assert_true(lab_out(&lab));
+    assert_memory_equal(lab.frame, a_mac, 6);
+    lab_close(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +253,7 @@ int main(void)
         cmocka_unit_test(reachable_before_longest),
         cmocka_unit_test(no_room_is_no_failure),
         cmocka_unit_test(by_arp),
+        cmocka_unit_test(back_on_another_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -290,6 +290,37 @@ static void missing_fragments_are_told(void **state)
     lab_close(&lab);
 }
 
+// Who needs room takes it from the oldest, whichever family that is of, though IPv6's wait for longer.
+static void the_oldest_fragment_gives_way(void **state)
+{
+    (void)state;
+    static struct lab lab;
+    struct sok_stack_config config;
+    uint8_t frame[256];
+    lab_config(&config, &lab);
+    config.frag_datagrams = 2;
+    lab_start(&lab, &config, 0);
+    assert_int_equal(sok_stack_addr_add(lab.stack, lab.link, us, 64), 0);
+    lab_in(&lab, frame, fragment(frame, 1, 0, true, 64));
+    memset(frame, 0, sizeof(frame));
+    size_t len =
+        lab_ip4(frame, SOK_IPPROTO_UDP, 64); // the second: of IPv4, all but its first 64 bytes
+    sok_put16(frame + 18, 7);
+    sok_put16(frame + 20, 64 / 8);
+    sok_ip4_seal(frame + 14, 20);
+    lab_in(&lab, frame, len);
+    assert_int_equal(lab_drops(&lab, SOK_DROP_IP_FRAGMENT_LIMIT), 0);
+    lab_in(&lab, frame, fragment(frame, 2, 0, true, 64));
+    assert_int_equal(lab_drops(&lab, SOK_DROP_IP_FRAGMENT_LIMIT), 1);
+    assert_null(sok_stack_check(lab.stack));
+    int64_t began = lab.now;
+    lab_run_to(&lab, began + 30 * SOK_S);
+    assert_int_equal(lab_drops(&lab, SOK_DROP_IP_FRAGMENT_LATE), 1); // IPv4's was there still
+    lab_run_to(&lab, began + 60 * SOK_S);
+    assert_int_equal(lab_drops(&lab, SOK_DROP_IP_FRAGMENT_LATE), 2);
+    lab_close(&lab);
+}
+
 // A fragment that is all of its packet is no fragment (RFC 6946).
 static void atomic_fragments_are_whole(void **state)
 {
@@ -347,6 +378,7 @@ int main(void)
         cmocka_unit_test(fragments_are_put_together),
         cmocka_unit_test(bad_fragments_are_refused),
         cmocka_unit_test(missing_fragments_are_told),
+        cmocka_unit_test(the_oldest_fragment_gives_way),
         cmocka_unit_test(atomic_fragments_are_whole),
         cmocka_unit_test(segments_have_their_header),
     };

@@ -36,6 +36,7 @@ struct sok_partial {
     uint32_t id;
     uint8_t proto, proto_at, link; // as in struct fragment, of the first one once it is here
     bool unicast, v6;
+    uint64_t order; // in which all began
     int64_t until;
     uint8_t header[HEADERS_MAX]; // of the first fragment, once that is here
     uint32_t header_len;         // 0: it is not
@@ -88,12 +89,20 @@ static uint32_t part_memory(const struct part *part)
     return (uint32_t)sizeof(struct sok_buf) + part->end - part->start;
 }
 
+static void enlist(struct sok_partials *l, struct sok_partial *p)
+{
+    p->older = l->newest;
+    *(l->newest ? &l->newest->newer : &l->oldest) = p;
+    l->newest = p;
+}
+
 static void forget(struct sok_stack *s, struct sok_partial *p)
 {
     struct sok_reassembly *r = &s->reassembly;
+    struct sok_partials *l = &r->lists[p->v6];
     sok_map_remove(&r->map, &p->node);
-    *(p->older ? &p->older->newer : &r->oldest) = p->newer;
-    *(p->newer ? &p->newer->older : &r->newest) = p->older;
+    *(p->older ? &p->older->newer : &l->oldest) = p->newer;
+    *(p->newer ? &p->newer->older : &l->newest) = p->older;
     r->count--;
     r->memory -= p->memory;
     for (uint32_t i = 0; i < p->count; i++)
@@ -102,21 +111,17 @@ static void forget(struct sok_stack *s, struct sok_partial *p)
     sok_mem_free(sok_stack_mem(s), p, sizeof(*p));
 }
 
+// Of both families; NULL: there is none.
+static struct sok_partial *oldest(const struct sok_reassembly *r)
+{
+    struct sok_partial *a = r->lists[0].oldest, *b = r->lists[1].oldest;
+    return !a || (b && b->order < a->order) ? b : a;
+}
+
 static void evict(struct sok_stack *s)
 {
     sok_stack_drop(s, SOK_DROP_IP_FRAGMENT_LIMIT);
-    forget(s, s->reassembly.oldest);
-}
-
-// By the time that is left: the families have different times.
-static void enlist(struct sok_reassembly *r, struct sok_partial *p)
-{
-    p->older = r->newest;
-    while (p->older && p->older->until > p->until)
-        p->older = p->older->older;
-    p->newer = p->older ? p->older->newer : r->oldest;
-    *(p->older ? &p->older->newer : &r->oldest) = p;
-    *(p->newer ? &p->newer->older : &r->newest) = p;
+    forget(s, oldest(&s->reassembly));
 }
 
 static struct sok_partial *begin(
@@ -135,8 +140,9 @@ static struct sok_partial *begin(
     p->v6 = f->v6;
     p->link = in->link;
     p->unicast = in->unicast;
+    p->order = r->begun++;
     p->until = in->now + (p->v6 ? s->config.frag_timeout6 : s->config.frag_timeout);
-    enlist(r, p);
+    enlist(&r->lists[p->v6], p);
     r->count++;
     sok_map_add(&r->map, &p->node, hash);
     charge(s, p, sizeof(*p));
@@ -194,7 +200,7 @@ static enum sok_drop make_room(struct sok_stack *s, struct sok_partial *p, uint3
     uint32_t cap = p->cap ? p->cap * 2 : 4;
     uint32_t grown = p->count == p->cap ? (cap - p->cap) * (uint32_t)sizeof(*p->parts) : 0;
     while (r->memory + grown + bytes > (uint64_t)s->config.frag_memory) {
-        if (r->oldest == p)
+        if (oldest(r) == p)
             return SOK_DROP_IP_FRAGMENT_LIMIT;
         evict(s);
     }
@@ -442,24 +448,31 @@ static void tell_sender(struct sok_stack *s, const struct sok_partial *p, int64_
 
 void sok_reassembly_advance(struct sok_stack *s, int64_t now)
 {
-    for (struct sok_partial *p; (p = s->reassembly.oldest) && p->until <= now;) {
-        sok_stack_drop(s, SOK_DROP_IP_FRAGMENT_LATE);
-        tell_sender(s, p, now);
-        forget(s, p);
+    for (unsigned i = 0; i < 2; i++) {
+        for (struct sok_partial *p; (p = s->reassembly.lists[i].oldest) && p->until <= now;) {
+            sok_stack_drop(s, SOK_DROP_IP_FRAGMENT_LATE);
+            tell_sender(s, p, now);
+            forget(s, p);
+        }
     }
 }
 
 int64_t sok_reassembly_deadline(const struct sok_stack *s)
 {
-    return s->reassembly.oldest ? s->reassembly.oldest->until : SOK_TIME_NEVER;
+    int64_t due = SOK_TIME_NEVER;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct sok_partial *p = s->reassembly.lists[i].oldest;
+        due = p && p->until < due ? p->until : due;
+    }
+    return due;
 }
 
 // ---- the end, and invariants ----
 
 void sok_reassembly_free(struct sok_stack *s)
 {
-    while (s->reassembly.oldest)
-        forget(s, s->reassembly.oldest);
+    for (struct sok_partial *p; (p = oldest(&s->reassembly));)
+        forget(s, p);
     sok_map_free(&s->reassembly.map);
 }
 
@@ -482,21 +495,30 @@ static const char *partial_check(const struct sok_partial *p, int64_t count_max)
     return p->total && have >= p->total ? "reassembly: whole and not delivered" : NULL;
 }
 
-const char *sok_reassembly_check(const struct sok_stack *s)
+static const char *list_check(const struct sok_stack *s, bool v6, uint32_t *count, uint64_t *memory)
 {
-    const struct sok_reassembly *r = &s->reassembly;
+    const struct sok_partials *l = &s->reassembly.lists[v6];
     const char *wrong = NULL;
-    uint32_t count = 0;
-    uint64_t memory = 0;
-    for (const struct sok_partial *p = r->oldest; p && !wrong; p = p->newer) {
+    for (const struct sok_partial *p = l->oldest; p && !wrong; p = p->newer) {
         wrong = partial_check(p, s->config.frag_count);
-        count++;
-        memory += p->memory;
-        if ((p->newer ? p->newer->older : r->newest) != p)
+        *count += 1;
+        *memory += p->memory;
+        if ((p->newer ? p->newer->older : l->newest) != p || p->v6 != v6)
             wrong = "reassembly: list broken";
         if (p->newer && p->newer->until < p->until)
             wrong = "reassembly: list not in order";
     }
+    return wrong;
+}
+
+const char *sok_reassembly_check(const struct sok_stack *s)
+{
+    const struct sok_reassembly *r = &s->reassembly;
+    uint32_t count = 0;
+    uint64_t memory = 0;
+    const char *wrong = list_check(s, false, &count, &memory);
+    if (!wrong)
+        wrong = list_check(s, true, &count, &memory);
     if (wrong)
         return wrong;
     if (count != r->count || count != sok_map_count(&r->map) || memory != r->memory)

@@ -17,10 +17,15 @@ struct sok_in;
 struct sok_buf;
 struct sok_partial;
 
-struct sok_reassembly {
-    struct sok_map map;                  // by source, destination, identification, of IPv4 protocol
+struct sok_partials {
     struct sok_partial *oldest, *newest; // in the order they began, which is that of their ends
+};
+
+struct sok_reassembly {
+    struct sok_map map;           // by source, destination, identification, of IPv4 protocol
+    struct sok_partials lists[2]; // of IPv4, of IPv6: they wait for different times
     uint32_t count;
+    uint64_t begun;  // how many there have been
     uint64_t memory; // bytes held, with overhead
 };
 

@@ -415,6 +415,7 @@ struct sok_tcp_listener {
         defer; // ns that a connection has to send something before it is accepted; 0: it need not
     struct sok_tcp_wishes wishes; // of its connections
     struct sok_tcp_queue half_open, deferred, to_accept;
+    bool ripe_waits; // somebody in deferred has sent, and to_accept was full
 };
 
 // A segment without a connection, a reset or the SYN,ACK of a cookie: reply.c.

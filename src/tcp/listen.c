@@ -113,11 +113,6 @@ bool sok_tcp_listener_v6only(const struct sok_tcp_listener *l)
     return l->flags & SOK_BIND_V6ONLY;
 }
 
-void sok_tcp_listener_backlog(struct sok_tcp_listener *l, unsigned backlog)
-{
-    l->backlog = backlog;
-}
-
 int sok_tcp_free_port(struct sok_tcp *t, struct sok_endpoint *local, unsigned flags)
 {
     struct sok_endpoint nobody = {.port = 0};
@@ -207,27 +202,42 @@ void sok_tcp_listener_established(struct sok_tcp_conn *c)
     }
 }
 
-// When nothing more can be accepted, accepting looks for it again.
+// When nothing more can be accepted, it is looked for again as soon as there is room.
 void sok_tcp_listener_ripe(struct sok_tcp_conn *c)
 {
     struct sok_tcp_listener *l = c->listener;
-    if (is_ripe(c) && !sok_tcp_listener_full(l)) {
-        queue_remove(&l->deferred, c);
-        c->deferred = false;
-        sok_tcp_timer_stop(c, SOK_TCP_TIMER_DEFER);
-        offer(c);
+    if (!is_ripe(c)) {
+        return;
+    }
+    if (sok_tcp_listener_full(l)) {
+        l->ripe_waits = true;
+        return;
+    }
+    queue_remove(&l->deferred, c);
+    c->deferred = false;
+    sok_tcp_timer_stop(c, SOK_TCP_TIMER_DEFER);
+    offer(c);
+}
+
+// There may be room to accept more.
+static void look_for_ripe(struct sok_tcp_listener *l)
+{
+    while (l->ripe_waits && !sok_tcp_listener_full(l)) {
+        struct sok_tcp_conn *c = l->deferred.first;
+        while (c && !is_ripe(c)) {
+            c = c->queue_next;
+        }
+        l->ripe_waits = c != NULL;
+        if (c) {
+            sok_tcp_listener_ripe(c);
+        }
     }
 }
 
-static void look_for_ripe(struct sok_tcp_listener *l)
+void sok_tcp_listener_backlog(struct sok_tcp_listener *l, unsigned backlog)
 {
-    struct sok_tcp_conn *c = l->deferred.first;
-    while (c && !is_ripe(c)) {
-        c = c->queue_next;
-    }
-    if (c) {
-        sok_tcp_listener_ripe(c);
-    }
+    l->backlog = backlog;
+    look_for_ripe(l);
 }
 
 void sok_tcp_listener_forget(struct sok_tcp_conn *c)
@@ -238,6 +248,7 @@ void sok_tcp_listener_forget(struct sok_tcp_conn *c)
     }
     queue_remove(queue_of(c), c);
     c->listener = NULL;
+    look_for_ripe(l);
     sok_tcp_listener_event(l);
 }
 
@@ -247,12 +258,9 @@ int sok_tcp_accept(struct sok_tcp_listener *l, int64_t now, struct sok_tcp_conn 
     if (!c) {
         return sok_tcp_listener_open(l) ? SOK_EAGAIN : SOK_EINVAL;
     }
-    bool full = sok_tcp_listener_full(l);
     queue_remove(&l->to_accept, c);
     c->listener = NULL;
-    if (full) {
-        look_for_ripe(l);
-    }
+    look_for_ripe(l);
     sok_tcp_listener_event(l);
     struct sok_event *ev = sok_events_push(l->tcp->env.events, SOK_EVENT_CALL, now, c->sock.id);
     if (ev) {
@@ -274,6 +282,7 @@ static void turn_away(struct sok_tcp_listener *l, int64_t now)
         sok_tcp_conn_free(l->half_open.first);
     }
     struct sok_tcp_conn *c;
+    l->ripe_waits = false;
     while ((c = l->deferred.first) || (c = l->to_accept.first)) {
         sok_tcp_reset_conn(c, SOK_REASON_RST_NO_ROOM);
         sok_tcp_conn_free(c);

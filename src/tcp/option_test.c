@@ -151,6 +151,44 @@ static void silent_ones_give_way_and_are_reset_with_the_listener(void **state)
     world_free(&w);
 }
 
+// However a place among those that are accepted becomes free, who waits for it gets it.
+static void ripe_ones_follow_when_there_is_room(void **state)
+{
+    (void)state;
+    static struct world w;
+    world_new(&w, NULL);
+    struct sok_tcp_conn *c[4];
+    struct sok_tcp_listener *l = listens(&w, 1);
+    sok_tcp_listener_setopt(l, SOK_TCP_DEFER_ACCEPT, 3 * SOK_S);
+    for (unsigned i = 0; i < 4; i++) {
+        c[i] = dial(&w);
+        run_for(&w, 100 * SOK_MS);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        gives(&w, c[i], 1);
+        run_for(&w, 100 * SOK_MS);
+    }
+    run_for(&w, 5 * SOK_S);
+    assert_int_equal(l->to_accept.count, 1);
+    assert_int_equal(l->deferred.count, 3);
+    sok_tcp_abort(c[0], w.now); // before it is accepted
+    run_for(&w, 100 * SOK_MS);
+    assert_int_equal(l->to_accept.count, 1);
+    assert_int_equal(l->deferred.count, 2);
+    sok_tcp_listener_backlog(l, 2);
+    assert_int_equal(l->to_accept.count, 2);
+    for (unsigned i = 1; i < 4; i++) {
+        struct sok_tcp_conn *b = accepts(&w, l);
+        assert_non_null(b);
+        sok_tcp_abort(b, w.now);
+        sok_tcp_abort(c[i], w.now);
+    }
+    assert_int_equal(l->deferred.count, 0);
+    assert_null(accepts(&w, l));
+    sok_tcp_listener_close(l, w.now);
+    world_free(&w);
+}
+
 // ---- what is not sent yet ----
 
 static void no_more_is_taken_than_shall_wait(void **state)
@@ -339,6 +377,7 @@ int main(void)
         cmocka_unit_test(accepted_when_there_is_something_to_read),
         cmocka_unit_test(accepted_when_its_time_is_over_or_the_peer_closes),
         cmocka_unit_test(silent_ones_give_way_and_are_reset_with_the_listener),
+        cmocka_unit_test(ripe_ones_follow_when_there_is_room),
         cmocka_unit_test(no_more_is_taken_than_shall_wait),
         cmocka_unit_test(mss_and_window_are_those_asked_for),
         cmocka_unit_test(a_buffer_that_was_set_is_used_whole_and_grows_no_more),
