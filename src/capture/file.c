@@ -1,12 +1,12 @@
 #include "capture/file.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <pcap/pcap.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "capture/filter.h"
+#include "capture/pcap_late.h"
 #include "pcapng/format.h"
 #include "pcapng/reader.h"
 
@@ -78,6 +78,8 @@ static int read_head(struct sok_capture_file *f, char *err)
 static int open_pcap(struct sok_capture_file *f, char *err)
 {
     char why[PCAP_ERRBUF_SIZE] = "";
+    if (!sok_pcap_load(why))
+        return fail(f, err, SOK_EIO, "%s", why);
     FILE *stream = fopencookie(f, "r", (cookie_io_functions_t){.read = cookie_read});
     if (!stream)
         return fail(f, err, SOK_ENOMEM, "no memory to read it");

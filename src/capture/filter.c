@@ -1,8 +1,8 @@
 #include "capture/filter.h"
 #include <net/if_arp.h>
-#include <pcap/pcap.h>
 #include <stdio.h>
 #include <string.h>
+#include "capture/pcap_late.h"
 
 struct program {
     uint16_t linktype;
@@ -27,6 +27,8 @@ static int dlt_of(uint16_t linktype)
 
 static int compile(struct sok_filter *f, struct program *p, char *err)
 {
+    if (!sok_pcap_load(err))
+        return SOK_EIO;
     pcap_t *dead = pcap_open_dead(dlt_of(p->linktype), (int)f->snaplen);
     if (!dead) {
         snprintf(err, SOK_CAPTURE_ERR_MAX, "no memory for a filter");

@@ -1,41 +1,22 @@
 #include "cli/curl_late.h"
-#include <dlfcn.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
+#include "capture/late.h"
 
 #define LIBRARY "libcurl.so.4" // as it has been called since 2006
 
 struct sok_curl sok_curl;
 static bool loaded;
 
-struct call {
-    const char *name;
-    size_t at; // in sok_curl
-};
-
 #define CALL(name) {"curl_" #name, offsetof(struct sok_curl, name)},
-static const struct call calls[] = {SOK_CURL_CALLS(CALL)};
+static const struct sok_late_call calls[] = {SOK_CURL_CALLS(CALL)};
 
 bool sok_curl_load(char *line, unsigned size)
 {
-    if (loaded)
-        return true;
-    void *library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
-    if (!library) {
-        snprintf(line, size, "libcurl does not load: %s (apt install libcurl4)", dlerror());
-        return false;
-    }
-    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-        void **slot = (void **)(void *)((char *)&sok_curl + calls[i].at);
-        *slot = dlsym(library, calls[i].name);
-        if (!*slot) {
-            snprintf(line, size, LIBRARY " is too old: it has no %s()", calls[i].name);
-            return false;
-        }
-    }
-    loaded = true;
-    return true;
+    if (!loaded)
+        loaded = sok_late_load(
+            LIBRARY, "libcurl4", calls, sizeof(calls) / sizeof(calls[0]), &sok_curl, line, size);
+    return loaded;
 }
 
 bool sok_curl_loaded(void)

@@ -1,7 +1,6 @@
 // The shell: lines by libedit with history and completion, chunks that go over several lines, results printed.
 // History is kept in $XDG_STATE_HOME/sockeye/lua_history (or ~/.local/state/...).
 #include <errno.h>
-#include <histedit.h>
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
-#include <wchar.h>
+#include "lua/edit_late.h"
 #include "lua/internal.h"
 #include "lua/lua.h"
 
@@ -22,7 +21,7 @@ struct shell {
     struct sok_lua *l;
     lua_State *L;
     EditLine *el;
-    History *history;
+    History *past;
     char *chunk; // what was typed so far of a chunk of several lines
     size_t len;
     bool left; // the person said so
@@ -148,7 +147,7 @@ static void remember(struct shell *s, const char *text)
         for (char *p = line; (p = strchr(p, '\n'));)
             *p = ' ';
     if (line && line[0])
-        history(s->history, &event, H_ENTER, line);
+        history(s->past, &event, H_ENTER, line);
     free(line);
 }
 
@@ -158,7 +157,7 @@ static void save_history(struct shell *s)
     if (!s->history_path[0])
         return;
     mode_t mask = umask(077);
-    history(s->history, &event, H_SAVE, s->history_path);
+    history(s->past, &event, H_SAVE, s->history_path);
     umask(mask);
 }
 
@@ -300,18 +299,23 @@ static void loop(struct shell *s)
 static bool open_editor(struct shell *s)
 {
     HistEvent event;
+    char why[256];
+    if (!sok_edit_load(why, sizeof(why))) {
+        fprintf(stderr, "sockeye: the shell: %s\n", why);
+        return false;
+    }
     setlocale(LC_CTYPE, "");
     s->el = el_init("sockeye", stdin, stdout, stderr);
-    s->history = history_init();
-    if (!s->el || !s->history)
+    s->past = history_init();
+    if (!s->el || !s->past)
         return false;
-    history(s->history, &event, H_SETSIZE, HISTORY_LINES);
-    history(s->history, &event, H_SETUNIQUE, 1);
+    history(s->past, &event, H_SETSIZE, HISTORY_LINES);
+    history(s->past, &event, H_SETUNIQUE, 1);
     el_set(s->el, EL_CLIENTDATA, s);
     el_set(s->el, EL_PROMPT, prompt);
     el_set(s->el, EL_EDITOR, "emacs");
     el_set(s->el, EL_GETCFN, read_key);
-    el_set(s->el, EL_HIST, history, s->history);
+    el_set(s->el, EL_HIST, history, s->past);
     // el_set would make copies of these texts that nobody frees.
     el_wset(s->el, EL_ADDFN, L"sockeye-complete", L"completes what was typed", on_tab);
     el_set(s->el, EL_BIND, "^I", "sockeye-complete", NULL);
@@ -319,7 +323,7 @@ static bool open_editor(struct shell *s)
     el_source(s->el, NULL); // ~/.editrc: somebody may want vi
     find_history(s);
     if (s->history_path[0])
-        history(s->history, &event, H_LOAD, s->history_path);
+        history(s->past, &event, H_LOAD, s->history_path);
     return true;
 }
 
@@ -343,8 +347,8 @@ int sok_lua_shell(struct sok_lua *l)
         }
         if (s->el)
             el_end(s->el);
-        if (s->history)
-            history_end(s->history);
+        if (s->past)
+            history_end(s->past);
         free(s->chunk);
     }
     free(s);

@@ -322,6 +322,20 @@ def no_libcurl(sockeye):
         complaint(done, 1, "refused|unreachable|route")
 
 
+def no_libraries(sockeye):
+    """Those of the packet language: who reads and writes packets without them goes on."""
+    with Net(sockeye) as net:
+        for name in ("libpcap.so.0.8", "libedit.so.2"):
+            (net.tmp / name).write_text("not a library")
+        (net.tmp / "x.pcap").write_bytes(bytes.fromhex("a1b2c3d4 0002 0004") + bytes(12) + bytes.fromhex("00000001"))
+        words = ["env", f"LD_LIBRARY_PATH={net.tmp}", sockeye, "lua"]
+        done = net.run(*words, "-e", "print(#bytes(IP{}/TCP{}))", timeout=20)
+        check(done.code == 0 and done.out == b"40\n", str(done))
+        complaint(net.run(*words, "-e", f"rdpcap('{net.tmp}/x.pcap')", timeout=20), 1, "libpcap")
+        complaint(net.run(*words, "-e", "sniff{iface='lo', filter='tcp', timeout=0.1}", timeout=20), 1, "libpcap")
+        complaint(net.run(*words, "-i", timeout=20), 1, "libedit")
+
+
 TESTS = {
     "refused": refused,
     "nobody-there": nobody_there,
@@ -337,4 +351,5 @@ TESTS = {
     "closed-ports": udp_closed,
     "bad-input": bad_input,
     "no-libcurl": no_libcurl,
+    "no-libraries": no_libraries,
 }
