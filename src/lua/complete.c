@@ -130,7 +130,6 @@ void sok_lua_complete(lua_State *L, const char *line, size_t len, struct sok_lua
         add_members(L, how, line + word, len - word, out);
     } else {
         size_t n = how == '=' ? 0 : open_brace(line, word, &brace);
-        lua_getglobal(L, "_G");
         if (n > 0)
             push_chain(L, line + brace, line + brace + n);
         if (n == 0 || !sok_lua_complete_packet(L, '{', line + word, len - word, out))

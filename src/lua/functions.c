@@ -100,6 +100,14 @@ double sok_lua_option_number(lua_State *L, int idx, const char *name, double ini
     return v;
 }
 
+int64_t sok_lua_check_seconds(lua_State *L, int idx)
+{
+    double v = luaL_optnumber(L, idx, 0);
+    if (!(v <= 1e9))
+        sok_lua_error(L, "%f seconds are more than 1e9", v);
+    return v > 0 ? (int64_t)(v * 1e9) : 0;
+}
+
 // The text stays valid as long as the option table is.
 const char *sok_lua_option_text(lua_State *L, int idx, const char *name, const char *initial)
 {

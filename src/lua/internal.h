@@ -70,6 +70,9 @@ void sok_lua_interrupt_end(void);
 void sok_lua_interrupt_forget(void);
 // A function that waits, and wants to give what it has, calls this between: true once, and the error is not raised.
 bool sok_lua_interrupt_taken(lua_State *L);
+// And one that has nothing to give raises the error then, as luaL_error does.
+int sok_lua_interrupt_raise(lua_State *L);
+bool sok_lua_interrupt_ended(void); // whether an error is Ctrl-C's
 
 // ---- option tables: sniff{count=10, timeout=5} ----
 
@@ -81,6 +84,8 @@ lua_Integer sok_lua_option_integer(lua_State *L, int idx, const char *name, lua_
 double sok_lua_option_number(lua_State *L, int idx, const char *name, double initial, double least);
 const char *sok_lua_option_text(lua_State *L, int idx, const char *name, const char *initial);
 bool sok_lua_option_true(lua_State *L, int idx, const char *name, bool initial);
+// Seconds at idx as nanoseconds; none or below 0: 0.
+int64_t sok_lua_check_seconds(lua_State *L, int idx);
 // Pushes the function and gives true; pushes nothing when it is not given.
 bool sok_lua_option_function(lua_State *L, int idx, const char *name);
 

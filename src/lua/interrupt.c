@@ -1,4 +1,4 @@
-// Ctrl-C while Lua runs: an error in Lua code, or a flag for a function in C that waits. A second one while the first
+// Ctrl-C while Lua runs: an error in Lua code, or a flag for a function in C that waits. A third one while the first
 // has not been noticed ends the program.
 #include <signal.h>
 #include <string.h>
@@ -10,6 +10,7 @@ static volatile sig_atomic_t caught;
 static lua_State *volatile running;
 static struct sigaction before;
 static unsigned depth; // the shell listens all the time, what runs in it within
+static bool raised;    // by a function that waited, and took it
 
 static void raise_error(lua_State *L, lua_Debug *at)
 {
@@ -32,6 +33,7 @@ void sok_lua_interrupt_begin(lua_State *L)
 {
     struct sigaction action = {.sa_handler = on_signal};
     running = L;
+    raised = false;
     if (depth++ == 0) {
         caught = 0;
         sigaction(SIGINT, &action, &before);
@@ -60,11 +62,22 @@ bool sok_lua_interrupted(void)
     return caught != 0;
 }
 
+bool sok_lua_interrupt_ended(void)
+{
+    return caught != 0 || raised;
+}
+
 bool sok_lua_interrupt_taken(lua_State *L)
 {
     if (!caught)
         return false;
-    lua_sethook(L, NULL, 0, 0);
+    lua_sethook(running ? running : L, NULL, 0, 0); // L may be a coroutine
     caught = 0;
     return true;
+}
+
+int sok_lua_interrupt_raise(lua_State *L)
+{
+    raised = true;
+    return sok_lua_error(L, "interrupted");
 }

@@ -144,12 +144,13 @@ static int hexdump(lua_State *L)
         push_summary(L, i);
         printf("%04lld %s\n", (long long)i, lua_tostring(L, -1));
         lua_pop(L, 1);
-        for (int count = push_element(L, i); count > 0; count--) {
-            lua_getfield(L, -1, "hexdump");
-            lua_pushvalue(L, -2);
+        int count = push_element(L, i);
+        for (int k = count; k > 0; k--) {
+            lua_getfield(L, -k, "hexdump");
+            lua_pushvalue(L, -k - 1);
             lua_call(L, 1, 0);
-            lua_pop(L, 1);
         }
+        lua_pop(L, count);
     }
     return 0;
 }

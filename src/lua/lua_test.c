@@ -54,6 +54,13 @@ static void values(void **state)
         {"#(IP{}/IP{}/UDP{}):layers()", "3"}, {"(IP{}/TCP{}).payload", "TCP{}"},
         {"(IP{}/TCP{}).payload.payload", "nil"}, {"(IP{}/TCP{})[TCP].underlayer.name", "IP"},
         {"(IP{}/TCP{})[2]", "TCP{}"}, {"IP{ttl=3} == IP{ttl=3}", "true"},
+        {"(IP{}/ICMP{}/\"x\")[ICMP][Raw].load", "x"}, {"(IP{}/ICMP{})[ICMP][1].name", "ICMP"},
+        {"(function() local qd = {} for i = 1, 300 do qd[i] = DNSQR{qname=\"example.test\"} end "
+         "return #DNS(bytes(DNS{qd=qd})):fields().qd end)()",
+            "300"},
+        {"(function() local big = {{}} for i = 1, 2000 do big[1][i], big[i + 1] = 2, {1, 9} end "
+         "return #TCP{dport=big} end)()",
+            "test:1: TCP.dport: a list in a set is a range of two values, {first, last}"},
         {"IP{ttl=3} == IP{ttl=4}", "false"}, {"IP{ttl=3} == 3", "false"},
         {"(function() local p = IP{}/TCP{} p[TCP].dport = 443 p.sport = 7 return p end)()",
             "IP{}/TCP{sport=7, dport=443}"},
@@ -101,7 +108,8 @@ static void errors(void **state)
         {"IP{}/5", "test:1: a packet is wanted here, not a number"},
         {"IP{}[TCP]", "test:1: this packet has no layer TCP (haslayer(TCP) asks)"},
         {"IP{}.TCP", "test:1: this packet has no layer TCP (haslayer(TCP) asks)"},
-        {"IP{}[5]", "test:1: layer 5 of 1"},
+        {"IP{}[5]", "test:1: layer 5 of 1"}, {"ICMP{}[5]", "test:1: layer 5 of 1"},
+        {"ICMP{}[TCP]", "test:1: this packet has no layer TCP (haslayer(TCP) asks)"},
         {"IP{}[{}]", "test:1: a packet is indexed by a protocol or a name, not by a table"},
         {"TCP{flags=\"X\"}", "test:1: TCP.flags: 'X' is no flag; known: FSRPAUECN"},
         {"IP{}:haslayer(\"Tcp9\")", "test:1: unknown protocol: Tcp9 (ls() tells which there are)"},
@@ -204,6 +212,29 @@ static void garbage(void **state)
     sok_lua_free(l);
 }
 
+static char noted[200];
+
+static int note(lua_State *L)
+{
+    snprintf(noted, sizeof(noted), "%s", luaL_checkstring(L, 1));
+    return 0;
+}
+
+// At the end what is younger goes first: here the packet, before who still has a layer of it.
+static void the_end(void **state)
+{
+    static const char chunk[] = "kept = setmetatable({}, {__gc=function(t)\n"
+                                "  note(select(2, pcall(function() return t.layer.dport end)))\n"
+                                "end})\n"
+                                "kept.layer = (IP{}/UDP{dport=9})[UDP]\n";
+    struct sok_lua *l = make();
+    (void)state;
+    lua_register(sok_lua_lua(l), "note", note);
+    assert_int_equal(sok_lua_text(l, chunk, "test", false), 0);
+    sok_lua_free(l);
+    assert_string_equal(noted, "test:2: the packet of this UDP is gone: the program ends");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +243,7 @@ int main(void)
         cmocka_unit_test(declared),
         cmocka_unit_test(completion),
         cmocka_unit_test(garbage),
+        cmocka_unit_test(the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

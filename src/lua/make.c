@@ -196,7 +196,7 @@ int sok_lua_view_div(lua_State *L)
     struct sok_lua_view *v = sok_lua_to_view(L, 1);
     struct sok_packet *p;
     if (v && v->layer == 0) {
-        p = sok_packet_copy(v->box->packet);
+        p = sok_packet_copy(sok_lua_check_packet(L, 1, &first));
     } else {
         sok_lua_push_whole(L, 1);
         p = sok_packet_copy(sok_lua_check_packet(L, -1, &first));

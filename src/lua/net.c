@@ -14,6 +14,8 @@
 #define WORLD "sockeye.world"
 #define WORDS "sockeye.net"
 
+#define SLICE_NS 200000000 // of a long sleep
+
 // ---- jobs ----
 
 void sok_lua_job_end(struct sok_lua_job *job)
@@ -188,9 +190,13 @@ int64_t sok_lua_wall(void)
 
 bool sok_lua_sleep_until(lua_State *L, int64_t end)
 {
-    const struct timespec t = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
-    while (sok_lua_monotonic() < end && !sok_lua_interrupted())
+    int64_t now;
+    while ((now = sok_lua_monotonic()) < end && !sok_lua_interrupted()) {
+        // A signal between the look for it and the sleep is seen after this much.
+        int64_t until = end - now > SLICE_NS ? now + SLICE_NS : end;
+        const struct timespec t = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+    }
     return sok_lua_interrupt_taken(L);
 }
 
@@ -208,9 +214,8 @@ bool sok_lua_is_verbose(lua_State *L, int idx)
 // pause(SECONDS), and whether Ctrl-C came: for net.lua.
 static int pause_seconds(lua_State *L)
 {
-    double seconds = luaL_checknumber(L, 1);
-    int64_t end = sok_lua_monotonic() + (int64_t)(seconds * 1e9);
-    lua_pushboolean(L, sok_lua_sleep_until(L, seconds > 0 ? end : 0));
+    luaL_checknumber(L, 1);
+    lua_pushboolean(L, sok_lua_sleep_until(L, sok_lua_monotonic() + sok_lua_check_seconds(L, 1)));
     return 1;
 }
 
@@ -218,7 +223,7 @@ static int sleep_seconds(lua_State *L)
 {
     pause_seconds(L);
     if (lua_toboolean(L, -1))
-        return sok_lua_error(L, "interrupted");
+        return sok_lua_interrupt_raise(L);
     return 0;
 }
 

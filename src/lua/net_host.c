@@ -195,8 +195,7 @@ struct sok_lua_host *sok_lua_check_host(lua_State *L, int idx)
 static int host_step(lua_State *L)
 {
     struct sok_lua_host *h = sok_lua_check_host(L, 1);
-    double seconds = luaL_optnumber(L, 2, 0);
-    int64_t end = sok_host_now(h->host) + (int64_t)(seconds * 1e9);
+    int64_t end = sok_host_now(h->host) + sok_lua_check_seconds(L, 2);
     do {
         int64_t left = end - sok_host_now(h->host);
         sok_host_step(h->host, left > 0 ? left : 0);

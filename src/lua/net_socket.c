@@ -55,7 +55,7 @@ static void wait_for(
         if (r != SOK_ETIMEDOUT)
             raise(L, what, r);
         if (sok_lua_interrupt_taken(L))
-            sok_lua_error(L, "interrupted");
+            sok_lua_interrupt_raise(L);
         if (sok_host_now(s->host->host) >= end)
             raise(L, what, SOK_ETIMEDOUT);
     }

@@ -58,6 +58,9 @@ static void time_is_virtual(void **state)
 {
     (void)state;
     gives(PAIR "local start = a:now() a:step(3600) return a:now() - start", "3600.0");
+    gives(PAIR "a:step(1e300)", "seconds are more than 1e9");
+    gives("sleep(0/0)", "seconds are more than 1e9");
+    gives("sleep(-1) return 'awake'", "awake");
     gives(PAIR "local l = b:listen(80) return pcall(l.accept, l, {timeout=1000}) and 1 or "
                "select(2, pcall(l.accept, l, {timeout=1000}))",
         "accept: Connection timed out");

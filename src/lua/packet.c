@@ -17,16 +17,18 @@ struct owner {
     struct sok_lua_box box;
 };
 
-// Anything but a packet has other bytes where its userdata begins.
+// Anything but a packet is smaller (a light userdata has no size), or has other bytes where it begins.
 struct sok_lua_view *sok_lua_to_view(lua_State *L, int idx)
 {
     struct sok_lua_view *v = lua_touserdata(L, idx);
-    return v && v->magic == VIEW_MAGIC ? v : NULL;
+    return v && lua_rawlen(L, idx) >= sizeof(*v) && v->magic == VIEW_MAGIC ? v : NULL;
 }
 
-// The view, its layer still where it was.
+// The view, its layer still where it was. When the state is closed finalizers of the script's may come after the packet's.
 static struct sok_lua_view *valid(lua_State *L, struct sok_lua_view *v)
 {
+    if (!v->box->packet)
+        sok_lua_error(L, "the packet of this %s is gone: the program ends", v->proto->name);
     if (sok_packet_layer(v->box->packet, v->layer) != v->proto)
         sok_lua_error(L, "this %s is no longer a layer of its packet", v->proto->name);
     return v;
@@ -69,8 +71,9 @@ static const struct sok_slot *find_slot(
     const struct sok_slot *known = lua_touserdata(L, -1);
     if (known)
         return known;
-    bool found =
-        v->proto->view && sok_packet_slot(v->box->packet, v->layer, lua_tostring(L, key), room);
+    if (!v->proto->view || lua_type(L, key) != LUA_TSTRING)
+        return NULL;
+    bool found = sok_packet_slot(v->box->packet, v->layer, lua_tostring(L, key), room);
     return found ? room : NULL;
 }
 

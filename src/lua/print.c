@@ -30,14 +30,11 @@ static void coloured(lua_State *L, const char *colour, const char *text)
     printf("\033[%sm%s\033[0m", colour, text);
 }
 
-// As Lua would read it back; control characters and bytes as \xNN, UTF-8 as it is.
+// As Lua would read it back: what is not ASCII that can be seen as \xNN.
 static void write_quoted(lua_State *L, const char *s, size_t len)
 {
     luaL_Buffer b;
     luaL_buffinit(L, &b);
-    bool utf8 = true;
-    for (size_t i = 0; i < len && utf8; i++)
-        utf8 = (unsigned char)s[i] < 0x80;
     luaL_addchar(&b, '"');
     for (size_t i = 0; i < len; i++) {
         char hex[8];
@@ -85,6 +82,7 @@ static void write_table(lua_State *L, int idx, unsigned depth)
 {
     lua_Integer count = (lua_Integer)lua_rawlen(L, idx);
     unsigned rows = 0;
+    bool more = count > PRINT_ROWS_MAX;
     write_text("{");
     for (lua_Integer i = 1; i <= count && rows < PRINT_ROWS_MAX; i++, rows++) {
         if (rows)
@@ -96,15 +94,17 @@ static void write_table(lua_State *L, int idx, unsigned depth)
     for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
         if (lua_isinteger(L, -2) && lua_tointeger(L, -2) >= 1 && lua_tointeger(L, -2) <= count)
             continue;
-        if (rows++ >= PRINT_ROWS_MAX)
+        if (rows == PRINT_ROWS_MAX) {
+            more = true;
             continue;
-        if (rows > 1)
+        }
+        if (rows++ > 0)
             write_text(", ");
         int top = lua_gettop(L);
         write_key(L, top - 1, depth + 1);
         write_value(L, top, depth + 1);
     }
-    write_text(rows >= PRINT_ROWS_MAX ? ", ...}" : "}");
+    write_text(more ? ", ...}" : "}");
 }
 
 static void write_value(lua_State *L, int idx, unsigned depth)

@@ -205,15 +205,18 @@ static void forget_chunk(struct shell *s)
         s->chunk[0] = 0;
 }
 
-// What other shells call leaving; unless the person has given the word another meaning.
+// What other shells call leaving; unless the person has given the word another meaning. Looked up past what a script
+// may have made of the globals (__index), whose errors nobody would catch here.
 static bool is_goodbye(lua_State *L, const char *text)
 {
     static const char *const words[] = {"exit", "quit"};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         size_t len = strlen(words[i]);
         if (strncmp(text, words[i], len) == 0 && (!text[len] || strcmp(text + len, "()") == 0)) {
-            bool ours = lua_getglobal(L, words[i]) == LUA_TNIL;
-            lua_pop(L, 1);
+            lua_pushglobaltable(L);
+            lua_pushstring(L, words[i]);
+            bool ours = lua_rawget(L, -2) == LUA_TNIL;
+            lua_pop(L, 2);
             return ours;
         }
     }

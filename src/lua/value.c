@@ -79,9 +79,10 @@ static void list_item(lua_State *L, int idx, const char *what, unsigned depth, s
                 L, "%s: a list has no names, but '%s'", what, luaL_tolstring(L, -2, NULL));
         lua_pop(L, 1);
     }
-    luaL_checkstack(L, (int)count + 8, what);
+    luaL_checkstack(L, 8, what);
     struct sok_item *items = lua_newuserdatauv(L, (count + 1) * sizeof(*items), 0);
     for (size_t i = 0; i < count; i++) {
+        luaL_checkstack(L, 8, what); // those before may have kept any number
         lua_rawgeti(L, idx, (lua_Integer)i + 1);
         to_item(L, lua_gettop(L), what, depth + 1, &items[i]);
     }
@@ -162,8 +163,10 @@ static void push_large(
         struct sok_items room = sok_items(lua_newuserdatauv(L, size, 0), size);
         if (sok_packet_get(p, layer, slot, &room, &item) == 0) {
             sok_lua_push_item(L, &item);
+            lua_remove(L, -2);
             return;
         }
+        lua_pop(L, 1);
     }
     sok_lua_error(L, "a value that is too large");
 }

@@ -21,6 +21,10 @@ struct probe {
     uint32_t next; // of the same chain, later ones; NOBODY
 };
 
+struct chain {
+    uint32_t first, last; // NOBODY: it is empty
+};
+
 struct run {
     const struct sok_mem *mem;
     const struct sok_book *book;
@@ -30,8 +34,10 @@ struct run {
     struct sok_capture *capture;
     struct sok_sender *sender;
     struct probe *probes;
-    uint32_t *chains;
+    struct chain *chains; // by hash
     uint32_t chain_count; // a power of 2
+    struct chain
+        groups; // sent to a group: the hash of an answer says nothing, it may be to us alone
     const struct sok_proto *ethernet, *ip, *ip6;
     struct sok_craft_world world;
     int64_t asked; // when stop() was asked
@@ -101,22 +107,31 @@ static int keep(struct run *r, uint32_t sent, struct sok_packet *packet, int64_t
     return 0;
 }
 
-// The first that has none yet; with `multi` another that has is as good.
-static uint32_t asked_by(const struct run *r, const struct sok_packet *packet)
+// The first of a chain that has none yet; with `multi` another that has, in *again, is as good.
+static uint32_t asked_among(const struct run *r, const struct sok_packet *packet,
+    const struct chain *chain, uint64_t hash, uint32_t *again)
 {
-    uint64_t hash = sok_packet_hashret(packet);
-    uint32_t again = NOBODY;
-    for (uint32_t i = r->chains[hash & (r->chain_count - 1)]; i != NOBODY; i = r->probes[i].next) {
+    for (uint32_t i = chain->first; i != NOBODY; i = r->probes[i].next) {
         if (r->probes[i].hash != hash ||
-            (r->x->answers_to[i] > 0 && (!r->o->multi || again != NOBODY)))
+            (r->x->answers_to[i] > 0 && (!r->o->multi || *again != NOBODY)))
             continue;
         if (!sok_packet_answers(packet, r->probes[i].packet))
             continue;
         if (r->x->answers_to[i] == 0)
             return i;
-        again = i;
+        *again = i;
     }
-    return again;
+    return NOBODY;
+}
+
+static uint32_t asked_by(const struct run *r, const struct sok_packet *packet)
+{
+    uint64_t hash = sok_packet_hashret(packet);
+    uint32_t again = NOBODY;
+    uint32_t i = asked_among(r, packet, &r->chains[hash & (r->chain_count - 1)], hash, &again);
+    if (i == NOBODY)
+        i = asked_among(r, packet, &r->groups, 0, &again);
+    return i != NOBODY ? i : again;
 }
 
 static int hear(struct run *r, const struct sok_capture_record *record)
@@ -195,6 +210,13 @@ static int hear_until(struct run *r, int64_t end, bool all)
 
 // ---- sending ----
 
+static struct chain *chain_of(struct run *r, const struct probe *probe)
+{
+    bool group = probe->hash == 0 && (sok_packet_find(probe->packet, r->ip, 1) >= 0 ||
+                                         sok_packet_find(probe->packet, r->ip6, 1) >= 0);
+    return group ? &r->groups : &r->chains[probe->hash & (r->chain_count - 1)];
+}
+
 static int make_probe(struct run *r, uint32_t i, size_t len)
 {
     struct probe *probe = &r->probes[i];
@@ -204,11 +226,13 @@ static int make_probe(struct run *r, uint32_t i, size_t len)
     if (sok_packet_dissect(r->book, first, r->bytes, len, &probe->packet) < 0)
         return no_memory(r);
     probe->hash = sok_packet_hashret(probe->packet);
-    uint32_t *link = &r->chains[probe->hash & (r->chain_count - 1)];
-    while (*link != NOBODY)
-        link = &r->probes[*link].next;
+    struct chain *chain = chain_of(r, probe);
     probe->next = NOBODY;
-    *link = i;
+    if (chain->first == NOBODY)
+        chain->first = i;
+    else
+        r->probes[chain->last].next = i;
+    chain->last = i;
     return 0;
 }
 
@@ -278,6 +302,7 @@ static int allocate(struct run *r)
     if (!x->sent_time || !x->answers_to || !r->probes || !r->chains)
         return no_memory(r);
     memset(r->chains, 0xff, r->chain_count * sizeof(*r->chains)); // NOBODY
+    r->groups = (struct chain){NOBODY, NOBODY};
     return 0;
 }
 

@@ -59,8 +59,9 @@ int sok_ways_open(
     w->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     w->netlink = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (w->fd < 0 || !w->netlink || mnl_socket_bind(w->netlink, 0, MNL_SOCKET_AUTOPID) < 0) {
+        int r = fail(err, SOK_EIO, "the kernel does not tell its routes: %s", strerror(errno));
         sok_ways_close(w);
-        return fail(err, SOK_EIO, "the kernel does not tell its routes: %s", strerror(errno));
+        return r;
     }
     *out = w;
     return 0;

@@ -52,7 +52,8 @@ FIRST = [
 SECOND = [
     ("", "Up", ">>> 1 + 1"),  # kept between two shells
     ("", "Enter", ">>>"),
-    ("", "C-d", "status 0"),
+    ("do setmetatable(_G, {__index=function(_, k) error(k) end}) end", "Enter", ">>>"),
+    ("exit", "Enter", "status 0"),  # it is looked for without that
 ]
 
 

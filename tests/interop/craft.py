@@ -148,6 +148,12 @@ def sniffing(net):
     os.killpg(endless.pid, signal.SIGINT)
     done = net.finish(endless, None, 10)
     check(done.out == b"true\n", f"after Ctrl-C: {done} {done.out!r}")
+    asleep = net.start(net.binary, "lua", "-e", 'io.stdout:write("ready\\n") io.stdout:flush() sleep(60)',
+        namespace=net.sockeye, stdin=subprocess.DEVNULL)
+    wait_for_line(asleep.stdout, b"ready")
+    os.killpg(asleep.pid, signal.SIGINT)
+    done = net.finish(asleep, None, 10)
+    check(done.code == 130 and b"interrupted" in done.err, f"Ctrl-C in sleep: {done}")
 
 
 def names(net):
@@ -222,8 +228,11 @@ def way(sockeye):
             local r = sr1(IPv6{{dst="{SERVER_IP6}"}}/ICMPv6EchoRequest{{id=3, seq=4, data="six"}},
                 {{timeout=5, verbose=0}})
             print(r.src, r[ICMPv6EchoReply].id, r[ICMPv6EchoReply].data)
+            r = sr1(IPv6{{src="{OWN_IP6}", dst="ff02::1"}}/ICMPv6EchoRequest{{id=5, seq=6}},
+                {{iface="br0", timeout=5, verbose=0}})
+            print(r and r.src) -- of its own, not the group's
             """.replace("bridge_mac or arg[1]", f'"{bridge_mac(net)}"'),
-            f"{SERVER_IP6}\t{SERVER_MAC}\n{SERVER_IP6}\t3\tsix\n")
+            f"{SERVER_IP6}\t{SERVER_MAC}\n{SERVER_IP6}\t3\tsix\n{SERVER_IP6}\n")
 
 
 def bridge_mac(net):
