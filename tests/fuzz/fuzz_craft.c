@@ -88,8 +88,8 @@ static void read_fields(const struct sok_packet *p)
 static void check_texts(const struct sok_packet *p, size_t n)
 {
     static char text[TEXT_MAX];
-    struct sok_text t[3], none[3];
-    for (unsigned i = 0; i < 3; i++) {
+    struct sok_text t[4], none[4];
+    for (unsigned i = 0; i < 4; i++) {
         t[i] = sok_text(text, sizeof text);
         none[i] = sok_text(NULL, 0);
         struct sok_text *both[] = {&t[i], &none[i]};
@@ -98,8 +98,10 @@ static void check_texts(const struct sok_packet *p, size_t n)
                 sok_packet_show(p, 0, n % 2, both[k]);
             else if (i == 1)
                 sok_packet_summary(p, 0, both[k]);
-            else
+            else if (i == 2)
                 sok_packet_command(p, 0, both[k]);
+            else
+                sok_packet_json(p, 0, n % 2, both[k]);
         }
         must(t[i].used == none[i].used);
         must(t[i].used < sizeof text && strlen(text) == t[i].used);
