@@ -217,7 +217,9 @@ static void finish_all(
     }
     for (f.at = f.count; f.at-- > 0;) {
         const struct craft_layer *l = &p->layers[f.at];
-        if (l->proto->finish && (l->proto->view || l->entry->late & ~l->set))
+        // A header that was cut off in its fixed part has no place for what would be written.
+        if (l->proto->finish && l->fixed >= l->proto->hdr_len &&
+            (l->proto->view || l->entry->late & ~l->set))
             l->proto->finish(&f);
     }
 }
@@ -247,9 +249,11 @@ int sok_packet_build(const struct sok_packet *p, unsigned first,
     if (len > SOK_CRAFT_PACKET_MAX)
         return SOK_EMSGSIZE;
     size_t below = first < p->count ? layers[first].off : len;
-    if (below == 0 && len <= size) {
+    if (len == below || len - below > size)
+        return (int)(len - below);
+    if (below == 0) {
         build_whole(p, world, layers, len, out);
-    } else if (len - below <= size && len - below > 0) {
+    } else {
         uint8_t *whole = sok_mem_alloc(sok_book_mem(p->book), len);
         if (!whole)
             return SOK_ENOMEM;

@@ -245,8 +245,10 @@ void sok_icmp6_line(const struct sok_show *l)
 {
     const struct sok_layer *layer = sok_show_layer(l);
     const uint8_t *p = sok_show_header(l);
+    uint8_t head[SOK_ICMP6_HDR_LEN] = {0}; // a message of an unknown type may be shorter
     struct sok_icmp6_hdr h;
-    sok_icmp6_hdr_get(p, &h);
+    memcpy(head, p, layer->header < sizeof head ? layer->header : sizeof head);
+    sok_icmp6_hdr_get(head, &h);
     sok_show_ends(l, false, 0, 0);
     sok_text_add_str(l->text, "ICMP6, ");
     if (sok_value_text(sok_icmp6_types, h.type) && !layer->malformed)

@@ -252,9 +252,14 @@ static void option_finish(const struct sok_finish *f)
 {
     if (sok_finish_free(f, 1))
         sok_finish_header(f)[1] = (uint8_t)((f->layers[f->at].header + 7) / 8);
-    uint8_t *p = sok_finish_header(f);
-    if (p[0] == SOK_ND_OPT_ROUTE && sok_finish_free(f, 2))
-        p[2] = (uint8_t)(8 * (f->layers[f->at].header - 8));
+}
+
+// The prefix has as many bits as there are bytes of it. Another header may have this type, and no such row.
+static void route_finish(const struct sok_finish *f)
+{
+    option_finish(f);
+    if (sok_finish_free(f, 2))
+        sok_finish_header(f)[2] = (uint8_t)(8 * (f->layers[f->at].header - 8));
 }
 
 static const struct sok_proto *message_variant(const uint8_t *p, size_t len)
@@ -354,10 +359,11 @@ const struct sok_proto sok_icmp6_protos[SOK_ICMP6_PROTOS] = {
         DISCOVERY},
 };
 
-#define OPTION(name_, title_, P, len_)                                                             \
+#define FORM(name_, title_, P, len_)                                                               \
     .name = name_, .title = title_, .fields = i6_##P##_rows,                                       \
     .field_count = SOK_COUNT_OF(i6_##P##_rows), .hdr_len = len_, .measure = option_measure,        \
-    .next = option_next, .finish = option_finish
+    .next = option_next
+#define OPTION(name_, title_, P, len_) FORM(name_, title_, P, len_), .finish = option_finish
 
 const struct sok_proto sok_nd_option_protos[SOK_ND_OPTION_PROTOS] = {
     {OPTION("ICMPv6NDOptUnknown", "ND Option", any, 2), PARTS(option_data_parts)},
@@ -368,7 +374,8 @@ const struct sok_proto sok_nd_option_protos[SOK_ND_OPTION_PROTOS] = {
         PARTS(quote_parts)},
     {OPTION("ICMPv6NDOptMTU", "ND Option MTU", mtu, 8)},
     {OPTION("ICMPv6NDOptAdvInterval", "ND Option Advertisement Interval", interval, 8)},
-    {OPTION("ICMPv6NDOptRouteInfo", "ND Option Route Information", route, 8), PARTS(prefix_parts)},
+    {FORM("ICMPv6NDOptRouteInfo", "ND Option Route Information", route, 8), PARTS(prefix_parts),
+        .finish = route_finish},
     {OPTION("ICMPv6NDOptRDNSS", "ND Option Recursive DNS Server", rdnss, 8), PARTS(server_parts)},
     {OPTION("ICMPv6NDOptDNSSL", "ND Option DNS Search List", dnssl, 8), PARTS(search_parts)},
 };
