@@ -5,6 +5,7 @@
 #define LABEL_MAX 63
 #define NAME_MAX_ 255
 #define POINTER   0xc0
+#define JUMPS_MAX 128 // pointers of one name: a label each, and the end
 #define TEXT_MAX_ (4 * NAME_MAX_)
 
 size_t sok_dns_name_size(const uint8_t *p, size_t len)
@@ -25,10 +26,11 @@ size_t sok_dns_name_size(const uint8_t *p, size_t len)
 bool sok_dns_name_expand(const uint8_t *message, size_t len, size_t at, struct sok_sink *out)
 {
     size_t limit = len, written = 0, start = at; // of the piece that is read
+    unsigned jumps = 0;
     while (at < limit) {
         uint8_t n = message[at];
         if (n >= POINTER) {
-            if (at + 2 > limit)
+            if (at + 2 > limit || jumps++ == JUMPS_MAX)
                 return false;
             size_t to = sok_get16(message + at) & 0x3fff;
             if (to >= start)

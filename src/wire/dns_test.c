@@ -2,6 +2,7 @@
 #include "wire/dns.h"
 #include "wire/registry.h"
 #include "wire/testing.h"
+#include "wire/text.h"
 
 // A question for www.org; an answer that is a CNAME, ftp.org; its address.
 static const uint8_t reply[] = {0, 7, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, 3, 'w', 'w', 'w', 3, 'o',
@@ -97,6 +98,45 @@ static void pointers_that_loop(void **state)
     assert_false(sok_dns_name_expand(chain, sizeof chain, 6 * 99, &whole));
 }
 
+// Pointers to pointers: a name has 127 labels at most, so more of them are no name. Nor is the time that they take.
+static void chains_of_pointers(void **state)
+{
+    uint8_t message[1000] = {0}, out[512];
+    (void)state;
+    for (unsigned i = 1; i < 400; i++)
+        sok_put16(message + 2 * i, (uint16_t)(0xc000 + 2 * (i - 1)));
+    struct sok_sink to = sok_sink(out, sizeof out);
+    assert_true(sok_dns_name_expand(message, sizeof message, 2 * 128, &to));
+    assert_false(sok_dns_name_expand(message, sizeof message, 2 * 129, &to));
+}
+
+// What is no letter comes back as it was: text is written as RFC 1035 section 5.1 has it.
+static void names_given_again(void **state)
+{
+    static const uint8_t name[] = {5, 'a', '.', 'b', ' ', 0xff, 3, '\\', '1', '2', 1, 0, 0};
+    _Alignas(16) uint8_t memory[512];
+    struct sok_items to = sok_items(memory, sizeof memory);
+    struct sok_span span = {name, sizeof name, 0, sizeof name, NULL};
+    struct sok_item text;
+    char why_text[160];
+    uint8_t out[64];
+    struct sok_text why = sok_text(why_text, sizeof why_text);
+    struct sok_sink sink = sok_sink(out, sizeof out);
+    (void)state;
+    assert_true(sok_dns_name_get(NULL, &span, &to, &text));
+    assert_true(sok_item_is(&text, "a\\.b\\032\\255.\\\\12.\\000."));
+    assert_true(sok_dns_name_put(NULL, &text, &sink, &why));
+    assert_int_equal(sink.used, sizeof name);
+    assert_memory_equal(out, name, sizeof name);
+    struct sok_item plain = sok_item_text("www.example.com"), end = sok_item_text("a\\");
+    sink = sok_sink(out, sizeof out);
+    assert_true(sok_dns_name_put(NULL, &plain, &sink, &why));
+    assert_memory_equal(out, "\3www\7example\3com", sink.used);
+    sink = sok_sink(out, sizeof out);
+    assert_true(sok_dns_name_put(NULL, &end, &sink, &why));
+    assert_memory_equal(out, "\2a\\", sink.used);
+}
+
 static void any_bytes(void **state)
 {
     struct rng r = {9};
@@ -131,6 +171,8 @@ int main(void)
         cmocka_unit_test(names_are_written_out),
         cmocka_unit_test(data_by_type),
         cmocka_unit_test(pointers_that_loop),
+        cmocka_unit_test(chains_of_pointers),
+        cmocka_unit_test(names_given_again),
         cmocka_unit_test(any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,20 +147,42 @@ bool sok_names_get(const struct sok_part *part, const struct sok_span *span, str
     return list != NULL;
 }
 
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+// A byte of a label, which may be written \X or \DDD (RFC 1035 section 5.1); how many bytes of text it takes.
+static size_t label_byte(const uint8_t *p, size_t left, uint8_t *out)
+{
+    *out = p[0];
+    if (p[0] != '\\' || left < 2)
+        return 1;
+    *out = p[1];
+    if (left < 4 || !is_digit(p[1]) || !is_digit(p[2]) || !is_digit(p[3]))
+        return 2;
+    unsigned v = (p[1] - 48u) * 100 + (p[2] - 48u) * 10 + p[3] - 48u;
+    if (v > UINT8_MAX)
+        return 2;
+    *out = (uint8_t)v;
+    return 4;
+}
+
 bool sok_name_put(const struct sok_item *name, struct sok_sink *out, struct sok_text *why)
 {
     size_t at = 0, len = name->count, start = out->used;
+    uint8_t label[LABEL_MAX + 1];
     if (name->type != SOK_ITEM_BYTES)
         return refuse(why, name, " is no name");
     while (at < len && !(at == 0 && len == 1 && name->bytes[0] == '.')) {
-        size_t end = at;
-        while (end < len && name->bytes[end] != '.')
-            end++;
-        if (end == at || end - at > LABEL_MAX)
+        size_t n = 0;
+        while (at < len && name->bytes[at] != '.' && n <= LABEL_MAX)
+            at += label_byte(name->bytes + at, len - at, &label[n++]);
+        if (n == 0 || n > LABEL_MAX)
             return refuse(why, name, " is no name: a label has 1 to 63 bytes");
-        sok_sink_number(out, end - at, 1);
-        sok_sink_put(out, name->bytes + at, end - at);
-        at = end + 1;
+        sok_sink_number(out, n, 1);
+        sok_sink_put(out, label, n);
+        at++;
     }
     sok_sink_zeros(out, 1);
     return out->used - start <= SOK_NAME_MAX + 1 ||
