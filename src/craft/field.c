@@ -125,6 +125,16 @@ bool sok_packet_is_set(const struct sok_packet *p, unsigned layer, const struct 
     return layer < p->count && craft_given(&p->layers[layer], slot);
 }
 
+// A row's default; what all layouts of a header have in common has that of the header.
+static uint64_t initial_of(const struct craft_layer *l, const struct sok_slot *slot)
+{
+    const struct sok_field *row = slot->row;
+    if (slot->index >= l->proto->field_count)
+        return row->initial;
+    const struct sok_field *own = &l->proto->fields[slot->index];
+    return own->bit == row->bit && own->bits == row->bits ? own->initial : row->initial;
+}
+
 void sok_packet_unset(struct sok_packet *p, unsigned layer, const struct sok_slot *slot)
 {
     if (layer >= p->count)
@@ -145,7 +155,7 @@ void sok_packet_unset(struct sok_packet *p, unsigned layer, const struct sok_slo
         if (at + len <= e->fixed)
             memcpy(craft_fixed(p, l) + at, e->initial + at, len);
     } else {
-        sok_field_set(slot->row, craft_fixed(p, l), slot->row->initial);
+        sok_field_set(slot->row, craft_fixed(p, l), initial_of(l, slot));
         (void)sok_craft_refit(p, layer);
     }
 }
@@ -281,18 +291,9 @@ static int put_part(struct sok_packet *p, const struct craft_where *w, const str
     return err;
 }
 
-// A list for a part that is bytes is a set of them.
-static int set_of_parts(
-    struct sok_packet *p, const struct craft_where *w, const struct sok_item *value)
+// The bytes of a set's values; pieces of them lie at `at`.
+static int keep_values(struct sok_packet *p, const struct sok_item *value, uint32_t at)
 {
-    for (unsigned i = 0; i < value->count; i++) {
-        if (value->list[i].type != SOK_ITEM_BYTES)
-            return sok_craft_fail(w, "a set of bytes is wanted");
-    }
-    struct craft_set *s = sok_craft_set_add(p, w->layer, w->slot->index, 0, value->count);
-    if (!s || value->count == 0)
-        return sok_craft_fail(w, value->count ? "too many sets" : "a set without values");
-    uint32_t at = s->at;
     for (unsigned i = 0; i < value->count; i++) {
         struct craft_piece piece = {sok_craft_take(p, value->list[i].count), value->list[i].count};
         if (piece.at == UINT32_MAX)
@@ -301,7 +302,27 @@ static int set_of_parts(
             memcpy(craft_at(p, piece.at), value->list[i].bytes, piece.len);
         memcpy(craft_at(p, at) + i * sizeof piece, &piece, sizeof piece);
     }
-    return put_part(p, w, &value->list[0]);
+    return 0;
+}
+
+// A list for a part that is bytes is a set of them.
+static int set_of_parts(
+    struct sok_packet *p, const struct craft_where *w, const struct sok_item *value)
+{
+    for (unsigned i = 0; i < value->count; i++) {
+        if (value->list[i].type != SOK_ITEM_BYTES)
+            return sok_craft_fail(w, "a set of bytes is wanted");
+    }
+    if (value->count == 0)
+        return sok_craft_fail(w, "a set without values");
+    struct craft_set *s = sok_craft_set_add(p, w->layer, w->slot->index, 0, value->count);
+    if (!s)
+        return sok_craft_fail(w, "too many sets");
+    int err = keep_values(p, value, s->at);
+    err = err ? err : put_part(p, w, &value->list[0]);
+    if (err)
+        sok_craft_set_drop(p, w->layer, w->slot->index);
+    return err;
 }
 
 static int set_part(struct sok_packet *p, const struct craft_where *w, const struct sok_item *value)

@@ -197,6 +197,7 @@ static int copy_layer(struct sok_packet *p, const struct sok_packet *q, unsigned
     uint32_t at = sok_craft_take(p, len);
     if (at == UINT32_MAX)
         return SOK_ENOMEM;
+    have = craft_pieces(q, from); // p and q may be one
     *l = *from;
     l->parts = at;
     l->at = at + (uint32_t)head;
@@ -232,17 +233,17 @@ static size_t set_bytes(const struct craft_set *s)
 static int copy_sets(struct sok_packet *p, const struct sok_packet *q, unsigned i)
 {
     for (unsigned k = 0; k < q->set_count; k++) {
-        const struct craft_set *from = &q->sets[k];
-        if (from->layer != i)
+        const struct craft_set from = q->sets[k]; // p and q may be one
+        if (from.layer != i)
             continue;
         struct craft_set *s =
-            sok_craft_set_add(p, p->count - 1u, from->index, from->width, from->count);
+            sok_craft_set_add(p, p->count - 1u, from.index, from.width, from.count);
         if (!s)
             return SOK_ENOMEM;
-        memcpy(craft_at(p, s->at), craft_at(q, from->at), set_bytes(from));
-        for (unsigned n = 0; !from->width && n < from->count; n++) {
+        memcpy(craft_at(p, s->at), craft_at(q, from.at), set_bytes(&from));
+        for (unsigned n = 0; !from.width && n < from.count; n++) {
             struct craft_piece piece;
-            memcpy(&piece, craft_at(q, from->at) + n * sizeof piece, sizeof piece);
+            memcpy(&piece, craft_at(q, from.at) + n * sizeof piece, sizeof piece);
             uint32_t at = sok_craft_take(p, piece.len);
             if (at == UINT32_MAX)
                 return SOK_ENOMEM;

@@ -70,11 +70,15 @@ int sok_craft_parse(const struct craft_where *w, const struct sok_item *item, ui
     char why[160];
     struct sok_text t = sok_text(why, sizeof why);
     bool text = item->type == SOK_ITEM_BYTES;
-    bool address = row->as == SOK_AS_IP4 || (row->as == SOK_AS_IP6 && item->count != width);
+    bool address = row->as == SOK_AS_IP4 || row->as == SOK_AS_IP6;
     const uint8_t *slash =
         text && address && item->count ? memchr(item->bytes, '/', item->count) : NULL;
-    if (slash)
-        return take_network(w, item, slash, first, last, width);
+    if (slash) {
+        int err = take_network(w, item, slash, first, last, width);
+        // Sixteen bytes that are no network are an address as it is on the wire.
+        if (err == 0 || row->as == SOK_AS_IP4 || item->count != width)
+            return err;
+    }
     if (item->type == SOK_ITEM_NUMBER && item->number > INT64_MAX && row->bits < 64)
         return sok_craft_fail(w, "%lld is too small (0 to %llu)", (long long)item->number,
             (unsigned long long)sok_bits_mask(row->bits));
