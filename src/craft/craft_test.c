@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 #include "base/err.h"
@@ -127,6 +128,134 @@ static void sets(void **state)
         sok_packet_free(q);
     }
     assert_null(sok_packet_expand(p, 8));
+    sok_packet_free(p);
+}
+
+// A packet is changed as often as somebody likes; what nobody needs any more is not kept.
+static void changed_for_ever(void **state)
+{
+    static const char load[1000];
+    struct sok_packet *p = syn(*state);
+    struct sok_item range[2] = {sok_item_number(1), sok_item_number(3)};
+    struct sok_item ports[2] = {sok_item_number(80), sok_item_list(range, 2)};
+    for (unsigned i = 0; i < 40000; i++) {
+        assert_int_equal(give(p, 2, "load", sok_item_bytes(load, i % 2 ? 1000 : 7), NULL), 0);
+        assert_int_equal(give(p, 1, "dport", sok_item_list(ports, 2), NULL), 0);
+    }
+    assert_int_equal(sok_packet_expand_count(p), 4);
+    assert_int_equal(number(p, 0, "dst"), 0xc0000201);
+    assert_int_equal(sok_packet_build(p, 0, NULL, NULL, 0), 1040);
+    sok_packet_free(p);
+}
+
+static void joined_to_itself(void **state)
+{
+    static const char load[500];
+    uint8_t out[1500];
+    struct sok_packet *p = syn(*state);
+    assert_int_equal(give(p, 2, "load", sok_item_bytes(load, sizeof load), NULL), 0);
+    give_text(p, 0, "dst", "198.51.100.0/31");
+    for (unsigned i = 0; i < 300; i++) {
+        assert_int_equal(sok_packet_join(p, p, 0), 0);
+        assert_int_equal(sok_packet_count(p), 6);
+        assert_int_equal(sok_packet_expand_count(p), 4);
+        assert_int_equal(sok_packet_build(p, 0, NULL, out, sizeof out), 1080);
+        sok_packet_cut(p, 3);
+    }
+    sok_packet_free(p);
+}
+
+// What is refused leaves the packet as it was.
+static void refused_sets(void **state)
+{
+    struct sok_packet *p = syn(*state);
+    uint8_t *large = calloc(1, 9000000);
+    struct sok_item two[2] = {sok_item_bytes(large, 9000000), sok_item_bytes(large, 9000000)};
+    assert_non_null(large);
+    assert_true(give(p, 2, "load", sok_item_list(two, 2), NULL) < 0);
+    assert_true(give(p, 2, "load", sok_item_list(two, 0), NULL) < 0);
+    assert_true(give(p, 2, "load", sok_item_list(two, 1), NULL) < 0);
+    assert_int_equal(sok_packet_expand_count(p), 1);
+    free(large);
+    sok_packet_free(p);
+}
+
+// "2001:db8:10::/48" has as many characters as an address has bytes.
+static void a_network_of_sixteen(void **state)
+{
+    struct sok_packet *p = sok_packet_new(*state);
+    unsigned ip = push(p, "IPv6");
+    struct sok_craft_error e;
+    give_text(p, ip, "dst", "2001:db8:10::/48");
+    assert_true(sok_packet_expand_count(p) == UINT64_MAX);
+    give_text(p, ip, "dst", "2001:db8::10/126");
+    assert_int_equal(sok_packet_expand_count(p), 4);
+    assert_int_equal(give(p, ip, "dst", sok_item_bytes("\xff\x02\0\0//////////22", 16), &e), 0);
+    assert_int_equal(sok_packet_expand_count(p), 1);
+    assert_int_equal(give(p, ip, "dst", sok_item_text("2001:db8::/129"), &e), SOK_EINVAL);
+    sok_packet_free(p);
+}
+
+// A type that is no longer given is the header's default, whatever layout it leaves.
+static void a_type_given_no_more(void **state)
+{
+    struct sok_packet *p = sok_packet_new(*state);
+    unsigned icmp = push(p, "ICMP");
+    assert_int_equal(give(p, icmp, "type", sok_item_number(11), NULL), 0);
+    assert_int_equal(give(p, icmp, "type", (struct sok_item){0}, NULL), 0);
+    assert_int_equal(number(p, icmp, "type"), 8);
+    sok_packet_free(p);
+}
+
+// Lengths that follow from the rest: where a header was cut they have no place, and nothing else gets them.
+static void finish_inside(const struct sok_book *book, const char *proto, const uint8_t *bytes,
+    size_t len, const char *const *fields)
+{
+    struct sok_packet *p = NULL;
+    struct sok_slot slot;
+    assert_int_equal(sok_packet_dissect(book, sok_book_find(book, proto), bytes, len, &p), 0);
+    for (; *fields; fields++) {
+        assert_true(sok_packet_slot(p, 0, *fields, &slot));
+        sok_packet_unset(p, 0, &slot);
+    }
+    uint8_t *out = malloc(len + 16);
+    memset(out, 0x5a, len + 16);
+    assert_int_equal(sok_packet_build(p, 0, NULL, out, len), (int)len);
+    for (unsigned i = 0; i < 16; i++)
+        assert_int_equal(out[len + i], 0x5a);
+    free(out);
+    sok_packet_free(p);
+}
+
+static void cut_headers(void **state)
+{
+    static const char *const lengths[] = {"sidlen", "cipherslen", "complen", "extlen", NULL};
+    static const char *const rdlen[] = {"rdlen", NULL};
+    uint8_t hello[44] = {1, 0, 0, 40, 3, 3, [38] = 10}; // a session's 10 bytes, of which 5 are there
+    static const uint8_t record[12] = {63, 'x'};        // a name that does not end
+    finish_inside(*state, "TLSClientHello", hello, sizeof hello, lengths);
+    finish_inside(*state, "DNSRR", record, sizeof record, rdlen);
+}
+
+// An option of no known form that has the number of one.
+static void an_option_of_two_bytes(void **state)
+{
+    uint8_t out[8] = {1, 1, 0x5a};
+    struct sok_packet *p = sok_packet_new(*state);
+    unsigned option = push(p, "ICMPv6NDOptUnknown");
+    assert_int_equal(give(p, option, "type", sok_item_number(24), NULL), 0);
+    assert_int_equal(sok_packet_build(p, 0, NULL, out, 2), 2);
+    assert_int_equal(out[0], 24);
+    assert_int_equal(out[2], 0x5a);
+    sok_packet_free(p);
+}
+
+static void nothing_at_all(void **state)
+{
+    struct sok_packet *p = sok_packet_new(*state);
+    assert_int_equal(sok_packet_build(p, 0, NULL, NULL, 0), 0);
+    push(p, "Raw");
+    assert_int_equal(sok_packet_build(p, 0, NULL, NULL, 0), 0);
     sok_packet_free(p);
 }
 
@@ -328,6 +457,14 @@ int main(void)
         cmocka_unit_test(again),
         cmocka_unit_test(errors),
         cmocka_unit_test(sets),
+        cmocka_unit_test(changed_for_ever),
+        cmocka_unit_test(joined_to_itself),
+        cmocka_unit_test(refused_sets),
+        cmocka_unit_test(a_network_of_sixteen),
+        cmocka_unit_test(a_type_given_no_more),
+        cmocka_unit_test(cut_headers),
+        cmocka_unit_test(an_option_of_two_bytes),
+        cmocka_unit_test(nothing_at_all),
         cmocka_unit_test(texts),
         cmocka_unit_test(packets_in_fields),
         cmocka_unit_test(json),

@@ -349,6 +349,7 @@ int sok_packet_set(struct sok_packet *p, unsigned layer, const struct sok_slot *
     if (layer >= p->count)
         return SOK_EINVAL;
     w.e->text[0] = 0;
+    sok_craft_tidy(p);
     if (value->type == SOK_ITEM_NONE) {
         sok_packet_unset(p, layer, slot);
         return 0;

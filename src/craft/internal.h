@@ -58,6 +58,7 @@ struct sok_packet {
     size_t block; // bytes of this allocation
     uint8_t *data;
     uint32_t used, size;
+    uint32_t tidy; // of `used`: what was there when it was last looked through
     uint32_t own; // bytes of data in this allocation
     uint16_t count, room;
     struct craft_layer *layers;
@@ -91,6 +92,8 @@ bool sok_craft_has_added(const struct sok_book *book);
 struct sok_packet *sok_craft_new(const struct sok_book *book, size_t data);
 // `len` bytes of data, aligned for craft_pieces; UINT32_MAX: no memory. Pointers into data are stale then.
 uint32_t sok_craft_take(struct sok_packet *p, size_t len);
+// Gives up bytes in data that nothing refers to any more, once they are most of it. Offsets change.
+void sok_craft_tidy(struct sok_packet *p);
 // A layer without bytes; NULL: SOK_ENOMEM or SOK_EMSGSIZE in *err.
 struct craft_layer *sok_craft_layer_add(
     struct sok_packet *p, const struct sok_proto *proto, int *err);

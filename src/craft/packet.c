@@ -7,6 +7,7 @@
 #include "craft/internal.h"
 
 #define DATA_MAX (16u << 20)
+#define TIDY_MIN (64u << 10)
 
 struct sok_packet *sok_craft_new(const struct sok_book *book, size_t data)
 {
@@ -257,6 +258,7 @@ static int copy_sets(struct sok_packet *p, const struct sok_packet *q, unsigned 
 
 int sok_packet_join(struct sok_packet *p, const struct sok_packet *q, unsigned from)
 {
+    sok_craft_tidy(p);
     unsigned before = p->count, until = q->count;
     for (unsigned i = from; i < until; i++) {
         int err = copy_layer(p, q, i);
@@ -277,6 +279,23 @@ struct sok_packet *sok_packet_copy(const struct sok_packet *q)
         return NULL;
     }
     return p;
+}
+
+// A copy has only what is needed, and everything in a packet is found by offsets.
+void sok_craft_tidy(struct sok_packet *p)
+{
+    if (p->used < TIDY_MIN || p->used / 2 < p->tidy)
+        return;
+    p->tidy = p->used;
+    struct sok_packet *q = sok_packet_copy(p);
+    if (q && q->used < p->used) {
+        memcpy(p->data, q->data, q->used);
+        memcpy(p->layers, q->layers, q->count * sizeof *q->layers);
+        if (q->set_count)
+            memcpy(p->sets, q->sets, q->set_count * sizeof *q->sets);
+        p->used = p->tidy = q->used;
+    }
+    sok_packet_free(q);
 }
 
 void sok_packet_cut(struct sok_packet *p, unsigned layer)

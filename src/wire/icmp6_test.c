@@ -2,6 +2,7 @@
 // against the slow and obvious way, text.
 #include "wire/testing.h"
 
+#include "wire/eth.h"
 #include "wire/icmp6.h"
 #include "wire/mld.h"
 #include "wire/name.h"
@@ -215,6 +216,23 @@ static void views(void **state)
     }
 }
 
+// A message of an unknown type that ends behind its checksum: shown, with nothing behind it read.
+static void a_short_message(void **state)
+{
+    enum { LEN = SOK_ETH_HDR_LEN + SOK_IP6_HDR_LEN + 4 };
+    char line[200];
+    (void)state;
+    uint8_t *frame = calloc(1, LEN), *ip = frame + SOK_ETH_HDR_LEN;
+    sok_put16(frame + 12, SOK_ETHERTYPE_IP6);
+    ip[0] = 0x60;
+    ip[5] = 4;
+    ip[6] = SOK_IPPROTO_ICMP6;
+    ip[SOK_IP6_HDR_LEN] = 200;
+    sok_show_line(line, sizeof(line), frame, LEN);
+    assert_string_equal(line, "IP6 :: > ::: ICMP6, type 200, code 0, length 4");
+    free(frame);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +242,7 @@ int main(void)
         cmocka_unit_test(any_bytes),
         cmocka_unit_test(names),
         cmocka_unit_test(views),
+        cmocka_unit_test(a_short_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
