@@ -148,10 +148,12 @@ static bool has_text(const struct sok_field *row)
 static void push_row(lua_State *L, const struct sok_field *row, const struct sok_item *item)
 {
     char text[64];
-    if (!has_text(row) || item->type == SOK_ITEM_NONE)
+    bool none = row->as == SOK_AS_FLAGS && item->type == SOK_ITEM_NUMBER && item->number == 0;
+    size_t len = has_text(row) ? sok_craft_text(row, item, false, text) : 0;
+    if (len || none)
+        lua_pushlstring(L, text, len);
+    else // no text says it all: flags without a name, an address of another length (BOOTP.chaddr)
         sok_lua_push_item(L, item);
-    else
-        lua_pushlstring(L, text, sok_craft_text(row, item, false, text));
 }
 
 // The value of a part may want room: more and more, up to a limit.
