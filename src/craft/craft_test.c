@@ -131,6 +131,27 @@ static void sets(void **state)
     sok_packet_free(p);
 }
 
+static void many_values(void **state)
+{
+    static struct sok_item values[3001];
+    struct sok_item range[2] = {sok_item_number(7), sok_item_number(8)};
+    struct sok_packet *p = syn(*state);
+    for (unsigned i = 0; i < 3001; i++)
+        values[i] = sok_item_number(65535 - i);
+    for (unsigned mixed = 0; mixed < 2; mixed++) {
+        values[3000] = mixed ? sok_item_list(range, 2) : values[3000];
+        assert_int_equal(give(p, 1, "dport", sok_item_list(values, 3001), NULL), 0);
+        assert_int_equal(sok_packet_expand_count(p), 3001 + mixed);
+        for (unsigned i = 0; i < 3001 + mixed; i += 300) {
+            struct sok_packet *q = sok_packet_expand(p, i);
+            assert_int_equal(number(q, 1, "dport"), i < 3000 || !mixed ? 65535 - i : 7);
+            assert_int_equal(sok_packet_expand_count(q), 1);
+            sok_packet_free(q);
+        }
+    }
+    sok_packet_free(p);
+}
+
 // A packet is changed as often as somebody likes; what nobody needs any more is not kept.
 static void changed_for_ever(void **state)
 {
@@ -457,6 +478,7 @@ int main(void)
         cmocka_unit_test(again),
         cmocka_unit_test(errors),
         cmocka_unit_test(sets),
+        cmocka_unit_test(many_values),
         cmocka_unit_test(changed_for_ever),
         cmocka_unit_test(joined_to_itself),
         cmocka_unit_test(refused_sets),

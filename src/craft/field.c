@@ -204,6 +204,7 @@ static int set_of_rows(
             return err;
         }
     }
+    sok_craft_set_count(p, s);
     return 0;
 }
 
@@ -319,6 +320,7 @@ static int set_of_parts(
     if (!s)
         return sok_craft_fail(w, "too many sets");
     int err = keep_values(p, value, s->at);
+    s->values = value->count;
     err = err ? err : put_part(p, w, &value->list[0]);
     if (err)
         sok_craft_set_drop(p, w->layer, w->slot->index);

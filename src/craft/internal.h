@@ -51,6 +51,7 @@ struct craft_set {
     uint16_t width;
     uint32_t count;
     uint32_t at;
+    uint64_t values; // that the alternatives stand for together (UINT64_MAX: that or more)
 };
 
 struct sok_packet {
@@ -119,6 +120,14 @@ void sok_craft_set_drop(struct sok_packet *p, unsigned layer, unsigned index);
 // A new set of `count` alternatives, whose bytes the caller fills; NULL: no memory, or too many.
 struct craft_set *sok_craft_set_add(
     struct sok_packet *p, unsigned layer, unsigned index, unsigned width, unsigned count);
+// Counts a new set's values, once they are there.
+void sok_craft_set_count(const struct sok_packet *p, struct craft_set *s);
+static inline size_t craft_set_bytes(const struct craft_set *s)
+{
+    return s->width ? (size_t)2 * s->width * s->count : s->count * sizeof(struct craft_piece);
+}
+// sok_packet_join() without the sets.
+int sok_craft_join_plain(struct sok_packet *p, const struct sok_packet *q);
 // The layer's fixed part has the length its contents ask for (views).
 int sok_craft_refit(struct sok_packet *p, unsigned layer);
 // A part's bytes.

@@ -225,11 +225,6 @@ static int copy_layer(struct sok_packet *p, const struct sok_packet *q, unsigned
     return 0;
 }
 
-static size_t set_bytes(const struct craft_set *s)
-{
-    return s->width ? 2u * s->width * s->count : s->count * sizeof(struct craft_piece);
-}
-
 // The sets of q's layer i are now p's, on its last layer.
 static int copy_sets(struct sok_packet *p, const struct sok_packet *q, unsigned i)
 {
@@ -241,7 +236,8 @@ static int copy_sets(struct sok_packet *p, const struct sok_packet *q, unsigned 
             sok_craft_set_add(p, p->count - 1u, from.index, from.width, from.count);
         if (!s)
             return SOK_ENOMEM;
-        memcpy(craft_at(p, s->at), craft_at(q, from.at), set_bytes(&from));
+        memcpy(craft_at(p, s->at), craft_at(q, from.at), craft_set_bytes(&from));
+        s->values = from.values;
         for (unsigned n = 0; !from.width && n < from.count; n++) {
             struct craft_piece piece;
             memcpy(&piece, craft_at(q, from.at) + n * sizeof piece, sizeof piece);
@@ -269,6 +265,14 @@ int sok_packet_join(struct sok_packet *p, const struct sok_packet *q, unsigned f
         }
     }
     return 0;
+}
+
+int sok_craft_join_plain(struct sok_packet *p, const struct sok_packet *q)
+{
+    int err = 0;
+    for (unsigned i = 0; !err && i < q->count; i++)
+        err = copy_layer(p, q, i);
+    return err;
 }
 
 struct sok_packet *sok_packet_copy(const struct sok_packet *q)
@@ -369,7 +373,7 @@ struct craft_set *sok_craft_set_add(
         .index = (uint16_t)index,
         .width = (uint16_t)width,
         .count = count};
-    s.at = sok_craft_take(p, set_bytes(&s));
+    s.at = sok_craft_take(p, craft_set_bytes(&s));
     if (s.at == UINT32_MAX)
         return NULL;
     p->sets[p->set_count] = s;

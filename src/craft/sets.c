@@ -52,19 +52,18 @@ static uint64_t values_of(const struct sok_packet *p, const struct craft_set *s,
     return s->width ? plus(distance(at, at + s->width, s->width), 1) : 1;
 }
 
-static uint64_t count_of(const struct sok_packet *p, const struct craft_set *s)
+void sok_craft_set_count(const struct sok_packet *p, struct craft_set *s)
 {
-    uint64_t sum = 0;
+    s->values = 0;
     for (unsigned n = 0; n < s->count; n++)
-        sum = plus(sum, values_of(p, s, n));
-    return sum;
+        s->values = plus(s->values, values_of(p, s, n));
 }
 
 uint64_t sok_packet_expand_count(const struct sok_packet *p)
 {
     uint64_t product = 1;
     for (unsigned i = 0; i < p->set_count; i++)
-        product = times(product, count_of(p, &p->sets[i]));
+        product = times(product, p->sets[i].values);
     return product;
 }
 
@@ -73,6 +72,10 @@ static int choose(
     struct sok_packet *out, const struct sok_packet *p, const struct craft_set *s, uint64_t i)
 {
     unsigned n = 0;
+    if (s->values == s->count) { // each stands for one
+        n = (unsigned)i;
+        i = 0;
+    }
     for (uint64_t here; i >= (here = values_of(p, s, n)); n++)
         i -= here;
     if (!s->width) {
@@ -108,17 +111,17 @@ static const struct craft_set *next_set(const struct sok_packet *p, const struct
 
 struct sok_packet *sok_packet_expand(const struct sok_packet *p, uint64_t i)
 {
-    struct sok_packet *out = sok_craft_new(p->book, p->used + 64u);
+    size_t room = p->used + 64u;
+    for (unsigned k = 0; k < p->set_count; k++)
+        room -= craft_set_bytes(&p->sets[k]);
+    struct sok_packet *out = sok_craft_new(p->book, room);
     int err = 0;
     if (!out || i >= sok_packet_expand_count(p))
         err = SOK_EINVAL;
-    err = err ? err : sok_packet_join(out, p, 0);
-    if (!err)
-        out->set_count = 0;
+    err = err ? err : sok_craft_join_plain(out, p);
     for (const struct craft_set *s = NULL; !err && (s = next_set(p, s));) {
-        uint64_t count = count_of(p, s);
-        err = choose(out, p, s, i % count);
-        i /= count;
+        err = choose(out, p, s, i % s->values);
+        i /= s->values;
     }
     if (err) {
         sok_packet_free(out);
