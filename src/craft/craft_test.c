@@ -252,8 +252,9 @@ static void cut_headers(void **state)
 {
     static const char *const lengths[] = {"sidlen", "cipherslen", "complen", "extlen", NULL};
     static const char *const rdlen[] = {"rdlen", NULL};
-    uint8_t hello[44] = {1, 0, 0, 40, 3, 3, [38] = 10}; // a session's 10 bytes, of which 5 are there
-    static const uint8_t record[12] = {63, 'x'};        // a name that does not end
+    uint8_t hello[44] = {
+        1, 0, 0, 40, 3, 3, [38] = 10};           // a session's 10 bytes, of which 5 are there
+    static const uint8_t record[12] = {63, 'x'}; // a name that does not end
     finish_inside(*state, "TLSClientHello", hello, sizeof hello, lengths);
     finish_inside(*state, "DNSRR", record, sizeof record, rdlen);
 }

@@ -60,7 +60,7 @@ struct sok_packet {
     uint8_t *data;
     uint32_t used, size;
     uint32_t tidy; // of `used`: what was there when it was last looked through
-    uint32_t own; // bytes of data in this allocation
+    uint32_t own;  // bytes of data in this allocation
     uint16_t count, room;
     struct craft_layer *layers;
     struct craft_set *sets;
