@@ -116,6 +116,9 @@ static inline bool craft_given(const struct craft_layer *l, const struct sok_slo
     return l->set >> slot->index & 1;
 }
 struct craft_set *sok_craft_set_find(const struct sok_packet *p, unsigned layer, unsigned index);
+// The n-th alternative, as it is given: one value, or the two ends of a range; how many.
+unsigned sok_craft_set_ends(const struct sok_packet *p, const struct craft_set *s,
+    const struct sok_field *row, unsigned n, struct sok_item ends[2]);
 void sok_craft_set_drop(struct sok_packet *p, unsigned layer, unsigned index);
 // A new set of `count` alternatives, whose bytes the caller fills; NULL: no memory, or too many.
 struct craft_set *sok_craft_set_add(

@@ -104,28 +104,32 @@ static void add_row(struct sok_text *t, const struct sok_packet *p, const struct
     add_item(t, p, &filled, 0, 0);
 }
 
+// Of a row, or (row NULL) the bytes of a part.
+static void add_end(struct sok_text *t, const struct sok_packet *p, const struct sok_field *row,
+    const struct sok_item *item)
+{
+    if (row)
+        add_row(t, p, row, item);
+    else
+        add_bytes(t, item->bytes, item->count);
+}
+
 // {"any":[80,{"from":1,"to":10}]}
 static void add_set(struct sok_text *t, const struct sok_packet *p, const struct craft_set *s,
     const struct sok_field *row)
 {
+    struct sok_item ends[2];
     sok_text_add_str(t, "{\"any\":[");
     for (unsigned n = 0; n < s->count; n++) {
+        bool range = sok_craft_set_ends(p, s, row, n, ends) == 2;
         sok_text_add_str(t, n ? "," : "");
-        if (!s->width) {
-            struct craft_piece piece;
-            memcpy(&piece, craft_at(p, s->at) + n * sizeof piece, sizeof piece);
-            add_bytes(t, craft_at(p, piece.at), piece.len);
-            continue;
+        sok_text_add_str(t, range ? "{\"from\":" : "");
+        add_end(t, p, row, &ends[0]);
+        if (range) {
+            sok_text_add_str(t, ",\"to\":");
+            add_end(t, p, row, &ends[1]);
+            sok_text_add_str(t, "}");
         }
-        const uint8_t *at = craft_at(p, s->at) + 2u * s->width * n;
-        bool range = memcmp(at, at + s->width, s->width) != 0;
-        for (unsigned end = 0; end <= range; end++, at += s->width) {
-            struct sok_item item =
-                row->bytes ? sok_item_bytes(at, s->width) : sok_item_number(sok_get64(at));
-            sok_text_add_str(t, end ? ",\"to\":" : range ? "{\"from\":" : "");
-            add_row(t, p, row, &item);
-        }
-        sok_text_add_str(t, range ? "}" : "");
     }
     sok_text_add_str(t, "]}");
 }

@@ -129,3 +129,18 @@ struct sok_packet *sok_packet_expand(const struct sok_packet *p, uint64_t i)
     }
     return out;
 }
+
+unsigned sok_craft_set_ends(const struct sok_packet *p, const struct craft_set *s,
+    const struct sok_field *row, unsigned n, struct sok_item ends[2])
+{
+    if (!s->width) { // of a part: bytes
+        struct craft_piece piece;
+        memcpy(&piece, craft_at(p, s->at) + n * sizeof piece, sizeof piece);
+        ends[0] = sok_item_bytes(craft_at(p, piece.at), piece.len);
+        return 1;
+    }
+    const uint8_t *at = craft_at(p, s->at) + 2u * s->width * n;
+    for (unsigned end = 0; end < 2; end++, at += s->width)
+        ends[end] = row->bytes ? sok_item_bytes(at, s->width) : sok_item_number(sok_get64(at));
+    return memcmp(at - s->width, at - 2u * s->width, s->width) != 0 ? 2 : 1;
+}

@@ -109,28 +109,31 @@ static void row_value(struct sok_text *t, const struct sok_field *row, const str
         add_item(t, item, 0);
 }
 
+// Of a row, or (row NULL) the bytes of a part.
+static void end_value(struct sok_text *t, const struct sok_field *row, const struct sok_item *item)
+{
+    if (row)
+        row_value(t, row, item, false, true);
+    else
+        add_string(t, item->bytes, item->count);
+}
+
 // Alternatives as they would be written: {80, {1, 10}}.
 static void set_value(struct sok_text *t, const struct sok_packet *p, const struct craft_set *s,
     const struct sok_field *row)
 {
+    struct sok_item ends[2];
     sok_text_add_char(t, '{');
     for (unsigned n = 0; n < s->count; n++) {
+        bool range = sok_craft_set_ends(p, s, row, n, ends) == 2;
         sok_text_add_str(t, n ? ", " : "");
-        if (!s->width) {
-            struct craft_piece piece;
-            memcpy(&piece, craft_at(p, s->at) + n * sizeof piece, sizeof piece);
-            add_string(t, craft_at(p, piece.at), piece.len);
-            continue;
+        sok_text_add_str(t, range ? "{" : "");
+        end_value(t, row, &ends[0]);
+        if (range) {
+            sok_text_add_str(t, ", ");
+            end_value(t, row, &ends[1]);
+            sok_text_add_str(t, "}");
         }
-        const uint8_t *at = craft_at(p, s->at) + 2u * s->width * n;
-        bool range = memcmp(at, at + s->width, s->width) != 0;
-        for (unsigned end = 0; end <= range; end++, at += s->width) {
-            struct sok_item item =
-                row->bytes ? sok_item_bytes(at, s->width) : sok_item_number(sok_get64(at));
-            sok_text_add_str(t, end ? ", " : range ? "{" : "");
-            row_value(t, row, &item, false, true);
-        }
-        sok_text_add_str(t, range ? "}" : "");
     }
     sok_text_add_char(t, '}');
 }
