@@ -487,8 +487,9 @@ def killed(sockeye):
             else:
                 # The host itself, in its own session: the program is told that its connection is gone, and ends.
                 for pid in map(int, sh("ip", "netns", "pids", net.sockeye).split()):
-                    if os.getsid(pid) == pid != client.pid:
-                        os.kill(pid, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError): # one of the start may be gone by now
+                        if os.getsid(pid) == pid != client.pid:
+                            os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(OSError):
                 while i % 4 < 3 and peer.recv(1 << 20): # a host that was killed says nothing
                     pass
