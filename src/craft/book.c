@@ -10,16 +10,25 @@
 #define INITIAL_MAX  4096 // bytes of one header with all its defaults
 #define SHORT_TEXT   64
 #define REGISTRY_MAX (SLOTS / 2 - SOK_BOOK_ADDED_MAX)
+#define FOUND_MIN    256
 
 struct sok_book {
     struct sok_mem mem;
     const struct sok_craft_world *world;
     const struct sok_proto *raw, *padding;
-    const struct sok_proto *added[SOK_BOOK_ADDED_MAX];
     unsigned added_count;
     unsigned count; // of `entries`, those of the registry first
     struct craft_entry entries[SLOTS / 2];
     uint16_t slots[SLOTS]; // by protocol: an entry's number from 1 on
+    struct found *found;   // a hash table of found_room places, a power of two; NULL: no bind yet
+    unsigned found_count, found_room;
+};
+
+// By a bind: what comes after `under` where its row has the value. Of several the one with the lowest rank.
+struct found {
+    const struct sok_proto *under, *proto; // NULL: a free place
+    uint64_t value;
+    uint16_t row, rank;
 };
 
 const struct sok_mem *sok_book_mem(const struct sok_book *book)
@@ -45,11 +54,6 @@ const struct sok_proto *sok_craft_raw(const struct sok_book *book)
 const struct sok_proto *sok_craft_padding(const struct sok_book *book)
 {
     return book->padding;
-}
-
-bool sok_craft_has_added(const struct sok_book *book)
-{
-    return book->added_count > 0;
 }
 
 // ---- entries ----
@@ -149,6 +153,82 @@ static void note_binds(struct sok_book *book, const struct sok_proto *proto)
     }
 }
 
+// ---- which header is found behind which ----
+
+static struct found *place_of(
+    struct found *among, unsigned room, const struct sok_proto *under, unsigned row, uint64_t value)
+{
+    uint64_t h = ((uintptr_t)under ^ value << 8 ^ row) * 0x9e3779b97f4a7c15u;
+    unsigned at = (unsigned)(h >> 32) & (room - 1);
+    for (;; at = (at + 1) & (room - 1)) {
+        struct found *f = &among[at];
+        if (!f->proto || (f->under == under && f->row == row && f->value == value))
+            return f;
+    }
+}
+
+static int more_places(struct sok_book *book)
+{
+    unsigned room = book->found_room ? 2 * book->found_room : FOUND_MIN;
+    struct found *among = sok_mem_zalloc(&book->mem, room * sizeof *among);
+    if (!among)
+        return SOK_ENOMEM;
+    for (unsigned i = 0; i < book->found_room; i++) {
+        const struct found *f = &book->found[i];
+        if (f->proto)
+            *place_of(among, room, f->under, f->row, f->value) = *f;
+    }
+    sok_mem_free(&book->mem, book->found, book->found_room * sizeof *among);
+    book->found = among;
+    book->found_room = room;
+    return 0;
+}
+
+// Protocols that were added come before those of the registry; of both kinds the first. What a family tells apart is
+// found in the family's place.
+static int note_found(struct sok_book *book, const struct sok_proto *proto, unsigned rank)
+{
+    if (proto->family && proto->family->variant)
+        return 0;
+    for (unsigned i = 0; i < proto->bind_count; i++) {
+        const struct sok_bind *b = &proto->binds[i];
+        unsigned slot = slot_of(book, b->under), row = sok_bind_field(b);
+        if (!book->slots[slot] || b->field & SOK_BIND_WRITE)
+            continue;
+        if (2 * book->found_count >= book->found_room && more_places(book) != 0)
+            return SOK_ENOMEM;
+        struct found *f = place_of(book->found, book->found_room, b->under, row, b->value);
+        book->entries[book->slots[slot] - 1].keys |= (uint64_t)1 << row;
+        if (f->proto && f->rank <= rank)
+            continue;
+        book->found_count += !f->proto;
+        *f = (struct found){.under = b->under,
+            .proto = proto,
+            .value = b->value,
+            .row = (uint16_t)row,
+            .rank = (uint16_t)rank};
+    }
+    return 0;
+}
+
+static const struct found *find_next(
+    const struct sok_book *book, const struct sok_proto *proto, const uint8_t *p, size_t header)
+{
+    const struct craft_entry *e = sok_craft_entry(book, proto);
+    const struct found *best = NULL;
+    for (uint64_t keys = e ? e->keys : 0; keys; keys &= keys - 1) {
+        unsigned row = (unsigned)__builtin_ctzll(keys);
+        const struct sok_field *f = &proto->fields[row];
+        if (sok_field_end(f) > header)
+            continue;
+        const struct found *one =
+            place_of(book->found, book->found_room, proto, row, sok_field_get(f, p));
+        if (one->proto && (!best || one->rank < best->rank))
+            best = one;
+    }
+    return best;
+}
+
 static int enter(struct sok_book *book, const struct sok_proto *proto)
 {
     if (book->count == SLOTS / 2)
@@ -180,8 +260,13 @@ struct sok_book *sok_book_new(const struct sok_mem *mem)
             return NULL;
         }
     }
-    for (unsigned i = 0; i < book->count; i++)
+    for (unsigned i = 0; i < book->count; i++) {
         note_binds(book, book->entries[i].proto);
+        if (note_found(book, book->entries[i].proto, SOK_BOOK_ADDED_MAX + i) != 0) {
+            sok_book_free(book);
+            return NULL;
+        }
+    }
     return book;
 }
 
@@ -194,6 +279,7 @@ void sok_book_free(struct sok_book *book)
         const struct craft_entry *e = &book->entries[i];
         sok_mem_free(&mem, (void *)(uintptr_t)e->initial, e->initial_len + 1);
     }
+    sok_mem_free(&mem, book->found, book->found_room * sizeof *book->found);
     sok_mem_free(&mem, book, sizeof *book);
 }
 
@@ -206,9 +292,9 @@ int sok_book_add(struct sok_book *book, const struct sok_proto *proto)
     int err = enter(book, proto);
     if (err)
         return err;
-    book->added[book->added_count++] = proto;
+    book->added_count++;
     note_binds(book, proto);
-    return 0;
+    return note_found(book, proto, book->added_count - 1);
 }
 
 const struct sok_proto *sok_book_at(const struct sok_book *book, unsigned i)
@@ -228,7 +314,11 @@ const struct sok_proto *sok_book_find(const struct sok_book *book, const char *n
 const struct sok_proto *sok_book_next(const struct sok_book *book, const struct sok_proto *proto,
     const uint8_t *p, size_t header, size_t len)
 {
-    const struct sok_proto *next =
-        sok_proto_next_among(book->added, book->added_count, proto, p, header);
-    return next ? next : sok_proto_next(proto, p, header, len);
+    const struct found *found = find_next(book, proto, p, header);
+    if (found && found->rank < SOK_BOOK_ADDED_MAX)
+        return found->proto;
+    const struct sok_proto *next = proto->next ? proto->next(p, header, len) : NULL;
+    if (!next && found)
+        next = found->proto;
+    return next && next->variant ? next->variant(p + header, len - header) : next;
 }

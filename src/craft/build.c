@@ -207,10 +207,11 @@ static void write_all(const struct sok_packet *p, const struct sok_built *layers
 }
 
 // Lengths and checksums do not know of padding.
-static void finish_all(
-    const struct sok_packet *p, const struct sok_built *layers, size_t len, uint8_t *out)
+static void finish_all(const struct sok_packet *p, const struct sok_built *layers, size_t len,
+    uint8_t *out, struct sok_over *over)
 {
-    struct sok_finish f = {.packet = out, .len = len, .layers = layers, .count = p->count};
+    struct sok_finish f = {
+        .packet = out, .len = len, .layers = layers, .count = p->count, .over = over};
     while (f.count > 0 && layers[f.count - 1].proto == sok_craft_padding(p->book)) {
         f.count--;
         f.len = layers[f.count].off;
@@ -225,17 +226,17 @@ static void finish_all(
 }
 
 // The packet with all its layers in `out`, which has room for SOK_CRAFT_PACKET_MAX bytes or for `len`.
-static void build_whole(const struct sok_packet *p, const struct sok_craft_world *world,
-    const struct sok_built *layers, size_t len, uint8_t *out)
+static int build_whole(const struct sok_packet *p, const struct sok_craft_world *world,
+    const struct sok_built *layers, size_t len, uint8_t *out, struct sok_over *over)
 {
     write_all(p, layers, world, out);
-    finish_all(p, layers, len, out);
+    finish_all(p, layers, len, out, over);
+    return over->row ? SOK_EMSGSIZE : 0;
 }
 
-int sok_packet_build(const struct sok_packet *p, unsigned first,
-    const struct sok_craft_world *world, uint8_t *out, size_t size)
+// Where the layers will be; the packet's length.
+static size_t lay_out(const struct sok_packet *p, struct sok_built layers[SOK_CRAFT_LAYERS_MAX])
 {
-    struct sok_built layers[SOK_CRAFT_LAYERS_MAX];
     size_t len = 0;
     for (unsigned i = 0; i < p->count; i++) {
         const struct craft_layer *l = &p->layers[i];
@@ -246,20 +247,62 @@ int sok_packet_build(const struct sok_packet *p, unsigned first,
             layers[i].part[k] = craft_pieces(p, l)[k].len;
         len += header;
     }
+    return len;
+}
+
+static int build(const struct sok_packet *p, unsigned first, const struct sok_craft_world *world,
+    uint8_t *out, size_t size, struct sok_over *over)
+{
+    struct sok_built layers[SOK_CRAFT_LAYERS_MAX];
+    size_t len = lay_out(p, layers);
     if (len > SOK_CRAFT_PACKET_MAX)
         return SOK_EMSGSIZE;
     size_t below = first < p->count ? layers[first].off : len;
+    int err = 0;
     if (len == below || len - below > size)
         return (int)(len - below);
     if (below == 0) {
-        build_whole(p, world, layers, len, out);
+        err = build_whole(p, world, layers, len, out, over);
     } else {
         uint8_t *whole = sok_mem_alloc(sok_book_mem(p->book), len);
         if (!whole)
             return SOK_ENOMEM;
-        build_whole(p, world, layers, len, whole);
+        err = build_whole(p, world, layers, len, whole, over);
         memcpy(out, whole + below, len - below);
         sok_mem_free(sok_book_mem(p->book), whole, len);
     }
-    return (int)(len - below);
+    return err ? err : (int)(len - below);
+}
+
+int sok_packet_build(const struct sok_packet *p, unsigned first,
+    const struct sok_craft_world *world, uint8_t *out, size_t size)
+{
+    struct sok_over over = {0};
+    return build(p, first, world, out, size, &over);
+}
+
+void sok_packet_build_error(const struct sok_packet *p, int err, struct sok_craft_error *e)
+{
+    struct sok_text t = sok_text(e->text, sizeof e->text);
+    struct sok_built layers[SOK_CRAFT_LAYERS_MAX];
+    struct sok_over over = {0};
+    uint8_t *out = NULL;
+    size_t len = lay_out(p, layers);
+    if (err == SOK_EMSGSIZE && len > SOK_CRAFT_PACKET_MAX) {
+        sok_text_add(&t, "a packet of %zu bytes: more than %u", len, SOK_CRAFT_PACKET_MAX);
+        return;
+    }
+    if (err == SOK_EMSGSIZE)
+        out = sok_mem_alloc(sok_book_mem(p->book), len + 1);
+    if (!out) {
+        sok_text_add_str(&t, sok_strerror(err));
+        return;
+    }
+    (void)build(p, 0, NULL, out, len, &over);
+    if (over.row)
+        sok_text_add(&t,
+            "%s.%s: %llu is too large (0 to %llu): shorten what it counts, or give it a value",
+            over.proto->name, over.row->name, (unsigned long long)over.value,
+            (unsigned long long)sok_bits_mask(over.row->bits));
+    sok_mem_free(sok_book_mem(p->book), out, len + 1);
 }

@@ -78,7 +78,7 @@ static bool step(struct walk *w, int *err)
         w->off = w->end;
         return false;
     }
-    const struct sok_proto *next = sok_layer_read(w->proto, p, len, &l);
+    bool more = sok_layer_measure(w->proto, p, len, &l);
     if (l.truncated) {
         *err = take_rest(packet, raw, p, len, w->proto);
         w->off = w->end;
@@ -86,8 +86,8 @@ static bool step(struct walk *w, int *err)
     }
     uint8_t note = (uint8_t)((l.malformed ? CRAFT_MALFORMED : 0) | (l.cut ? CRAFT_CUT : 0));
     *err = take_header(packet, w->proto, p, l.header, note);
-    if (!l.malformed && !l.opaque && l.payload && sok_craft_has_added(packet->book))
-        next = sok_book_next(packet->book, w->proto, p, l.header, l.header + l.payload);
+    const struct sok_proto *next =
+        more ? sok_book_next(packet->book, w->proto, p, l.header, l.header + l.payload) : NULL;
     w->off += l.header;
     w->end = w->off + l.payload;
     // A header of no bytes that is followed by itself would never end.

@@ -77,6 +77,7 @@ struct craft_entry {
     uint32_t fixed, initial_len;
     struct craft_piece parts[SOK_PARTS_MAX]; // in `initial`
     uint64_t named;                          // rows that the header above gives a value
+    uint64_t keys;                           // rows that tell the header above
     uint64_t late;               // derived rows that nothing is known of before a packet is built
     uint64_t source, hop;        // rows that follow from the machine
     const struct sok_field *dst; // where the packet goes, if this header says it
@@ -86,7 +87,6 @@ const struct craft_entry *sok_craft_entry(
     const struct sok_book *book, const struct sok_proto *proto);
 const struct sok_proto *sok_craft_raw(const struct sok_book *book);
 const struct sok_proto *sok_craft_padding(const struct sok_book *book);
-bool sok_craft_has_added(const struct sok_book *book);
 
 // ---- packet.c ----
 

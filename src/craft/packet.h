@@ -102,10 +102,12 @@ size_t sok_craft_text(
 
 // ---- bytes ----
 
-// The length the packet has, or SOK_EMSGSIZE; written to `out` as far as `size` goes only when all fits, so
+// The length the packet has, or SOK_EMSGSIZE (also when a length that nobody gave has no room in its field); written to `out` as far as `size` goes only when all fits, so
 // (NULL, 0) asks for the length. From layer `first` on; those below count for checksums. world NULL: the book's.
 int sok_packet_build(const struct sok_packet *p, unsigned first,
     const struct sok_craft_world *world, uint8_t *out, size_t size);
+// Why it could not be built: "IP.len: 70020 is too large (0 to 65535); ...".
+void sok_packet_build_error(const struct sok_packet *p, int err, struct sok_craft_error *e);
 
 // Takes bytes apart from `first` on. 0, SOK_ENOMEM. Whatever the bytes are there is a packet: what no protocol
 // is known for is Raw, what no length covers is Padding.

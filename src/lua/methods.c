@@ -100,10 +100,18 @@ static int show(lua_State *L)
     return show_or_return(L, true);
 }
 
+// Of a packet that cannot be built an error says why.
+static const struct sok_lua_view *check_builds(lua_State *L)
+{
+    size_t len;
+    (void)sok_lua_build(L, 1, &len);
+    return sok_lua_check_view(L, 1);
+}
+
 static int show2(lua_State *L)
 {
     lua_settop(L, 2);
-    sok_lua_push_text(L, write_show2, sok_lua_check_view(L, 1));
+    sok_lua_push_text(L, write_show2, check_builds(L));
     return show_or_return(L, true);
 }
 
@@ -122,7 +130,7 @@ static int json(lua_State *L)
 // As it would be sent, as show2().
 static int json2(lua_State *L)
 {
-    sok_lua_push_text(L, write_json_built, sok_lua_check_view(L, 1));
+    sok_lua_push_text(L, write_json_built, check_builds(L));
     return 1;
 }
 

@@ -17,8 +17,10 @@ static int build(
 {
     int len = sok_packet_build(p, 0, &s->world, out, size);
     if (len < 0) {
+        struct sok_craft_error e;
+        sok_packet_build_error(p, len, &e);
         sok_lua_job_end(s->job);
-        sok_lua_error(L, "it cannot be built: %s", sok_strerror(len));
+        sok_lua_error(L, "it cannot be built: %s", e.text);
     }
     return len;
 }

@@ -385,8 +385,11 @@ const uint8_t *sok_lua_build(lua_State *L, int idx, size_t *len)
     if (!s->built && !(s->built = malloc(SOK_CRAFT_PACKET_MAX)))
         sok_lua_error(L, "no memory for a packet");
     int n = sok_packet_build(v->box->packet, v->layer, NULL, s->built, SOK_CRAFT_PACKET_MAX);
-    if (n < 0 || n > SOK_CRAFT_PACKET_MAX)
-        sok_lua_error(L, "a packet of more than %d bytes", SOK_CRAFT_PACKET_MAX);
+    if (n < 0) {
+        struct sok_craft_error e;
+        sok_packet_build_error(v->box->packet, n, &e);
+        sok_lua_error(L, "%s", e.text);
+    }
     *len = (size_t)n;
     return s->built;
 }

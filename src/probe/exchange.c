@@ -240,8 +240,9 @@ static int send_one(struct run *r, uint32_t i)
 {
     int len = sok_packet_build(r->packets[i], 0, &r->world, r->bytes, sizeof(r->bytes));
     if (len < 0) {
-        snprintf(
-            r->err, SOK_PROBE_ERR_MAX, "packet %u cannot be built: %s", i + 1, sok_strerror(len));
+        struct sok_craft_error e;
+        sok_packet_build_error(r->packets[i], len, &e);
+        snprintf(r->err, SOK_PROBE_ERR_MAX, "packet %u cannot be built: %.200s", i + 1, e.text);
         return len;
     }
     int e = make_probe(r, i, (size_t)len);

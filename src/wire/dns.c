@@ -132,7 +132,7 @@ static void dns_finish(const struct sok_finish *f)
     size_t at = SOK_DNS_HDR_LEN;
     for (unsigned i = 0; i < 4; at += b->part[i++]) {
         if (sok_finish_free(f, SOK_AT_dns_qdcount + i))
-            sok_put16(p + COUNTS_AT + 2 * i, (uint16_t)count_in(p + at, b->part[i], i == 0));
+            sok_finish_number(f, SOK_AT_dns_qdcount + i, 0, count_in(p + at, b->part[i], i == 0));
     }
 }
 

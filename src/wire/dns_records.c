@@ -200,8 +200,7 @@ static void record_finish(const struct sok_finish *f)
     const struct sok_built *b = &f->layers[f->at];
     size_t name = b->part[0];
     unsigned row = b->proto->fields[RDLEN_ROW].bit == 64 ? RDLEN_ROW : RDLEN_ROW_OPT;
-    if (sok_finish_free(f, row))
-        sok_put16(sok_finish_header(f) + name + 8, (uint16_t)(b->header - name - SOK_DNS_RR_LEN));
+    sok_finish_number(f, row, name, b->header - name - SOK_DNS_RR_LEN);
 }
 
 // ---- the protocols ----

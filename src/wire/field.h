@@ -153,12 +153,19 @@ struct sok_built {
         set; // rows (bit i: fields[i], or the view's), parts behind them: given, and to be kept
     uint32_t part[SOK_PARTS_MAX]; // bytes of each part
 };
+// A row that follows from the rest and has no room for it.
+struct sok_over {
+    const struct sok_proto *proto;
+    const struct sok_field *row; // NULL: all had room
+    uint64_t value;
+};
 struct sok_finish {
     uint8_t *packet;
     size_t len; // of the packet
     const struct sok_built *layers;
     unsigned count;
     unsigned at; // the layer whose turn it is
+    struct sok_over *over;
 };
 
 struct sok_proto {
@@ -223,6 +230,9 @@ static inline bool sok_finish_free(const struct sok_finish *f, unsigned field)
 {
     return !(f->layers[f->at].set >> field & 1);
 }
+// Row `field` gets what follows, unless somebody gave it; where it has no room, that is noted in f->over. `before`:
+// bytes of parts that stand in front of it.
+void sok_finish_number(const struct sok_finish *f, unsigned field, size_t before, uint64_t value);
 // The checksum over this layer and what comes after it, with the pseudo header of the nearest IP or IPv6 below,
 // stored at the header's byte `at`. False: there is none below, and nothing was done.
 bool sok_finish_checksum(const struct sok_finish *f, uint8_t proto, size_t at);

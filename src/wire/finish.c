@@ -11,6 +11,17 @@
 #define SSRR   9
 #define NUMBER 31
 
+void sok_finish_number(const struct sok_finish *f, unsigned field, size_t before, uint64_t value)
+{
+    const struct sok_proto *proto = f->layers[f->at].proto;
+    const struct sok_field *row = &proto->fields[field];
+    if (!sok_finish_free(f, field))
+        return;
+    if (value > sok_bits_mask(row->bits) && !f->over->row)
+        *f->over = (struct sok_over){.proto = proto, .row = row, .value = value};
+    sok_field_set(row, sok_finish_header(f) + before, value);
+}
+
 // The nearest layer below that has addresses; NULL: none.
 static const struct sok_built *net_below(const struct sok_finish *f)
 {

@@ -125,8 +125,7 @@ static void message_finish(const struct sok_finish *f)
 static void query_finish(const struct sok_finish *f)
 {
     size_t sources = (f->layers[f->at].header - SOK_MLD2_QUERY_LEN) / 16;
-    if (sok_finish_free(f, SOK_AT_mld2_query_sources_number))
-        sok_put16(sok_finish_header(f) + 26, (uint16_t)sources);
+    sok_finish_number(f, SOK_AT_mld2_query_sources_number, 0, sources);
     message_finish(f);
 }
 
@@ -146,11 +145,8 @@ static void record_measure(const uint8_t *p, size_t len, struct sok_extent *out)
 static void record_finish(const struct sok_finish *f)
 {
     const struct sok_built *b = &f->layers[f->at];
-    uint8_t *p = sok_finish_header(f);
-    if (sok_finish_free(f, SOK_AT_mld2_record_auxdata_len))
-        p[1] = (uint8_t)((b->part[1] + 3) / 4);
-    if (sok_finish_free(f, SOK_AT_mld2_record_sources_number))
-        sok_put16(p + 2, (uint16_t)(b->part[0] / 16));
+    sok_finish_number(f, SOK_AT_mld2_record_auxdata_len, 0, (b->part[1] + 3) / 4);
+    sok_finish_number(f, SOK_AT_mld2_record_sources_number, 0, b->part[0] / 16);
 }
 
 static size_t record_sources(const uint8_t *fixed, const uint8_t *p, size_t there)
@@ -195,8 +191,9 @@ static void report_finish(const struct sok_finish *f)
 {
     uint8_t *p = sok_finish_header(f);
     if (sok_finish_free(f, SOK_AT_mld2_report_records_number))
-        sok_put16(p + 6, (uint16_t)sok_packets_count(&records, p + SOK_MLD2_REPORT_LEN,
-                             f->layers[f->at].header - SOK_MLD2_REPORT_LEN));
+        sok_finish_number(f, SOK_AT_mld2_report_records_number, 0,
+            sok_packets_count(
+                &records, p + SOK_MLD2_REPORT_LEN, f->layers[f->at].header - SOK_MLD2_REPORT_LEN));
     message_finish(f);
 }
 
@@ -250,16 +247,14 @@ static void option_measure(const uint8_t *p, size_t len, struct sok_extent *out)
 
 static void option_finish(const struct sok_finish *f)
 {
-    if (sok_finish_free(f, 1))
-        sok_finish_header(f)[1] = (uint8_t)((f->layers[f->at].header + 7) / 8);
+    sok_finish_number(f, 1, 0, (f->layers[f->at].header + 7) / 8);
 }
 
 // The prefix has as many bits as there are bytes of it. Another header may have this type, and no such row.
 static void route_finish(const struct sok_finish *f)
 {
     option_finish(f);
-    if (sok_finish_free(f, 2))
-        sok_finish_header(f)[2] = (uint8_t)(8 * (f->layers[f->at].header - 8));
+    sok_finish_number(f, 2, 0, 8 * (f->layers[f->at].header - 8));
 }
 
 static const struct sok_proto *message_variant(const uint8_t *p, size_t len)

@@ -46,8 +46,7 @@ static void record_measure(const uint8_t *p, size_t len, struct sok_extent *out)
 
 static void query_finish(const struct sok_finish *f)
 {
-    if (sok_finish_free(f, SOK_AT_igmp3_asked_numsrc))
-        sok_put16(sok_finish_header(f) + 6, (uint16_t)(f->layers[f->at].part[0] / 4));
+    sok_finish_number(f, SOK_AT_igmp3_asked_numsrc, 0, f->layers[f->at].part[0] / 4);
 }
 
 static size_t record_sources(const uint8_t *fixed, const uint8_t *p, size_t there)
@@ -59,8 +58,7 @@ static size_t record_sources(const uint8_t *fixed, const uint8_t *p, size_t ther
 
 static void record_finish(const struct sok_finish *f)
 {
-    if (sok_finish_free(f, SOK_AT_igmp3_record_numsrc))
-        sok_put16(sok_finish_header(f) + 2, (uint16_t)(f->layers[f->at].part[0] / 4));
+    sok_finish_number(f, SOK_AT_igmp3_record_numsrc, 0, f->layers[f->at].part[0] / 4);
 }
 
 static void whole_measure(const uint8_t *p, size_t len, struct sok_extent *out)
@@ -82,8 +80,8 @@ static void report_finish(const struct sok_finish *f)
 {
     uint8_t *p = sok_finish_header(f);
     if (sok_finish_free(f, SOK_AT_igmp3_report_numgrp))
-        sok_put16(p + 2, (uint16_t)sok_packets_count(
-                             &records, p + SOK_IGMP3_REPORT_REST, f->layers[f->at].part[0]));
+        sok_finish_number(f, SOK_AT_igmp3_report_numgrp, 0,
+            sok_packets_count(&records, p + SOK_IGMP3_REPORT_REST, f->layers[f->at].part[0]));
 }
 
 static const struct sok_part query_parts[] = {

@@ -121,10 +121,8 @@ static void ip4_finish(const struct sok_finish *f)
 {
     uint8_t *p = sok_finish_header(f);
     size_t header = f->layers[f->at].header;
-    if (sok_finish_free(f, SOK_AT_ip4_ihl))
-        sok_field_set(&ip4_rows[SOK_AT_ip4_ihl], p, header / 4);
-    if (sok_finish_free(f, SOK_AT_ip4_len))
-        sok_put16(p + 2, (uint16_t)sok_finish_len(f));
+    sok_finish_number(f, SOK_AT_ip4_ihl, 0, header / 4);
+    sok_finish_number(f, SOK_AT_ip4_len, 0, sok_finish_len(f));
     if (sok_finish_free(f, SOK_AT_ip4_chksum))
         sok_ip4_seal(p, header);
 }

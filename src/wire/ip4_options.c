@@ -120,8 +120,7 @@ static const struct sok_field *stamp_view(const uint8_t *p, size_t len, unsigned
 
 static void option_finish(const struct sok_finish *f)
 {
-    if (sok_finish_free(f, LENGTH_ROW))
-        sok_finish_header(f)[1] = (uint8_t)f->layers[f->at].header;
+    sok_finish_number(f, LENGTH_ROW, 0, f->layers[f->at].header);
 }
 
 static const struct sok_part value_parts[] = {{.name = "value", .at = 2}};

@@ -132,22 +132,21 @@ static void frag_line(const struct sok_show *l)
 
 static void ip6_finish(const struct sok_finish *f)
 {
-    if (sok_finish_free(f, SOK_AT_ip6_plen))
-        sok_put16(sok_finish_header(f) + 4, (uint16_t)(sok_finish_len(f) - SOK_IP6_HDR_LEN));
+    sok_finish_number(f, SOK_AT_ip6_plen, 0, sok_finish_len(f) - SOK_IP6_HDR_LEN);
 }
 
 static void ext_finish(const struct sok_finish *f)
 {
     size_t header = f->layers[f->at].header;
-    if (sok_finish_free(f, SOK_AT_ip6_ext_len) && header >= SOK_IP6_EXT_LEN)
-        sok_finish_header(f)[1] = (uint8_t)(header / 8 - 1);
+    if (header >= SOK_IP6_EXT_LEN)
+        sok_finish_number(f, SOK_AT_ip6_ext_len, 0, header / 8 - 1);
 }
 
 static void routing_finish(const struct sok_finish *f)
 {
     ext_finish(f);
-    if (sok_finish_free(f, SOK_AT_ip6_routing_segleft))
-        sok_finish_header(f)[3] = (uint8_t)((f->layers[f->at].header - SOK_IP6_EXT_LEN) / 16);
+    sok_finish_number(
+        f, SOK_AT_ip6_routing_segleft, 0, (f->layers[f->at].header - SOK_IP6_EXT_LEN) / 16);
 }
 
 static const struct sok_bind ip6_binds[] = {

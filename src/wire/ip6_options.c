@@ -54,8 +54,7 @@ static void option_measure(const uint8_t *p, size_t len, struct sok_extent *out)
 
 static void option_finish(const struct sok_finish *f)
 {
-    if (sok_finish_free(f, LENGTH_ROW))
-        sok_finish_header(f)[1] = (uint8_t)(f->layers[f->at].header - 2);
+    sok_finish_number(f, LENGTH_ROW, 0, f->layers[f->at].header - 2);
 }
 
 static const struct sok_part data_parts[] = {{.name = "optdata", .at = 2}};

@@ -256,7 +256,7 @@ bool sok_numbers_put(const struct sok_part *part, const struct sok_item *value,
 static size_t packet_at(const struct sok_packets *kinds, const uint8_t *p, size_t len)
 {
     struct sok_layer layer;
-    sok_layer_read(kinds->which(p, len), p, len, &layer);
+    (void)sok_layer_measure(kinds->which(p, len), p, len, &layer);
     return layer.truncated || layer.malformed || layer.cut ? 0 : layer.header;
 }
 

@@ -89,14 +89,14 @@ static bool bind_holds(const struct sok_bind *b, const uint8_t *p, size_t len)
            sok_field_get(f, p) == b->value;
 }
 
-const struct sok_proto *sok_proto_next_among(const struct sok_proto *const *among, unsigned count,
+static const struct sok_proto *next_by_binds(
     const struct sok_proto *proto, const uint8_t *p, size_t len)
 {
-    for (unsigned i = 0; i < count; i++) {
-        for (unsigned k = 0; k < among[i]->bind_count; k++) {
-            const struct sok_bind *b = &among[i]->binds[k];
+    for (unsigned i = 0; i < SOK_COUNT_OF(protos); i++) {
+        for (unsigned k = 0; k < protos[i]->bind_count; k++) {
+            const struct sok_bind *b = &protos[i]->binds[k];
             if (b->under == proto && bind_holds(b, p, len))
-                return among[i];
+                return protos[i];
         }
     }
     return NULL;
@@ -107,18 +107,18 @@ const struct sok_proto *sok_proto_next(
 {
     const struct sok_proto *next = proto->next ? proto->next(p, header, len) : NULL;
     if (!next)
-        next = sok_proto_next_among(protos, SOK_COUNT_OF(protos), proto, p, header);
+        next = next_by_binds(proto, p, header);
     return next && next->variant ? next->variant(p + header, len - header) : next;
 }
 
-const struct sok_proto *sok_layer_read(
+bool sok_layer_measure(
     const struct sok_proto *proto, const uint8_t *p, size_t len, struct sok_layer *layer)
 {
     *layer = (struct sok_layer){.proto = proto};
     if (len < proto->hdr_len) {
         layer->truncated = true;
         layer->header = (uint32_t)len;
-        return NULL;
+        return false;
     }
     struct sok_extent e = {.header = proto->hdr_len, .payload = len - proto->hdr_len};
     if (proto->measure)
@@ -128,7 +128,13 @@ const struct sok_proto *sok_layer_read(
     layer->malformed = e.malformed;
     layer->cut = e.cut;
     layer->opaque = e.opaque;
-    if (e.malformed || e.opaque || !layer->payload)
+    return !e.malformed && !e.opaque && layer->payload;
+}
+
+const struct sok_proto *sok_layer_read(
+    const struct sok_proto *proto, const uint8_t *p, size_t len, struct sok_layer *layer)
+{
+    if (!sok_layer_measure(proto, p, len, layer))
         return NULL;
     return sok_proto_next(proto, p, layer->header, layer->header + layer->payload);
 }

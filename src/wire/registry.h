@@ -12,9 +12,6 @@ const struct sok_proto *sok_proto_find(const char *name); // Scapy's name; NULL:
 // What comes after a header of `proto`; NULL: nobody knows. `header` of the `len` bytes at p are its own.
 const struct sok_proto *sok_proto_next(
     const struct sok_proto *proto, const uint8_t *p, size_t header, size_t len);
-// The same by the binds alone of protocols that somebody brings (declared at run time).
-const struct sok_proto *sok_proto_next_among(const struct sok_proto *const *protos, unsigned count,
-    const struct sok_proto *proto, const uint8_t *p, size_t header);
 
 #define SOK_LAYERS_MAX 16
 
@@ -29,7 +26,11 @@ struct sok_layer {
     bool opaque;                   // what follows does not begin with a header (a later fragment)
 };
 
-// Fills the layer (but for `off`) of a header of `proto` looked for at p; gives what comes after it, or NULL.
+// Fills the layer (but for `off`) of a header of `proto` looked for at p. False: nothing comes after it that is known
+// to begin with a header.
+bool sok_layer_measure(
+    const struct sok_proto *proto, const uint8_t *p, size_t len, struct sok_layer *layer);
+// The same, and gives what comes after it, or NULL.
 const struct sok_proto *sok_layer_read(
     const struct sok_proto *proto, const uint8_t *p, size_t len, struct sok_layer *layer);
 

@@ -210,9 +210,7 @@ static const struct sok_part tcp_parts[] = {{.name = "options",
 
 static void tcp_finish(const struct sok_finish *f)
 {
-    uint8_t *p = sok_finish_header(f);
-    if (sok_finish_free(f, SOK_AT_tcp_dataofs))
-        sok_field_set(&tcp_rows[SOK_AT_tcp_dataofs], p, f->layers[f->at].header / 4);
+    sok_finish_number(f, SOK_AT_tcp_dataofs, 0, f->layers[f->at].header / 4);
     if (sok_finish_free(f, SOK_AT_tcp_chksum))
         sok_finish_checksum(f, SOK_IPPROTO_TCP, SOK_TCP_CSUM_OFFSET);
 }

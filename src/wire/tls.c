@@ -48,9 +48,7 @@ static const struct sok_proto *tls_next(const uint8_t *p, size_t header, size_t 
 
 static void tls_finish(const struct sok_finish *f)
 {
-    if (sok_finish_free(f, SOK_AT_tls_len))
-        sok_put16(
-            sok_finish_header(f) + 3, (uint16_t)(sok_finish_len(f) - f->layers[f->at].header));
+    sok_finish_number(f, SOK_AT_tls_len, 0, sok_finish_len(f) - f->layers[f->at].header);
 }
 
 // ---- a ClientHello ----
@@ -102,21 +100,10 @@ static size_t ext_measure(const uint8_t *fixed, const uint8_t *p, size_t there)
 static void hello_finish(const struct sok_finish *f)
 {
     const struct sok_built *b = &f->layers[f->at];
-    uint8_t *p = sok_finish_header(f);
-    if (sok_finish_free(f, SOK_AT_tls_hello_msglen))
-        sok_put24(p + 1, (uint32_t)(b->header - MESSAGE_HEAD));
-    size_t at = SID_AT;
-    if (sok_finish_free(f, SOK_AT_tls_hello_sidlen))
-        p[at] = (uint8_t)b->part[0];
-    at += 1 + b->part[0];
-    if (sok_finish_free(f, SOK_AT_tls_hello_cipherslen))
-        sok_put16(p + at, (uint16_t)b->part[1]);
-    at += 2 + b->part[1];
-    if (sok_finish_free(f, SOK_AT_tls_hello_complen))
-        p[at] = (uint8_t)b->part[2];
-    at += 1 + b->part[2];
-    if (sok_finish_free(f, SOK_AT_tls_hello_extlen))
-        sok_put16(p + at, (uint16_t)b->part[3]);
+    size_t before = 0;
+    sok_finish_number(f, SOK_AT_tls_hello_msglen, 0, b->header - MESSAGE_HEAD);
+    for (unsigned i = 0; i < 4; before += b->part[i++])
+        sok_finish_number(f, SOK_AT_tls_hello_sidlen + i, before, b->part[i]);
 }
 
 // The host's name in a server_name (RFC 6066 section 3): a list's length, kind 0, the name's length, the name.

@@ -48,8 +48,7 @@ static void udp_line(const struct sok_show *l)
 static void udp_finish(const struct sok_finish *f)
 {
     uint8_t *p = sok_finish_header(f);
-    if (sok_finish_free(f, SOK_AT_udp_len))
-        sok_put16(p + 4, (uint16_t)sok_finish_len(f));
+    sok_finish_number(f, SOK_AT_udp_len, 0, sok_finish_len(f));
     if (!sok_finish_free(f, SOK_AT_udp_chksum))
         return;
     bool summed = sok_finish_checksum(f, SOK_IPPROTO_UDP, SOK_UDP_CSUM_OFFSET);

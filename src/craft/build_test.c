@@ -1,0 +1,134 @@
+// What follows when a packet is built, where it has no room, and what is found when it is taken apart.
+#include "craft/testing.h"
+
+// ---- lengths that have no room ----
+
+static struct sok_packet *datagram(const struct sok_book *book, size_t len)
+{
+    static const uint8_t zeros[SOK_CRAFT_PACKET_MAX];
+    struct sok_packet *p = sok_packet_new(book);
+    push(p, "IP");
+    push(p, "UDP");
+    give_text(p, 0, "src", "192.0.2.2");
+    assert_true(sok_packet_push_bytes(p, zeros, len) >= 0);
+    return p;
+}
+
+static uint8_t out[SOK_CRAFT_PACKET_MAX];
+
+static void refused(struct sok_packet *p, const char *why)
+{
+    struct sok_craft_error e = {{0}};
+    int err = sok_packet_build(p, 0, NULL, out, sizeof out);
+    assert_int_equal(err, SOK_EMSGSIZE);
+    sok_packet_build_error(p, err, &e);
+    assert_string_equal(e.text, why);
+    sok_packet_free(p);
+}
+
+static void too_long(void **state)
+{
+    struct sok_packet *p = datagram(*state, 65535 - 28);
+    assert_int_equal(sok_packet_build(p, 0, NULL, out, sizeof out), 65535);
+    sok_packet_free(p);
+    refused(datagram(*state, 65535 - 27),
+        "IP.len: 65536 is too large (0 to 65535): shorten what it counts, or give it a value");
+    refused(datagram(*state, 65535 - 7),
+        "UDP.len: 65536 is too large (0 to 65535): shorten what it counts, or give it a value");
+    refused(datagram(*state, 65575), "a packet of 65603 bytes: more than 65575");
+}
+
+// Values that are given are kept, so a packet may be longer than it says.
+static void too_long_as_given(void **state)
+{
+    struct sok_packet *p = datagram(*state, 65535);
+    assert_int_equal(give(p, 0, "len", sok_item_number(28), NULL), 0);
+    assert_int_equal(give(p, 1, "len", sok_item_number(8), NULL), 0);
+    assert_int_equal(sok_packet_build(p, 0, NULL, out, sizeof out), 65563);
+    assert_int_equal(out[3], 28);
+    sok_packet_free(p);
+}
+
+static void too_many_options(void **state)
+{
+    uint8_t nops[44];
+    memset(nops, 1, sizeof nops);
+    for (unsigned len = 40; len <= 44; len += 4) {
+        struct sok_packet *p = sok_packet_new(*state);
+        push(p, "TCP");
+        assert_int_equal(give(p, 0, "options", sok_item_bytes(nops, len), NULL), 0);
+        if (len > 40) {
+            refused(p, "TCP.dataofs: 16 is too large (0 to 15): shorten what it counts, or give it "
+                       "a value");
+        } else {
+            assert_int_equal(sok_packet_build(p, 0, NULL, out, sizeof out), 60);
+            sok_packet_free(p);
+        }
+    }
+}
+
+// ---- what comes next ----
+
+// All binds of the registry lead where the linear search leads.
+static void finds_as_the_registry_does(void **state)
+{
+    const struct sok_proto *proto, *above;
+    for (unsigned i = 0; (proto = sok_book_at(*state, i)); i++) {
+        for (unsigned k = 0; (above = sok_book_at(*state, k)); k++) {
+            for (unsigned n = 0; n < above->bind_count; n++) {
+                const struct sok_bind *b = &above->binds[n];
+                uint8_t bytes[1024] = {0};
+                if (b->under != proto || proto->fields[sok_bind_field(b)].bytes)
+                    continue;
+                sok_field_set(&proto->fields[sok_bind_field(b)], bytes, b->value);
+                assert_ptr_equal(sok_book_next(*state, proto, bytes, proto->hdr_len, sizeof bytes),
+                    sok_proto_next(proto, bytes, proto->hdr_len, sizeof bytes));
+            }
+        }
+    }
+}
+
+static const struct sok_proto *behind_udp(const struct sok_book *book, uint8_t dport)
+{
+    const struct sok_proto *udp = sok_book_find(book, "UDP");
+    const uint8_t bytes[12] = {0, 0, 0, dport};
+    return sok_book_next(book, udp, bytes, 8, sizeof bytes);
+}
+
+// Of added protocols the first; they come before those that were there.
+static void added_come_first(void **state)
+{
+    static const struct sok_field row = {.name = "a", .bits = 8};
+    struct sok_bind binds[2][64];
+    struct sok_proto protos[2];
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned k = 0; k < 64; k++)
+            binds[i][k] = (struct sok_bind){sok_book_find(*state, "UDP"), 1, 20 + 40 * i + k};
+        protos[i] = (struct sok_proto){.name = i ? "Other" : "One",
+            .fields = &row,
+            .field_count = 1,
+            .hdr_len = 1,
+            .binds = binds[i],
+            .bind_count = 64};
+        assert_string_equal(behind_udp(*state, 67)->name, i ? "One" : "BOOTP");
+        assert_int_equal(sok_book_add(*state, &protos[i]), 0);
+    }
+    assert_string_equal(behind_udp(*state, 20)->name, "One");
+    assert_string_equal(behind_udp(*state, 67)->name, "One");
+    assert_string_equal(behind_udp(*state, 83)->name, "One");
+    assert_string_equal(behind_udp(*state, 84)->name, "Other");
+    assert_string_equal(behind_udp(*state, 123)->name, "Other");
+    assert_null(behind_udp(*state, 19));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(too_long),
+        cmocka_unit_test(too_long_as_given),
+        cmocka_unit_test(too_many_options),
+        cmocka_unit_test(finds_as_the_registry_does),
+        cmocka_unit_test_setup_teardown(added_come_first, make_book, drop_book),
+    };
+    return cmocka_run_group_tests(tests, make_book, drop_book);
+}
