@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 
 from names import WEB, start_dns
 from net import NOBODY_IP, ORDINARY, SERVER_IP, SERVER_MAC, SOCKEYE_IP, Net, Skip, check, sh, wait_for_line
@@ -140,19 +139,20 @@ def sniffing(net):
     text = sh("tcpdump", "-n", "-r", str(path))
     check(text.count("ICMP echo request") == 3, f"tcpdump reads: {text}")
     endless = net.start(net.binary, "lua", "-e", """local p = sniff{iface="br0", filter="icmp",
+        prn=function() io.stdout:write("one\\n"); io.stdout:flush() end,
         started_callback=function() io.stdout:write("ready\\n"); io.stdout:flush() end} print(#p > 0)""",
         namespace=net.sockeye, stdin=subprocess.DEVNULL)
     wait_for_line(endless.stdout, b"ready")
     sh("ip", "netns", "exec", net.server, "ping", "-c", "1", "-W", "2", SOCKEYE_IP)
-    time.sleep(0.2)
+    wait_for_line(endless.stdout, b"one\n")
     os.killpg(endless.pid, signal.SIGINT)
-    done = net.finish(endless, None, 10)
-    check(done.out == b"true\n", f"after Ctrl-C: {done} {done.out!r}")
+    done = net.finish(endless, None, 30)
+    check(done.out.endswith(b"true\n"), f"after Ctrl-C: {done} {done.out!r}")
     asleep = net.start(net.binary, "lua", "-e", 'io.stdout:write("ready\\n") io.stdout:flush() sleep(60)',
         namespace=net.sockeye, stdin=subprocess.DEVNULL)
     wait_for_line(asleep.stdout, b"ready")
     os.killpg(asleep.pid, signal.SIGINT)
-    done = net.finish(asleep, None, 10)
+    done = net.finish(asleep, None, 30)
     check(done.code == 130 and b"interrupted" in done.err, f"Ctrl-C in sleep: {done}")
 
 

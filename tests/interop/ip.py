@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from net import SERVER_IP, SOCKEYE_IP, Net, Skip, check, read_all, sh, softnet_drops, wait_for_line
+from net import SERVER_IP, SOCKEYE_IP, Net, Skip, check, give, read_all, sh, softnet_drops, wait_for_line
 from talk import complaint, echo
 from transfer import MB, SIZE
 
@@ -87,7 +87,8 @@ def narrow_path(sockeye, narrow):
         listener.settimeout(20)
         events = open(net.tmp / "events", "wb")
         route = ("--route", f"{FAR_NET},{SERVER_IP}")
-        client = net.start(*net.host("nc"), *route, "--events", FAR_IP, "7000", namespace=net.sockeye, stderr=events)
+        # A timeout would be needed if nobody said anything; on a busy machine, without this, also when nobody ran.
+        client = net.start(*net.host("nc"), *route, "--set", "rto_min=4s", "--events", FAR_IP, "7000", namespace=net.sockeye, stderr=events)
         peer, _ = listener.accept()
         peer.settimeout(30)
         got = []
@@ -99,8 +100,7 @@ def narrow_path(sockeye, narrow):
         check(not reader.is_alive(), "not everything came within a minute")
         took = time.monotonic() - start
         check(got and got[0] == data, f"{len(got[0]) if got else 0} bytes came, or others")
-        peer.sendall(data[:MB])
-        peer.close()
+        give(peer, data[:MB])
         back = client.stdout.read()
         check(back == data[:MB], f"{len(back)} bytes came back, or others")
         client.wait(20)
@@ -109,7 +109,6 @@ def narrow_path(sockeye, narrow):
         check("path mtu lower" in text, "no router said anything, or it was not believed")
         check("again: path mtu" in text, "nothing was sent again in smaller segments")
         check("again: timeout" not in text, "a timeout was needed")
-        check(took < 10, f"took {took:.1f} s")
         return f"{len(data) / MB:.0f} MiB in {took:.2f} s"
 
 

@@ -5,7 +5,7 @@ import re
 import shutil
 import time
 
-from net import NOBODY_IP, SECOND_IP, SERVER_IP, SERVER_MAC, SOCKEYE_IP, SOCKEYE_MAC, Net, Skip, check, sh, wait_for_line
+from net import NOBODY_IP, SECOND_IP, SERVER_IP, SERVER_MAC, SOCKEYE_IP, SOCKEYE_MAC, Net, Skip, check, sh, until, wait_for_line
 from talk import complaint
 
 LEASED = re.compile(rb"addr   (192\.0\.2\.\d+)/24 in use")
@@ -36,11 +36,8 @@ class Leases(Net):
     def said(self):
         return self.log.read_bytes() if self.log.exists() else b""
 
-    def until(self, condition, text, timeout=20):
-        end = time.monotonic() + timeout
-        while not condition():
-            check(time.monotonic() < end, f"{text}; its log: {self.said().decode(errors='replace')[-400:]!r}")
-            time.sleep(0.02)
+    def until(self, condition, text):
+        until(condition, lambda: f"{text}; its log: {self.said().decode(errors='replace')[-400:]!r}")
 
     def leased(self, command, link, *words):
         """The words of a command that asks for its address."""
@@ -56,7 +53,7 @@ def lease_over(link, *options):
             address = LEASED.search(done.err)
             check(address, f"no address in use: {done}")
             check(re.search(rb"dhcp   ack .* lease 2m server 192\.0\.2\.1 router 192\.0\.2\.1", done.err), f"{done}")
-            net.until(lambda: b"DHCPRELEASE(eth0) " + address[1] in net.said(), "nothing was given back", 5)
+            net.until(lambda: b"DHCPRELEASE(eth0) " + address[1] in net.said(), "nothing was given back")
     return test
 
 
@@ -82,7 +79,7 @@ def renewed(sockeye):
         listener = net.listen(7000)
         client = net.start(*net.leased("nc", "tap:s0", "--events", SERVER_IP, "7000"), namespace=net.sockeye)
         peer, _ = listener.accept()
-        wait_for_line(client.stderr, b"dhcp request, renewing", 15)
+        wait_for_line(client.stderr, b"dhcp request, renewing")
         net.until(lambda: net.said().count(b"DHCPACK(eth0)") >= 2, "not renewed")
         peer.sendall(b"still here\n")
         wait_for_line(client.stdout, b"still here")

@@ -10,7 +10,7 @@ import threading
 import time
 
 from names import OTHER, WEB, need, start_web
-from net import SOCKEYE_MAC, Net, check, sh, wait_for_line
+from net import SOCKEYE_MAC, Net, check, sh, until, wait_for_line
 from share import FAR_ROUTER_IP, HOST_IP, PEER_IP, ROUTER_IP, resets
 from transfer import MB, make_file, rate, sha256_of
 
@@ -178,11 +178,8 @@ def killed(sockeye):
             got = net.tmp / f"got-{link}"
             with open(got, "wb") as out:
                 get = net.get(link, "--impair", "rate=100mbit", f"https://{OTHER}/large", stdout=out)
-            end = time.monotonic() + 20
-            while got.stat().st_size < MB:
-                check(get.poll() is None and time.monotonic() < end, f"{link}: {got.stat().st_size} bytes came; "
-                    f"{net.finish(get, timeout=1) if get.poll() is not None else 'it runs'}")
-                time.sleep(0.01)
+            until(lambda: got.stat().st_size >= MB or get.poll() is not None, f"{link}: it did not begin")
+            check(get.poll() is None, lambda: f"{link}: {got.stat().st_size} bytes came; {net.finish(get)}")
             os.killpg(get.pid, signal.SIGKILL)
             get.wait()
             with contextlib.suppress(OSError):

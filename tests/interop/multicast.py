@@ -4,9 +4,8 @@ source filters, and what a router is told of it (IGMPv3, IGMPv2 when such a quer
 import contextlib
 import socket
 import struct
-import time
 
-from net import SERVER_IP, SOCKEYE_IP, Net, check, sh, wait_for_line
+from net import SERVER_IP, SOCKEYE_IP, Net, check, sh, until, wait_for_line
 from v6 import SERVER6, SOCKEYE6, Net6
 
 IP_RECVTTL = 12
@@ -138,11 +137,9 @@ def older_querier(sockeye):
             q.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(SERVER_IP))
             q.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, b"\x94\x04\0\0")
             q.sendto(b"\x11\x05" + struct.pack("!HI", 0xFFFF - 0x1105, 0), ("224.0.0.1", 0))
-        end = time.monotonic() + 10
-        while time.monotonic() < end:
-            time.sleep(0.3)
-            if "v2 report" in sh("tcpdump", "-n", "-r", str(capture[1])):
-                break
+        # (what is being written may end in the middle of a packet)
+        until(lambda: f"igmp v2 report {OTHER}".encode() in net.run("tcpdump", "-n", "-r", capture[1]).out,
+            "no report of version 2")
         s.sendto(b"end", (OTHER, PORT))
         check(net.finish(listener).code == 0, "the listener failed")
         rows = "\n".join(net.captured(capture))

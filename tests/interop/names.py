@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from net import SECOND_IP, SERVER_IP, Net, Skip, check, sh, wait_for_line
+from net import SECOND_IP, SERVER_IP, Net, Skip, check, sh, until, wait_for_line
 from talk import complaint
 from transfer import make_file, sha256_of
 
@@ -83,11 +83,8 @@ def start_web(net):
     config = net.tmp / "nginx.conf"
     config.write_text(NGINX.format(tmp=net.tmp, web=WEB, other=OTHER))
     net.start(nginx, "-e", net.tmp / "error.log", "-c", config, namespace=net.server)
-    for _ in range(200):
-        if net.listening(444):
-            return www
-        time.sleep(0.02)
-    check(False, "nginx did not start: " + (net.tmp / "error.log").read_text()[-300:])
+    until(lambda: net.listening(444), lambda: "nginx did not start: " + (net.tmp / "error.log").read_text()[-300:])
+    return www
 
 
 def start_dns(net):

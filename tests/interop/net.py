@@ -9,10 +9,12 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 PREFIX = "ski-"
 CLONE_NEWNET = 0x40000000
+LAST_TYPE, LAST_TEXT = 0x88B7, b"sockeye: the last frame of a capture" + bytes(24)
 ORDINARY = 65534  # nobody
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -29,8 +31,9 @@ class Failed(Exception):
 
 
 def check(condition, text):
+    """text may be a function, for what is known, or costs something, only when it fails."""
     if not condition:
-        raise Failed(text)
+        raise Failed(text() if callable(text) else text)
 
 
 def sh(*command):
@@ -38,6 +41,15 @@ def sh(*command):
         text=True, errors="replace")
     check(done.returncode == 0, f"{' '.join(command)}: {done.stdout.strip()}")
     return done.stdout
+
+
+def until(condition, text="it took too long", timeout=30):
+    """Waits until the condition holds; its value. text may be a function, for what is known only then."""
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        check(time.monotonic() < end, text)
+        time.sleep(0.02)
+    return value
 
 
 def remove_stale():
@@ -57,6 +69,77 @@ class Done:
 
     def __str__(self):
         return f"exit {self.code}, stderr: {self.err.decode(errors='replace').strip()[-400:]!r}"
+
+
+class Process:
+    """A process as it was at one moment: it may have ended since."""
+
+    def __init__(self, pid):
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        self.words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+        self.pid, self.name = int(pid), stat[stat.index("(") + 1:stat.rindex(")")]
+        self.state, parent, _, session = stat[stat.rindex(")") + 2:].split()[:4]
+        self.parent, self.session = int(parent), int(session)
+
+    def __repr__(self):
+        return f"{self.name} ({self.pid}, {self.state})"
+
+    def files(self):
+        """What its descriptors are, by number; those that are closed meanwhile are not there."""
+        there = {}
+        with contextlib.suppress(OSError):
+            for fd in os.listdir(f"/proc/{self.pid}/fd"):
+                with contextlib.suppress(OSError):
+                    there[int(fd)] = os.readlink(f"/proc/{self.pid}/fd/{fd}")
+        return there
+
+    def program(self):
+        """The file that it runs, if it can be told."""
+        with contextlib.suppress(OSError):
+            return os.readlink(f"/proc/{self.pid}/exe")
+        return None
+
+    def kill(self, number=signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
+def looked_at(pids):
+    """Those that are still there when they are looked at: who lists processes and then looks at each must expect that
+    one ends in between. One that has ended and is not waited for is none any more."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found.append(Process(pid))
+    return [process for process in found if process.state not in "ZX"]
+
+
+def processes(namespace):
+    """Who is in a namespace."""
+    return looked_at(sh("ip", "netns", "pids", namespace).split())
+
+
+def everybody():
+    """All processes of the machine."""
+    return looked_at(filter(str.isdigit, os.listdir("/proc")))
+
+
+def children(pid):
+    """Of the process's first thread."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return looked_at(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return []
+
+
+def kill_all(namespace):
+    """Everybody there at one moment: all are stopped before the first is killed, so that nobody sees another's end."""
+    stopped = set()
+    while new := [process for process in processes(namespace) if process.pid not in stopped]:
+        for process in new:
+            process.kill(signal.SIGSTOP)
+            stopped.add(process.pid)
+    for process in processes(namespace):
+        process.kill()
 
 
 class Net:
@@ -89,6 +172,8 @@ class Net:
                 path = pathlib.Path(f"/proc/sys/net/ipv6/conf/{where}/disable_ipv6")
                 if path.exists():
                     path.write_text("1")
+            # Each error about a packet is told, not so many in a second.
+            pathlib.Path("/proc/sys/net/ipv4/icmp_ratemask").write_text("0")
         sh("ip", "-n", name, "link", "set", "lo", "up")
         return name
 
@@ -148,6 +233,11 @@ class Net:
         """Whether something listens there; asked of the kernel: a connection made to find out might be reset later."""
         return bool(sh("ip", "netns", "exec", self.server, "ss", "-Htln", f"sport = :{port}").strip())
 
+    def unread(self, port):
+        """Bytes that the kernel keeps for the one connection of this port."""
+        row = sh("ip", "netns", "exec", self.server, "ss", "-Htn", "state", "established", f"sport = :{port}").split()
+        return int(row[0]) if row else 0
+
     def connect(self, port, address=SOCKEYE_IP):
         s = self.kernel_socket()
         s.connect((address, port))
@@ -162,6 +252,13 @@ class Net:
             names, values = [row.split()[1:] for row in rows if row.startswith(("Tcp:", "TcpExt:"))]
             result.update(zip(names, map(int, values)))
         return result
+
+    def calm(self, probes=False):
+        """From now on the server's kernel sends again what was lost, and not what is answered late, since on a busy
+        machine nobody ran for a while: its timer waits for seconds, and it has no tail loss probes (unless wanted)."""
+        sh("ip", "-n", self.server, "route", "change", "192.0.2.0/24", "dev", "eth0", "src", SERVER_IP, "rto_min", "5s")
+        if not probes:
+            sh("ip", "netns", "exec", self.server, "sysctl", "-qw", "net.ipv4.tcp_early_retrans=0")
 
     # ---- processes ----
 
@@ -210,20 +307,36 @@ class Net:
     def capture(self, device="eth0", namespace=None, *words):
         """tcpdump into a file; give it to captured()."""
         path = self.tmp / f"capture{len(self.started)}.pcap"
+        if words:
+            words = [f"({' '.join(words)}) or ether proto {LAST_TYPE}"]
         process = self.start("tcpdump", "-i", device, "-n", "-U", "--immediate-mode", "-B", "16384", "-s", "128", "-w",
             path, *words, namespace=namespace or self.server, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL)
-        wait_for_line(process.stderr, b"listening on", 10)
-        return process, path
+        wait_for_line(process.stderr, b"listening on")
+        return process, path, namespace or self.server, device
 
     def captured(self, capture, *words):
         """The lines of a capture that match, after stopping it."""
-        process, path = capture
+        process, path, namespace, device = capture
         if process.poll() is None:
-            time.sleep(0.2)
+            time.sleep(0.2)  # for what the kernel puts off
+            self._last_frame(path, namespace, device)
             process.send_signal(signal.SIGINT)
             self.finish(process)
-        return sh("tcpdump", "-n", "-e", "-r", str(path), *words).splitlines()[1:]
+        options = [word for word in words if word.startswith("-")]
+        wanted = " ".join(word for word in words if word not in options)
+        only = f"not ether proto {LAST_TYPE}" + (f" and ({wanted})" if wanted else "")
+        return sh("tcpdump", "-n", "-e", "-r", str(path), *options, only).splitlines()[1:]
+
+    def _last_frame(self, path, namespace, device):
+        """tcpdump has written all that came before: a frame of our own is in the file. Bridges keep it to themselves."""
+        with self.inside(namespace), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as s:
+            s.bind((device, 0))
+            def written():
+                s.send(bytes.fromhex("0180c200000e 020000000000") + LAST_TYPE.to_bytes(2, "big") + LAST_TEXT)
+                time.sleep(0.05)
+                return LAST_TEXT in path.read_bytes()
+            until(written, "tcpdump does not write what it sees")
 
     def close(self):
         for process in self.started:
@@ -240,12 +353,19 @@ class Net:
         shutil.rmtree(self.tmp, ignore_errors=True)
 
 
+def listens(net, run, port):
+    """Waits until a program under `sockeye run` listens there: asked of its host, for some take one connection only."""
+    def there():
+        return net.run(net.binary, "ss", "--host", f"run-{run.pid}", "-Htln", f"sport = :{port}", namespace=net.sockeye).out
+    until(lambda: run.poll() is not None or there(), f"nobody listens on {port}")
+
+
 def softnet_drops():
     """Packets this machine's kernel threw away, all namespaces together, because a CPU's backlog was full."""
     return sum(int(row.split()[1], 16) for row in pathlib.Path("/proc/net/softnet_stat").read_text().splitlines())
 
 
-def wait_for_line(stream, text, timeout=10):
+def wait_for_line(stream, text, timeout=30):
     """Reads (unbuffered) until text has come; what was read."""
     end, seen, fd = time.monotonic() + timeout, b"", stream.fileno()
     os.set_blocking(fd, False)
@@ -264,6 +384,14 @@ def wait_for_line(stream, text, timeout=10):
     finally:
         os.set_blocking(fd, True)
     return seen
+
+
+def give(sock, data):
+    """Sends and closes, in a thread: the other end may take it only when somebody reads there."""
+    def go():
+        with sock, contextlib.suppress(OSError):  # who reads misses it
+            sock.sendall(data)
+    threading.Thread(target=go, daemon=True).start()
 
 
 def read_all(sock):

@@ -71,12 +71,10 @@ TABLE = [
 
 
 def serve_one(peer, say):
-    if not say:
-        time.sleep(3)
-        return
-    peer.sendall(say)
-    peer.shutdown(socket.SHUT_WR)
-    peer.settimeout(1)  # with bytes unread, closing would reset
+    if say:
+        peer.sendall(say)
+        peer.shutdown(socket.SHUT_WR)
+    peer.settimeout(20)  # with bytes unread, closing would reset
     read_all(peer)
 
 
@@ -349,8 +347,9 @@ def source(sockeye):
         peer.close()
         own.kill()
         kernel = net.start(sockeye, "nc", "--kernel", "-s", "127.0.0.9", "-p", "555", "127.0.0.1", "7001", namespace=net.server)
+        complaint(net.finish(kernel), 1, "refused")
         with net.inside(net.server), socket.create_server(("127.0.0.1", 7001)) as late:
-            kernel.kill()
+            late.settimeout(30)
             kernel = net.start(sockeye, "nc", "--kernel", "-s", "127.0.0.9", "-p", "556", "127.0.0.1", "7001",
                 namespace=net.server)
             peer, address = late.accept()

@@ -11,7 +11,7 @@ import struct
 import time
 
 from lease import packet
-from net import ORDINARY, SERVER_IP, Failed, Net, Skip, check
+from net import ORDINARY, SERVER_IP, Failed, Net, Skip, check, children, until
 from share import PEER_IP, Routed
 from terminal import copy_for_user
 
@@ -42,18 +42,25 @@ class Inside:
         self.pid = pid
 
     def __enter__(self):
+        self.memory = open(f"/proc/{self.pid}/mem", "r+b", buffering=0)
+        until(self.stopped_in_a_call, "it is never stopped in a system call")
+        self.text = self.regs["rsp"] - 8192
+        self.memory.seek(self.text)
+        self.below = self.memory.read(64)
+        return self
+
+    def stopped_in_a_call(self):
+        """Stops it. One that computes just now is let go on."""
         ptrace(PTRACE_ATTACH, self.pid)
         os.waitpid(self.pid, 0)
         self.raw = ctypes.create_string_buffer(8 * len(REGS))
         ptrace(PTRACE_GETREGS, self.pid, self.raw)
         self.regs = dict(zip(REGS, struct.unpack(f"{len(REGS)}Q", self.raw.raw)))
-        self.memory = open(f"/proc/{self.pid}/mem", "r+b", buffering=0)
         self.memory.seek(self.regs["rip"] - 2)
-        check(self.memory.read(2) == b"\x0f\x05", "it is not stopped in a system call")
-        self.text = self.regs["rsp"] - 8192
-        self.memory.seek(self.text)
-        self.below = self.memory.read(64)
-        return self
+        if self.memory.read(2) == b"\x0f\x05":
+            return True
+        ptrace(PTRACE_DETACH, self.pid)
+        return False
 
     def __exit__(self, *_):
         self.memory.seek(self.text)
@@ -130,7 +137,7 @@ def looks_confined(pid, ids, bounding):
 
 
 def stewards(pid):
-    return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [process.pid for process in children(pid)]
 
 
 def steward_sees_nothing(pid):

@@ -8,11 +8,11 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import static
-from net import SERVER_IP, SOCKEYE_IP, Net, Skip, check, sh, wait_for_line
+from net import (SERVER_IP, SOCKEYE_IP, Net, Skip, check, children, kill_all, listens, processes, sh, until,
+    wait_for_line)
 from transfer import make_file, sha256_of
 
 PYTHON = "/usr/bin/python3"
@@ -32,15 +32,6 @@ def need(*programs):
 def under(net, *words, options=()):
     """The words that run a program on Sockeye's sockets; tap s0, 192.0.2.2."""
     return [*net.host("run"), *options, "--", *words]
-
-
-def until(what, seconds=15):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if what():
-            return
-        time.sleep(0.05)
-    check(False, "it took too long")
 
 
 def answers(net, port, namespace=None, address=SOCKEYE_IP):
@@ -68,10 +59,7 @@ def kernel_web(net, where):
 
 def nothing_left(net):
     """No process of `sockeye run` is left in the namespace, no door's directory."""
-    def gone():
-        pids = sh("ip", "netns", "pids", net.sockeye).split()
-        return not pids
-    until(gone)
+    until(lambda: not processes(net.sockeye), lambda: f"left: {processes(net.sockeye)}")
 
 
 # ---- clients ----
@@ -213,12 +201,7 @@ def nginx(sockeye):
                   "    assert r.read() == b'word\\n' and again < 2, i\n")
         def workers():
             """{pid} of the workers; one that makes room still is among them."""
-            found = set()
-            for pid in sh("ip", "netns", "pids", net.sockeye).split():
-                with contextlib.suppress(OSError):
-                    if b"worker process" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                        found.add(pid)
-            return found
+            return {process.pid for process in processes(net.sockeye) if any(b"worker process" in w for w in process.words)}
         before = workers()
         clients = [net.start(PYTHON, "-c", script, namespace=net.server) for _ in range(4)]
         time.sleep(0.5)
@@ -367,7 +350,7 @@ def netcat(sockeye):
     with Net(sockeye) as net:
         data = os.urandom(3 * MB)
         server = net.start(*under(net, program, "-lN", "7000"), namespace=net.sockeye, stdin=subprocess.DEVNULL)
-        time.sleep(1)
+        listens(net, server, 7000)
         done = well(net.run(program, "-N", SOCKEYE_IP, "7000", namespace=net.server, input=data), "to Sockeye")
         got = well(net.finish(server), "server")
         check(got.out == data, f"{len(got.out)} of {len(data)} bytes")
@@ -486,10 +469,8 @@ def killed(sockeye):
                 os.killpg(client.pid, signal.SIGKILL)
             else:
                 # The host itself, in its own session: the program is told that its connection is gone, and ends.
-                for pid in map(int, sh("ip", "netns", "pids", net.sockeye).split()):
-                    with contextlib.suppress(ProcessLookupError): # one of the start may be gone by now
-                        if os.getsid(pid) == pid != client.pid:
-                            os.kill(pid, signal.SIGKILL)
+                host, = [p for p in processes(net.sockeye) if p.session == p.pid != client.pid]
+                host.kill()
             with contextlib.suppress(OSError):
                 while i % 4 < 3 and peer.recv(1 << 20): # a host that was killed says nothing
                     pass
@@ -513,10 +494,8 @@ def doors(sockeye):
             check(not door(client).exists(), "its door stays")
             nothing_left(net)
         client = net.start(*under(net, "sleep", "100"), namespace=net.sockeye)
-        until(lambda: "sleep" in sh("ip", "netns", "exec", net.sockeye, "sh", "-c", f"ps -o comm --ppid {client.pid} || true"))
-        for pid in map(int, sh("ip", "netns", "pids", net.sockeye).split()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        until(lambda: "sleep" in [process.name for process in children(client.pid)])
+        kill_all(net.sockeye)
         client.wait(20)
         check(door(client).exists(), "nothing was left: what is tried here?")
         nothing_left(net)
@@ -542,10 +521,9 @@ def stays(sockeye):
         listener = net.listen(7000)
         well(net.run(sockeye, "up", *net.host("up")[2:], name, namespace=net.sockeye), "up")
         try:
-            host = next(pid for pid in map(int, sh("ip", "netns", "pids", net.sockeye).split())
-                if os.getsid(pid) == pid and pathlib.Path(f"/proc/{pid}/fd").exists()
-                and any("tun" in os.readlink(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()))
-            descriptors = lambda: len(os.listdir(f"/proc/{host}/fd"))
+            host, = [process for process in processes(net.sockeye) if process.session == process.pid
+                and any("tun" in file for file in process.files().values())]
+            descriptors = lambda: len(host.files())
             before = descriptors()
             for i in range(rounds):
                 client = net.start(sockeye, "run", "--host", name, "--", PYTHON, "-c", script, namespace=net.sockeye)

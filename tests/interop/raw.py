@@ -7,9 +7,8 @@ import pathlib
 import socket
 import struct
 import sys
-import time
 
-from net import SERVER_IP, SERVER_MAC, SOCKEYE_IP, Net, Skip, check, sh, wait_for_line
+from net import SERVER_IP, SERVER_MAC, SOCKEYE_IP, Net, Skip, check, sh, until, wait_for_line
 from talk import complaint
 
 PROTO, GIVEN, TYPE = 102, 103, 0x88B5
@@ -195,12 +194,12 @@ def program(sockeye):
 
 def neighbour(net):
     """The MAC that the server's kernel has learned."""
-    for _ in range(200):
+    def learned():
         for row in json.loads(sh("ip", "-n", net.server, "-j", "neigh", "show", "dev", "eth0") or "[]"):
             if row["dst"] == SOCKEYE_IP and "lladdr" in row:
                 return bytes.fromhex(row["lladdr"].replace(":", ""))
-        time.sleep(0.02)
-    check(False, "the kernel does not learn the MAC")
+        return None
+    return until(learned, "the kernel does not learn the MAC")
 
 
 TESTS = {"raw-connect": proto_connect, "raw-listen": proto_listen, "raw-given": given,

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from net import Net, check, sh, wait_for_line
+from net import Net, check, sh, until, wait_for_line
 from transfer import MB, SIZE, make_file, rate, sha256_of, start_nginx
 
 HOST_IP, ROUTER_IP, FAR_ROUTER_IP, PEER_IP = "198.51.100.2", "198.51.100.254", "192.0.2.254", "192.0.2.1"
@@ -138,10 +138,7 @@ def killed(sockeye):
         before = net.state()
         get = net.start(*net.words("get", "--link", "share", "--impair", "rate=100mbit",
             "-o", net.tmp / "got", f"http://{PEER_IP}/large"), namespace=net.sockeye)
-        for _ in range(500):
-            if (net.tmp / "got").exists() and (net.tmp / "got").stat().st_size > MB:
-                break
-            time.sleep(0.01)
+        until(lambda: (net.tmp / "got").exists() and (net.tmp / "got").stat().st_size > MB, "it did not begin")
         during = net.state()
         check("flags owner" in during, f"no table with an owner: {during}")
         ports = re.search(r"dport >= (\d+)|dport (\d+)-(\d+)", during)

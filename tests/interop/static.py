@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from net import NOBODY_IP, SERVER_IP, SOCKEYE_IP, Net, Skip, check, read_all, wait_for_line
+from net import NOBODY_IP, SERVER_IP, SOCKEYE_IP, Net, Skip, check, processes, read_all, until, wait_for_line
 
 HERE = pathlib.Path(__file__).resolve().parent
 PORT = 7000
@@ -63,10 +63,15 @@ def through(peer, data):
     return back
 
 
-def children(net):
-    """Processes in Sockeye's namespace."""
-    found = subprocess.run(["ip", "netns", "pids", net.sockeye], stdout=subprocess.PIPE, text=True).stdout.split()
-    return [pid for pid in found if pathlib.Path(f"/proc/{pid}/stat").exists()]
+def kill_program(net):
+    for process in processes(net.sockeye):
+        if process.name == "static":
+            process.kill()
+
+
+def all_end(net, what):
+    """The supervisor, too, by itself."""
+    until(lambda: not processes(net.sockeye), lambda: f"left {what}: {processes(net.sockeye)}")
 
 
 def calls(sockeye):
@@ -153,10 +158,7 @@ def killed(sockeye):
         peer = net.connect(PORT)
         peer.sendall(b"x")
         check(peer.recv(1) == b"x", "no echo")
-        there = children(net)
-        for pid in there:
-            if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "static":
-                os.kill(int(pid), signal.SIGKILL)
+        kill_program(net)
         try:
             check(peer.recv(1) == b"", "bytes that nobody sent")
         except ConnectionResetError:
@@ -164,10 +166,7 @@ def killed(sockeye):
         peer.close()
         done = net.finish(process)
         check(done.code == 128 + signal.SIGKILL, f"{done}")
-        end = time.monotonic() + 10  # the supervisor ends by itself
-        while children(net) and time.monotonic() < end:
-            time.sleep(0.02)
-        check(not children(net), f"left: {children(net)} of {there}")
+        all_end(net, "afterwards")
 
 
 def kill_loop(sockeye):
@@ -180,14 +179,9 @@ def kill_loop(sockeye):
         for i in range(times):
             process = net.sockeye_start("run", "--", program, "client", SERVER_IP, PORT)
             time.sleep(moment.random() * 0.1)
-            for pid in children(net):
-                with contextlib.suppress(OSError):
-                    if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "static":
-                        os.kill(int(pid), signal.SIGKILL)
+            kill_program(net)
             net.finish(process, b"")
-            end = time.monotonic() + 10
-            while children(net):
-                check(time.monotonic() < end, f"left after {i + 1} times, seed {seed}: {children(net)}")
+            all_end(net, f"after {i + 1} times, seed {seed}")
         return f"{times} times"
 
 
@@ -197,8 +191,8 @@ def go_get(sockeye):
         (net.tmp / "file").write_bytes(data)
         web = net.start("python3", "-m", "http.server", "--bind", SERVER_IP, "--directory", net.tmp, "8080",
             namespace=net.server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not net.listening(8080):
-            check(web.poll() is None, "the web server has ended")
+        until(lambda: net.listening(8080) or web.poll() is not None)
+        check(web.poll() is None, "the web server has ended")
         done = net.sockeye_run("run", "--", program, "get", f"http://{SERVER_IP}:8080/file", 8, 10)
         check(done.out.decode() == f"{hashlib.sha256(data).hexdigest()} 80\n", f"{done.out[-300:]} {done}")
 

@@ -5,7 +5,7 @@ import time
 
 from matrix import LINKS, NOBODY, TAP_IP, Home, prepared
 from names import OTHER, need
-from net import check, sh, wait_for_line
+from net import check, sh, until, wait_for_line
 from share import PEER_IP
 from talk import complaint
 from terminal import copy_for_user
@@ -17,10 +17,8 @@ DEVICE = {"share": "eth0", "packet": "p0", "tap": "s0"}
 def begun(net, link, got, *words):
     """A `get` of the large file over a slow wire, once it has a megabyte."""
     get = net.get(link, "--impair", "rate=50mbit", "-o", got, "--record", net.tmp / "rec", *words, f"http://{OTHER}/large")
-    end = time.monotonic() + 20
-    while not (got.exists() and got.stat().st_size >= MB):
-        check(get.poll() is None and time.monotonic() < end, "it did not begin")
-        time.sleep(0.01)
+    until(lambda: got.exists() and got.stat().st_size >= MB or get.poll() is not None, "it did not begin")
+    check(get.poll() is None, "it ended early")
     return get
 
 
@@ -57,7 +55,7 @@ def removed(sockeye):
             prepared(net)
             get = begun(net, link, net.tmp / "got")
             sh("ip", "-n", net.sockeye, "link", "delete", device)
-            done = net.finish(get, timeout=5)
+            done = net.finish(get)
             check(done.code == 56 and done.err.decode().splitlines() == [
                 f"sockeye: {device} is gone: connections over it have ended",
                 "sockeye: (56) Recv failure: Network is down"], f"{link}: {done}")
@@ -73,7 +71,7 @@ def listener_waits(sockeye):
         server = net.start(net.binary, "nc", *words, "-l", "-v", "-p", "7000", namespace=net.sockeye)
         wait_for_line(server.stderr, b"istening")
         sh("ip", "-n", net.sockeye, "link", "delete", "s0")
-        done = net.finish(server, timeout=5)
+        done = net.finish(server)
         check(done.code != 0 and b"s0 is gone" in done.err, f"{done}")
 
 

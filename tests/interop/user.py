@@ -3,13 +3,15 @@
 import contextlib
 import os
 import pathlib
+import re
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
 
-from net import ORDINARY, SERVER_IP, Net, Skip, check, read_all
+from net import ORDINARY, SERVER_IP, Net, Skip, check, read_all, sh, until, wait_for_line
 from terminal import copy_for_user
 from transfer import MB, SIZE, make_file, rate, sha256_of
 
@@ -45,15 +47,10 @@ def serve(net):
     """Python's web server on the loopback, of net.tmp/www; its URL."""
     www = net.tmp / "www"
     www.mkdir(mode=0o755)
-    probe, port = listen()
-    probe.close()
-    net.start(sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", www, port)
-    for _ in range(200):
-        with contextlib.suppress(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", int(port))).close()
-            return www, f"http://127.0.0.1:{port}"
-        time.sleep(0.05)
-    check(False, "python's http.server did not start")
+    server = net.start(sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", www, "0",
+        stderr=subprocess.DEVNULL)
+    port = int(re.search(rb"port (\d+)", wait_for_line(server.stdout, b"\n"))[1])
+    return www, f"http://127.0.0.1:{port}"
 
 
 def page_of_the_loopback(sockeye):
@@ -124,11 +121,11 @@ def failures_told_apart(sockeye):
         )
         for url, code, words in cases:
             start = time.monotonic()
-            done = as_user(net, "get", "--connect-timeout", "2", url, namespace=net.server)
+            done = as_user(net, "get", "--connect-timeout", "2" if code == 28 else "50", url, namespace=net.server)
             took = time.monotonic() - start
             check(done.code == code and words in done.err, f"{url}: {done}")
             check(len(done.err.splitlines()) == 1, f"{url}: more than a line: {done}")
-            check(code == 28 or took < 1.5, f"{url}: told after {took:.1f} s only")
+            check(took < 20, f"{url}: told after {took:.1f} s only")
 
 
 def both_half_closes(sockeye):
@@ -166,13 +163,20 @@ def both_half_closes(sockeye):
         check(done.out == b"all there is" and done.code == 0, f"server's end first: {done}")
 
 
+def kept_by_kernel(port):
+    """Bytes in the queues of the connections to a port of this machine, both ends'."""
+    rows = sh("ss", "-Htn", "state", "established", f"sport = :{port} or dport = :{port}").splitlines()
+    return [int(number) for row in rows for number in row.split()[:2]] or [-1]
+
+
 def resets_both_ways(sockeye):
     with ordinary(sockeye) as net:
         s, port = listen()
         client = net.start(net.binary, "nc", "127.0.0.1", port, user=ORDINARY)
         conn, _ = s.accept()
         conn.sendall(b"x" * 200000)
-        time.sleep(0.3)
+        # The client has all of it: what its kernel still keeps a reset may take away.
+        until(lambda: not any(kept_by_kernel(port)), lambda: f"(receive, send) queues: {kept_by_kernel(port)}")
         conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         conn.close()
         done = net.finish(client, None)
@@ -202,23 +206,28 @@ def slow_server_holds_back(sockeye):
         client = net.start(net.binary, "nc", "127.0.0.1", port, user=ORDINARY)
         conn, _ = s.accept()
         conn.settimeout(20)
-        fed = [0, 0.0]
+        fed = [0]
 
         def feed():
             with contextlib.suppress(OSError, ValueError):
                 while True:
                     fed[0] += os.write(client.stdin.fileno(), bytes(65536))
-                    fed[1] = time.monotonic()
 
         threading.Thread(target=feed, daemon=True).start()
-        while fed[0] == 0 or time.monotonic() - fed[1] < 1.0:
-            time.sleep(0.1)
-        stat = pathlib.Path(f"/proc/{client.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        before, ticks = fed[0], int(stat[11]) + int(stat[12])
-        time.sleep(0.5)
-        stat = pathlib.Path(f"/proc/{client.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        check(fed[0] == before and before < 64 * MB, f"{before} bytes were taken")
-        check(int(stat[11]) + int(stat[12]) - ticks < 10, "the client spins")
+
+        def ticks():
+            stat = pathlib.Path(f"/proc/{client.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            return int(stat[11]) + int(stat[12])
+
+        def at_rest():
+            """Half a second in which nothing is taken and hardly any time used."""
+            before = fed[0], ticks()
+            time.sleep(0.5)
+            return fed[0] > 0 and fed[0] == before[0] and ticks() - before[1] < 10
+
+        until(at_rest, lambda: f"the client spins, or takes and takes: {fed[0]} bytes")
+        before = fed[0]
+        check(before < 64 * MB, f"{before} bytes were taken")
         got = 0
         while got < before:
             got += len(conn.recv(1 << 20))

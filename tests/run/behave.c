@@ -10,7 +10,7 @@
 #include "behave.h"
 #include <stdarg.h>
 
-#define GROUP_SECONDS 25
+#define GROUP_SECONDS 60
 
 const char *self;
 char peer_text[65536];
@@ -110,6 +110,20 @@ void peer_later(int ms, const char *format, ...)
     va_start(args, format);
     say(prefix, format, args);
     va_end(args);
+}
+
+void peer_when_waiting(int ms, const char *format, ...)
+{
+    pid_t parent = getpid();
+    fflush(NULL);
+    if (fork() != 0)
+        return;
+    va_list args;
+    va_start(args, format);
+    until_waiting(parent, ms);
+    say("later 0 ", format, args);
+    va_end(args);
+    _exit(0);
 }
 
 struct sockaddr_in at_peer(int port)
@@ -305,8 +319,8 @@ int fill(int fd)
 {
     static char block[16384];
     int total = 0;
-    // Twice with nothing more after a while: what was on its way has arrived.
-    for (int idle = 0; idle < 4;) {
+    // Nothing more for a while: what was on its way has arrived, on a busy machine, too.
+    for (int idle = 0; idle < 10;) {
         ssize_t n = send(fd, block, sizeof(block), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n > 0)
             total += (int)n, idle = 0;
@@ -345,13 +359,56 @@ void catch_signal(int number, int flags)
     signals = 0;
 }
 
-void signal_later(int ms, int number)
+// How often it gave up the processor by itself; -1: it does not sleep now.
+static long times_asleep(pid_t thread)
+{
+    char path[64], line[128];
+    long times = -1;
+    bool sleeps = false;
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)thread);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof(line), f)) {
+        sleeps = sleeps || strncmp(line, "State:\tS", 8) == 0;
+        sscanf(line, "voluntary_ctxt_switches: %ld", &times);
+    }
+    if (f)
+        fclose(f);
+    return sleeps ? times : -1;
+}
+
+void until_waiting(pid_t thread, int ms)
+{
+    long before, after = -1;
+    do {
+        before = after;
+        nap(ms);
+        after = times_asleep(thread);
+    } while (after < 0 || after != before);
+}
+
+void signal_when_waiting(int ms, int number)
 {
     pid_t parent = getpid();
     fflush(NULL);
     if (fork() == 0) {
-        nap(ms);
+        until_waiting(parent, ms);
         kill(parent, number);
         _exit(0);
     }
+}
+
+void signal_then_peer(int ms, int number, const char *format, ...)
+{
+    pid_t parent = getpid();
+    fflush(NULL);
+    if (fork() != 0)
+        return;
+    va_list args;
+    va_start(args, format);
+    until_waiting(parent, ms);
+    kill(parent, number);
+    until_waiting(parent, ms);
+    say("later 0 ", format, args);
+    va_end(args);
+    _exit(0);
 }

@@ -42,6 +42,8 @@ void gives(const char *name, long result, int want);
 long peer(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // The same after so many milliseconds, while we do something else. No answer.
 void peer_later(int ms, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// The same as soon as we wait in a call and have done so for so long: from a child of this process.
+void peer_when_waiting(int ms, const char *format, ...) __attribute__((format(printf, 2, 3)));
 extern char peer_text[65536];
 extern struct sockaddr_in own; // our address, port 0
 struct sockaddr_in at_peer(int port);
@@ -71,7 +73,14 @@ void nap(int ms);
 
 extern volatile sig_atomic_t signals; // that were caught since this was set to 0
 void catch_signal(int number, int flags);
-void signal_later(int ms, int number); // to this process; from a child of it
+// To this process, as soon as it waits in a call and has done so for so long; from a child of it. On a busy machine
+// a signal after some time might come before the call.
+void signal_when_waiting(int ms, int number);
+// The same, and a line to the peer when the call goes on waiting.
+void signal_then_peer(int ms, int number, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// The thread (gettid()) has been asleep for so long, without having been woken in between.
+void until_waiting(pid_t thread, int ms);
 
 extern const char *self; // the path of this program
 #endif

@@ -159,7 +159,7 @@ static void gone(void)
     fd = call_peer(&id);
     is("unread-write", write(fd, "never read", 10), 10);
     peer("say %ld abc", id);
-    nap(50);
+    peer("holds %ld 10", id);
     peer("close %ld", id); // with bytes unread: a reset
     poll_until(fd, POLLERR);
     is("unread-read", read(fd, (char[9]){0}, 9), 3);
@@ -198,8 +198,8 @@ static void closes(void)
     peer("room %ld 4096", id);
     total = fill(fd);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &slow, sizeof(slow));
-    peer_later(100, "drain %ld", id);
     int64_t start = now_ms();
+    peer_later(100, "drain %ld", id);
     is("linger-unsent-close", close(fd), 0);
     is_true("linger-unsent-waits", now_ms() - start >= 80);
     is("linger-unsent-arrives", peer("drained %ld", id), total);

@@ -100,7 +100,7 @@ static void silent_ends(void)
     close(fd);
     fd = tcp();
     catch_signal(SIGUSR1, 0);
-    signal_later(100, SIGUSR1);
+    signal_when_waiting(100, SIGUSR1);
     gives("silent-interrupted", dial(fd, port), EINTR);
     is("silent-interrupted-caught", signals, 1);
     no_waiting(fd);
@@ -120,9 +120,9 @@ static void broken_off(void)
     to.sin_addr.s_addr = htonl(0xc0000262); // 192.0.2.98, nobody there
     int waiting = tcp(), asking = tcp();
     catch_signal(SIGUSR1, 0);
-    signal_later(50, SIGUSR1);
+    signal_when_waiting(50, SIGUSR1);
     gives("broken-off", dial_at(waiting, to), EINTR);
-    signal_later(50, SIGUSR1);
+    signal_when_waiting(50, SIGUSR1);
     gives("broken-off-too", dial_at(asking, to), EINTR);
     gives("broken-off-again", dial_at(waiting, to), EHOSTUNREACH);
     is_true("broken-off-poll", poll_one(asking, POLLIN, 5000) & (POLLERR | POLLIN));

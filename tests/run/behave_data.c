@@ -104,6 +104,7 @@ static void all_of_it(void)
     is("waitall-peek", recv(fd, room, 4, MSG_WAITALL | MSG_PEEK), 4);
     is("waitall-peek-then", recv(fd, room, 100, 0), 4);
     peer("say %ld abcd", id);
+    poll_until(fd, POLLIN);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     is("waitall-timeout", recv(fd, room, 6, MSG_WAITALL), 4);
     peer("say %ld ab", id);

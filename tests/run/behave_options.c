@@ -155,7 +155,8 @@ static void information(void)
     is("info-first-byte", first, TCP_ESTABLISHED);
     shutdown(fd, SHUT_WR);
     peer("recv %ld 1", id);
-    nap(50);
+    for (int i = 0; i < 500 && state(fd) != TCP_FIN_WAIT2; i++)
+        nap(10);
     is("info-fin-wait", state(fd), TCP_FIN_WAIT2);
     fd = call_peer(&id);
     peer("shut %ld", id);

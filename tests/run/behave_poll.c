@@ -1,5 +1,7 @@
 // Readiness: poll, select, epoll level and edge.
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/select.h>
 #include "behave.h"
 
@@ -157,7 +159,10 @@ static void edge(void)
     is("edge-full", events_of(fd, 20), 0);
     peer("drain %ld", id);
     is("edge-writable", events_of(fd, 5000) & EPOLLOUT, EPOLLOUT);
-    while (events_of(fd, 100) > 0) // the rest of it is on its way
+    int unsent = 1;
+    while (ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent > 0)
+        nap(10);
+    while (events_of(fd, 100) > 0) // and nothing makes room any more
         continue;
     peer("say %ld end", id);
     peer("shut %ld", id);

@@ -9,29 +9,40 @@ static void interrupted(void)
     char c = 0;
     int fd = call_peer(&id), l = listening(5);
     catch_signal(SIGUSR1, 0);
-    signal_later(50, SIGUSR1);
+    signal_when_waiting(50, SIGUSR1);
     gives("eintr-read", read(fd, &c, 1), EINTR);
-    signal_later(50, SIGUSR1);
+    signal_when_waiting(50, SIGUSR1);
     gives("eintr-recv", recv(fd, &c, 1, 0), EINTR);
-    signal_later(50, SIGUSR1);
+    signal_when_waiting(50, SIGUSR1);
     gives("eintr-recvmsg",
         recvmsg(fd, &(struct msghdr){.msg_iov = &(struct iovec){&c, 1}, .msg_iovlen = 1}, 0),
         EINTR);
-    signal_later(50, SIGUSR1);
+    signal_when_waiting(50, SIGUSR1);
     gives("eintr-accept", accept(l, NULL, NULL), EINTR);
-    signal_later(50, SIGUSR1);
+    signal_when_waiting(50, SIGUSR1);
     gives("eintr-poll", poll_one(fd, POLLIN, 5000), EINTR);
     is("eintr-count", signals, 5);
     peer("say %ld ab", id);
-    signal_later(100, SIGUSR1);
+    signal_when_waiting(100, SIGUSR1);
     is("eintr-waitall", recv(fd, (char[9]){0}, 9, MSG_WAITALL), 2);
     peer("room %ld 4096", id);
     fill(fd);
-    signal_later(50, SIGUSR1);
+    signal_when_waiting(50, SIGUSR1);
     gives("eintr-write", write(fd, &c, 1), EINTR);
     int u = udp();
-    signal_later(50, SIGUSR1);
+    signal_when_waiting(50, SIGUSR1);
     gives("eintr-udp", recv(u, &c, 1, 0), EINTR);
+}
+
+// At no time in particular.
+static void raise_soon(int number)
+{
+    pid_t parent = getpid();
+    fflush(NULL);
+    if (fork() == 0) {
+        kill(parent, number);
+        _exit(0);
+    }
 }
 
 static void restarted(void)
@@ -41,23 +52,22 @@ static void restarted(void)
     struct timeval limit = {5, 0};
     int fd = call_peer(&id), l = listening(5);
     catch_signal(SIGUSR1, SA_RESTART);
-    signal_later(50, SIGUSR1);
-    peer_later(150, "say %ld x", id);
+    signal_then_peer(50, SIGUSR1, "say %ld x", id);
     is("restart-read", read(fd, &c, 1), 1);
     is("restart-read-caught", signals, 1);
-    signal_later(50, SIGUSR1);
-    peer_later(150, "connect %d", port_of(l));
+    signal_then_peer(50, SIGUSR1, "connect %d", port_of(l));
     gives("restart-accept", accept(l, NULL, NULL), 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    signal_later(50, SIGUSR1);
+    signal_when_waiting(50, SIGUSR1);
     gives("restart-not-with-timeout", read(fd, &c, 1), EINTR);
     int port = (int)peer("port"), again = tcp();
-    signal_later(0, SIGUSR1);
+    raise_soon(SIGUSR1);
     gives("restart-connect", dial(again, port), 0);
 }
 
 struct work {
     int fd, what;
+    _Atomic pid_t thread;
     long result;
     int error;
 };
@@ -66,6 +76,7 @@ static void *work(void *ctx)
 {
     struct work *w = ctx;
     char c;
+    w->thread = gettid();
     w->result = w->what == 'a' ? accept(w->fd, NULL, NULL) : recv(w->fd, &c, 1, 0);
     w->error = errno;
     return NULL;
@@ -76,7 +87,9 @@ static pthread_t begin(struct work *w, int fd, int what)
     pthread_t thread;
     *w = (struct work){.fd = fd, .what = what};
     pthread_create(&thread, NULL, work, w);
-    nap(100);
+    while (!w->thread)
+        nap(1);
+    until_waiting(w->thread, 50);
     return thread;
 }
 

@@ -196,7 +196,7 @@ static void many_with_a_limit(void)
         m[i].msg_hdr = (struct msghdr){.msg_iov = &io[i], .msg_iovlen = 1};
     }
     struct timespec limit = {0, 50000000}, wrong = {0, -1};
-    peer_later(150, "sendto %ld %d 6", id, port_of(fd));
+    peer_when_waiting(150, "sendto %ld %d 6", id, port_of(fd));
     is("udp-recvmmsg-limit", recvmmsg(fd, m, 3, 0, &limit), 1); // looked at after each one
     is("udp-recvmmsg-limit-length", m[0].msg_len, 6);
     is("udp-recvmmsg-limit-left", limit.tv_sec == 0 && limit.tv_nsec == 0, 1);
@@ -222,7 +222,7 @@ static void odd_sizes(void)
     int fd = bound_udp(atoi(peer_text)), waiting = 0, s = tcp();
     peer("sendto %ld %d 50", id, port_of(fd));
     peer("sendto %ld %d 7", id, port_of(fd));
-    nap(50);
+    poll_until(fd, POLLIN);
     ioctl(fd, FIONREAD, &waiting);
     is("udp-fionread-two", waiting, 50);
     gives("writev-too-many", writev(fd, many, 1025), EINVAL);

@@ -7,16 +7,19 @@ Each control connection has sockets of its own, by number, gone with it. An answ
 when the call failed), perhaps a text.
 """
 
+import array
+import fcntl
 import hashlib
 import os
 import socket
 import struct
 import sys
+import termios
 import threading
 import time
 
 ADDRESS, PORT = sys.argv[1], int(sys.argv[2])
-TIMEOUT = 10
+TIMEOUT, ESTABLISHED = 30, 1
 
 
 class Peer:
@@ -57,7 +60,8 @@ class Peer:
             filler.setblocking(False)
             filler.connect_ex(s.getsockname())
             self.kept.append(filler)
-        time.sleep(0.05)
+        while not any(filler.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == ESTABLISHED for filler in self.kept[-2:]):
+            time.sleep(0.01)
         return s.getsockname()[1]
 
     def serve(self):
@@ -105,7 +109,7 @@ class Peer:
     def opened(self, *numbers):
         """How many of these are connected: state ESTABLISHED by TCP_INFO."""
         states = [self.socks[int(n)].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] for n in numbers]
-        return states.count(1)
+        return states.count(ESTABLISHED)
 
     def send(self, number, count):
         self.socks[int(number)].sendall(b"x" * int(count))
@@ -125,6 +129,14 @@ class Peer:
                 break
             data += part
         return len(data), data[:1000].decode(errors="replace").replace("\n", "|")
+
+    def holds(self, number, count):
+        """Waits until so many bytes have come that nobody has read."""
+        waiting = array.array("i", [0])
+        while waiting[0] < int(count):
+            time.sleep(0.005)
+            fcntl.ioctl(self.socks[int(number)], termios.FIONREAD, waiting)
+        return waiting[0]
 
     def hash(self, number):
         """Everything until the end: how much, and its SHA-256."""
