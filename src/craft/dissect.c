@@ -95,25 +95,41 @@ static bool step(struct walk *w, int *err)
     return !*err && w->end > w->off;
 }
 
-int sok_packet_dissect(const struct sok_book *book, const struct sok_proto *first,
-    const uint8_t *data, size_t len, struct sok_packet **out)
+static int take_all(
+    struct sok_packet *packet, const struct sok_proto *first, const uint8_t *data, size_t len)
 {
     size_t room = len < SOK_CRAFT_PACKET_MAX ? len : SOK_CRAFT_PACKET_MAX;
-    struct sok_packet *packet = sok_craft_new(book, 2 * room + 4 * OVERHEAD);
     int err = 0;
-    *out = NULL;
-    if (!packet)
-        return SOK_ENOMEM;
     struct walk w = {.packet = packet, .p = data, .end = room, .proto = first};
     if (room > 0)
         while (step(&w, &err))
             ;
     if (!err && w.end < room)
-        err = take_rest(packet, sok_craft_padding(book), data + w.end, room - w.end, NULL);
+        err = take_rest(packet, sok_craft_padding(packet->book), data + w.end, room - w.end, NULL);
+    return err;
+}
+
+int sok_packet_dissect(const struct sok_book *book, const struct sok_proto *first,
+    const uint8_t *data, size_t len, struct sok_packet **out)
+{
+    size_t room = len < SOK_CRAFT_PACKET_MAX ? len : SOK_CRAFT_PACKET_MAX;
+    struct sok_packet *packet = sok_craft_new(book, 2 * room + 4 * OVERHEAD);
+    *out = NULL;
+    int err = packet ? take_all(packet, first, data, len) : SOK_ENOMEM;
     if (err) {
         sok_packet_free(packet);
         return err;
     }
     *out = packet;
     return 0;
+}
+
+int sok_packet_redissect(
+    struct sok_packet *p, const struct sok_proto *first, const uint8_t *data, size_t len)
+{
+    sok_packet_cut(p, 0);
+    int err = take_all(p, first, data, len);
+    if (err)
+        sok_packet_cut(p, 0);
+    return err;
 }

@@ -451,6 +451,14 @@ bool sok_packet_number(
     return true;
 }
 
+const uint8_t *sok_packet_fixed(const struct sok_packet *p, unsigned layer, size_t *len)
+{
+    if (layer >= p->count || p->layers[layer].set != CRAFT_ALL)
+        return NULL;
+    *len = p->layers[layer].fixed;
+    return craft_fixed(p, &p->layers[layer]);
+}
+
 // ---- a dissected header whose parts are about to move ----
 
 static int rewrite(struct sok_packet *p, unsigned layer, unsigned i, uint8_t *memory, size_t size)

@@ -95,6 +95,9 @@ int sok_packet_get(const struct sok_packet *p, unsigned layer, const struct sok_
 // The quick way for a row that is a number: false when it is not given and known at build only.
 bool sok_packet_number(
     const struct sok_packet *p, unsigned layer, const struct sok_slot *slot, uint64_t *out);
+// The fixed part of a layer all of whose fields are given (it was dissected), for who reads many of them:
+// sok_field_get(row, it) of rows that end within `len`. NULL: there is none, or something in it is not given.
+const uint8_t *sok_packet_fixed(const struct sok_packet *p, unsigned layer, size_t *len);
 // What a person writes for a row's value: "192.0.2.1", "02:00:00:00:00:01", "SA", "DF+MF"; the name of a value
 // when `names`. Its length in out (NUL ends it); 0: it is a plain number, or plain bytes.
 size_t sok_craft_text(
@@ -113,6 +116,10 @@ void sok_packet_build_error(const struct sok_packet *p, int err, struct sok_craf
 // is known for is Raw, what no length covers is Padding.
 int sok_packet_dissect(const struct sok_book *book, const struct sok_proto *first,
     const uint8_t *data, size_t len, struct sok_packet **out);
+
+// The same in a packet that is there: what was in it is gone, its memory is used again.
+int sok_packet_redissect(
+    struct sok_packet *p, const struct sok_proto *first, const uint8_t *data, size_t len);
 
 // ---- about packets ----
 

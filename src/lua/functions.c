@@ -6,6 +6,7 @@ static const struct sok_lua_function *const lists[] = {
     sok_lua_basic_functions,
     sok_lua_declare_functions,
     sok_lua_net_functions,
+    sok_lua_reader_functions,
 };
 
 const struct sok_lua_function *sok_lua_function_at(unsigned i)

@@ -27,6 +27,8 @@ extern const struct sok_lua_function sok_lua_basic_functions[];   // basic.c
 extern const struct sok_lua_function sok_lua_declare_functions[]; // declare.c
 extern const struct sok_lua_function sok_lua_net_functions[];     // net.c: send, sr, sniff, ...
 
+extern const struct sok_lua_function sok_lua_reader_functions[]; // reader.c
+
 void sok_lua_open_functions(lua_State *L);
 void sok_lua_open_net(lua_State *L); // net.c: what the functions that talk need
 // The i-th function of all lists; NULL after the last.
@@ -40,6 +42,7 @@ struct sok_lua_state {
     struct sok_book *book; // the protocols
     uint8_t *built;        // room for one packet's bytes
     size_t unseen;         // bytes taken where Lua's collector does not see them
+    struct texts *texts;   // value.c: addresses and flags whose text is kept
     uint64_t seed;         // of fuzz(), when none is given
 };
 static inline struct sok_lua_state *sok_lua_state(lua_State *L)

@@ -65,6 +65,8 @@ void sok_lua_push_item(lua_State *L, const struct sok_item *item);
 // A field of a layer: nil when it is known at build only.
 void sok_lua_push_field(
     lua_State *L, const struct sok_packet *p, unsigned layer, const struct sok_slot *slot);
+// Row of a fixed part that has it whole (sok_packet_fixed()).
+void sok_lua_push_fixed(lua_State *L, const uint8_t *fixed, const struct sok_field *row);
 void sok_lua_set_field(
     lua_State *L, struct sok_packet *p, unsigned layer, const struct sok_slot *slot, int idx);
 
@@ -84,6 +86,7 @@ int sok_lua_view_text(lua_State *L);
 
 // ---- setting up ----
 
+void sok_lua_open_values(lua_State *L);  // value.c
 void sok_lua_open_packets(lua_State *L); // make.c: protocols as globals
 void sok_lua_add_protocol(lua_State *L, const struct sok_proto *proto);
 void sok_lua_open_lists(lua_State *L);   // list.c

@@ -6,11 +6,15 @@
 #include "lua/internal.h"
 #include "lua/lua.h"
 #include "lua/packet.h"
+#include "lua/pool.h"
 
 struct sok_lua {
     lua_State *lua;
     struct sok_lua_state state;
+    struct sok_pool pool; // Lua's, and the packets'
     struct sok_mem mem;
+    bool warnings; // warn("@on") was said
+    bool warning;  // within one
 };
 
 struct lua_State *sok_lua_lua(struct sok_lua *l)
@@ -21,6 +25,7 @@ struct lua_State *sok_lua_lua(struct sok_lua *l)
 static int open_all(lua_State *L)
 {
     luaL_openlibs(L);
+    sok_lua_open_values(L);
     sok_lua_open_lists(L);
     sok_lua_open_packets(L);
     sok_lua_open_functions(L);
@@ -28,18 +33,47 @@ static int open_all(lua_State *L)
     return 0;
 }
 
+// Of a new block Lua says what it is for where another's size would be.
+static void *lua_memory(void *pool, void *ptr, size_t old_size, size_t new_size)
+{
+    return sok_pool_resize(pool, ptr, ptr ? old_size : 0, new_size);
+}
+
+// What Lua calls with an error that nobody catches, before it aborts.
+static int at_panic(lua_State *L)
+{
+    const char *text = lua_tostring(L, -1);
+    fprintf(stderr, "sockeye: Lua: %s\n", text ? text : "an error that is no text");
+    return 0;
+}
+
+// warn("@on"), warn("text"): as the standalone interpreter does.
+static void on_warning(void *ctx, const char *text, int more)
+{
+    struct sok_lua *l = ctx;
+    if (!l->warning && !more && text[0] == '@') {
+        l->warnings = strcmp(text, "@on") == 0 || (l->warnings && strcmp(text, "@off") != 0);
+        return;
+    }
+    if (l->warnings)
+        fprintf(stderr, "%s%s%s", l->warning ? "" : "Lua warning: ", text, more ? "" : "\n");
+    l->warning = more;
+}
+
 struct sok_lua *sok_lua_new(const struct sok_lua_options *options)
 {
     struct sok_lua *l = calloc(1, sizeof(*l));
-    lua_State *L = l ? luaL_newstate() : NULL;
+    lua_State *L = l ? lua_newstate(lua_memory, &l->pool) : NULL;
     if (!L) {
         free(l);
         return NULL;
     }
     l->lua = L;
+    lua_atpanic(L, at_panic);
+    lua_setwarnf(L, on_warning, l);
     l->state = (struct sok_lua_state){.colour = options->colour, .verbose = options->verbose};
     *(struct sok_lua_state **)lua_getextraspace(L) = &l->state;
-    l->mem = sok_mem_libc();
+    l->mem = sok_pool_mem(&l->pool);
     l->state.book = sok_book_new(&l->mem);
     lua_pushcfunction(L, open_all);
     if (!l->state.book || lua_pcall(L, 0, 0, 0) != LUA_OK) {
@@ -57,6 +91,7 @@ void sok_lua_free(struct sok_lua *l)
     lua_close(l->lua);
     sok_book_free(l->state.book);
     free(l->state.built);
+    sok_pool_end(&l->pool);
     free(l);
 }
 

@@ -6,6 +6,7 @@
 
 #define VALUE_DEPTH_MAX 8
 #define VALUE_LIST_MAX  65536
+#define TEXTS           1024
 #define ITEMS_SMALL     4096
 #define ITEMS_MAX       (8u << 20)
 
@@ -156,6 +157,47 @@ static void push_row(lua_State *L, const struct sok_field *row, const struct sok
         sok_lua_push_item(L, item);
 }
 
+// ---- texts that come again and again: addresses and flags ----
+
+// Of the last value that fell into each place, the row and the number that it was, and in the list of the registry its text.
+struct texts {
+    struct {
+        const struct sok_field *row;
+        uint64_t value;
+    } places[TEXTS];
+};
+
+static const char texts_key[] = "sockeye.texts";
+
+void sok_lua_open_values(lua_State *L)
+{
+    struct texts *texts = lua_newuserdatauv(L, sizeof(*texts), 0);
+    memset(texts, 0, sizeof(*texts));
+    sok_lua_state(L)->texts = texts;
+    lua_rawsetp(L, LUA_REGISTRYINDEX, texts);
+    lua_createtable(L, TEXTS, 0);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, texts_key);
+}
+
+static void push_text(
+    lua_State *L, const struct sok_field *row, uint64_t v, const struct sok_item *item)
+{
+    struct texts *texts = sok_lua_state(L)->texts;
+    unsigned at = (unsigned)((v ^ (uintptr_t)row) * 0x9e3779b97f4a7c15u >> 48) % TEXTS;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, texts_key);
+    if (texts->places[at].row == row && texts->places[at].value == v) {
+        lua_rawgeti(L, -1, at + 1);
+    } else {
+        texts->places[at].row = NULL; // until its text is there: no memory is an error, too
+        push_row(L, row, item);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, at + 1);
+        texts->places[at].row = row;
+        texts->places[at].value = v;
+    }
+    lua_replace(L, -2);
+}
+
 // The value of a part may want room: more and more, up to a limit.
 static void push_large(
     lua_State *L, const struct sok_packet *p, unsigned layer, const struct sok_slot *slot)
@@ -177,9 +219,19 @@ static void push_number(lua_State *L, const struct sok_field *row, uint64_t v)
 {
     struct sok_item item = sok_item_number(v);
     if (row->as == SOK_AS_FLAGS || row->as == SOK_AS_IP4)
-        push_row(L, row, &item);
+        push_text(L, row, v, &item);
     else
         lua_pushinteger(L, (lua_Integer)v);
+}
+
+static void push_bytes(lua_State *L, const struct sok_field *row, const struct sok_item *item)
+{
+    bool mac = row->as == SOK_AS_MAC && item->type == SOK_ITEM_BYTES && item->count == 6;
+    if (mac)
+        push_text(
+            L, row, (uint64_t)sok_get16(item->bytes) << 32 | sok_get32(item->bytes + 2), item);
+    else
+        push_row(L, row, item);
 }
 
 static void push_other(
@@ -191,9 +243,20 @@ static void push_other(
     if (sok_packet_get(p, layer, slot, &room, &item) != 0)
         push_large(L, p, layer, slot);
     else if (slot->row)
-        push_row(L, slot->row, &item);
+        push_bytes(L, slot->row, &item);
     else
         sok_lua_push_item(L, &item);
+}
+
+void sok_lua_push_fixed(lua_State *L, const uint8_t *fixed, const struct sok_field *row)
+{
+    struct sok_item item;
+    if (!row->bytes) {
+        push_number(L, row, sok_field_get(row, fixed));
+        return;
+    }
+    item = sok_item_bytes(fixed + row->bit / 8, row->bits / 8);
+    push_bytes(L, row, &item);
 }
 
 void sok_lua_push_field(

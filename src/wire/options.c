@@ -45,18 +45,22 @@ static struct sok_item get_field(const struct sok_field *f, const uint8_t *p, st
 static unsigned fields_in(const struct sok_option_kind *k, const struct sok_option *opt)
 {
     size_t width = width_of(k);
-    if (width == 0 || opt->len == 0 || opt->len % width || (!k->repeats && opt->len != width))
+    if (opt->len == 0 || width == 0)
         return 0;
-    return (unsigned)(opt->len / width) * k->field_count;
+    if (!k->repeats)
+        return opt->len == width ? k->field_count : 0;
+    return opt->len % width ? 0 : (unsigned)(opt->len / width) * k->field_count;
 }
 
 static bool get_fields(const struct sok_option_kind *k, const struct sok_option *opt,
     struct sok_items *to, struct sok_item *out, unsigned count)
 {
     size_t width = width_of(k);
-    for (unsigned i = 0; i < count; i++)
-        out[i] =
-            get_field(&k->fields[i % k->field_count], opt->data + i / k->field_count * width, to);
+    const uint8_t *p = opt->data;
+    for (unsigned i = 0; i < count; p += width) {
+        for (unsigned field = 0; field < k->field_count; field++)
+            out[i++] = get_field(&k->fields[field], p, to);
+    }
     return !to->full;
 }
 
