@@ -15,6 +15,7 @@
 #include "wire/vlan.h"
 
 #define SEQ_SLACK 2 // a SYN and a FIN count
+#define MDNS_PORT 5353
 
 // ---- what is read of a layer ----
 
@@ -221,11 +222,62 @@ static bool arp_answers(
     return number(r, i, "op") == number(s, k, "op") + 1 && same_address(r, i, "psrc", s, k, "pdst");
 }
 
+#define RECORDS_ROOM 8192
+
+// A list of headers, in memory of RECORDS_ROOM bytes; NULL: there is none, or it is longer.
+static const struct sok_item *records(
+    const struct sok_packet *p, unsigned i, const char *name, uint8_t *memory, unsigned *count)
+{
+    struct sok_slot slot;
+    struct sok_item item;
+    struct sok_items items = sok_items(memory, RECORDS_ROOM);
+    if (!sok_packet_slot(p, i, name, &slot) || sok_packet_get(p, i, &slot, &items, &item) != 0 ||
+        item.type != SOK_ITEM_LIST)
+        return NULL;
+    *count = item.count;
+    return item.list;
+}
+
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 'a' - 'A') : c;
+}
+
+// Names at the beginning of both, written out; lengths of labels are no letters.
+static bool same_name(const struct sok_item *a, const struct sok_item *b)
+{
+    for (uint32_t i = 0; i < a->count && i < b->count; i++) {
+        if (lower(a->bytes[i]) != lower(b->bytes[i]))
+            return false;
+        if (a->bytes[i] == 0)
+            return true;
+    }
+    return false;
+}
+
+// Multicast: answers carry no id (RFC 6762 section 18.1), and are for who asked for the name.
+static bool mdns_answers(
+    const struct sok_packet *r, unsigned i, const struct sok_packet *s, unsigned k)
+{
+    alignas(struct sok_item) uint8_t one[RECORDS_ROOM], two[RECORDS_ROOM];
+    unsigned asked = 0, told = 0;
+    if (number(s, k - 1, "dport") != MDNS_PORT || number(r, i, "id") != 0)
+        return false;
+    const struct sok_item *question = records(s, k, "qd", one, &asked);
+    const struct sok_item *answer = records(r, i, "an", two, &told);
+    for (unsigned n = 0; question && answer && n < asked * told; n++) {
+        if (same_name(&question[n / told], &answer[n % told]))
+            return true;
+    }
+    return false;
+}
+
 static bool dns_answers(
     const struct sok_packet *r, unsigned i, const struct sok_packet *s, unsigned k)
 {
-    return same_number(r, i, "id", s, k, "id") && number(r, i, "qr") == 1 &&
-           number(s, k, "qr") == 0;
+    if (number(r, i, "qr") != 1 || number(s, k, "qr") != 0)
+        return false;
+    return same_number(r, i, "id", s, k, "id") || (k > 0 && mdns_answers(r, i, s, k));
 }
 
 static bool layer_answers(
@@ -340,13 +392,23 @@ static bool same_field(const struct sok_packet *a, const struct sok_packet *b, u
     return x.count == y.count && (!x.count || memcmp(x.bytes, y.bytes, x.count) == 0);
 }
 
+// Bytes of a dissected header that no part covers.
+static bool same_rest(const struct sok_packet *a, const struct sok_packet *b, unsigned layer)
+{
+    unsigned rest = a->layers[layer].proto->part_count;
+    const struct craft_piece *x = &craft_pieces(a, &a->layers[layer])[rest];
+    const struct craft_piece *y = &craft_pieces(b, &b->layers[layer])[rest];
+    return x->len == y->len &&
+           (!x->len || memcmp(craft_at(a, x->at), craft_at(b, y->at), x->len) == 0);
+}
+
 bool sok_packet_equal(const struct sok_packet *a, const struct sok_packet *b)
 {
     struct sok_slot slot;
     if (a->count != b->count)
         return false;
     for (unsigned i = 0; i < a->count; i++) {
-        if (a->layers[i].proto != b->layers[i].proto)
+        if (a->layers[i].proto != b->layers[i].proto || !same_rest(a, b, i))
             return false;
         for (unsigned k = 0; sok_packet_slot_at(a, i, k, &slot); k++) {
             if (!same_field(a, b, i, &slot))

@@ -101,7 +101,7 @@ static void note_rows(struct craft_entry *e)
             e->source |= (uint64_t)1 << i;
         if (row->how == SOK_FIELD_HOP)
             e->hop |= (uint64_t)1 << i;
-        if (row->how == SOK_FIELD_TARGET)
+        if (row->how == SOK_FIELD_TARGET || row->how == SOK_FIELD_ASKED)
             e->dst = row;
     }
 }

@@ -103,9 +103,8 @@ static bool group_mac(const struct sok_addr *dst, uint8_t out[6])
 static void find_hop(const struct sok_craft_world *world, const struct sok_field *row,
     const struct sok_addr *dst, uint8_t out[6])
 {
-    bool asks = row && row->name[0] == 'p'; // ARP's pdst: all are asked
     memset(out, 0xff, 6);
-    if (!row || asks || group_mac(dst, out))
+    if (!row || row->how == SOK_FIELD_ASKED || group_mac(dst, out))
         return;
     if (sok_addr_is_v4(*dst) && sok_addr_to_v4(*dst) == 0xffffffff)
         return;

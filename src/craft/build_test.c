@@ -121,6 +121,85 @@ static void added_come_first(void **state)
     assert_null(behind_udp(*state, 19));
 }
 
+// ---- the same ----
+
+// An extension header that is longer than its rows and parts say: the bytes behind them count, too.
+static void the_rest_counts(void **state)
+{
+    const struct sok_proto *proto = sok_book_find(*state, "TLSClientHello");
+    uint8_t bytes[48] = {1, 0, 0, 44, 3, 3};
+    struct sok_packet *p, *q;
+    assert_int_equal(sok_packet_dissect(*state, proto, bytes, sizeof bytes, &p), 0);
+    assert_int_equal(sok_packet_dissect(*state, proto, bytes, sizeof bytes, &q), 0);
+    assert_true(sok_packet_equal(p, q));
+    sok_packet_free(q);
+    bytes[47] = 1; // behind the extensions, of which there are none
+    assert_int_equal(sok_packet_dissect(*state, proto, bytes, sizeof bytes, &q), 0);
+    assert_false(sok_packet_equal(p, q));
+    sok_packet_free(p);
+    sok_packet_free(q);
+}
+
+// ---- any ----
+
+static void options_at_random(void **state)
+{
+    unsigned with = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct sok_packet *p = sok_packet_new(*state), *q;
+        push(p, "TCP");
+        sok_packet_fuzz(p, seed);
+        int len = sok_packet_build(p, 0, NULL, out, sizeof out);
+        assert_in_range(len, 20, 60);
+        assert_int_equal(len, 4 * (out[12] >> 4));
+        with += len > 20;
+        assert_int_equal(
+            sok_packet_dissect(*state, sok_packet_layer(p, 0), out, (size_t)len, &q), 0);
+        assert_int_equal(sok_packet_count(q), 1);
+        sok_packet_free(p);
+        sok_packet_free(q);
+    }
+    assert_true(with > 100);
+}
+
+// ---- answers without an id ----
+
+static struct sok_packet *message(const struct sok_book *book, bool asks, const char *name)
+{
+    struct sok_packet *p = sok_packet_new(book), *record = sok_packet_new(book);
+    push(record, asks ? "DNSQR" : "DNSRR");
+    give_text(record, 0, asks ? "qname" : "rrname", name);
+    push(p, "IP");
+    push(p, "UDP");
+    push(p, "DNS");
+    give_text(p, 0, "src", asks ? "192.0.2.1" : "192.0.2.2");
+    give_text(p, 0, "dst", "224.0.0.251");
+    give_text(p, 1, "sport", "5353");
+    give_text(p, 1, "dport", "5353");
+    assert_int_equal(give(p, 2, "id", sok_item_number(asks ? 77 : 0), NULL), 0);
+    assert_int_equal(give(p, 2, "qr", sok_item_number(!asks), NULL), 0);
+    int len = sok_packet_build(record, 0, NULL, out, sizeof out);
+    assert_true(len > 0);
+    struct sok_item item = sok_item_packet(sok_packet_layer(record, 0), out, (size_t)len);
+    assert_int_equal(give(p, 2, asks ? "qd" : "an", item, NULL), 0);
+    sok_packet_free(record);
+    return p;
+}
+
+static void mdns_answers(void **state)
+{
+    struct sok_packet *ask = message(*state, true, "Printer.local.");
+    struct sok_packet *tell = message(*state, false, "printer.LOCAL."),
+                      *other = message(*state, false, "printer2.local.");
+    assert_true(sok_packet_answers(tell, ask));
+    assert_false(sok_packet_answers(other, ask));
+    assert_false(sok_packet_answers(ask, tell));
+    assert_int_equal(sok_packet_hashret(ask), 0);
+    sok_packet_free(ask);
+    sok_packet_free(tell);
+    sok_packet_free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +207,9 @@ int main(void)
         cmocka_unit_test(too_long_as_given),
         cmocka_unit_test(too_many_options),
         cmocka_unit_test(finds_as_the_registry_does),
+        cmocka_unit_test(the_rest_counts),
+        cmocka_unit_test(options_at_random),
+        cmocka_unit_test(mdns_answers),
         cmocka_unit_test_setup_teardown(added_come_first, make_book, drop_book),
     };
     return cmocka_run_group_tests(tests, make_book, drop_book);

@@ -483,7 +483,7 @@ static int rewrite_others(struct sok_packet *p, unsigned layer, unsigned but)
         return SOK_ENOMEM;
     int err = 0;
     for (unsigned i = 0; !err && i < p->layers[layer].proto->part_count; i++) {
-        if (i != but && p->layers[layer].proto->parts[i].get)
+        if (i != but && p->layers[layer].proto->parts[i].refers)
             err = rewrite(p, layer, i, memory, ITEMS_MAX);
     }
     // From now on no part refers to the header it came with.

@@ -2,7 +2,8 @@
 #include <string.h>
 #include "craft/internal.h"
 
-#define LOAD_MAX 64 // bytes of a part that is bytes
+#define LOAD_MAX 64  // bytes of a part that is bytes
+#define PART_MAX 256 // of one that knows better
 
 // splitmix64: the next of a seed's numbers.
 static uint64_t next_number(uint64_t *seed)
@@ -23,6 +24,31 @@ static void fuzz_row(const struct sok_field *row, uint8_t *fixed, uint64_t *seed
         fixed[row->bit / 8 + i] = (uint8_t)next_number(seed);
 }
 
+static uint64_t next_of(void *ctx)
+{
+    return next_number((uint64_t *)ctx);
+}
+
+// Below 0: nothing is known of this part.
+static int fuzz_part(
+    struct sok_packet *p, unsigned layer, const struct sok_slot *slot, uint64_t *seed)
+{
+    uint8_t bytes[PART_MAX];
+    struct sok_sink out = sok_sink(bytes, sizeof bytes);
+    out.fixed = craft_fixed(p, &p->layers[layer]);
+    if (slot->part->fuzz) {
+        slot->part->fuzz(slot->part, next_of, seed, &out);
+    } else if (!slot->part->get && !slot->part->put) {
+        for (uint64_t len = next_number(seed) % (LOAD_MAX + 1); len > 0; len--)
+            sok_sink_number(&out, next_number(seed) & UINT8_MAX, 1);
+    } else {
+        return -1;
+    }
+    return out.used > out.size
+               ? -1
+               : sok_craft_part_put(p, layer, slot->index - CRAFT_PARTS, bytes, out.used);
+}
+
 static void fuzz_layer(struct sok_packet *p, unsigned layer, uint64_t *seed)
 {
     struct craft_layer *l = &p->layers[layer];
@@ -36,14 +62,9 @@ static void fuzz_layer(struct sok_packet *p, unsigned layer, uint64_t *seed)
         if (slot.row && slot.row->how == SOK_FIELD_SET && sok_field_end(slot.row) <= l->fixed) {
             fuzz_row(slot.row, craft_fixed(p, l), seed);
             l->set |= bit;
-        } else if (slot.part && !slot.part->get && !slot.part->put) {
-            uint8_t bytes[LOAD_MAX];
-            size_t len = next_number(seed) % (sizeof bytes + 1);
-            for (size_t k = 0; k < len; k++)
-                bytes[k] = (uint8_t)next_number(seed);
-            if (sok_craft_part_put(p, layer, slot.index - CRAFT_PARTS, bytes, len) == 0)
-                p->layers[layer].set |= bit;
+        } else if (slot.part && fuzz_part(p, layer, &slot, seed) == 0) {
             l = &p->layers[layer];
+            l->set |= bit;
         }
     }
     (void)sok_craft_refit(p, layer);

@@ -62,6 +62,48 @@ static int take_network(const struct craft_where *w, const struct sok_item *item
 
 // ---- a value ----
 
+// The layout depends on the first byte: with which of them is this text a value of the field? Below 0: none.
+static int first_byte_with(const struct craft_where *w, const struct sok_item *text)
+{
+    const struct craft_layer *l = &w->p->layers[w->layer];
+    uint8_t fixed[CRAFT_FIXED_MAX], unused[CRAFT_FIXED_MAX];
+    char why[1];
+    struct sok_text t = sok_text(why, sizeof why);
+    unsigned count;
+    if (!l->proto->view)
+        return -1;
+    memcpy(fixed, craft_fixed(w->p, l), l->fixed);
+    for (int type = 0; type < 256; type++) {
+        fixed[0] = (uint8_t)type;
+        const struct sok_field *rows = sok_proto_rows(l->proto, fixed, l->fixed, &count);
+        for (unsigned i = 0; i < count; i++) {
+            if (rows[i].values && sok_str_eq(rows[i].name, w->slot->row->name) &&
+                sok_field_end(&rows[i]) <= sizeof unused &&
+                sok_value_put(&rows[i], unused, text, &t))
+                return type;
+        }
+    }
+    return -1;
+}
+
+// What is wrong with a value, when the row itself does not know better.
+static int no_value(const struct craft_where *w, const struct sok_item *item, const char *why)
+{
+    const struct sok_proto *proto = w->p->layers[w->layer].proto;
+    int type = item->type == SOK_ITEM_BYTES ? first_byte_with(w, item) : -1;
+    if (type < 0)
+        return sok_craft_fail(w, "%s", why);
+    const struct sok_field *row = &proto->fields[0];
+    const char *name = sok_value_text(row->values, (unsigned)type);
+    char text[TEXT_MAX];
+    struct sok_text t = sok_text(text, sizeof text);
+    sok_value_quote(&t, item);
+    return name ? sok_craft_fail(w, "%s is a value with %s=\"%s\": give %s first", text, row->name,
+                      name, row->name)
+                : sok_craft_fail(w, "%s is a value with %s=%d: give %s first", text, row->name,
+                      type, row->name);
+}
+
 int sok_craft_parse(const struct craft_where *w, const struct sok_item *item, uint8_t *first,
     uint8_t *last, size_t width)
 {
@@ -84,7 +126,7 @@ int sok_craft_parse(const struct craft_where *w, const struct sok_item *item, ui
             (unsigned long long)sok_bits_mask(row->bits));
     memset(header, 0, sok_field_end(row));
     if (!sok_value_put(row, header, item, &t))
-        return sok_craft_fail(w, "%s", why);
+        return no_value(w, item, why);
     if (row->bytes)
         memcpy(first, header + row->bit / 8, width);
     else

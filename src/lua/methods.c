@@ -340,8 +340,8 @@ static const luaL_Reg methods[] = {{"show", show}, {"show2", show2}, {"summary",
     {"json", json}, {"json2", json2}, {"hexdump", hexdump}, {"command", sok_lua_view_text},
     {"build", build}, {"copy", copy}, {"haslayer", haslayer}, {"getlayer", getlayer},
     {"layers", layers}, {"lastlayer", lastlayer}, {"fields", fields}, {"given", given},
-    {"number", number}, {"text", text}, {"answers", answers}, {"each", each}, {"list", list},
-    {NULL, NULL}};
+    {"number", number}, {"flag", sok_lua_view_flag}, {"text", text}, {"answers", answers},
+    {"each", each}, {"list", list}, {NULL, NULL}};
 
 void sok_lua_push_methods(lua_State *L)
 {

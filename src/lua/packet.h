@@ -83,6 +83,7 @@ int sok_lua_view_div(lua_State *L);
 int sok_lua_view_eq(lua_State *L);
 int sok_lua_view_len(lua_State *L);
 int sok_lua_view_text(lua_State *L);
+int sok_lua_view_flag(lua_State *L); // flags.c: p:flag("SA")
 
 // ---- setting up ----
 

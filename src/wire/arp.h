@@ -15,7 +15,7 @@
     B(P, hwsrc, 6, MAC, SOURCE)                                                                    \
     N(P, psrc, 32, IP4, SOURCE, 0, NULL)                                                           \
     B(P, hwdst, 6, MAC, SET)                                                                       \
-    N(P, pdst, 32, IP4, TARGET, 0, NULL)
+    N(P, pdst, 32, IP4, ASKED, 0, NULL)
 SOK_HEADER(arp, SOK_ARP_FIELDS, SOK_ARP_HDR_LEN)
 
 #define SOK_ARP_REQUEST 1

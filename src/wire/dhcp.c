@@ -400,8 +400,11 @@ static void dhcp_measure(const uint8_t *p, size_t len, struct sok_extent *out)
 
 static const struct sok_option_table dhcp_table = {
     .kinds = sok_dhcp_kinds, .count = SOK_DHCP_KINDS, .walk = dhcp_walk};
-static const struct sok_part dhcp_parts[] = {
-    {.name = "options", .get = sok_options_get, .put = sok_options_put, .more = &dhcp_table}};
+static const struct sok_part dhcp_parts[] = {{.name = "options",
+    .get = sok_options_get,
+    .put = sok_options_put,
+    .fuzz = sok_options_fuzz,
+    .more = &dhcp_table}};
 
 static const struct sok_bind dhcp_binds[] = {
     {&sok_proto_bootp, SOK_AT_bootp_options, SOK_DHCP_COOKIE}};

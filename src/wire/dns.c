@@ -180,7 +180,7 @@ static const struct sok_item question = {
 
 #define SECTION(name_, measure_)                                                                   \
     .name = name_, .at = SOK_DNS_HDR_LEN, .measure = measure_, .get = section_get,                 \
-    .put = section_put
+    .put = section_put, .refers = true
 static const struct sok_part dns_parts[] = {
     {SECTION("qd", qd_measure), .initial = &question, .more = &is_question},
     {SECTION("an", an_measure)}, {SECTION("ns", ns_measure)}, {SECTION("ar", ar_measure)}};
@@ -189,6 +189,7 @@ static const struct sok_bind dns_binds[] = {
     {&sok_proto_udp, SOK_AT_udp_dport, SOK_DNS_PORT},
     {&sok_proto_udp, SOK_AT_udp_sport | SOK_BIND_READ, SOK_DNS_PORT},
     {&sok_proto_udp, SOK_AT_udp_dport | SOK_BIND_READ, 5353},
+    {&sok_proto_udp, SOK_AT_udp_sport | SOK_BIND_READ, 5353},
     {&sok_proto_udp, SOK_AT_udp_dport | SOK_BIND_READ, 5355},
     {&sok_proto_udp, SOK_AT_udp_sport | SOK_BIND_READ, 5355},
 };

@@ -216,11 +216,16 @@ static const struct sok_item address = {
 #define NAME_PART(name_, at_, initial_)                                                            \
     {                                                                                              \
         .name = name_, .at = at_, .initial = initial_, .measure = sok_dns_name_measure,            \
-        .get = sok_dns_name_get, .put = sok_dns_name_put                                           \
+        .get = sok_dns_name_get, .put = sok_dns_name_put, .refers = true                           \
     }
 static const struct sok_part qr_parts[] = {NAME_PART("qname", 0, &example)};
-static const struct sok_part rr_parts[] = {NAME_PART("rrname", 0, &root_item),
-    {.name = "rdata", .at = SOK_DNS_RR_LEN, .initial = &address, .get = data_get, .put = data_put}};
+static const struct sok_part rr_parts[] = {
+    NAME_PART("rrname", 0, &root_item), {.name = "rdata",
+                                            .at = SOK_DNS_RR_LEN,
+                                            .initial = &address,
+                                            .get = data_get,
+                                            .put = data_put,
+                                            .refers = true}};
 static const struct sok_part mx_parts[] = {
     NAME_PART("rrname", 0, &root_item), NAME_PART("exchange", 12, &root_item)};
 static const struct sok_part soa_parts[] = {NAME_PART("rrname", 0, &root_item),

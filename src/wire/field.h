@@ -40,6 +40,7 @@ enum sok_field_how {
     SOK_FIELD_SOURCE,  // our own address towards the destination, unless somebody insists
     SOK_FIELD_HOP,     // the MAC of the next hop towards it
     SOK_FIELD_TARGET,  // where the packet goes: this machine itself, unless somebody says
+    SOK_FIELD_ASKED,   // a TARGET that all on the link are asked for: its frame goes to all
 };
 
 // Names of values, or of bits; the list ends with text NULL.
@@ -142,6 +143,11 @@ struct sok_part {
     bool (*put)(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
         struct sok_text *why);
     const void *more; // for get and put: a table of options
+    // Its value refers to other bytes of the header (names of DNS): written out before those change.
+    bool refers;
+    // Bytes that are random in a way that its `get` reads, from next(ctx). NULL: where there is no `get`, any bytes.
+    void (*fuzz)(
+        const struct sok_part *part, uint64_t (*next)(void *ctx), void *ctx, struct sok_sink *out);
 };
 
 // A packet that is being built: all its layers' bytes are there, those of the parts too.

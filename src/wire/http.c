@@ -2,6 +2,8 @@
 
 #include "base/str.h"
 #include "wire/tcp.h"
+#include "wire/text.h"
+#include "wire/value.h"
 
 #define HEADERS_MAX 128 // of a head that is read
 
@@ -87,6 +89,23 @@ static bool word_get(const struct sok_part *part, const struct sok_span *span, s
     return true;
 }
 
+// What ends a word or a line is in `more`.
+static bool word_put(const struct sok_part *part, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why)
+{
+    const char *end = (const char *)part->more;
+    if (value->type == SOK_ITEM_NONE)
+        return true;
+    if (value->type != SOK_ITEM_BYTES) {
+        sok_value_quote(why, value);
+        sok_text_add_str(why, " where text belongs");
+        return false;
+    }
+    sok_sink_put(out, value->bytes, value->count);
+    sok_sink_put(out, end, sok_str_len(end));
+    return true;
+}
+
 // {{"Host", "example.com"}, ...}
 static bool headers_get(const struct sok_part *part, const struct sok_span *span,
     struct sok_items *to, struct sok_item *out)
@@ -116,23 +135,67 @@ static bool headers_get(const struct sok_part *part, const struct sok_span *span
     return true;
 }
 
-#define WORD(name_)                                                                                \
-    {                                                                                              \
-        .name = name_, .measure = word_measure, .get = word_get                                    \
+static bool is_pair(const struct sok_item *item)
+{
+    return item->type == SOK_ITEM_LIST && item->count == 2 &&
+           item->list[0].type == SOK_ITEM_BYTES && item->list[1].type == SOK_ITEM_BYTES;
+}
+
+// With the empty line behind them. Bytes are written as they are.
+static bool headers_put(const struct sok_part *part, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why)
+{
+    (void)part;
+    if (value->type == SOK_ITEM_BYTES) {
+        sok_sink_put(out, value->bytes, value->count);
+        return true;
     }
-#define LINE(name_)                                                                                \
+    for (uint32_t i = 0; value->type == SOK_ITEM_LIST && i < value->count; i++) {
+        const struct sok_item *pair = value->list[i].list;
+        if (!is_pair(&value->list[i])) {
+            sok_value_quote(why, &value->list[i]);
+            sok_text_add_str(why, " where {NAME, VALUE} belongs");
+            return false;
+        }
+        sok_sink_put(out, pair[0].bytes, pair[0].count);
+        sok_sink_put(out, ": ", 2);
+        sok_sink_put(out, pair[1].bytes, pair[1].count);
+        sok_sink_put(out, "\r\n", 2);
+    }
+    sok_sink_put(out, "\r\n", 2);
+    return true;
+}
+
+#define TEXT_ITEM(text)                                                                            \
     {                                                                                              \
-        .name = name_, .measure = line_measure, .get = word_get                                    \
+        .type = SOK_ITEM_BYTES, .count = sizeof(text) - 1,                                         \
+        {                                                                                          \
+            .bytes = (const uint8_t *)(text)                                                       \
+        }                                                                                          \
+    }
+static const struct sok_item get = TEXT_ITEM("GET"), root = TEXT_ITEM("/"),
+                             version = TEXT_ITEM("HTTP/1.1"), status = TEXT_ITEM("200"),
+                             reason = TEXT_ITEM("OK"), no_headers = {.type = SOK_ITEM_LIST};
+
+#define WORD(name_, initial_)                                                                      \
+    {                                                                                              \
+        .name = name_, .initial = &(initial_), .measure = word_measure, .get = word_get,           \
+        .put = word_put, .more = " "                                                               \
+    }
+#define LINE(name_, initial_)                                                                      \
+    {                                                                                              \
+        .name = name_, .initial = &(initial_), .measure = line_measure, .get = word_get,           \
+        .put = word_put, .more = "\r\n"                                                            \
     }
 #define REST                                                                                       \
     {                                                                                              \
-        .name = "headers", .get = headers_get                                                      \
+        .name = "headers", .initial = &no_headers, .get = headers_get, .put = headers_put          \
     }
 
 static const struct sok_part request_parts[] = {
-    WORD("Method"), WORD("Path"), LINE("Http_Version"), REST};
-static const struct sok_part response_parts[] = {
-    WORD("Http_Version"), WORD("Status_Code"), LINE("Reason_Phrase"), REST};
+    WORD("Method", get), WORD("Path", root), LINE("Http_Version", version), REST};
+static const struct sok_part response_parts[] = {WORD("Http_Version", version),
+    WORD("Status_Code", status), LINE("Reason_Phrase", reason), REST};
 
 static const struct sok_bind http_binds[] = {
     {&sok_proto_tcp, SOK_AT_tcp_dport | SOK_BIND_READ, 80},

@@ -1,4 +1,4 @@
-// HTTP/1 (RFC 9112), to be read: the head of a request or response as one header whose parts are text. It is found on
+// HTTP/1 (RFC 9112): the head of a request or response as one header whose parts are text. It is found on
 // TCP's ports 80 and 8080 where the bytes look like it; what follows the empty line is payload.
 #ifndef SOK_WIRE_HTTP_H
 #define SOK_WIRE_HTTP_H

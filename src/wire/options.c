@@ -254,3 +254,42 @@ bool sok_options_put(const struct sok_part *part, const struct sok_item *value,
         sok_sink_zeros(out, (t->pad - (out->used - before) % t->pad) % t->pad);
     return true;
 }
+
+// ---- any ----
+
+#define ANY_COUNT  8  // options that are made, at most
+#define ANY_ROOM   40 // bytes of them, TCP's room
+#define ANY_BYTES  8  // of a value without rows
+#define ANY_REPEAT 3
+
+static size_t any_length(const struct sok_option_kind *k, uint64_t number)
+{
+    size_t width = width_of(k);
+    if (width == 0)
+        return (size_t)(number % (ANY_BYTES + 1));
+    return k->repeats ? width * (size_t)(1 + number % ANY_REPEAT) : width;
+}
+
+void sok_options_fuzz(
+    const struct sok_part *part, uint64_t (*next)(void *ctx), void *ctx, struct sok_sink *out)
+{
+    const struct sok_option_table *t = (const struct sok_option_table *)part->more;
+    struct sok_options form = walk_of(t, NULL, 0);
+    size_t start = out->used;
+    for (uint64_t count = next(ctx) % (ANY_COUNT + 1); count > 0; count--) {
+        const struct sok_option_kind *k = &t->kinds[next(ctx) % t->count];
+        bool alone = !form.unit && (k->kind == form.end || k->kind == form.nop);
+        size_t len = alone ? 0 : any_length(k, next(ctx));
+        if (k->kind == form.end || out->used - start + 2 + len > ANY_ROOM)
+            continue;
+        sok_sink_number(out, k->kind, 1);
+        if (!alone)
+            sok_sink_number(out, len + 2 - form.beside, 1);
+        for (; len > 0; len--)
+            sok_sink_number(out, next(ctx) & UINT8_MAX, 1);
+    }
+    if (form.end)
+        sok_sink_number(out, form.end, 1);
+    if (t->pad)
+        sok_sink_zeros(out, (t->pad - (out->used - start) % t->pad) % t->pad);
+}

@@ -79,5 +79,8 @@ bool sok_options_get(const struct sok_part *part, const struct sok_span *span, s
     struct sok_item *out);
 bool sok_options_put(const struct sok_part *part, const struct sok_item *value,
     struct sok_sink *out, struct sok_text *why);
+// A few of those that have names, with any values.
+void sok_options_fuzz(
+    const struct sok_part *part, uint64_t (*next)(void *ctx), void *ctx, struct sok_sink *out);
 
 #endif

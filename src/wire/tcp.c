@@ -206,6 +206,7 @@ static const struct sok_part tcp_parts[] = {{.name = "options",
     .at = SOK_TCP_HDR_LEN,
     .get = sok_options_get,
     .put = sok_options_put,
+    .fuzz = sok_options_fuzz,
     .more = &tcp_table}};
 
 static void tcp_finish(const struct sok_finish *f)
