@@ -38,12 +38,12 @@ const struct sok_lua_function *sok_lua_function_at(unsigned i);
 
 struct sok_lua_state {
     bool colour, verbose;
-    bool shell;            // somebody is at the terminal
-    struct sok_book *book; // the protocols
-    uint8_t *built;        // room for one packet's bytes
-    size_t unseen;         // bytes taken where Lua's collector does not see them
-    struct texts *texts;   // value.c: addresses and flags whose text is kept
-    uint64_t seed;         // of fuzz(), when none is given
+    bool shell;                  // somebody is at the terminal
+    struct sok_book *book;       // the protocols
+    uint8_t *built;              // room for one packet's bytes
+    size_t unseen;               // bytes taken where Lua's collector does not see them
+    struct sok_lua_texts *texts; // value.c: addresses and flags whose text is kept
+    uint64_t seed;               // of fuzz(), when none is given
 };
 static inline struct sok_lua_state *sok_lua_state(lua_State *L)
 {

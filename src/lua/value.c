@@ -115,7 +115,6 @@ void sok_lua_set_field(
 void sok_lua_push_item(lua_State *L, const struct sok_item *item)
 {
     struct sok_packet *p;
-    luaL_checkstack(L, 8, "lists in lists");
     switch (item->type) {
     case SOK_ITEM_NUMBER:
         lua_pushinteger(L, (lua_Integer)item->number);
@@ -124,6 +123,7 @@ void sok_lua_push_item(lua_State *L, const struct sok_item *item)
         lua_pushlstring(L, (const char *)item->bytes, item->count);
         return;
     case SOK_ITEM_LIST:
+        luaL_checkstack(L, 8, "lists in lists"); // for what is in it, too
         lua_createtable(L, (int)item->count, 0);
         for (uint32_t i = 0; i < item->count; i++) {
             sok_lua_push_item(L, &item->list[i]);
@@ -160,31 +160,30 @@ static void push_row(lua_State *L, const struct sok_field *row, const struct sok
 // ---- texts that come again and again: addresses and flags ----
 
 // Of the last value that fell into each place, the row and the number that it was, and in the list of the registry its text.
-struct texts {
+struct sok_lua_texts {
     struct {
         const struct sok_field *row;
         uint64_t value;
     } places[TEXTS];
+    int list; // its place in the registry
 };
-
-static const char texts_key[] = "sockeye.texts";
 
 void sok_lua_open_values(lua_State *L)
 {
-    struct texts *texts = lua_newuserdatauv(L, sizeof(*texts), 0);
+    struct sok_lua_texts *texts = lua_newuserdatauv(L, sizeof(*texts), 0);
     memset(texts, 0, sizeof(*texts));
     sok_lua_state(L)->texts = texts;
     lua_rawsetp(L, LUA_REGISTRYINDEX, texts);
     lua_createtable(L, TEXTS, 0);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, texts_key);
+    texts->list = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 static void push_text(
     lua_State *L, const struct sok_field *row, uint64_t v, const struct sok_item *item)
 {
-    struct texts *texts = sok_lua_state(L)->texts;
+    struct sok_lua_texts *texts = sok_lua_state(L)->texts;
     unsigned at = (unsigned)((v ^ (uintptr_t)row) * 0x9e3779b97f4a7c15u >> 48) % TEXTS;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, texts_key);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, texts->list);
     if (texts->places[at].row == row && texts->places[at].value == v) {
         lua_rawgeti(L, -1, at + 1);
     } else {
