@@ -27,20 +27,24 @@ struct sok_capture_record {
     bool checksum_absent; // live: the device is to fill the transport's in, and has not yet
     const char *comment;  // pcapng: not NUL-terminated, NULL: none
     uint32_t comment_len;
+    const char *interface_name; // pcapng: as the file says; NULL: it does not, or live
 };
 
 // ---- live ----
 
 struct sok_capture_options {
-    const char *interface; // NULL: all of them
-    const char *filter;    // as tcpdump takes it; NULL: everything
-    uint32_t snaplen;      // 0: whole packets
-    uint32_t ring_bytes;   // 0: SOK_CAPTURE_RING_BYTES
-    unsigned latency_ms;   // how long a packet may wait for others; 0: 20
-    bool promiscuous;      // a named interface alone
-    bool incoming;         // not what this machine sends
+    const char *interface;         // NULL: all of them, or:
+    const char *const *interfaces; // these, in one ring and in the order of time
+    unsigned interface_count;      // up to SOK_CAPTURE_INTERFACES_MAX; 0: none named here
+    const char *filter;            // as tcpdump takes it; NULL: everything
+    uint32_t snaplen;              // 0: whole packets
+    uint32_t ring_bytes;           // 0: SOK_CAPTURE_RING_BYTES
+    unsigned latency_ms;           // how long a packet may wait for others; 0: 20
+    bool promiscuous;              // named interfaces alone
+    bool incoming;                 // not what this machine sends
 };
 
+#define SOK_CAPTURE_INTERFACES_MAX 32
 #define SOK_CAPTURE_RING_BYTES     (16 << 20)
 #define SOK_CAPTURE_RING_BYTES_MAX (1u << 30)
 
@@ -55,8 +59,11 @@ int sok_capture_open(const struct sok_mem *mem, const struct sok_capture_options
     struct sok_capture **out, char *err);
 void sok_capture_close(struct sok_capture *c);
 int sok_capture_fd(const struct sok_capture *c); // readable when there may be packets
-// 1: *out is the next packet; 0: none now; SOK_ELINKDOWN: the interface went down, SOK_ENODEV: it is gone.
+// 1: *out is the next packet; 0: none now; SOK_ELINKDOWN: an interface that was named went down, SOK_ENODEV: it is
+// gone; it is no longer listened on, and out->interface is its place among the names.
 int sok_capture_next(struct sok_capture *c, struct sok_capture_record *out);
+unsigned sok_capture_left(
+    const struct sok_capture *c); // named interfaces that are still listened on
 void sok_capture_stats(struct sok_capture *c, struct sok_capture_stats *out);
 
 #endif

@@ -1,12 +1,11 @@
 #include "capture/file.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "capture/filter.h"
 #include "capture/pcap_late.h"
+#include "capture/source.h"
 #include "pcapng/format.h"
 #include "pcapng/reader.h"
 
@@ -14,9 +13,7 @@
 
 struct sok_capture_file {
     const struct sok_mem *mem;
-    int fd;
-    uint8_t head[4]; // read to tell the formats apart, and read again from here
-    unsigned head_len, head_read;
+    struct sok_source source;
     pcap_t *pcap; // NULL: it is pcapng
     struct sok_pcapng_reader reader;
     struct sok_filter *filter;
@@ -36,43 +33,13 @@ static __attribute__((format(printf, 4, 5))) int fail(
     return error;
 }
 
-// ---- the bytes of the file, its head once more ----
-
-static ssize_t read_again(struct sok_capture_file *f, void *data, size_t len)
-{
-    size_t left = f->head_len - f->head_read;
-    if (left == 0)
-        return read(f->fd, data, len);
-    size_t n = left < len ? left : len;
-    memcpy(data, f->head + f->head_read, n);
-    f->head_read += (unsigned)n;
-    return (ssize_t)n;
-}
-
-static int64_t source_read(void *ctx, void *data, size_t len)
-{
-    ssize_t n = read_again(ctx, data, len);
-    return n < 0 ? -errno : n;
-}
+// ---- opening ----
 
 static ssize_t cookie_read(void *ctx, char *data, size_t len)
 {
-    return read_again(ctx, data, len);
-}
-
-// ---- opening ----
-
-static int read_head(struct sok_capture_file *f, char *err)
-{
-    while (f->head_len < sizeof(f->head)) {
-        ssize_t n = read(f->fd, f->head + f->head_len, sizeof(f->head) - f->head_len);
-        if (n < 0)
-            return fail(f, err, SOK_EIO, "%s", strerror(errno));
-        if (n == 0)
-            return fail(f, err, SOK_EPROTO, "not a capture file: %u bytes in all", f->head_len);
-        f->head_len += (unsigned)n;
-    }
-    return 0;
+    int64_t n = sok_source_read(ctx, data, len);
+    errno = n < 0 ? (int)-n : errno;
+    return n < 0 ? -1 : (ssize_t)n;
 }
 
 static int open_pcap(struct sok_capture_file *f, char *err)
@@ -80,7 +47,7 @@ static int open_pcap(struct sok_capture_file *f, char *err)
     char why[PCAP_ERRBUF_SIZE] = "";
     if (!sok_pcap_load(why))
         return fail(f, err, SOK_EIO, "%s", why);
-    FILE *stream = fopencookie(f, "r", (cookie_io_functions_t){.read = cookie_read});
+    FILE *stream = fopencookie(&f->source, "r", (cookie_io_functions_t){.read = cookie_read});
     if (!stream)
         return fail(f, err, SOK_ENOMEM, "no memory to read it");
     f->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, why);
@@ -94,15 +61,16 @@ static int open_either(struct sok_capture_file *f, const char *path, const char 
 {
     static const uint8_t section[4] = {
         0x0a, 0x0d, 0x0d, 0x0a}; // SOK_PCAPNG_SECTION, either way round
-    int r;
-    f->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-    if (f->fd < 0)
-        return fail(f, err, errno == EACCES ? SOK_EACCES : SOK_EIO, "%s", strerror(errno));
-    if ((r = read_head(f, err)) < 0)
+    char why[SOK_CAPTURE_ERR_MAX];
+    int r = sok_source_open(&f->source, f->mem, path, why);
+    if (r < 0)
+        return fail(f, err, r, "%s", why);
+    if (f->source.head_len < sizeof(section))
+        return fail(f, err, SOK_EPROTO, "not a capture file: %u bytes in all", f->source.head_len);
+    if (memcmp(f->source.head, section, sizeof(section)) != 0 && (r = open_pcap(f, err)) < 0)
         return r;
-    if (memcmp(f->head, section, sizeof(section)) != 0 && (r = open_pcap(f, err)) < 0)
-        return r;
-    sok_pcapng_reader_init(&f->reader, f->mem, (struct sok_pcapng_source){source_read, f});
+    sok_pcapng_reader_init(
+        &f->reader, f->mem, (struct sok_pcapng_source){sok_source_read, &f->source});
     return filter ? sok_filter_new(f->mem, filter, SOK_CAPTURE_ETHERNET, 0, &f->filter, err) : 0;
 }
 
@@ -133,8 +101,7 @@ void sok_capture_file_close(struct sok_capture_file *f)
         pcap_close(f->pcap); // and its stream
     if (f->reader.mem)
         sok_pcapng_reader_free(&f->reader);
-    if (f->fd >= 0)
-        close(f->fd);
+    sok_source_close(&f->source);
     sok_filter_free(f->filter);
     sok_mem_free(f->mem, f, sizeof(*f));
 }
@@ -149,8 +116,8 @@ static int next_pcap(struct sok_capture_file *f, struct sok_capture_record *out,
     if (r == PCAP_ERROR_BREAK)
         return 0;
     if (r != 1)
-        return fail(
-            f, err, SOK_EPROTO, "broken after packet %u: %s", f->number, pcap_geterr(f->pcap));
+        return fail(f, err, SOK_EPROTO, "broken after packet %u: %s", f->number,
+            f->source.why ? f->source.why : pcap_geterr(f->pcap));
     int type = pcap_datalink(f->pcap);
     *out = (struct sok_capture_record){
         .time = (int64_t)h->ts.tv_sec * 1000000000 + h->ts.tv_usec, // asked for as nanoseconds
@@ -172,13 +139,16 @@ static int next_pcapng(struct sok_capture_file *f, struct sok_capture_record *ou
         return 0;
     if (n < 0)
         return fail(f, err, n, "broken after packet %u: %s", f->number,
-            f->reader.why ? f->reader.why : sok_strerror(n));
+            f->source.why   ? f->source.why
+            : f->reader.why ? f->reader.why
+                            : sok_strerror(n));
     *out = (struct sok_capture_record){
         .time = r.time,
         .data = r.data,
         .len = r.len,
         .orig_len = r.orig_len,
         .interface = r.interface,
+        .interface_name = r.info->name[0] ? r.info->name : NULL,
         .linktype = r.info->linktype,
         .direction = r.direction,
         .comment = r.comment,

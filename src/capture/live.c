@@ -36,6 +36,8 @@ struct sok_capture {
     bool holds;               // the block is ours until it is given back
     struct sok_filter *filter;
     bool filter_here;
+    unsigned named;                          // interfaces; 0: all there are
+    int indexes[SOK_CAPTURE_INTERFACES_MAX]; // of them; 0: it went away
     struct sok_capture_stats stats;
 };
 
@@ -132,7 +134,8 @@ static bool read_packet(struct sok_capture *c, struct tpacket3_hdr *h, struct so
                                                        r->len, r->orig_len));
 }
 
-static int why_none(const struct sok_capture *c)
+// A socket that is bound to an interface is told what happens to it; of several each has to be asked for.
+static int told(const struct sok_capture *c)
 {
     int error = 0;
     socklen_t len = sizeof(error);
@@ -141,13 +144,46 @@ static int why_none(const struct sok_capture *c)
     return error == ENETDOWN ? SOK_ELINKDOWN : error == ENXIO ? SOK_ENODEV : SOK_EIO;
 }
 
+static int state_of(int fd, int index)
+{
+    struct ifreq ifr = {.ifr_ifindex = index};
+    if (ioctl(fd, SIOCGIFNAME, &ifr) < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr) < 0)
+        return SOK_ENODEV;
+    return ifr.ifr_flags & IFF_UP ? 0 : SOK_ELINKDOWN;
+}
+
+static int why_none(struct sok_capture *c, struct sok_capture_record *out)
+{
+    if (c->named == 0)
+        return told(c);
+    for (unsigned i = 0; i < c->named; i++) {
+        if (c->indexes[i] == 0)
+            continue;
+        int r = c->named == 1 ? told(c) : state_of(c->fd, c->indexes[i]);
+        if (r == 0)
+            continue;
+        c->indexes[i] = 0;
+        out->interface = i;
+        return r;
+    }
+    return 0;
+}
+
+unsigned sok_capture_left(const struct sok_capture *c)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < c->named; i++)
+        n += c->indexes[i] != 0;
+    return n;
+}
+
 int sok_capture_next(struct sok_capture *c, struct sok_capture_record *out)
 {
     for (;;) {
         while (c->left == 0) {
             give_block_back(c);
             if (!take_block(c))
-                return why_none(c);
+                return why_none(c, out);
         }
         struct tpacket3_hdr *h = c->now;
         c->left--;
@@ -194,10 +230,29 @@ static int find_interface(int fd, const char *name, int *index, uint16_t *linkty
     return 0;
 }
 
-static int attach_code(int fd, struct sock_filter *code, uint16_t len, char *err)
+// Before the filter: what does not come from one of several interfaces is not looked at. Its length.
+static unsigned put_choice(const struct sok_capture *c, struct sock_filter *to)
 {
-    struct sock_fprog program = {.len = len, .filter = code};
-    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+    unsigned n = c->named, at = 0;
+    if (n < 2)
+        return 0;
+    to[at++] = (struct sock_filter)BPF_STMT(
+        BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX));
+    for (unsigned i = 0; i < n; i++)
+        to[at++] = (struct sock_filter)BPF_JUMP(
+            BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)c->indexes[i], (uint8_t)(n - i), 0);
+    to[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+    return at;
+}
+
+static int attach_code(
+    const struct sok_capture *c, const struct sock_filter *code, uint16_t len, char *err)
+{
+    struct sock_filter all[BPF_MAXINSNS + SOK_CAPTURE_INTERFACES_MAX + 2];
+    unsigned at = put_choice(c, all);
+    memcpy(all + at, code, len * sizeof(*code));
+    struct sock_fprog program = {.len = (uint16_t)(at + len), .filter = all};
+    if (setsockopt(c->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
         return fail(err, SOK_EIO, "the kernel does not take the filter: %s", strerror(errno));
     return 0;
 }
@@ -216,11 +271,11 @@ static int set_filter(
         return r;
     c->filter_here = c->filter && sok_filter_is_for_here(c->filter);
     if (!c->filter || c->filter_here)
-        return attach_code(c->fd, &cut, 1, err);
+        return attach_code(c, &cut, 1, err);
     r = sok_filter_code(c->filter, linktype, &code);
     if (r < 0)
         return fail(err, r, "the filter is too long for the kernel");
-    r = attach_code(c->fd, code.code, code.len, err);
+    r = attach_code(c, code.code, code.len, err);
     sok_filter_code_free(c->mem, &code);
     return r;
 }
@@ -252,11 +307,44 @@ static int make_ring(struct sok_capture *c, const struct sok_capture_options *o,
     return 0;
 }
 
+// *linktype: what all that are named have; 0: none is named, or they differ.
+static int find_interfaces(
+    struct sok_capture *c, const struct sok_capture_options *o, uint16_t *linktype, char *err)
+{
+    const char *const *names = o->interface ? &o->interface : o->interfaces;
+    unsigned n = o->interface ? 1 : o->interface_count;
+    if (n > SOK_CAPTURE_INTERFACES_MAX)
+        return fail(err, SOK_EINVAL, "more than %u interfaces at once (name none: all of them)",
+            SOK_CAPTURE_INTERFACES_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        uint16_t type;
+        int r = find_interface(c->fd, names[i], &c->indexes[i], &type, err);
+        if (r < 0)
+            return r;
+        *linktype = i == 0 || type == *linktype ? type : 0;
+        c->named = i + 1;
+    }
+    return 0;
+}
+
+static int be_promiscuous(
+    const struct sok_capture *c, const struct sok_capture_options *o, char *err)
+{
+    for (unsigned i = 0; i < c->named; i++) {
+        struct packet_mreq all = {.mr_ifindex = c->indexes[i], .mr_type = PACKET_MR_PROMISC};
+        if (setsockopt(c->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) < 0)
+            return fail(err, SOK_EIO, "%s: not promiscuous: %s",
+                o->interface ? o->interface : o->interfaces[i], strerror(errno));
+    }
+    return 0;
+}
+
 static int start(struct sok_capture *c, const struct sok_capture_options *o, char *err)
 {
-    int index = 0, one = 1, r;
+    int one = 1;
     uint16_t linktype = 0;
-    if (o->interface && (r = find_interface(c->fd, o->interface, &index, &linktype, err)) < 0)
+    int r = find_interfaces(c, o, &linktype, err);
+    if (r < 0)
         return r;
     r = set_filter(c, o, linktype, err);
     if (r == 0)
@@ -265,12 +353,11 @@ static int start(struct sok_capture *c, const struct sok_capture_options *o, cha
         return r;
     if (o->incoming && setsockopt(c->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) < 0)
         return fail(err, SOK_EIO, "not without what is sent: %s", strerror(errno));
-    struct packet_mreq all = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
-    if (o->promiscuous && index &&
-        setsockopt(c->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) < 0)
-        return fail(err, SOK_EIO, "%s: not promiscuous: %s", o->interface, strerror(errno));
-    struct sockaddr_ll at = {
-        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = index};
+    if (o->promiscuous && (r = be_promiscuous(c, o, err)) < 0)
+        return r;
+    struct sockaddr_ll at = {.sll_family = AF_PACKET,
+        .sll_protocol = htons(ETH_P_ALL),
+        .sll_ifindex = c->named == 1 ? c->indexes[0] : 0};
     if (bind(c->fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
         return fail(err, SOK_EIO, "%s: %s", o->interface ? o->interface : "all interfaces",
             strerror(errno));

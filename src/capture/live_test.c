@@ -227,6 +227,44 @@ static void an_interface_goes_away(void **state)
     sok_capture_close(c);
 }
 
+// One ring for those that are named, and not for others; each that goes away is told once.
+static void several_interfaces(void **state)
+{
+    static const char *const names[] = {"tap0", "other0"};
+    struct sok_capture_record r;
+    (void)state;
+    need_net();
+    int other = device("other0", IFF_TAP), third = device("third0", IFF_TAP), was = tap, got = 0;
+    struct sok_capture *c = capture((struct sok_capture_options){.interfaces = names,
+        .interface_count = 2,
+        .filter = "ether proto 0x88b5",
+        .promiscuous = true});
+    const int from[] = {third, other, was, third, other};
+    static const uint8_t wanted[] = {1, 2, 4};
+    for (uint8_t i = 0; i < 5; i++) {
+        tap = from[i];
+        arrive(0x88b5, i);
+    }
+    tap = was;
+    for (unsigned i = 0; i < sizeof(wanted); i++) {
+        assert_true(next(c, 0x88b5, &r));
+        assert_int_equal(r.data[14], wanted[i]);
+        assert_int_equal(r.interface, if_nametoindex(names[wanted[i] != 2]));
+    }
+    assert_int_equal(sok_capture_left(c), 2);
+    close(other);
+    for (int i = 0; i < 500 && (got = sok_capture_next(c, &r)) == 0; i++)
+        poll(NULL, 0, 10);
+    assert_true(got == SOK_ELINKDOWN || got == SOK_ENODEV);
+    assert_int_equal(r.interface, 1);
+    assert_int_equal(sok_capture_left(c), 1);
+    arrive(0x88b5, 9);
+    assert_true(next(c, 0x88b5, &r));
+    assert_int_equal(r.data[14], 9);
+    sok_capture_close(c);
+    close(third);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -261,6 +299,7 @@ int main(void)
         cmocka_unit_test(drops_are_counted),
         cmocka_unit_test(complaints),
         cmocka_unit_test(an_interface_goes_away),
+        cmocka_unit_test(several_interfaces),
     };
     return cmocka_run_group_tests(tests, start, end);
 }

@@ -75,7 +75,7 @@ void sok_lua_interrupt_forget(void);
 bool sok_lua_interrupt_taken(lua_State *L);
 // And one that has nothing to give raises the error then, as luaL_error does.
 int sok_lua_interrupt_raise(lua_State *L);
-bool sok_lua_interrupt_ended(void); // whether an error is Ctrl-C's
+bool sok_lua_interrupt_ended(const char *error); // whether it is Ctrl-C's
 
 // ---- option tables: sniff{count=10, timeout=5} ----
 

@@ -1,30 +1,48 @@
 // Ctrl-C while Lua runs: an error in Lua code, or a flag for a function in C that waits. A third one while the first
-// has not been noticed ends the program.
+// has not been noticed, or within a second of one that a pcall() of the script's made nothing of, ends the program.
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "lua/internal.h"
+
+#define INTERRUPTED "interrupted"
 
 // A signal handler has no argument to find a state by.
 static volatile sig_atomic_t caught;
 static lua_State *volatile running;
 static struct sigaction before;
-static unsigned depth; // the shell listens all the time, what runs in it within
-static bool raised;    // by a function that waited, and took it
+static unsigned depth;        // the shell listens all the time, what runs in it within
+static bool raised;           // as an error
+static struct timespec first; // of several in a row, while the same chunk runs
+static volatile sig_atomic_t row;
 
 static void raise_error(lua_State *L, lua_Debug *at)
 {
     (void)at;
     lua_sethook(L, NULL, 0, 0);
-    luaL_error(L, "interrupted");
+    caught = 0;
+    raised = true;
+    luaL_error(L, INTERRUPTED);
+}
+
+static bool is_third_of_a_row(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    bool again = row > 0 && now.tv_sec - first.tv_sec <= 1;
+    row = again ? row + 1 : 1;
+    if (!again)
+        first = now;
+    return row > 2;
 }
 
 static void on_signal(int number)
 {
-    if (caught > 1)
+    lua_State *L = running;
+    if (caught > 1 || (L && is_third_of_a_row()))
         _exit(128 + number);
     caught++;
-    lua_State *L = running;
     if (L)
         lua_sethook(L, raise_error, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
@@ -34,6 +52,7 @@ void sok_lua_interrupt_begin(lua_State *L)
     struct sigaction action = {.sa_handler = on_signal};
     running = L;
     raised = false;
+    row = 0;
     if (depth++ == 0) {
         caught = 0;
         sigaction(SIGINT, &action, &before);
@@ -62,9 +81,10 @@ bool sok_lua_interrupted(void)
     return caught != 0;
 }
 
-bool sok_lua_interrupt_ended(void)
+bool sok_lua_interrupt_ended(const char *error)
 {
-    return caught != 0 || raised;
+    size_t len = strcspn(error, "\n"), end = sizeof(INTERRUPTED) - 1; // a traceback may follow
+    return raised && len >= end && memcmp(error + len - end, INTERRUPTED, end) == 0;
 }
 
 bool sok_lua_interrupt_taken(lua_State *L)
@@ -79,5 +99,5 @@ bool sok_lua_interrupt_taken(lua_State *L)
 int sok_lua_interrupt_raise(lua_State *L)
 {
     raised = true;
-    return sok_lua_error(L, "interrupted");
+    return sok_lua_error(L, INTERRUPTED);
 }

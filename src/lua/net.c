@@ -13,6 +13,7 @@
 #define JOB   "sockeye.job"
 #define WORLD "sockeye.world"
 #define WORDS "sockeye.net"
+#define NAMES "sockeye.interfaces"
 
 #define SLICE_NS 200000000 // of a long sleep
 
@@ -47,6 +48,7 @@ struct sok_lua_job *sok_lua_job_new(lua_State *L)
     struct sok_lua_job *job = lua_newuserdatauv(L, sizeof(*job), 0);
     memset(job, 0, sizeof(*job));
     luaL_setmetatable(L, JOB);
+    lua_toclose(L, -1);
     return job;
 }
 
@@ -160,13 +162,55 @@ static const struct sok_proto *first_proto(
     }
 }
 
-void sok_lua_push_record(lua_State *L, const struct sok_capture_record *record)
+// The number of an interface's name: a table has both ways.
+static uint32_t name_number(lua_State *L, const char *name)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, NAMES);
+    if (lua_getfield(L, -1, name) != LUA_TNUMBER) {
+        lua_Integer n = (lua_Integer)lua_rawlen(L, -2) + 1;
+        lua_pushstring(L, name);
+        lua_rawseti(L, -3, n);
+        lua_pushinteger(L, n);
+        lua_setfield(L, -3, name);
+        lua_pop(L, 1);
+        lua_getfield(L, -1, name);
+    }
+    uint32_t number = (uint32_t)lua_tointeger(L, -1);
+    lua_pop(L, 2);
+    return number;
+}
+
+const char *sok_lua_push_sniffed_on(lua_State *L, uint32_t number)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, NAMES);
+    lua_rawgeti(L, -1, number);
+    lua_remove(L, -2);
+    return lua_tostring(L, -1);
+}
+
+static uint32_t interface_number(
+    lua_State *L, struct sok_lua_job *job, const struct sok_capture_record *record)
+{
+    char name[IF_NAMESIZE];
+    if (!job->number_known || job->number_of != record->interface) {
+        const char *said =
+            job->file ? record->interface_name : if_indextoname(record->interface, name);
+        job->number = said ? name_number(L, said) : 0;
+        job->number_of = record->interface;
+        job->number_known = true;
+    }
+    return job->number;
+}
+
+void sok_lua_push_record(
+    lua_State *L, struct sok_lua_job *job, const struct sok_capture_record *record)
 {
     struct sok_book *book = sok_lua_book(L);
     struct sok_packet *packet;
     if (sok_packet_dissect(book, first_proto(book, record), record->data, record->len, &packet) < 0)
         sok_lua_error(L, "no memory for packets");
     sok_lua_push_packet(L, packet, record->time);
+    sok_lua_to_view(L, -1)->box->sniffed_on = interface_number(L, job, record);
 }
 
 // ---- time ----
@@ -380,10 +424,16 @@ static void open_world(lua_State *L)
 void sok_lua_open_net(lua_State *L)
 {
     new_type(L, JOB, job_gc);
+    luaL_getmetatable(L, JOB);
+    lua_pushcfunction(L, job_gc);
+    lua_setfield(L, -2, "__close");
+    lua_pop(L, 1);
     new_type(L, WORLD, world_gc);
     open_world(L);
     lua_newtable(L);
     lua_setglobal(L, "conf");
+    lua_newtable(L);
+    lua_setfield(L, LUA_REGISTRYINDEX, NAMES);
     load_words(L);
     sok_lua_open_hosts(L);
 }
@@ -411,7 +461,7 @@ const struct sok_lua_function sok_lua_net_functions[] = {
     {"arping", arping, "arping(NETWORK, {timeout=, iface=})", "who of a network answers ARP"},
     {"rdpcap", sok_lua_rdpcap, "rdpcap(FILE, {count=, filter=})",
         "packets of a pcap or pcapng file"},
-    {"wrpcap", sok_lua_wrpcap, "wrpcap(FILE, PACKETS)",
+    {"wrpcap", sok_lua_wrpcap, "wrpcap(FILE, PACKETS, {append=, gz=, nano=})",
         "write packets: pcap if the name ends so, else pcapng"},
     {"host", sok_lua_make_host, "host{link=, addr=, gateway=, dhcp=, virtual=, seed=}",
         "a stack of its own: h:connect, h:listen, h:udp, h:events, h:step, h:close"},

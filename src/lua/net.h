@@ -11,7 +11,7 @@
 #include "probe/sender.h"
 #include "probe/ways.h"
 
-// What a call has open: closed at its end, or, when an error takes another way out, by the garbage collector.
+// What a call has open: closed at its end, also when an error takes another way out.
 struct sok_lua_job {
     struct sok_ways *ways;
     struct sok_sender *sender;
@@ -19,11 +19,14 @@ struct sok_lua_job {
     struct sok_capture_file *file;
     struct sok_dump *dump;
     struct sok_exchange exchange;
-    char interface[16]; // empty: by route
+    char interface[16];         // empty: by route
+    uint32_t number_of, number; // of the interface of the latest record, and what its name's is
+    bool number_known;
     char err[SOK_CAPTURE_ERR_MAX > SOK_PROBE_ERR_MAX ? SOK_CAPTURE_ERR_MAX : SOK_PROBE_ERR_MAX];
 };
 
-struct sok_lua_job *sok_lua_job_new(lua_State *L); // pushed
+// Pushed; it stays where it is on the stack, and what takes it from there ends it.
+struct sok_lua_job *sok_lua_job_new(lua_State *L);
 void sok_lua_job_end(struct sok_lua_job *job);
 // Ends it and raises its err.
 int sok_lua_job_fail(lua_State *L, struct sok_lua_job *job);
@@ -34,7 +37,8 @@ void sok_lua_job_interface(
 
 const struct sok_mem *sok_lua_mem(lua_State *L);
 // Pushes what was captured as a packet.
-void sok_lua_push_record(lua_State *L, const struct sok_capture_record *record);
+void sok_lua_push_record(
+    lua_State *L, struct sok_lua_job *job, const struct sok_capture_record *record);
 // Sleeps until then (CLOCK_MONOTONIC); true: Ctrl-C came, and is taken.
 bool sok_lua_sleep_until(lua_State *L, int64_t end);
 int64_t sok_lua_monotonic(void);

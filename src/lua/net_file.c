@@ -1,4 +1,5 @@
-// rdpcap, wrpcap.
+// rdpcap: Ctrl-C keeps what was read so far; wrpcap.
+#include <stdio.h>
 #include <string.h>
 #include "lua/net.h"
 
@@ -18,8 +19,13 @@ int sok_lua_rdpcap(lua_State *L)
     sok_lua_push_list(L);
     while ((count == 0 || n < count) &&
            (r = sok_capture_file_next(job->file, &record, job->err)) == 1) {
-        sok_lua_push_record(L, &record);
+        sok_lua_push_record(L, job, &record);
         lua_rawseti(L, -2, ++n);
+        if (sok_lua_interrupt_taken(L)) {
+            fprintf(stderr, "sockeye: %s: stopped after %lld packets\n", path, (long long)n);
+            r = 0;
+            break;
+        }
     }
     if (r < 0)
         sok_lua_job_fail(L, job);
@@ -43,10 +49,14 @@ int sok_lua_wrpcap(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     struct sok_lua_each each;
-    lua_settop(L, 2);
+    lua_settop(L, 3);
+    sok_lua_options_check(L, 3, "append gz nano");
+    const struct sok_dump_options o = {.append = sok_lua_option_true(L, 3, "append", false),
+        .gzip = sok_lua_option_true(L, 3, "gz", false),
+        .nano = sok_lua_option_true(L, 3, "nano", false)};
     sok_lua_each_count(L, 2); // an error before the file is there
     struct sok_lua_job *job = sok_lua_job_new(L);
-    if (sok_dump_open(sok_lua_mem(L), path, &job->dump, job->err) < 0)
+    if (sok_dump_open(sok_lua_mem(L), path, &o, &job->dump, job->err) < 0)
         sok_lua_job_fail(L, job);
     sok_lua_each_begin(L, 2, &each);
     while (sok_lua_each_next(L, &each)) {
@@ -58,10 +68,11 @@ int sok_lua_wrpcap(lua_State *L)
             .data = data,
             .len = (uint32_t)len,
             .linktype = linktype_of(L, view->proto),
+            .interface_name = sok_lua_push_sniffed_on(L, view->box->sniffed_on),
         };
         if (sok_dump_put(job->dump, &record, job->err) < 0)
             sok_lua_job_fail(L, job);
-        lua_pop(L, 1);
+        lua_pop(L, 2);
     }
     struct sok_dump *dump = job->dump;
     job->dump = NULL;

@@ -11,13 +11,15 @@
 #define LFILTER 3
 #define STOP    4
 #define LIST    5
-#define JOB     6
+#define TOLD_MS 200 // at the latest so often it is looked at what happened besides packets
 
 struct sniffing {
     struct sok_lua_job *job;
     lua_Integer count, seen, kept; // count 0: no limit
     int64_t end;                   // monotonic; below 0: none
     bool store, over;
+    unsigned names_count; // of interfaces that are listened on; their texts stay in the options
+    const char *names[SOK_CAPTURE_INTERFACES_MAX];
 };
 
 static bool call_is_true(lua_State *L, int function, int packet)
@@ -47,7 +49,7 @@ static void call_prn(lua_State *L, int packet)
 
 static void take(lua_State *L, struct sniffing *s, const struct sok_capture_record *record)
 {
-    sok_lua_push_record(L, record);
+    sok_lua_push_record(L, s->job, record);
     int packet = lua_gettop(L);
     if (!lua_isnil(L, LFILTER) && !call_is_true(L, LFILTER, packet)) {
         lua_pop(L, 1);
@@ -88,9 +90,21 @@ static bool wait_for_more(lua_State *L, struct sniffing *s)
     if (left <= 0 || sok_lua_interrupt_taken(L))
         return false;
     fflush(stdout);
-    int ms = left > 200000000 ? 200 : (int)(left / 1000000) + 1;
+    int ms = left > TOLD_MS * 1000000LL ? TOLD_MS : (int)(left / 1000000) + 1;
     poll(&p, 1, ms);
     return !sok_lua_interrupt_taken(L);
+}
+
+// What came stays; where nothing is left to listen on it is over.
+static void lose_interface(lua_State *L, struct sniffing *s, int error, unsigned which)
+{
+    if (error != SOK_ELINKDOWN && error != SOK_ENODEV) {
+        snprintf(s->job->err, sizeof(s->job->err), "listening: %s", sok_strerror(error));
+        sok_lua_job_fail(L, s->job);
+    }
+    s->over = sok_capture_left(s->job->capture) == 0;
+    fprintf(stderr, "sockeye: %s %s: no more of it is heard\n", s->names[which],
+        error == SOK_ELINKDOWN ? "went down" : "is gone");
 }
 
 static void from_interface(lua_State *L, struct sniffing *s)
@@ -99,10 +113,8 @@ static void from_interface(lua_State *L, struct sniffing *s)
     while (!s->over) {
         int r = sok_capture_next(s->job->capture, &record);
         if (r < 0) {
-            snprintf(s->job->err, sizeof(s->job->err), "listening: %s", sok_strerror(r));
-            sok_lua_job_fail(L, s->job);
-        }
-        if (r == 1) {
+            lose_interface(L, s, r, record.interface);
+        } else if (r == 1) {
             take(L, s, &record);
             // On a busy link there is always more.
             s->over = s->over || sok_lua_interrupt_taken(L) ||
@@ -122,12 +134,36 @@ static void tell_drops(struct sniffing *s)
             (unsigned long long)stats.dropped, (unsigned long long)stats.seen);
 }
 
+// iface="a", iface={"a", "b"}; neither: conf.iface, or all there are. The table keeps the texts.
+static void read_interfaces(lua_State *L, struct sniffing *s)
+{
+    int base = lua_gettop(L);
+    if (lua_type(L, 1) == LUA_TTABLE && lua_getfield(L, 1, "iface") == LUA_TTABLE) {
+        lua_Integer n = luaL_len(L, -1);
+        if (n < 1 || n > SOK_CAPTURE_INTERFACES_MAX)
+            sok_lua_error(L, "iface: a list of 1 to %d names wanted (none: all interfaces)",
+                SOK_CAPTURE_INTERFACES_MAX);
+        for (lua_Integer i = 1; i <= n; i++, lua_pop(L, 1)) {
+            if (lua_geti(L, base + 1, i) != LUA_TSTRING)
+                sok_lua_error(L, "iface: names wanted, not a %s", luaL_typename(L, -1));
+            s->names[s->names_count++] = lua_tostring(L, -1);
+        }
+    } else {
+        lua_settop(L, base);
+        sok_lua_job_interface(L, s->job, 1, NULL);
+        if (s->job->interface[0])
+            s->names[s->names_count++] = s->job->interface;
+    }
+    lua_settop(L, base);
+}
+
 static void open_interface(lua_State *L, struct sniffing *s)
 {
     struct sok_lua_job *job = s->job;
-    sok_lua_job_interface(L, job, 1, NULL);
+    read_interfaces(L, s);
     struct sok_capture_options o = {
-        .interface = job->interface[0] ? job->interface : NULL,
+        .interfaces = s->names,
+        .interface_count = s->names_count,
         .filter = sok_lua_option_text(L, 1, "filter", NULL),
         .snaplen = (uint32_t)sok_lua_option_integer(L, 1, "snaplen", 0, 0, SOK_CAPTURE_SNAPLEN_MAX),
         .ring_bytes =

@@ -98,13 +98,16 @@ static void files_go_round(void **state)
 {
     (void)state;
     gives("local out = {Ether{}/IP{dst='192.0.2.1'}/TCP{dport={{1, 10}}}, Ether{}/IP{}/UDP{}/'x'}\n"
-          "for _, name in ipairs{'a.pcap', 'a.pcapng', 'a.cap'} do\n"
+          "for _, name in ipairs{'a.pcap', 'a.pcapng', 'a.cap', 'a.pcap.gz', 'a.pcapng.gz'} do\n"
           "    wrpcap(DIR .. '/' .. name, out)\n"
           "    local back = rdpcap(DIR .. '/' .. name)\n"
           "    assert(#back == 11 and back[11][Raw].load == 'x' and back[5].dport == 5)\n"
           "    assert(#rdpcap(DIR .. '/' .. name, {filter='tcp', count=3}) == 3)\n"
           "    assert(#sniff{offline=DIR .. '/' .. name, lfilter=function(p) return "
           "p:haslayer(UDP) end} == 1)\n"
+          "    wrpcap(DIR .. '/' .. name, Ether{}/IP{}/UDP{}/'more', {append=true})\n"
+          "    back = rdpcap(DIR .. '/' .. name)\n"
+          "    assert(#back == 12 and back[12].load == 'more')\n"
           "    local seen = 0\n"
           "    sniff{offline=DIR .. '/' .. name, store=false, prn=function() seen = seen + 1 end,\n"
           "        stop_filter=function(p) return p:haslayer(TCP) and p.dport == 4 end}\n"

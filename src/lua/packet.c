@@ -141,6 +141,8 @@ static bool push_special(lua_State *L, const struct sok_lua_view *v, const char 
             lua_pushnumber(L, (double)v->box->time_ns / 1e9);
         else
             lua_pushnil(L);
+    } else if (strcmp(name, "sniffed_on") == 0) {
+        sok_lua_push_sniffed_on(L, v->box->sniffed_on);
     } else {
         return false;
     }

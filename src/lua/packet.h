@@ -9,7 +9,8 @@
 
 struct sok_lua_box {
     struct sok_packet *packet;
-    int64_t time_ns; // when it was captured or sent, since 1970; 0: not known
+    int64_t time_ns;     // when it was captured or sent, since 1970; 0: not known
+    uint32_t sniffed_on; // the number of the interface's name; 0: not known
 };
 
 struct sok_lua_view {
@@ -18,6 +19,9 @@ struct sok_lua_view {
     const struct sok_proto *proto; // of that layer, as long as the packet has it there
     struct sok_lua_box *box;
 };
+
+// Pushes the name of the interface; NULL: nil.
+const char *sok_lua_push_sniffed_on(lua_State *L, uint32_t number); // net.c
 
 // The view at idx, or NULL where it is something else; check: an error that says what is there instead.
 struct sok_lua_view *sok_lua_to_view(lua_State *L, int idx);

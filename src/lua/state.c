@@ -157,7 +157,7 @@ int sok_lua_tell(lua_State *L)
 {
     const char *text = lua_tostring(L, -1);
     fflush(stdout);
-    bool ended = sok_lua_interrupt_ended();
+    bool ended = sok_lua_interrupt_ended(text);
     if (sok_lua_state(L)->shell) {
         const char *red = sok_lua_state(L)->colour ? "\033[31m" : "",
                    *plain = *red ? "\033[0m" : "";

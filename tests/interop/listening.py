@@ -1,0 +1,103 @@
+"""sniff: several interfaces, one that goes away, an error in a function of the script's, Ctrl-C that pcall() catches."""
+
+import os
+import signal
+import subprocess
+
+from craft import addressed
+from net import SERVER_IP, SOCKEYE_IP, Net, check, sh, wait_for_line
+
+READY = 'started_callback=function() io.stdout:write("ready\\n") io.stdout:flush() end'
+
+
+def start(net, script):
+    process = net.start(net.binary, "lua", "-e", script, namespace=net.sockeye, stdin=subprocess.DEVNULL)
+    wait_for_line(process.stdout, b"ready")
+    return process
+
+
+def ping(net, namespace, address):
+    sh("ip", "netns", "exec", namespace, "ping", "-c", "1", "-W", "5", address)
+
+
+def ended(net, process, out, *errors):
+    done = net.finish(process, None, 30)
+    err = done.err.decode()
+    check(done.code == 0 and done.out.decode() == out and all(text in err for text in errors)
+        and err.count("\n") == len(errors), f"{done} {done.out!r}")
+
+
+def several(net):
+    """A ping of the other namespace's own passes lo, one of ours br0: of the two that are named each is seen."""
+    sh("ip", "-n", net.sockeye, "link", "add", "d0", "type", "veth", "peer", "name", "d1")
+    for device in ("d1", "d0"):
+        sh("ip", "-n", net.sockeye, "link", "set", device, "up")
+    process = start(net, f"""
+        local on = {{}}
+        local pkts = sniff{{iface={{"lo", "br0"}}, filter="icmp[0] = 8", count=2, timeout=20, {READY}}}
+        for i, p in ipairs(pkts) do on[i] = p.sniffed_on end
+        wrpcap("{net.tmp}/two.pcapng", pkts)
+        for i, p in ipairs(rdpcap("{net.tmp}/two.pcapng")) do on[i + 2] = p.sniffed_on end
+        print(table.concat(on, " "), IP{{}}.sniffed_on)""")
+    ping(net, net.sockeye, "127.0.0.1")
+    ping(net, net.server, SOCKEYE_IP)
+    ended(net, process, "lo br0 lo br0\tnil\n")
+
+
+def gone(net):
+    """What came is kept, also when it was heard on all that there were; of several the others go on."""
+    process = start(net, f"""
+        local pkts = sniff{{iface="d0", {READY}}}
+        print(#pkts)""")
+    sh("ip", "-n", net.sockeye, "link", "set", "d0", "down")
+    ended(net, process, "0\n", "sockeye: d0 went down: no more of it is heard")
+    sh("ip", "-n", net.sockeye, "link", "set", "d0", "up")
+    process = start(net, f"""
+        local pkts = sniff{{iface={{"d0", "br0"}}, filter="icmp[0] = 8", count=1, timeout=20, {READY}}}
+        print(#pkts)""")
+    sh("ip", "-n", net.sockeye, "link", "delete", "d0")
+    wait_for_line(process.stderr, b"sockeye: d0 is gone: no more of it is heard\n")
+    ping(net, net.server, SOCKEYE_IP)
+    ended(net, process, "1\n")
+
+
+def errors(net):
+    """An error in prn closes the socket at once, and is told with its line."""
+    process = start(net, f"""
+        local function sockets()
+            local n = 0
+            for line in io.lines("/proc/net/packet") do n = n + 1 end
+            return n
+        end
+        local before = sockets()
+        print(pcall(sniff, {{iface="br0", filter="icmp[0] = 8", {READY}, prn=function(p) error("not this", 0) end}}))
+        print(sockets() == before)""")
+    ping(net, net.server, SOCKEYE_IP)
+    ended(net, process, "false\tnot this\ntrue\n")
+
+
+def interrupted(net):
+    """A Ctrl-C that pcall() caught is over with that: what listens next is not ended by it."""
+    process = start(net, f"""
+        io.stdout:write("ready\\n") io.stdout:flush()
+        print(pcall(function() while true do end end))
+        print(#sniff{{iface="br0", filter="icmp[0] = 8", count=1, timeout=20,
+            started_callback=function() io.stdout:write("again\\n") io.stdout:flush() end}})
+        print(pcall(error, "of another kind", 0))
+        error("in the end", 0)""")
+    os.killpg(process.pid, signal.SIGINT)
+    wait_for_line(process.stdout, b"again")
+    ping(net, net.server, SOCKEYE_IP)
+    done = net.finish(process, None, 30)
+    check(done.code == 1 and done.out == b"1\nfalse\tof another kind\n" and done.err == b"sockeye: in the end\n",
+        f"{done} {done.out!r}")
+
+
+def listening(sockeye):
+    with Net(sockeye) as net:
+        addressed(net)
+        for part in (several, gone, errors, interrupted):
+            part(net)
+
+
+TESTS = {"craft-listening": listening}
