@@ -145,6 +145,9 @@ struct sok_packet *sok_packet_expand(const struct sok_packet *p, uint64_t i);
 
 // All layers from `first` on with all fields; built: as it would be sent (show2 of Scapy).
 void sok_packet_show(const struct sok_packet *p, unsigned first, bool built, struct sok_text *out);
+// A field's value as it stands there.
+void sok_craft_show_field(
+    const struct sok_packet *p, unsigned layer, const struct sok_slot *slot, struct sok_text *out);
 // An array of layers, without line ends (json.c says how values look).
 void sok_packet_json(const struct sok_packet *p, unsigned first, bool built, struct sok_text *out);
 // One line: "IP / TCP 192.0.2.1:20 > 192.0.2.2:80 S / Raw".

@@ -155,6 +155,12 @@ static void field_value(struct sok_text *t, const struct sok_packet *p, unsigned
     sok_craft_value_free(&v);
 }
 
+void sok_craft_show_field(
+    const struct sok_packet *p, unsigned layer, const struct sok_slot *slot, struct sok_text *out)
+{
+    field_value(out, p, layer, slot, true, false);
+}
+
 // ---- a tree ----
 
 // Where a line begins.

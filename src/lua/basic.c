@@ -1,6 +1,7 @@
 // Functions that need no network: what there is, bytes, fuzzing.
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "lua/packet.h"
 
 static const char *bold(lua_State *L)
@@ -97,6 +98,38 @@ static void ls_layer(lua_State *L, const struct sok_packet *p, unsigned layer, b
     lua_pop(L, 1);
 }
 
+void sok_lua_ls_protocol(lua_State *L, const struct sok_proto *proto)
+{
+    sok_lua_push_proto(L, proto);
+    sok_lua_push_whole(L, lua_gettop(L));
+    ls_layer(L, sok_lua_check_view(L, -1)->box->packet, 0, false);
+    lua_pop(L, 2);
+}
+
+// Without regard to capitals.
+static bool contains(const char *text, const char *part)
+{
+    size_t n = strlen(part);
+    for (; *text; text++)
+        if (strncasecmp(text, part, n) == 0)
+            return true;
+    return n == 0;
+}
+
+// ls("dns"): the protocols with that in their name or title; false: none.
+static bool ls_like(lua_State *L, const char *part)
+{
+    const struct sok_proto *proto;
+    bool found = false;
+    for (unsigned i = 0; (proto = sok_book_at(sok_lua_book(L), i)); i++) {
+        if (!contains(proto->name, part) && !contains(proto->title, part))
+            continue;
+        printf("%s%-28s%s %s\n", bold(L), proto->name, plain(L), proto->title);
+        found = true;
+    }
+    return found;
+}
+
 static int ls(lua_State *L)
 {
     if (lua_isnoneornil(L, 1)) {
@@ -105,10 +138,9 @@ static int ls(lua_State *L)
     }
     const struct sok_lua_view *v = sok_lua_to_view(L, 1);
     if (!v) {
-        const struct sok_proto *proto = sok_lua_check_proto(L, 1);
-        lua_getglobal(L, proto->name);
-        sok_lua_push_whole(L, lua_gettop(L));
-        ls_layer(L, sok_lua_check_view(L, -1)->box->packet, 0, false);
+        const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : NULL;
+        if (!text || sok_book_find(sok_lua_book(L), text) || !ls_like(L, text))
+            sok_lua_ls_protocol(L, sok_lua_check_proto(L, 1));
         return 0;
     }
     v = sok_lua_check_view(L, 1);
@@ -235,10 +267,14 @@ static int fuzz(lua_State *L)
 }
 
 const struct sok_lua_function sok_lua_basic_functions[] = {
-    {"ls", ls, "ls([PROTOCOL|PACKET])", "the protocols, or the fields of one and their defaults"},
+    {"ls", ls, "ls([PROTOCOL|PACKET|TEXT])",
+        "the protocols, the fields of one and their defaults; those with TEXT in their name"},
     {"lsc", lsc, "lsc()", "these functions"},
+    {"help", sok_lua_help, "help([X])",
+        "about a function, a protocol, a packet, a list; where to begin"},
     {"bytes", bytes, "bytes(PACKET)", "its bytes, as it would be sent"},
     {"str", bytes, "str(PACKET)", "the same"},
+    {"raw", bytes, "raw(PACKET)", "the same"},
     {"hexdump", hexdump, "hexdump(PACKET|BYTES [, true])",
         "print bytes in rows of sixteen; true: return that"},
     {"hex", hex, "hex(PACKET|BYTES)", "bytes as hexadecimal digits"},

@@ -5,6 +5,7 @@
 static const struct sok_lua_function *const lists[] = {
     sok_lua_basic_functions,
     sok_lua_declare_functions,
+    sok_lua_words_functions,
     sok_lua_net_functions,
     sok_lua_reader_functions,
 };
@@ -20,9 +21,11 @@ const struct sok_lua_function *sok_lua_function_at(unsigned i)
 
 void sok_lua_open_functions(lua_State *L)
 {
-    const struct sok_lua_function *f;
-    for (unsigned i = 0; (f = sok_lua_function_at(i)); i++)
-        lua_register(L, f->name, f->call);
+    sok_lua_open_words(L);
+    lua_pushglobaltable(L);
+    for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++)
+        sok_lua_add_rows(L, lists[k], "functions");
+    lua_pop(L, 1);
 }
 
 // ---- options ----

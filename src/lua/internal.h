@@ -16,19 +16,23 @@
 
 // ---- functions ----
 
+// Of functions, and of methods (of packets: methods.c, of lists: list.c).
 struct sok_lua_function {
     const char *name;
-    lua_CFunction call;
-    const char *usage; // "rdpcap(FILE)"
-    const char *help;  // one line, for lsc()
+    lua_CFunction call; // NULL: it is in words.lua
+    const char *usage;  // "rdpcap(FILE)"
+    const char *help;   // one line, for lsc()
 };
 
 extern const struct sok_lua_function sok_lua_basic_functions[];   // basic.c
 extern const struct sok_lua_function sok_lua_declare_functions[]; // declare.c
+extern const struct sok_lua_function sok_lua_words_functions[];   // words.c: fragment, ...
 extern const struct sok_lua_function sok_lua_net_functions[];     // net.c: send, sr, sniff, ...
+extern const struct sok_lua_function sok_lua_packet_methods[];    // methods.c
+extern const struct sok_lua_function sok_lua_list_methods[];      // list.c
 
 extern const struct sok_lua_function sok_lua_reader_functions[]; // reader.c
-
+int sok_lua_help(lua_State *L);                                  // help.c
 void sok_lua_open_functions(lua_State *L);
 void sok_lua_open_net(lua_State *L); // net.c: what the functions that talk need
 // The i-th function of all lists; NULL after the last.
@@ -63,6 +67,25 @@ int sok_lua_protected(lua_State *L, int args, int results);
 int sok_lua_load(lua_State *L, const char *text, const char *name);
 // Prints the error on the stack and removes it: 1, or 130 after Ctrl-C.
 int sok_lua_tell(lua_State *L);
+
+// ---- what is written in Lua (words.c) ----
+
+// Runs a chunk of ours with a table of helpers and pushes what it gives. Errors in it have the caller's line.
+void sok_lua_words_load(lua_State *L, const char *text, const char *name, const luaL_Reg *helpers);
+void sok_lua_open_words(lua_State *L);
+// Puts the rows into the table on the stack; kind: "packet", "list", "functions" of words.lua.
+void sok_lua_add_rows(lua_State *L, const struct sok_lua_function *rows, const char *kind);
+void sok_lua_words_push(lua_State *L, const char *kind, const char *name);
+int sok_lua_words_each(lua_State *L);
+
+// ---- what Python's habits write (habits.c): the error is made longer by how it is written here ----
+
+void sok_lua_habit_syntax(lua_State *L, const char *text); // of the error on the stack, about text,
+void sok_lua_habit_file(lua_State *L, const char *path);   // or a file
+bool sok_lua_habit_block(const char *text); // "for x in y:": no end of it is to be waited for
+// The message of an error that came while running, or a longer one, on the stack then.
+const char *sok_lua_habit_run(lua_State *L, const char *message);
+void sok_lua_open_habits(lua_State *L);
 
 // ---- interruption: the first Ctrl-C makes it true, and raises an error in Lua code that runs ----
 

@@ -32,20 +32,20 @@ bool sok_lua_is_list(lua_State *L, int idx)
     return has_meta(L, idx, LIST_META);
 }
 
-static bool is_pairs(lua_State *L, int idx)
+bool sok_lua_is_pairs(lua_State *L, int idx)
 {
     return has_meta(L, idx, PAIRS_META);
 }
 
 static void check_list(lua_State *L)
 {
-    if (!sok_lua_is_list(L, 1) && !is_pairs(L, 1))
+    if (!sok_lua_is_list(L, 1) && !sok_lua_is_pairs(L, 1))
         sok_lua_error(L, "a list of packets is wanted here: call it with a colon, pkts:NAME()");
 }
 
 static void push_new(lua_State *L)
 {
-    if (is_pairs(L, 1))
+    if (sok_lua_is_pairs(L, 1))
         sok_lua_push_pairs(L);
     else
         sok_lua_push_list(L);
@@ -54,7 +54,7 @@ static void push_new(lua_State *L)
 // Pushes what functions get for element i: a packet, or both of a pair. Gives their number.
 static int push_element(lua_State *L, lua_Integer i)
 {
-    if (!is_pairs(L, 1)) {
+    if (!sok_lua_is_pairs(L, 1)) {
         lua_geti(L, 1, i);
         return 1;
     }
@@ -93,18 +93,52 @@ static void push_summary(lua_State *L, lua_Integer i)
     lua_settop(L, top + 1);
 }
 
+// What the function at 2 makes of element i as text, or without one its summary; nil: nothing to print.
+static void push_line(lua_State *L, lua_Integer i)
+{
+    int top = lua_gettop(L);
+    if (lua_isnil(L, 2)) {
+        push_summary(L, i);
+        return;
+    }
+    lua_pushvalue(L, 2);
+    lua_call(L, push_element(L, i), 1);
+    if (!lua_isnil(L, -1))
+        luaL_tolstring(L, -1, NULL);
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+}
+
+// (prn, lfilter), or {prn=, lfilter=}: functions or nil at 2 and 3 afterwards.
+static void take_functions(lua_State *L)
+{
+    lua_settop(L, 3);
+    if (lua_istable(L, 2)) {
+        sok_lua_options_check(L, 2, "prn lfilter");
+        lua_getfield(L, 2, "lfilter");
+        lua_getfield(L, 2, "prn");
+        lua_replace(L, 2);
+        lua_replace(L, 3);
+    }
+    for (int k = 2; k <= 3; k++)
+        if (!lua_isnil(L, k) && !lua_isfunction(L, k))
+            sok_lua_error(L, "%s: a function of a packet is wanted, not a %s",
+                k == 2 ? "prn" : "lfilter", luaL_typename(L, k));
+}
+
 static int print_summaries(lua_State *L, bool numbered)
 {
     check_list(L);
-    lua_settop(L, 2);
+    take_functions(L);
     lua_Integer n = luaL_len(L, 1);
     for (lua_Integer i = 1; i <= n; i++) {
-        if (!wanted(L, 2, i))
+        if (!wanted(L, 3, i))
             continue;
-        push_summary(L, i);
-        if (numbered)
+        push_line(L, i);
+        if (numbered && !lua_isnil(L, -1))
             printf("%04lld ", (long long)i);
-        printf("%s\n", lua_tostring(L, -1));
+        if (!lua_isnil(L, -1))
+            printf("%s\n", lua_tostring(L, -1));
         lua_pop(L, 1);
     }
     return 0;
@@ -236,31 +270,81 @@ static int sessions(lua_State *L)
 
 // ---- the table's own ----
 
-// pkts[TCP]: those that have it; pkts.NAME: a method.
-static int list_index(lua_State *L)
+// ---- parts of lists ----
+
+// pkts:slice(FIRST, LAST): as string.sub() counts, -1 is the last.
+static int slice(lua_State *L)
 {
-    const struct sok_proto *proto = sok_lua_to_proto(L, 2);
-    if (!proto) {
-        if (lua_type(L, 2) != LUA_TSTRING)
-            return 0;
-        lua_pushvalue(L, 2);
-        lua_rawget(L, lua_upvalueindex(1));
-        return 1;
+    check_list(L);
+    lua_Integer n = luaL_len(L, 1), first = luaL_optinteger(L, 2, 1),
+                last = luaL_optinteger(L, 3, -1);
+    first = first < 0 ? first + n + 1 : first;
+    last = last < 0 ? last + n + 1 : last;
+    first = first < 1 ? 1 : first;
+    last = last > n ? n : last;
+    push_new(L);
+    for (lua_Integer i = first; i <= last; i++) {
+        lua_geti(L, 1, i);
+        lua_rawseti(L, -2, i - first + 1);
     }
+    return 1;
+}
+
+static bool has_layer_in(lua_State *L, lua_Integer i, const char *name)
+{
+    int count = push_element(L, i);
+    bool has = false;
+    for (int k = 0; k < count; k++)
+        has = has || has_layer(L, lua_gettop(L) - k, name);
+    lua_pop(L, count);
+    return has;
+}
+
+static int those_with(lua_State *L, const struct sok_proto *proto)
+{
     push_new(L);
     lua_Integer n = luaL_len(L, 1), kept = 0;
     for (lua_Integer i = 1; i <= n; i++) {
-        int count = push_element(L, i);
-        bool has = false;
-        for (int k = 0; k < count; k++)
-            has = has || has_layer(L, lua_gettop(L) - k, proto->name);
-        lua_pop(L, count);
-        if (!has)
+        if (!has_layer_in(L, i, proto->name))
             continue;
         lua_geti(L, 1, i);
         lua_rawseti(L, -2, ++kept);
     }
     return 1;
+}
+
+static int no_method(lua_State *L)
+{
+    return sok_lua_error(
+        L, "a list of packets has no '%s' (help(pkts) tells what it has)", lua_tostring(L, 2));
+}
+
+// pkts[-1]: the last.
+static int from_the_end(lua_State *L, lua_Integer i)
+{
+    if (i == 0)
+        return sok_lua_error(L, "a list begins with 1: its first packet is pkts[1]");
+    i += luaL_len(L, 1) + 1;
+    if (i < 1)
+        return 0;
+    lua_geti(L, 1, i);
+    return 1;
+}
+
+// pkts[TCP]: those that have it; pkts.NAME: a method; pkts[-1]: the last.
+static int list_index(lua_State *L)
+{
+    const struct sok_proto *proto = sok_lua_to_proto(L, 2);
+    if (proto)
+        return those_with(L, proto);
+    if (lua_isinteger(L, 2)) {
+        lua_Integer i = lua_tointeger(L, 2);
+        return i > 0 ? 0 : from_the_end(L, i);
+    }
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 0;
+    lua_pushvalue(L, 2);
+    return lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL ? 1 : no_method(L);
 }
 
 // a + b.
@@ -294,8 +378,8 @@ static int list_text(lua_State *L)
         counts[kind]++;
     }
     lua_pushfstring(L, "<%s: TCP:%d UDP:%d ICMP:%d Other:%d>",
-        is_pairs(L, 1) ? "Answered" : "Packets", (int)counts[0], (int)counts[1], (int)counts[2],
-        (int)counts[3]);
+        sok_lua_is_pairs(L, 1) ? "Answered" : "Packets", (int)counts[0], (int)counts[1],
+        (int)counts[2], (int)counts[3]);
     return 1;
 }
 
@@ -321,15 +405,37 @@ static int each(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"summary", summary}, {"nsummary", nsummary}, {"show", nsummary},
-    {"filter", filter}, {"hexdump", hexdump}, {"sessions", sessions}, {"each", each}, {NULL, NULL}};
+const struct sok_lua_function sok_lua_list_methods[] = {
+    {"summary", summary, "pkts:summary([PRN [, LFILTER]])", "a line each, or what PRN makes of it"},
+    {"nsummary", nsummary, "pkts:nsummary([PRN [, LFILTER]])", "the same with numbers"},
+    {"show", nsummary, "pkts:show()", "the same as nsummary()"},
+    {"filter", filter, "pkts:filter(FUNCTION)", "those for which it gives true"},
+    {"slice", slice, "pkts:slice(FIRST [, LAST])", "a part; -1 is the last"},
+    {"append", NULL, "pkts:append(P)", "one more at the end"},
+    {"replace", NULL, "pkts:replace(\"IP.src\", [OLD,] NEW)", "copies with another value"},
+    {"getlayer", NULL, "pkts:getlayer(TCP [, NTH])", "that layer of those that have it"},
+    {"each", each, "for p in pkts:each() do", "one by one; answers: for sent, received in"},
+    {"sessions", sessions, "pkts:sessions()", "a table of lists, by who talks to whom"},
+    {"conversations", NULL, "pkts:conversations()", "who talks to whom, for Graphviz"},
+    {"make_table", NULL, "pkts:make_table(FUNCTION)",
+        "print a table; it gives column, row and what stands there"},
+    {"make_lined_table", NULL, "pkts:make_lined_table(FUNCTION)", "the same, with lines"},
+    {"hexdump", hexdump, "pkts:hexdump()", "print the bytes of all"},
+    {"hexraw", NULL, "pkts:hexraw([LFILTER])", "print the bytes of the layers Raw"},
+    {"padding", NULL, "pkts:padding([LFILTER])", "print the bytes of paddings"},
+    {"nzpadding", NULL, "pkts:nzpadding([LFILTER])", "print paddings that are not all zeros"},
+    {NULL, NULL, NULL, NULL},
+};
 
 static void add_meta(lua_State *L, const char *name)
 {
     static const luaL_Reg meta[] = {{"__add", list_add}, {"__tostring", list_text}, {NULL, NULL}};
     luaL_newmetatable(L, name);
     luaL_setfuncs(L, meta, 0);
-    luaL_newlib(L, methods);
+    lua_pushstring(L, strcmp(name, LIST_META) == 0 ? "list of packets" : "list of pairs");
+    lua_setfield(L, -2, "__name");
+    lua_newtable(L);
+    sok_lua_add_rows(L, sok_lua_list_methods, "list");
     lua_pushvalue(L, -1);
     lua_setfield(L, -3, "methods");
     lua_pushcclosure(L, list_index, 1);

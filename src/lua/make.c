@@ -163,11 +163,16 @@ static int proto_index(lua_State *L)
     return 1;
 }
 
-void sok_lua_add_protocol(lua_State *L, const struct sok_proto *proto)
+void sok_lua_push_proto(lua_State *L, const struct sok_proto *proto)
 {
     const struct sok_proto **p = lua_newuserdatauv(L, sizeof(*p), 0); // NOLINT
     *p = proto;
     luaL_setmetatable(L, PROTO_META);
+}
+
+void sok_lua_add_protocol(lua_State *L, const struct sok_proto *proto)
+{
+    sok_lua_push_proto(L, proto);
     lua_setglobal(L, proto->name);
 }
 

@@ -76,12 +76,17 @@ static void write_coloured_show(const char *text, size_t len)
     }
 }
 
-// With true as argument (Scapy's dump=True) the text is returned.
+// With true as argument, or {dump=true} as Scapy has it, the text is returned.
 static int show_or_return(lua_State *L, bool coloured)
 {
     size_t len;
-    if (lua_toboolean(L, 2))
+    if (lua_istable(L, 2)) {
+        sok_lua_options_check(L, 2, "dump");
+        if (sok_lua_option_true(L, 2, "dump", false))
+            return 1;
+    } else if (lua_toboolean(L, 2)) {
         return 1;
+    }
     const char *text = lua_tolstring(L, -1, &len);
     if (coloured && sok_lua_state(L)->colour) {
         write_coloured_show(text, len);
@@ -300,27 +305,6 @@ static int answers(lua_State *L)
     return 1;
 }
 
-static int each_step(lua_State *L)
-{
-    struct sok_lua_each *each = lua_touserdata(L, lua_upvalueindex(2));
-    lua_pushvalue(L, lua_upvalueindex(1));
-    each->idx = lua_gettop(L);
-    if (!sok_lua_each_next(L, each))
-        lua_pushnil(L);
-    return 1;
-}
-
-// for q in p:each() do: the packets of a set.
-static int each(lua_State *L)
-{
-    struct sok_lua_each e;
-    sok_lua_each_begin(L, 1, &e);
-    lua_pushvalue(L, 1);
-    *(struct sok_lua_each *)lua_newuserdatauv(L, sizeof(e), 0) = e;
-    lua_pushcclosure(L, each_step, 2);
-    return 1;
-}
-
 static int list(lua_State *L)
 {
     struct sok_lua_each e;
@@ -336,12 +320,43 @@ static int list(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"show", show}, {"show2", show2}, {"summary", summary},
-    {"json", json}, {"json2", json2}, {"hexdump", hexdump}, {"command", sok_lua_view_text},
-    {"build", build}, {"copy", copy}, {"haslayer", haslayer}, {"getlayer", getlayer},
-    {"layers", layers}, {"lastlayer", lastlayer}, {"fields", fields}, {"given", given},
-    {"number", number}, {"flag", sok_lua_view_flag}, {"text", text}, {"answers", answers},
-    {"each", each}, {"list", list}, {NULL, NULL}};
+// With true, or {dump=true}, as argument: see show_or_return().
+const struct sok_lua_function sok_lua_packet_methods[] = {
+    {"show", show, "p:show([true])", "print all fields of all layers; true: return that"},
+    {"show2", show2, "p:show2([true])", "as it would be sent, checksums and lengths included"},
+    {"display", show, "p:display()", "the same as show()"},
+    {"summary", summary, "p:summary()", "one line about it"},
+    {"hexdump", hexdump, "p:hexdump([true])", "print its bytes; true: return that"},
+    {"command", sok_lua_view_text, "p:command()", "what makes it"},
+    {"sprintf", NULL, "p:sprintf(FORMAT)", "text with fields: \"%IP.src% {TCP:%-6s,TCP.dport%}\""},
+    {"json", json, "p:json()", "its fields as JSON"},
+    {"json2", json2, "p:json2()", "its fields as JSON, as it would be sent"},
+    {"build", build, "p:build()", "its bytes"},
+    {"copy", copy, "p:copy()", "another packet, equal"},
+    {"haslayer", haslayer, "p:haslayer(TCP)", "whether it has one"},
+    {"getlayer", getlayer, "p:getlayer(TCP [, NTH])", "the layer, or nil"},
+    {"layers", layers, "p:layers()", "the protocols of all layers"},
+    {"firstlayer", NULL, "p:firstlayer()", "the lowest layer"},
+    {"lastlayer", lastlayer, "p:lastlayer()", "the last layer"},
+    {"add_payload", NULL, "p:add_payload(Q)", "put a packet behind the last layer"},
+    {"remove_payload", NULL, "p:remove_payload()", "take away what is behind this layer"},
+    {"decode_payload_as", NULL, "p:decode_payload_as(DNS)",
+        "read the bytes behind this layer as that"},
+    {"fields", fields, "p:fields()", "a table of all fields"},
+    {"given", given, "p:given()", "a table of the fields that were given"},
+    {"getfieldval", NULL, "p:getfieldval(NAME)", "p[NAME]"},
+    {"setfieldval", NULL, "p:setfieldval(NAME, VALUE)", "p[NAME] = VALUE"},
+    {"delfieldval", NULL, "p:delfieldval(NAME)", "p[NAME] = nil: not given any more"},
+    {"hide_defaults", NULL, "p:hide_defaults()", "what is as the default is not given any more"},
+    {"number", number, "p:number(NAME)", "a field as a number"},
+    {"flag", sok_lua_view_flag, "p:flag(\"SA\")", "whether flags are set"},
+    {"text", text, "p:text(NAME)", "a field as text, by its name"},
+    {"answers", answers, "p:answers(Q)", "whether it would be an answer to Q"},
+    {"fragment", NULL, "p:fragment(SIZE)", "a list of fragments with at most SIZE bytes of data"},
+    {"each", sok_lua_words_each, "for q in p:each() do", "the packets of a set, one by one"},
+    {"list", list, "p:list()", "the packets of a set"},
+    {NULL, NULL, NULL, NULL},
+};
 
 void sok_lua_push_methods(lua_State *L)
 {
@@ -349,7 +364,8 @@ void sok_lua_push_methods(lua_State *L)
     if (lua_getfield(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE)
         return;
     lua_pop(L, 1);
-    luaL_newlib(L, methods);
+    lua_newtable(L);
+    sok_lua_add_rows(L, sok_lua_packet_methods, "packet");
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, key);
 }

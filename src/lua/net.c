@@ -355,32 +355,13 @@ static int pairs_of(lua_State *L)
     return as_list(L, sok_lua_push_pairs);
 }
 
-static void load(lua_State *L, const char *code, size_t len)
-{
-    if (luaL_loadbuffer(L, code, len, "=net.lua") != LUA_OK)
-        lua_error(L);
-}
-
-// Without the numbers of its lines, so that errors in it have the line of the script that called.
 static void load_words(lua_State *L)
 {
-    static const char text[] = SOK_NET_LUA;
     static const luaL_Reg helpers[] = {{"pause", pause_seconds}, {"now", now}, {"fail", fail},
         {"check", check_options}, {"interrupted", interrupted}, {"list", list}, {"pairs", pairs_of},
         {NULL, NULL}};
-    size_t len;
-    int base = lua_gettop(L);
-    lua_getglobal(L, "string");
-    lua_getfield(L, -1, "dump");
-    load(L, text, sizeof(text) - 1);
-    lua_pushboolean(L, true);
-    lua_call(L, 2, 1);
-    const char *stripped = lua_tolstring(L, -1, &len);
-    load(L, stripped, len);
-    luaL_newlib(L, helpers);
-    lua_call(L, 1, 1);
+    sok_lua_words_load(L, SOK_NET_LUA, "=net.lua", helpers);
     lua_setfield(L, LUA_REGISTRYINDEX, WORDS);
-    lua_settop(L, base);
 }
 
 // ---- the world ----

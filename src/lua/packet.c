@@ -34,11 +34,24 @@ static struct sok_lua_view *valid(lua_State *L, struct sok_lua_view *v)
     return v;
 }
 
+// p.show() where p:show() was meant leaves a method without its packet.
+static void no_view(lua_State *L, int idx)
+{
+    lua_Debug at;
+    if (idx == 1 && lua_getstack(L, 0, &at) && lua_getinfo(L, "n", &at) && at.name &&
+        strcmp(at.namewhat, "method") != 0 && strcmp(at.namewhat, "global") != 0) {
+        sok_lua_push_methods(L);
+        if (lua_getfield(L, -1, at.name) != LUA_TNIL)
+            sok_lua_error(L, "a method is called with a colon, p:%s()", at.name);
+    }
+    sok_lua_error(L, "a packet is wanted here, not a %s", luaL_typename(L, idx));
+}
+
 struct sok_lua_view *sok_lua_check_view(lua_State *L, int idx)
 {
     struct sok_lua_view *v = sok_lua_to_view(L, idx);
     if (!v)
-        sok_lua_error(L, "a packet is wanted here, not a %s", luaL_typename(L, idx));
+        no_view(L, idx);
     return valid(L, v);
 }
 

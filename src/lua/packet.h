@@ -28,6 +28,8 @@ struct sok_lua_view *sok_lua_to_view(lua_State *L, int idx);
 struct sok_lua_view *sok_lua_check_view(lua_State *L, int idx);
 // The protocol that the value at idx is (TCP, not TCP{}), or NULL.
 const struct sok_proto *sok_lua_to_proto(lua_State *L, int idx);
+// Pushes it as a value of its own, whatever its global has become.
+void sok_lua_push_proto(lua_State *L, const struct sok_proto *proto);
 // A protocol, or its name; an error otherwise.
 const struct sok_proto *sok_lua_check_proto(lua_State *L, int idx);
 
@@ -60,6 +62,7 @@ uint64_t sok_lua_each_count(lua_State *L, int idx); // how many it will be; UINT
 void sok_lua_push_list(lua_State *L);  // pkts: add with lua_rawseti
 void sok_lua_push_pairs(lua_State *L); // answered: each {sent, received}
 bool sok_lua_is_list(lua_State *L, int idx);
+bool sok_lua_is_pairs(lua_State *L, int idx);
 
 // ---- values (value.c) ----
 
@@ -88,6 +91,8 @@ int sok_lua_view_eq(lua_State *L);
 int sok_lua_view_len(lua_State *L);
 int sok_lua_view_text(lua_State *L);
 int sok_lua_view_flag(lua_State *L); // flags.c: p:flag("SA")
+
+void sok_lua_ls_protocol(lua_State *L, const struct sok_proto *proto); // basic.c
 
 // ---- setting up ----
 

@@ -230,7 +230,7 @@ static void take_line(struct shell *s, const char *line, size_t len)
         forget_chunk(s);
         return;
     }
-    if (is_unfinished(s->L, s->chunk))
+    if (is_unfinished(s->L, s->chunk) && !sok_lua_habit_block(s->chunk))
         return;
     while (s->len > 0 && s->chunk[s->len - 1] == '\n')
         s->chunk[--s->len] = 0;

@@ -26,10 +26,11 @@ static int open_all(lua_State *L)
 {
     luaL_openlibs(L);
     sok_lua_open_values(L);
-    sok_lua_open_lists(L);
     sok_lua_open_packets(L);
     sok_lua_open_functions(L);
+    sok_lua_open_lists(L);
     sok_lua_open_net(L);
+    sok_lua_open_habits(L);
     return 0;
 }
 
@@ -136,8 +137,7 @@ static int make_message(lua_State *L)
         text = lua_tostring(L, -1);
     if (!text)
         text = lua_pushfstring(L, "an error that is a %s", luaL_typename(L, 1));
-    if (strstr(text, "attempt to call a nil value (global"))
-        text = lua_pushfstring(L, "%s: ls() tells the protocols, lsc() the functions", text);
+    text = sok_lua_habit_run(L, text);
     if (sok_lua_state(L)->verbose)
         luaL_traceback(L, L, text, 1);
     else
@@ -193,7 +193,10 @@ int sok_lua_file(struct sok_lua *l, const char *path)
         lua_pop(L, 1);
         return 1;
     }
-    return status == LUA_OK ? sok_lua_protected(L, 0, 0) : sok_lua_tell(L);
+    if (status == LUA_OK)
+        return sok_lua_protected(L, 0, 0);
+    sok_lua_habit_file(L, path);
+    return sok_lua_tell(L);
 }
 
 // Loads `text` as expressions if it is some, else as statements.
@@ -205,6 +208,8 @@ int sok_lua_load(lua_State *L, const char *text, const char *name)
     if (status != LUA_OK) {
         lua_pop(L, 1);
         status = luaL_loadbuffer(L, text, strlen(text), chunk);
+        if (status == LUA_ERRSYNTAX)
+            sok_lua_habit_syntax(L, text);
     }
     lua_insert(L, -3);
     lua_pop(L, 2);

@@ -9,8 +9,11 @@ local kinds = {nil, 3, -1, 1.5, 0x7fffffffffffffff, "abc", ("x"):rep(70000), {},
 local KINDS = 21 -- with the nil
 local names = {"show", "show2", "summary", "hexdump", "command", "build", "copy", "haslayer", "getlayer", "layers",
     "lastlayer", "fields", "given", "number", "text", "answers", "each", "list", "payload", "dport", "flags", "options",
-    "load", "time", "nsummary", "filter", "sessions", "name", "underlayer", "ttl"}
-local functions = {ls, bytes, str, hexdump, hex, unhex, fuzz, protocol, lsc, rdpcap, IP, TCP, Raw, Ether, ICMP, IPv6, ARP}
+    "load", "time", "nsummary", "filter", "sessions", "name", "underlayer", "ttl", "sprintf", "display", "firstlayer", "add_payload",
+    "remove_payload", "decode_payload_as", "getfieldval", "setfieldval", "delfieldval", "hide_defaults", "fragment", "slice",
+    "append", "replace", "make_table", "make_lined_table", "hexraw", "padding", "nzpadding", "conversations"}
+local functions = {ls, bytes, str, hexdump, hex, unhex, fuzz, protocol, lsc, rdpcap, help, fragment, defragment,
+    chexdump, linehexdump, import_hexcap, checksum, IP, TCP, Raw, Ether, ICMP, IPv6, ARP}
 
 local function any() return kinds[math.random(KINDS)] end
 local function one_of(t) return t[math.random(#t)] end
