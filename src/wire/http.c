@@ -12,6 +12,8 @@ static const char *const methods[] = {
 
 static bool begins(const uint8_t *p, size_t len, const char *text)
 {
+    if (len == 0 || p[0] != (uint8_t)text[0]) // most of what comes on these ports
+        return false;
     size_t n = sok_str_len(text);
     return len >= n && memcmp(p, text, n) == 0;
 }

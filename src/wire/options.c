@@ -30,15 +30,39 @@ static size_t width_of(const struct sok_option_kind *k)
 
 // ---- bytes into values ----
 
-static struct sok_item get_field(const struct sok_field *f, const uint8_t *p, struct sok_items *to)
+// Items are filled where they lie, member by member: one that is put together first and then copied whole costs more
+// than all the rest (the copy waits for the small writes before it), and packets have many options.
+static void fill_number(struct sok_item *out, uint64_t v)
+{
+    out->type = SOK_ITEM_NUMBER;
+    out->number = v;
+}
+
+static void fill_bytes(struct sok_item *out, const void *p, size_t len)
+{
+    out->type = SOK_ITEM_BYTES;
+    out->count = (uint32_t)len;
+    out->bytes = p;
+}
+
+static void fill_list(struct sok_item *out, const struct sok_item *list, unsigned count)
+{
+    out->type = SOK_ITEM_LIST;
+    out->count = count;
+    out->list = list;
+}
+
+static void get_field(
+    const struct sok_field *f, const uint8_t *p, struct sok_items *to, struct sok_item *out)
 {
     if (f->as == SOK_AS_IP4)
-        return sok_items_ip4(to, (uint32_t)sok_field_get(f, p));
-    if (f->as == SOK_AS_IP6 && f->bits == 128)
-        return sok_items_ip6(to, p + f->bit / 8);
-    if (f->bytes)
-        return sok_item_bytes(p + f->bit / 8, f->bits / 8);
-    return sok_item_number(sok_field_get(f, p));
+        *out = sok_items_ip4(to, (uint32_t)sok_field_get(f, p));
+    else if (f->as == SOK_AS_IP6 && f->bits == 128)
+        *out = sok_items_ip6(to, p + f->bit / 8);
+    else if (f->bytes)
+        fill_bytes(out, p + f->bit / 8, f->bits / 8);
+    else
+        fill_number(out, sok_field_get(f, p));
 }
 
 // Its values, one after the other, by the rows; the count of them, 0 when the length does not fit the rows.
@@ -59,7 +83,7 @@ static bool get_fields(const struct sok_option_kind *k, const struct sok_option 
     const uint8_t *p = opt->data;
     for (unsigned i = 0; i < count; p += width) {
         for (unsigned field = 0; field < k->field_count; field++)
-            out[i++] = get_field(&k->fields[field], p, to);
+            get_field(&k->fields[field], p, to, &out[i++]);
     }
     return !to->full;
 }
@@ -76,19 +100,22 @@ static bool get_option(const struct sok_option_table *t, const struct sok_option
     struct sok_item *list = sok_items_list(to, size);
     if (!list)
         return false;
-    list[0] = k ? sok_item_text(k->name) : sok_item_number(opt->kind);
-    *out = sok_item_list(list, size);
+    if (k)
+        fill_bytes(&list[0], k->name, sok_str_len(k->name));
+    else
+        fill_number(&list[0], opt->kind);
+    fill_list(out, list, size);
     if (alone)
         return true;
     if (count == 0) {
-        list[1] = sok_item_bytes(opt->data, opt->len);
+        fill_bytes(&list[1], opt->data, opt->len);
         return true;
     }
     struct sok_item *values = apart ? sok_items_list(to, count) : list + 1;
     if (!values)
         return false;
     if (apart)
-        list[1] = sok_item_list(values, count);
+        fill_list(&list[1], values, count);
     return get_fields(k, opt, to, values, count);
 }
 
