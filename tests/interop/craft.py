@@ -16,8 +16,10 @@ SERVER_IP6, OWN_IP6 = "2001:db8::1", "2001:db8::2"
 
 
 def addressed(net):
-    """The bridge of the namespace, where nothing of ours runs, has the address: its kernel sends."""
+    """The bridge of the namespace, where nothing of ours runs, has the address: its kernel sends. Who is nobody is silent:
+    without a neighbour the kernel itself would answer that he is out of reach, after some seconds."""
     sh("ip", "-n", net.sockeye, "addr", "add", f"{SOCKEYE_IP}/24", "dev", "br0")
+    sh("ip", "-n", net.sockeye, "neigh", "add", NOBODY_IP, "lladdr", "02:00:00:00:01:99", "dev", "br0")
 
 
 def lua(net, script, *words, namespace=None, **options):
@@ -41,13 +43,13 @@ def complains(net, script, text, **options):
 
 def echo_and_protocols(net):
     says(net, f"""
-        local r = sr1(IP{{dst="{SERVER_IP}"}}/ICMP{{id=7, seq=9}}/"some text", {{timeout=5, verbose=0}})
+        local r = sr1(IP{{dst="{SERVER_IP}"}}/ICMP{{id=7, seq=9}}/"some text", {{timeout=30, verbose=0}})
         print(r.src, r[ICMP].type, r[ICMP].id, r[ICMP].seq, r[Raw].load)
-        local ans, unans = sr(IP{{dst={{"{SERVER_IP}", "{NOBODY_IP}"}}}}/ICMP{{}}, {{timeout=1.2, verbose=0}})
+        local ans, unans = sr(IP{{dst={{"{SERVER_IP}", "{NOBODY_IP}"}}}}/ICMP{{}}, {{timeout=3, verbose=0}})
         print(#ans, #unans, ans[1][2].src, unans[1].dst)
         """, f"{SERVER_IP}\t0\t7\t9\tsome text\n1\t1\t{SERVER_IP}\t{NOBODY_IP}\n")
     peer = net.kernel_socket(socket.SOCK_RAW, 102)
-    peer.settimeout(10)
+    peer.settimeout(30)
 
     def answer():
         data, sender = peer.recvfrom(2000)
@@ -56,7 +58,7 @@ def echo_and_protocols(net):
     thread = threading.Thread(target=answer)
     thread.start()
     says(net, f"""
-        local r = sr1(IP{{dst="{SERVER_IP}", proto=102}}/"question", {{timeout=5, verbose=0}})
+        local r = sr1(IP{{dst="{SERVER_IP}", proto=102}}/"question", {{timeout=30, verbose=0}})
         print(r.proto, r[Raw].load)
         """, "102\tre:question\n")
     thread.join()
@@ -71,12 +73,12 @@ def ports(net):
     open_port = net.listen(80)
     says(net, f"""
         local ans, unans = sr(IP{{dst="{SERVER_IP}"}}/TCP{{sport=40000, dport={{80, 81, 82}}, flags="S"}},
-            {{timeout=1.2, verbose=0, retry=1}})
+            {{timeout=3, verbose=0, retry=1}})
         table.sort(ans, function(a, b) return a[1][TCP].dport < b[1][TCP].dport end)
         for i = 1, #ans do print(ans[i][1][TCP].dport, ans[i][2][TCP].flags) end
         print(#unans, unans[1][TCP].dport)
         local all = sr(IP{{dst="{SERVER_IP}"}}/TCP{{sport=40001, dport={{{{1001, 2000}}}}, flags="S"}},
-            {{timeout=5, verbose=0}})
+            {{timeout=30, verbose=0}})
         print(#all)
         """, "80\tSA\n81\tRA\n1\t82\n1000\n")
     open_port.close()
@@ -84,15 +86,15 @@ def ports(net):
 
 def frames(net):
     says(net, f"""
-        local r = srp1(Ether{{dst="ff:ff:ff:ff:ff:ff"}}/ARP{{pdst="{SERVER_IP}"}}, {{timeout=5, verbose=0}})
+        local r = srp1(Ether{{dst="ff:ff:ff:ff:ff:ff"}}/ARP{{pdst="{SERVER_IP}"}}, {{timeout=30, verbose=0}})
         print(r[ARP].op, r[ARP].hwsrc, r.src)
-        local ans, unans = arping("192.0.2.0/30", {{timeout=1.5}})
+        local ans, unans = arping("192.0.2.0/30", {{timeout=3}})
         print(#ans, #unans)
         """, f"2\t{SERVER_MAC}\t{SERVER_MAC}\n  {SERVER_MAC}  {SERVER_IP}\n1\t3\n")
     with net.inside(net.server):
         peer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
         peer.bind(("eth0", 0x88B5))
-    peer.settimeout(10)
+    peer.settimeout(30)
     says(net, f'sendp(Ether{{dst="{SERVER_MAC}", src="02:00:00:00:00:77", type=0x88b5}}/"a frame", '
         '{iface="br0", count=3, verbose=0})', "")
     for _ in range(3):
@@ -106,7 +108,7 @@ def wrong_values(net):
     with net.inside(net.server):
         peer = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
         peer.bind(("eth0", 0x0800))
-    peer.settimeout(10)
+    peer.settimeout(30)
     says(net, f'send(IP{{dst="{SERVER_IP}", chksum=0x1234, id=0, len=100, proto=103}}/"wrong", {{verbose=0}})', "")
     while True:
         data = peer.recv(2000)
@@ -120,7 +122,7 @@ def sniffing(net):
     """Filtered by the kernel, by the script; to a file and from it; Ctrl-C keeps what came."""
     script = f"""
         local n = 0
-        local pkts = sniff{{iface="br0", filter="icmp and src host {SERVER_IP}", count=3, timeout=20,
+        local pkts = sniff{{iface="br0", filter="icmp and src host {SERVER_IP}", count=3, timeout=50,
             started_callback=function() io.stdout:write("ready\\n"); io.stdout:flush() end,
             lfilter=function(p) return p[ICMP].seq > 1 end, prn=function(p) n = n + 1 return p[ICMP].seq end}}
         wrpcap(arg[1], pkts)
@@ -133,8 +135,8 @@ def sniffing(net):
     process.stdin.close()
     process.stdin = None
     wait_for_line(process.stdout, b"ready")
-    sh("ip", "netns", "exec", net.server, "ping", "-c", "4", "-i", "0.05", "-W", "2", SOCKEYE_IP)
-    done = net.finish(process, None, 30)
+    sh("ip", "netns", "exec", net.server, "ping", "-c", "4", "-i", "0.05", "-W", "30", SOCKEYE_IP)
+    done = net.finish(process, None)
     check(done.code == 0 and done.out == b"2\n3\n4\n3\t3\t3\ttrue\t3\n", f"{done} {done.out!r}")
     text = sh("tcpdump", "-n", "-r", str(path))
     check(text.count("ICMP echo request") == 3, f"tcpdump reads: {text}")
@@ -143,16 +145,16 @@ def sniffing(net):
         started_callback=function() io.stdout:write("ready\\n"); io.stdout:flush() end} print(#p > 0)""",
         namespace=net.sockeye, stdin=subprocess.DEVNULL)
     wait_for_line(endless.stdout, b"ready")
-    sh("ip", "netns", "exec", net.server, "ping", "-c", "1", "-W", "2", SOCKEYE_IP)
+    sh("ip", "netns", "exec", net.server, "ping", "-c", "1", "-W", "30", SOCKEYE_IP)
     wait_for_line(endless.stdout, b"one\n")
     os.killpg(endless.pid, signal.SIGINT)
-    done = net.finish(endless, None, 30)
+    done = net.finish(endless, None)
     check(done.out.endswith(b"true\n"), f"after Ctrl-C: {done} {done.out!r}")
     asleep = net.start(net.binary, "lua", "-e", 'io.stdout:write("ready\\n") io.stdout:flush() sleep(60)',
         namespace=net.sockeye, stdin=subprocess.DEVNULL)
     wait_for_line(asleep.stdout, b"ready")
     os.killpg(asleep.pid, signal.SIGINT)
-    done = net.finish(asleep, None, 30)
+    done = net.finish(asleep, None)
     check(done.code == 130 and b"interrupted" in done.err, f"Ctrl-C in sleep: {done}")
 
 
@@ -160,13 +162,13 @@ def names(net):
     start_dns(net)
     says(net, f"""
         local r = sr1(IP{{dst="{SERVER_IP}"}}/UDP{{sport=40053}}/DNS{{rd=1, qd=DNSQR{{qname="{WEB}"}}}},
-            {{timeout=5, verbose=0}})
+            {{timeout=30, verbose=0}})
         print(r[DNS].ancount, r[DNS].an[1].rdata)
         """, f"1\t{SERVER_IP}\n")
 
 
 def loop(net):
-    done = lua(net, f'srloop(IP{{dst={{"{SERVER_IP}", "{NOBODY_IP}"}}}}/ICMP{{}}, {{count=2, inter=0.1, timeout=0.8}})')
+    done = lua(net, f'srloop(IP{{dst={{"{SERVER_IP}", "{NOBODY_IP}"}}}}/ICMP{{}}, {{count=2, inter=0.1, timeout=2}})')
     out = done.out.decode()
     check(done.code == 0 and out.count("RECV 1: ") == 2 and out.count("fail 1: ") == 2 and
         "Sent 4 packets, received 2 packets. 50.0% hits." in out, f"{done} {out!r}")
@@ -214,7 +216,7 @@ def way(sockeye):
         says(net, f'traceroute("{FAR_IP}", {{maxttl=4, timeout=5}})',
             f"{FAR_IP}\n  1  {SERVER_IP}\n  2  {FAR_IP}  RA\n")
         says(net, f"""
-            local r = sr1(IP{{dst="{FAR_IP}", ttl=1}}/UDP{{sport=40000, dport=33434}}/"x", {{timeout=5, verbose=0}})
+            local r = sr1(IP{{dst="{FAR_IP}", ttl=1}}/UDP{{sport=40000, dport=33434}}/"x", {{timeout=30, verbose=0}})
             print(r.src, r[ICMP].type, r[ICMP].code)
             """, f"{SERVER_IP}\t11\t0\n")
         for namespace, device, address in ((net.server, "eth0", SERVER_IP6), (net.sockeye, "br0", OWN_IP6)):
@@ -223,13 +225,13 @@ def way(sockeye):
         says(net, f"""
             local na = srp1(Ether{{dst="33:33:ff:00:00:01"}}/IPv6{{src="{OWN_IP6}", dst="ff02::1:ff00:1"}}
                 /ICMPv6ND_NS{{tgt="{SERVER_IP6}"}}/ICMPv6NDOptSrcLLAddr{{lladdr=bridge_mac or arg[1]}},
-                {{iface="br0", timeout=5, verbose=0}})
+                {{iface="br0", timeout=30, verbose=0}})
             print(na[ICMPv6ND_NA].tgt, na[ICMPv6NDOptDstLLAddr].lladdr)
             local r = sr1(IPv6{{dst="{SERVER_IP6}"}}/ICMPv6EchoRequest{{id=3, seq=4, data="six"}},
-                {{timeout=5, verbose=0}})
+                {{timeout=30, verbose=0}})
             print(r.src, r[ICMPv6EchoReply].id, r[ICMPv6EchoReply].data)
             r = sr1(IPv6{{src="{OWN_IP6}", dst="ff02::1"}}/ICMPv6EchoRequest{{id=5, seq=6}},
-                {{iface="br0", timeout=5, verbose=0}})
+                {{iface="br0", timeout=30, verbose=0}})
             print(r and r.src) -- of its own, not the group's
             """.replace("bridge_mac or arg[1]", f'"{bridge_mac(net)}"'),
             f"{SERVER_IP6}\t{SERVER_MAC}\n{SERVER_IP6}\t3\tsix\n{SERVER_IP6}\n")
@@ -251,7 +253,7 @@ def by_hand(sockeye):
     with Net(sockeye) as net:
         addressed(net)
         server = net.listen(8000)
-        server.settimeout(10)
+        server.settimeout(30)
         done = net.run(net.binary, "lua", EXAMPLES / "handshake.lua", SERVER_IP, 8000, OTHER_IP, namespace=net.sockeye)
         check(done.code == 0, f"handshake.lua: {done}")
         peer, (address, port) = server.accept()
@@ -260,7 +262,7 @@ def by_hand(sockeye):
 
         def serve():
             connection = server.accept()[0]
-            connection.settimeout(10)
+            connection.settimeout(30)
             check(connection.recv(1000).startswith(b"GET /x HTTP/1.0\r\n"), "not the request")
             connection.sendall(PAGE)
             connection.close()

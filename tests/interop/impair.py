@@ -37,7 +37,7 @@ class Wire(Net):
     def counts(self):
         """Ends the command; (frames, passed, lost) of each direction."""
         self.relay.send_signal(signal.SIGINT)
-        done = self.finish(self.relay, timeout=10)
+        done = self.finish(self.relay)
         check(done.code == 0, f"impair: {done}")
         rows = COUNTS.findall(done.out.decode())
         check([row[:2] for row in rows] == [("wa", "wb"), ("wb", "wa")], f"impair: {done.out!r}")

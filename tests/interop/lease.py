@@ -48,7 +48,7 @@ def lease_over(link, *options):
     def test(sockeye):
         with Leases(sockeye, *options) as net:
             done = net.run(*net.leased("ping", link, "--events", "-c", "2", "-i", "0.05", SERVER_IP),
-                namespace=net.sockeye, timeout=40)
+                namespace=net.sockeye)
             check(done.code == 0 and b"2 received" in done.out, f"{done}")
             address = LEASED.search(done.err)
             check(address, f"no address in use: {done}")
@@ -68,7 +68,7 @@ def packet(net):
 def lease_packet(sockeye):
     with Leases(sockeye) as net:
         link = packet(net)
-        done = net.run(*net.leased("ping", link, "-c", "2", "-i", "0.05", SERVER_IP), namespace=net.sockeye, timeout=40)
+        done = net.run(*net.leased("ping", link, "-c", "2", "-i", "0.05", SERVER_IP), namespace=net.sockeye)
         check(done.code == 0 and b"2 received" in done.out, f"{done}")
         check(SOCKEYE_MAC.encode() in net.said(), "the server saw another MAC")
 
@@ -86,7 +86,7 @@ def renewed(sockeye):
         peer.close()
         client.stdin.close()
         client.stdin = None
-        check(net.finish(client, None, 20).code == 0, "the connection did not go on")
+        check(net.finish(client, None).code == 0, "the connection did not go on")
 
 
 def no_server(sockeye):
@@ -106,7 +106,7 @@ def conflict_kernel(sockeye):
             done = net.run(net.binary, "get", "--link", link, "--addr", f"{SERVER_IP}/24", "--mac", SOCKEYE_MAC,
                 "http://192.0.2.99/", namespace=net.sockeye)
             complaint(done, 2, f"{SERVER_IP} is already used by {SERVER_MAC}")
-            check(time.monotonic() - start < 5, "only after seconds")
+            check(time.monotonic() - start < 20, "only after seconds")
             rows = net.captured(capture, f"ether src {SOCKEYE_MAC}")
             check(rows, "no probe was seen")
             for row in rows:
@@ -144,7 +144,7 @@ def conflict_later(sockeye):
             time.sleep(0.1)
         with contextlib.suppress(ValueError):
             first.stdin = None
-        done = net.finish(first, None, 20)
+        done = net.finish(first, None)
         check(done.code == 2, f"{done}")
         check(f"{SOCKEYE_IP} is already used by {SERVER_MAC}".encode() in done.err, f"{done}")
 
@@ -163,7 +163,7 @@ def declined(sockeye):
     with Leases(sockeye, "--dhcp-host=" + SOCKEYE_MAC + "," + SECOND_IP) as net:
         sh("ip", "-n", net.server, "addr", "add", f"{SECOND_IP}/24", "dev", "eth0")
         done = net.run(*net.leased("ping", "tap:s0", "--events", "--set", "dhcp_decline_wait=1s", "-c", "1", SERVER_IP),
-            namespace=net.sockeye, timeout=40)
+            namespace=net.sockeye)
         check(b"dhcp decline" in done.err and b"taken by " + SERVER_MAC.encode() in done.err, f"{done}")
         check(b"DHCPDECLINE" in net.said(), "the server did not hear of it")
         check(done.code == 0, f"{done}")

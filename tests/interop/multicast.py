@@ -16,7 +16,7 @@ import socket, struct, sys
 what, group, port, here = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.settimeout(20)
+s.settimeout(30)
 mreq = socket.inet_aton(group) + socket.inet_aton(here)
 if what == "hear":
     s.bind(("", port))
@@ -67,7 +67,7 @@ def kernel(net):
         s.bind(("", PORT))
         s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(SERVER_IP))
         s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
-        s.settimeout(20)
+        s.settimeout(30)
         yield s
 
 
@@ -168,7 +168,7 @@ PROGRAM6 = """
 import socket, struct, sys
 what, group, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-s.settimeout(20)
+s.settimeout(30)
 index = socket.if_nametoindex("eth0") if what != "kernel" else 0
 mreq = socket.inet_pton(socket.AF_INET6, group) + struct.pack("I", index)
 if what == "hear":
@@ -198,7 +198,7 @@ def kernel6(net):
         s.bind(("::", PORT))
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
-        s.settimeout(20)
+        s.settimeout(30)
         yield s, index
 
 

@@ -293,7 +293,7 @@ def lies(sockeye):
         complaint(done, 2, r"unreachable; name server")
         start = time.monotonic()
         complaint(get(net, "--dns", "192.0.2.99", "--connect-timeout", "0.5", f"http://{WEB}/"), 28, "timed out")
-        check(time.monotonic() - start < 5, "--connect-timeout is late")
+        check(time.monotonic() - start < 20, "--connect-timeout is late")
 
 
 TESTS = {

@@ -2,11 +2,13 @@
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -15,11 +17,18 @@ import time
 PREFIX = "ski-"
 CLONE_NEWNET = 0x40000000
 LAST_TYPE, LAST_TEXT = 0x88B7, b"sockeye: the last frame of a capture" + bytes(24)
+TAPS = ("s0", "s1")
+TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 2, 0x1000, 0x4000
 ORDINARY = 65534  # nobody
 _libc = ctypes.CDLL(None, use_errno=True)
 
 SERVER_IP, SOCKEYE_IP, SECOND_IP, NOBODY_IP = "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.99"
 SERVER_MAC, SOCKEYE_MAC, SECOND_MAC = "02:00:00:00:01:01", "02:00:00:00:01:02", "02:00:00:00:01:03"
+
+
+# Who starts the tests in the background of a script has them ignore these, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 class Skip(Exception):
@@ -43,7 +52,7 @@ def sh(*command):
     return done.stdout
 
 
-def until(condition, text="it took too long", timeout=30):
+def until(condition, text="it took too long", timeout=60):
     """Waits until the condition holds; its value. text may be a function, for what is known only then."""
     end = time.monotonic() + timeout
     while not (value := condition()):
@@ -184,9 +193,9 @@ class Net:
             "name", "v0", "netns", here, "mtu", mtu)
         sh("ip", "-n", server, "addr", "add", f"{SERVER_IP}/24", "dev", "eth0")
         sh("ip", "-n", here, "link", "add", "br0", "type", "bridge")
-        for tap in ("s0", "s1"):
+        for tap in TAPS:
             sh("ip", "-n", here, "tuntap", "add", "dev", tap, "mode", "tap", "vnet_hdr")
-        for port in ("v0", "s0", "s1"):
+        for port in ("v0", *TAPS):
             sh("ip", "-n", here, "link", "set", port, "mtu", mtu, "master", "br0", "up")
         sh("ip", "-n", here, "link", "set", "br0", "mtu", mtu, "up")
         sh("ip", "-n", server, "link", "set", "eth0", "up")
@@ -330,10 +339,19 @@ class Net:
 
     def _last_frame(self, path, namespace, device):
         """tcpdump has written all that came before: a frame of our own is in the file. Bridges keep it to themselves."""
-        with self.inside(namespace), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as s:
+        frame = bytes.fromhex("0180c200000e 020000000000") + LAST_TYPE.to_bytes(2, "big") + LAST_TEXT
+        with contextlib.ExitStack() as stack:
+            with self.inside(namespace):
+                s = stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
             s.bind((device, 0))
+            if device in TAPS:  # nothing leaves through one that nobody has
+                with self.inside(namespace):
+                    tap = stack.enter_context(open("/dev/net/tun", "r+b", buffering=0))
+                with contextlib.suppress(OSError):  # somebody has it
+                    fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", device.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+
             def written():
-                s.send(bytes.fromhex("0180c200000e 020000000000") + LAST_TYPE.to_bytes(2, "big") + LAST_TEXT)
+                s.send(frame)
                 time.sleep(0.05)
                 return LAST_TEXT in path.read_bytes()
             until(written, "tcpdump does not write what it sees")
@@ -365,7 +383,7 @@ def softnet_drops():
     return sum(int(row.split()[1], 16) for row in pathlib.Path("/proc/net/softnet_stat").read_text().splitlines())
 
 
-def wait_for_line(stream, text, timeout=30):
+def wait_for_line(stream, text, timeout=60):
     """Reads (unbuffered) until text has come; what was read."""
     end, seen, fd = time.monotonic() + timeout, b"", stream.fileno()
     os.set_blocking(fd, False)

@@ -74,7 +74,7 @@ def serve_one(peer, say):
     if say:
         peer.sendall(say)
         peer.shutdown(socket.SHUT_WR)
-    peer.settimeout(20)  # with bytes unread, closing would reset
+    peer.settimeout(30)  # with bytes unread, closing would reset
     read_all(peer)
 
 
@@ -115,7 +115,7 @@ def commands(net, sockeye, words, stdin):
     both = [net.start(OPENBSD, *words, namespace=net.server),
         net.start(sockeye, "nc", "--kernel", *words, namespace=net.server),
         net.start(*net.host("nc"), *words, namespace=net.sockeye)]
-    theirs, kernel, own = [net.finish(process, stdin, 20) for process in both]
+    theirs, kernel, own = [net.finish(process, stdin) for process in both]
     return told(theirs), {"--kernel": told(kernel, True), "own stack": told(own, True)}
 
 
@@ -167,7 +167,7 @@ def listening_words(sockeye):
                 server.stdin = None
                 if "k" in words[0]:
                     server.terminate()
-                net.finish(server, None, 20)
+                net.finish(server, None)
                 seen.append((first, second.replace(port, b"PORT")))
             check(seen[0] == seen[1], f"nc {' '.join(words)}: {seen}")
 
@@ -250,7 +250,7 @@ def ends_of(net, name, words, where, listener):
     peer, _ = listener.accept()
     peer.sendall(b"last\n")
     peer.shutdown(socket.SHUT_WR)
-    check(client.wait(20) == 0, f"{name}: the peer's FIN: exit {client.returncode}")
+    check(client.wait(60) == 0, f"{name}: the peer's FIN: exit {client.returncode}")
     check(hear(client, 5) == b"last\n" and read_all(peer) == b"", f"{name}: the peer's FIN")
 
     client = start("-q", "-1")  # the same, but there is more to come
@@ -261,7 +261,7 @@ def ends_of(net, name, words, where, listener):
     client.stdin.close()
     check(read_all(peer) == b"late\n", f"{name}: -q -1 did not wait")
     client.stdin = None
-    check(net.finish(client, None, 20).code == 0, f"{name}: -q -1")
+    check(net.finish(client, None).code == 0, f"{name}: -q -1")
 
     for more in (["-q", "0"], ["-q", "1"], ["-w", "1"]):  # stdin ends, the peer does not
         client = start(*more)
@@ -270,7 +270,7 @@ def ends_of(net, name, words, where, listener):
         client.stdin.close()
         check(read_all(peer) == b"all\n", f"{name}: {more}: no FIN")
         client.stdin = None
-        check(net.finish(client, None, 20).code == 0, f"{name}: {more}")
+        check(net.finish(client, None).code == 0, f"{name}: {more}")
         peer.close()
 
     file = make_file(net.tmp / f"file{port}", MB // 4)  # a slow reader gets all of it before -q counts
@@ -280,7 +280,7 @@ def ends_of(net, name, words, where, listener):
         time.sleep(3)
         check(hashlib.sha256(read_all(peer)).hexdigest() == file, f"{name}: -q 0 lost what was on its way")
         peer.close()
-        check(net.finish(client, None, 20).code == 0, f"{name}: -q 0 after a file")
+        check(net.finish(client, None).code == 0, f"{name}: -q 0 after a file")
 
     client = start()  # stdin has ended: what the peer says is still heard
     peer, _ = listener.accept()
@@ -290,14 +290,14 @@ def ends_of(net, name, words, where, listener):
     peer.sendall(b"answer\n")
     check(hear(client, 7) == b"answer\n", f"{name}: nothing after our FIN")
     peer.close()
-    check(client.wait(20) == 0, f"{name}: both FINs: exit {client.returncode}")
+    check(client.wait(60) == 0, f"{name}: both FINs: exit {client.returncode}")
     client.stdin = None
 
-    done = net.run(*words, "-u", "-N", SERVER_IP, "5353", input=b"x", namespace=where, timeout=20)
+    done = net.run(*words, "-u", "-N", SERVER_IP, "5353", input=b"x", namespace=where)
     check(done.code == 0, f"{name}: -u -N: {done}")
-    done = net.run(*words, "-u", "-q", "1", SERVER_IP, "5353", input=b"", namespace=where, timeout=20)
+    done = net.run(*words, "-u", "-q", "1", SERVER_IP, "5353", input=b"", namespace=where)
     check(done.code == 0, f"{name}: -u -q 1: {done}")
-    done = net.run(*words, "-w", "1", NOBODY_IP, port, namespace=where, timeout=20)
+    done = net.run(*words, "-w", "1", NOBODY_IP, port, namespace=where)
     complaint(done, 1, rf"connect to {NOBODY_IP} port {port} \(tcp\) failed: (Connection timed out|No route)")
 
 
@@ -332,7 +332,7 @@ def keeps(sockeye):
                 peer.close()
             check(hear(server, 3) == b"012", f"{name}: not from all")
             server.terminate()
-            done = net.finish(server, None, 20)
+            done = net.finish(server, None)
             check(done.code == 143, f"{name}: the signal: {done}")
 
 
@@ -379,27 +379,27 @@ def unix(sockeye):
             client.stdin.close()
             server.stdin.close()
             client.stdin = server.stdin = None
-            codes = [net.finish(p, None, 20).code for p in (client, server)]
+            codes = [net.finish(p, None).code for p in (client, server)]
             check(codes == [0, 0], f"{listen[0]}: exit codes {codes}")
             check(path.exists() == (listen[0] == OPENBSD), f"{listen[0]}: the file")
             path.unlink(missing_ok=True)
 
         server = net.start(*nc, "-lUv", path)
         wait_for_line(server.stderr, b"Listening on")
-        complaint(net.run(*nc, "-lU", path, timeout=20), 1, "socket: Address already in use")
+        complaint(net.run(*nc, "-lU", path), 1, "socket: Address already in use")
         server.kill()
         server.wait()
         check(path.exists(), "the file of a killed process is gone: this tests nothing")
         server = net.start(*nc, "-lUv", path)
         wait_for_line(server.stderr, b"Listening on")
         server.terminate()
-        net.finish(server, None, 20)
+        net.finish(server, None)
         check(not path.exists(), "the file stays after a signal")
         path.write_text("not a socket")
-        complaint(net.run(*nc, "-lU", path, timeout=20), 1, "Address already in use")
+        complaint(net.run(*nc, "-lU", path), 1, "Address already in use")
         check(path.read_text() == "not a socket", "another's file was touched")
         path.unlink()
-        complaint(net.run(*nc, "-U", path, timeout=20), 1, "socket: No such file or directory")
+        complaint(net.run(*nc, "-U", path), 1, "socket: No such file or directory")
 
         for listen, call in ((nc, [OPENBSD]), ([OPENBSD], nc), (nc, nc)):
             server = net.start(*listen, "-luUv", path)
@@ -411,7 +411,7 @@ def unix(sockeye):
             check(hear(client, 7) == b"answer\n", f"-u {listen[0]}: not what was answered")
             for process in (client, server):
                 process.terminate()
-                process.wait(20)
+                process.wait(60)
             path.unlink(missing_ok=True)
 
 
@@ -425,10 +425,10 @@ def ipv6(sockeye):
             switch.write_text("0")
         server = net.start(sockeye, "nc", "--kernel", "-6", "-lvn", "7000", namespace=net.server)
         check(b"Listening on :: 7000" in wait_for_line(server.stderr, b"\n"), "does not listen on ::")
-        done = net.run(sockeye, "nc", "--kernel", "-6v", "::1", "7000", input=b"six\n", namespace=net.server, timeout=20)
+        done = net.run(sockeye, "nc", "--kernel", "-6v", "::1", "7000", input=b"six\n", namespace=net.server)
         check(b"Connection to ::1 7000 port [tcp/" in done.err and done.code == 0, str(done))
-        check(net.finish(server, None, 20).out == b"six\n", "not what was sent")
-        done = net.run(sockeye, "nc", "--kernel", "-4", "::1", "7000", namespace=net.server, timeout=20)
+        check(net.finish(server, None).out == b"six\n", "not what was sent")
+        done = net.run(sockeye, "nc", "--kernel", "-4", "::1", "7000", namespace=net.server)
         complaint(done, 6, "Could not resolve host: ::1")
 
 
@@ -445,7 +445,7 @@ def kernel_get(sockeye):
         (net.tmp / "page").write_bytes(page)
         server = net.start(sys.executable, "-u", "-c", PAGE, namespace=net.server, cwd=net.tmp)
         wait_for_line(server.stdout, b"Serving")
-        get = lambda *words: net.run(sockeye, "get", "--kernel", *words, namespace=net.server, timeout=20)  # noqa: E731
+        get = lambda *words: net.run(sockeye, "get", "--kernel", *words, namespace=net.server)  # noqa: E731
         for words in ([f"http://{SERVER_IP}/page"], ["--resolve", f"a.test:80:{SERVER_IP}", "http://a.test/page"]):
             done = get(*words)
             check(done.code == 0 and done.out == page, f"{words}: {done}")
@@ -454,7 +454,7 @@ def kernel_get(sockeye):
         complaint(get("http://203.0.113.9/"), 7, "connect to 203.0.113.9 port 80: Network is unreachable")
         complaint(get("http://nobody.invalid/"), 6, "resolve host: nobody.invalid")
         words = [net.binary, "run", *net.host("x")[2:], "--", net.binary, "get", "--kernel", f"http://{SERVER_IP}/page"]
-        done = net.run(*words, namespace=net.sockeye, timeout=20)
+        done = net.run(*words, namespace=net.sockeye)
         check(done.code == 0 and done.out == page, f"under run: {done}")
 
 
@@ -468,12 +468,12 @@ def kernel_option(sockeye):
     with Net(sockeye) as net:
         for words in (["nc", "192.0.2.1", "80"], ["get", "http://192.0.2.1/"], ["ping", "192.0.2.1"]):
             for more in (["--link", "tap:s0"], ["--addr", "192.0.2.2/24"], ["--events"], ["--set", "mss=500"], ["--dns", SERVER_IP]):
-                done = net.run(sockeye, words[0], "--kernel", *more, *words[1:], namespace=net.server, timeout=20)
+                done = net.run(sockeye, words[0], "--kernel", *more, *words[1:], namespace=net.server)
                 complaint(done, 2, f"{more[0]} .*--kernel goes without it")
         complaint(net.run(sockeye, "nc", "-U", "--link", "tap:s0", "/nosuch"), 2, "--link .*-U is the kernel's")
         complaint(net.run(sockeye, "nc", "--kernel", "--proto", "102", SERVER_IP), 2, "--proto .*not with --kernel")
         ping = lambda *words, **more: net.run(  # noqa: E731
-            sockeye, "ping", "--kernel", "-i", "0.05", *words, namespace=net.server, timeout=20, **more)
+            sockeye, "ping", "--kernel", "-i", "0.05", *words, namespace=net.server, **more)
         for group in ("0 2147483647", "1 0"):  # a ping socket; a raw one
             sh("ip", "netns", "exec", net.server, "sysctl", "-qw", f"net.ipv4.ping_group_range={group}")
             done = ping("-c", "2", "-s", "2000", SERVER_IP)

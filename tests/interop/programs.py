@@ -86,7 +86,7 @@ def fetchers(sockeye):
         check(done.code == 7 and b"refused" in done.err.lower() or b"Couldn't connect" in done.err, f"refused: {done}")
         done = net.run(*under(net, curl, "-sS", "--connect-timeout", "2", "http://192.0.2.99/"), namespace=net.sockeye)
         check(done.code in (7, 28), f"silent: {done}")
-        script = ("import socket,errno\ns=socket.socket(); s.settimeout(5)\n"
+        script = ("import socket,errno\ns=socket.socket(); s.settimeout(30)\n"
                   f"print(errno.errorcode[s.connect_ex(('{SERVER_IP}',81))])")
         done = well(net.run(*under(net, PYTHON, "-c", script), namespace=net.sockeye), "connect_ex")
         check(done.out == b"ECONNREFUSED\n", f"connect_ex: {done.out}")
@@ -161,7 +161,7 @@ def web_server(sockeye):
         talking.sendall(b"GET /big HTTP/1.0\r\n")
         time.sleep(0.2)
         os.killpg(server.pid, signal.SIGKILL) # the program and who started it; the host is in a session of its own
-        talking.settimeout(10)
+        talking.settimeout(30)
         with contextlib.suppress(ConnectionResetError):
             check(talking.recv(10) == b"", "the dead server sent something")
         talking.close()
@@ -454,7 +454,7 @@ def killed(sockeye):
         for i in range(rounds):
             client = net.start(*under(net, PYTHON, "-c", script), namespace=net.sockeye)
             peer, _ = listener.accept()
-            peer.settimeout(20)
+            peer.settimeout(30)
             peer.recv(1000)
             if i % 4 == 0:
                 os.killpg(client.pid, signal.SIGKILL)
@@ -475,7 +475,7 @@ def killed(sockeye):
                 while i % 4 < 3 and peer.recv(1 << 20): # a host that was killed says nothing
                     pass
             peer.close()
-            client.wait(20)
+            client.wait(60)
             nothing_left(net)
         return f"{rounds} times"
 
@@ -490,13 +490,13 @@ def doors(sockeye):
             until(lambda: pathlib.Path(door(client), "door").exists())
             time.sleep(0.1)
             client.send_signal(number)
-            check(client.wait(20) == -number, f"it ended with {client.returncode}")
+            check(client.wait(60) == -number, f"it ended with {client.returncode}")
             check(not door(client).exists(), "its door stays")
             nothing_left(net)
         client = net.start(*under(net, "sleep", "100"), namespace=net.sockeye)
         until(lambda: "sleep" in [process.name for process in children(client.pid)])
         kill_all(net.sockeye)
-        client.wait(20)
+        client.wait(60)
         check(door(client).exists(), "nothing was left: what is tried here?")
         nothing_left(net)
         well(net.run(*under(net, "true"), namespace=net.sockeye), "the next")
@@ -528,7 +528,7 @@ def stays(sockeye):
             for i in range(rounds):
                 client = net.start(sockeye, "run", "--host", name, "--", PYTHON, "-c", script, namespace=net.sockeye)
                 peer, _ = listener.accept()
-                peer.settimeout(20)
+                peer.settimeout(30)
                 peer.recv(1000)
                 os.killpg(client.pid, signal.SIGKILL)
                 with contextlib.suppress(OSError):

@@ -17,7 +17,7 @@ PROTO, GIVEN, TYPE = 102, 103, 0x88B5
 def raw(net, proto=PROTO):
     """A kernel's raw socket in the server's namespace."""
     s = net.kernel_socket(socket.SOCK_RAW, proto)
-    s.settimeout(10)
+    s.settimeout(30)
     return s
 
 
@@ -63,7 +63,7 @@ def proto_connect(sockeye):
             check(hear(client, len(answer)) == answer, f"not the {len(answer)} bytes of the answer")
         peer.close()
         say(client, b"!")
-        complaint(net.finish(client, None, 10), 1, "protocol 102 to 192.0.2.1: nobody there takes it")
+        complaint(net.finish(client, None), 1, "protocol 102 to 192.0.2.1: nobody there takes it")
 
 
 def proto_listen(sockeye):
@@ -92,7 +92,7 @@ def given(sockeye):
         with net.inside(net.server):
             frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(TYPE))
             frames.bind(("eth0", TYPE))
-        frames.settimeout(10)
+        frames.settimeout(30)
         peer = raw(net, GIVEN)
         program = net.start(helper, "tap:s0", f"{SOCKEYE_IP}/24", SERVER_IP, namespace=net.sockeye)
         wait_for_line(program.stdout, b"ready")
@@ -106,7 +106,7 @@ def given(sockeye):
         packet = peer.recv(2000)
         check(packet[20:] == b"my head" and packet[:2] == b"\x45\x20" and packet[4:6] == b"\x12\x34", f"{packet!r}")
         check(packet[8] == 7 and packet[12:16] == socket.inet_aton(SOCKEYE_IP), f"{packet!r}")
-        done = net.finish(program, None, 10)
+        done = net.finish(program, None)
         check(done.code == 0 and done.out == b"2\n", f"{done} {done.out!r}")
 
 
@@ -121,7 +121,7 @@ def refused(call):
         return errno.errorcode[error.errno]
 
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 102)
-raw.settimeout(10)
+raw.settimeout(30)
 raw.sendto(b"question", (peer, 0))
 data, sender = raw.recvfrom(65535)
 print(data[9], data[20:], sender, raw.getsockname())
@@ -131,7 +131,7 @@ given.sendto(header + b"given", (peer, 0))
 print(given.getsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL), raw.recvfrom(65535)[0][20:])
 frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
 frames.bind(("eth0", 0x88B5))
-frames.settimeout(10)
+frames.settimeout(30)
 name = frames.getsockname()
 print(name[:4], name[4].hex(":"), socket.if_nametoindex("eth0"), socket.if_indextoname(1))
 frames.send(b"\\xff" * 6 + name[4] + b"\\x88\\xb5" + b"a frame")

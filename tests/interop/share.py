@@ -164,7 +164,7 @@ def mistakes(sockeye):
     """One clear line each: words, a port in use, no right, no route."""
     with Routed(sockeye) as net:
         def complain(pattern, *words, **options):
-            done = net.run(*net.words("get", *words, f"http://{PEER_IP}/"), namespace=net.sockeye, timeout=20, **options)
+            done = net.run(*net.words("get", *words, f"http://{PEER_IP}/"), namespace=net.sockeye, **options)
             text = done.err.decode()
             check(done.code == 2 and re.search(pattern, text) and text.count("\n") == 1, f"{words}: {done}")
 
@@ -175,7 +175,7 @@ def mistakes(sockeye):
             s.listen()
             complain(r"port 8080 .*in use", "--link", "share:eth0:8080")
         complain(r"root or CAP_NET", "--link", "share", user=65534)
-        done = net.run(*net.words("nc", "-l", "-p", "8080", "--link", "share"), namespace=net.sockeye, timeout=20)
+        done = net.run(*net.words("nc", "-l", "-p", "8080", "--link", "share"), namespace=net.sockeye)
         check(done.code == 2 and b"share:eth0:8080" in done.err, f"nc -l: {done}")
         sh("ip", "-n", net.sockeye, "route", "delete", "default")
         complain(r"no default route", "--link", "share")

@@ -1,6 +1,5 @@
 """How things end and fail: refused, nobody there, killed peers, Ctrl-C; ping, UDP; what else the kernel notices."""
 
-import contextlib
 import re
 import signal
 import socket
@@ -8,7 +7,7 @@ import struct
 import sys
 import time
 
-from net import NOBODY_IP, SERVER_IP, SOCKEYE_IP, Failed, Net, check, read_all, until, wait_for_line
+from net import NOBODY_IP, SERVER_IP, SOCKEYE_IP, Net, check, read_all, until, wait_for_line
 
 ONE_LINE = re.compile(rb"^sockeye: .+$")
 
@@ -28,7 +27,7 @@ def refused(sockeye):
         done = net.sockeye_run("get", "-o", net.tmp / "x", f"http://{SERVER_IP}:81/")
         took = time.monotonic() - start
         complaint(done, 7, "Connection refused")
-        check(took < 5, f"only after {took:.1f} s")
+        check(took < 20, f"only after {took:.1f} s")
         done = net.sockeye_run("nc", SERVER_IP, "81")
         complaint(done, 1, "Connection refused")
         done = net.sockeye_run("get", "--events", "-o", net.tmp / "x", f"http://{SERVER_IP}:81/")
@@ -79,7 +78,7 @@ def interrupted(sockeye):
         client.send_signal(signal.SIGINT)
         check(peer.recv(10) == b"", "no end of stream")
         peer.close()
-        done = net.finish(client, timeout=15)
+        done = net.finish(client)
         check(done.code == 130, f"exit {done.code} after Ctrl-C")
         after = net.counters()
         check(after["EstabResets"] == before["EstabResets"], "a reset instead of a FIN")
@@ -128,7 +127,7 @@ def ping_kernel(sockeye):
         check(done.code == 0 and b"3 received" in done.out, f"{done} {done.out[-300:]!r}")
         done = net.sockeye_run("ping", "-c", "2", "-i", "0.05", "-s", "1400", SERVER_IP)
         check(done.code == 0 and b"2 received" in done.out, f"{done} {done.out[-300:]!r}")
-        done = net.sockeye_run("ping", "-c", "1", "-W", "5", NOBODY_IP)
+        done = net.sockeye_run("ping", "-c", "1", "-W", "30", NOBODY_IP)
         check(done.code == 1, f"{done}")
         check(b"nreachable" in done.out + done.err, f"no reason given: {done.out[-300:]!r}")
 
@@ -158,10 +157,10 @@ def kernel_pings(sockeye):
         server = net.sockeye_start("nc", "-l", "-v", "-p", "7000")
         wait_for_line(server.stderr, b"istening")
         sock = net.kernel_socket(socket.SOCK_RAW, socket.IPPROTO_ICMP)
-        sock.settimeout(5)
+        sock.settimeout(30)
         for sequence, size in enumerate((0, 1, 56, 57, 1000, 1471, 1472)):
             check(echo(sock, size, sequence), f"a wrong answer of {size} bytes")
-        ping = net.run("ping", "-c", "3", "-i", "0.05", "-W", "5", SOCKEYE_IP, namespace=net.server)
+        ping = net.run("ping", "-c", "3", "-i", "0.05", "-W", "30", SOCKEYE_IP, namespace=net.server)
         check(ping.code == 0, f"ping: {ping.out[-200:]!r}")
 
 
@@ -183,18 +182,12 @@ def udp_client(sockeye):
 
 def udp_server(sockeye):
     with Net(sockeye) as net:
-        server = net.sockeye_start("nc", "-u", "-l", "-p", "5353")
+        server = net.sockeye_start("nc", "-u", "-l", "-v", "-p", "5353")
+        wait_for_line(server.stderr, b"Bound")
         peer = net.kernel_socket(socket.SOCK_DGRAM)
         peer.connect((SOCKEYE_IP, 5353))
-        peer.settimeout(0.5)
-        for _ in range(20):  # it may still be starting
-            with contextlib.suppress(ConnectionRefusedError, TimeoutError, Failed):
-                peer.send(b"hello\n")
-                wait_for_line(server.stdout, b"hello\n", 0.5)
-                break
-            time.sleep(0.1)
-        else:
-            check(False, "no datagram came through")
+        peer.send(b"hello\n")
+        wait_for_line(server.stdout, b"hello\n")
         server.stdin.write(b"answer\n")
         server.stdin.flush()
         check(peer.recv(100) == b"answer\n", "no answer")
@@ -298,7 +291,7 @@ def bad_input(sockeye):
     wrong = []
     with Net(sockeye) as net:
         for words, code, pattern in BAD:
-            done = net.run(sockeye, *words, namespace=net.sockeye, timeout=20)
+            done = net.run(sockeye, *words, namespace=net.sockeye)
             try:
                 complaint(done, code, pattern)
             except Exception as why:
@@ -314,12 +307,12 @@ def no_libcurl(sockeye):
         words = ["env", f"LD_LIBRARY_PATH={net.tmp}", sockeye]
         link = ["--link", "tap:s0", "--addr", "192.0.2.2/24"]
         for more in ([], ["-o", net.tmp / "x"], ["-o", net.tmp / "x", "-H", "A: b", "--no-confine"]):
-            done = net.run(*words, "get", *link, *more, f"http://{SERVER_IP}/", namespace=net.sockeye, timeout=20)
+            done = net.run(*words, "get", *link, *more, f"http://{SERVER_IP}/", namespace=net.sockeye)
             complaint(done, 2, "libcurl")
             check(not (net.tmp / "x").exists(), "an output without a page stays")
-        done = net.run(*words, "get", *link, "HTTP://x", namespace=net.sockeye, timeout=20)
+        done = net.run(*words, "get", *link, "HTTP://x", namespace=net.sockeye)
         complaint(done, 2, "libcurl")
-        done = net.run(*words, "nc", *link, SERVER_IP, "81", namespace=net.sockeye, timeout=20)
+        done = net.run(*words, "nc", *link, SERVER_IP, "81", namespace=net.sockeye)
         complaint(done, 1, "refused|unreachable|route")
 
 
@@ -330,11 +323,11 @@ def no_libraries(sockeye):
             (net.tmp / name).write_text("not a library")
         (net.tmp / "x.pcap").write_bytes(bytes.fromhex("a1b2c3d4 0002 0004") + bytes(12) + bytes.fromhex("00000001"))
         words = ["env", f"LD_LIBRARY_PATH={net.tmp}", sockeye, "lua"]
-        done = net.run(*words, "-e", "print(#bytes(IP{}/TCP{}))", timeout=20)
+        done = net.run(*words, "-e", "print(#bytes(IP{}/TCP{}))")
         check(done.code == 0 and done.out == b"40\n", str(done))
-        complaint(net.run(*words, "-e", f"rdpcap('{net.tmp}/x.pcap')", timeout=20), 1, "libpcap")
-        complaint(net.run(*words, "-e", "sniff{iface='lo', filter='tcp', timeout=0.1}", timeout=20), 1, "libpcap")
-        complaint(net.run(*words, "-i", timeout=20), 1, "libedit")
+        complaint(net.run(*words, "-e", f"rdpcap('{net.tmp}/x.pcap')"), 1, "libpcap")
+        complaint(net.run(*words, "-e", "sniff{iface='lo', filter='tcp', timeout=0.1}"), 1, "libpcap")
+        complaint(net.run(*words, "-i"), 1, "libedit")
 
 
 TESTS = {

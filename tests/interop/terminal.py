@@ -30,7 +30,7 @@ class Terminal:
         self.seen += data
         return data
 
-    def expect(self, text, timeout=30):
+    def expect(self, text, timeout=60):
         end = time.monotonic() + timeout
         while text not in self.seen:
             left = end - time.monotonic()

@@ -37,7 +37,7 @@ def as_user(net, *words, namespace=None, **options):
 def listen(kind=socket.SOCK_STREAM, address="127.0.0.1"):
     s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
     s.bind((address, 0))
-    s.settimeout(20)
+    s.settimeout(30)
     if kind == socket.SOCK_STREAM:
         s.listen(64)
     return s, str(s.getsockname()[1])
@@ -76,13 +76,13 @@ def loopback_of_ipv6(sockeye):
         client = net.start(net.binary, "nc", "--link", "user", "::1", port, user=ORDINARY)
         conn, _ = s.accept()
         with conn:
-            conn.settimeout(20)
+            conn.settimeout(30)
             conn.sendall(b"from ::1")
             conn.shutdown(socket.SHUT_WR)
             done = net.finish(client, b"to ::1")
             check(done.out == b"from ::1" and read_all(conn) == b"to ::1", str(done))
         u, port = listen(socket.SOCK_DGRAM, "::1")
-        client = net.start(net.binary, "nc", "-u", "-w", "1", "--link", "user", "::1", port, user=ORDINARY)
+        client = net.start(net.binary, "nc", "-u", "-w", "3", "--link", "user", "::1", port, user=ORDINARY)
         client.stdin.write(b"ask")
         client.stdin.flush()
         data, peer = u.recvfrom(100)
@@ -135,7 +135,7 @@ def both_half_closes(sockeye):
         client = net.start(net.binary, "nc", "127.0.0.1", port, user=ORDINARY)
         got = []
         conn, _ = s.accept()
-        conn.settimeout(20)
+        conn.settimeout(30)
 
         def answer():  # after the end of what the client says
             got.append(read_all(conn))
@@ -150,7 +150,7 @@ def both_half_closes(sockeye):
 
         client = net.start(net.binary, "nc", "127.0.0.1", port, user=ORDINARY)
         conn, _ = s.accept()
-        conn.settimeout(20)
+        conn.settimeout(30)
         conn.sendall(b"all there is")
         conn.shutdown(socket.SHUT_WR)
         time.sleep(0.3)
@@ -187,7 +187,7 @@ def resets_both_ways(sockeye):
         client = net.start(net.binary, "nc", "127.0.0.1", port, user=ORDINARY, stdout=writer)
         os.close(writer)
         conn, _ = s.accept()
-        conn.settimeout(20)
+        conn.settimeout(30)
         os.close(reader)
         try:
             for _ in range(200):
@@ -205,7 +205,7 @@ def slow_server_holds_back(sockeye):
         s, port = listen()
         client = net.start(net.binary, "nc", "127.0.0.1", port, user=ORDINARY)
         conn, _ = s.accept()
-        conn.settimeout(20)
+        conn.settimeout(30)
         fed = [0]
 
         def feed():
@@ -237,7 +237,7 @@ def slow_server_holds_back(sockeye):
 def udp_both_ways(sockeye):
     with ordinary(sockeye) as net:
         s, port = listen(socket.SOCK_DGRAM)
-        client = net.start(net.binary, "nc", "-u", "-w", "1", "127.0.0.1", port, user=ORDINARY)
+        client = net.start(net.binary, "nc", "-u", "-w", "3", "127.0.0.1", port, user=ORDINARY)
         for word in (b"one\n", b"two\n", b"x" * 1400 + b"\n"):
             client.stdin.write(word)
             client.stdin.flush()
