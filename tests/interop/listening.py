@@ -17,11 +17,11 @@ def start(net, script):
 
 
 def ping(net, namespace, address):
-    sh("ip", "netns", "exec", namespace, "ping", "-c", "1", "-W", "5", address)
+    sh("ip", "netns", "exec", namespace, "ping", "-c", "1", "-W", "30", address)
 
 
 def ended(net, process, out, *errors):
-    done = net.finish(process, None, 30)
+    done = net.finish(process, None)
     err = done.err.decode()
     check(done.code == 0 and done.out.decode() == out and all(text in err for text in errors)
         and err.count("\n") == len(errors), f"{done} {done.out!r}")
@@ -34,7 +34,7 @@ def several(net):
         sh("ip", "-n", net.sockeye, "link", "set", device, "up")
     process = start(net, f"""
         local on = {{}}
-        local pkts = sniff{{iface={{"lo", "br0"}}, filter="icmp[0] = 8", count=2, timeout=20, {READY}}}
+        local pkts = sniff{{iface={{"lo", "br0"}}, filter="icmp[0] = 8", count=2, timeout=50, {READY}}}
         for i, p in ipairs(pkts) do on[i] = p.sniffed_on end
         wrpcap("{net.tmp}/two.pcapng", pkts)
         for i, p in ipairs(rdpcap("{net.tmp}/two.pcapng")) do on[i + 2] = p.sniffed_on end
@@ -53,7 +53,7 @@ def gone(net):
     ended(net, process, "0\n", "sockeye: d0 went down: no more of it is heard")
     sh("ip", "-n", net.sockeye, "link", "set", "d0", "up")
     process = start(net, f"""
-        local pkts = sniff{{iface={{"d0", "br0"}}, filter="icmp[0] = 8", count=1, timeout=20, {READY}}}
+        local pkts = sniff{{iface={{"d0", "br0"}}, filter="icmp[0] = 8", count=1, timeout=50, {READY}}}
         print(#pkts)""")
     sh("ip", "-n", net.sockeye, "link", "delete", "d0")
     wait_for_line(process.stderr, b"sockeye: d0 is gone: no more of it is heard\n")
@@ -79,16 +79,15 @@ def errors(net):
 def interrupted(net):
     """A Ctrl-C that pcall() caught is over with that: what listens next is not ended by it."""
     process = start(net, f"""
-        io.stdout:write("ready\\n") io.stdout:flush()
-        print(pcall(function() while true do end end))
-        print(#sniff{{iface="br0", filter="icmp[0] = 8", count=1, timeout=20,
+        print(pcall(function() io.stdout:write("ready\\n") io.stdout:flush() while true do end end))
+        print(#sniff{{iface="br0", filter="icmp[0] = 8", count=1, timeout=50,
             started_callback=function() io.stdout:write("again\\n") io.stdout:flush() end}})
         print(pcall(error, "of another kind", 0))
         error("in the end", 0)""")
     os.killpg(process.pid, signal.SIGINT)
     wait_for_line(process.stdout, b"again")
     ping(net, net.server, SOCKEYE_IP)
-    done = net.finish(process, None, 30)
+    done = net.finish(process, None)
     check(done.code == 1 and done.out == b"1\nfalse\tof another kind\n" and done.err == b"sockeye: in the end\n",
         f"{done} {done.out!r}")
 
