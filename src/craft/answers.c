@@ -300,7 +300,7 @@ static bool layer_answers(
         return arp_answers(r, i, s, k);
     if (is_net(r, i))
         return net_answers(r, i, s, k);
-    if (sok_str_eq(proto->name, "DNS"))
+    if (sok_str_eq(proto->name, "DNS") || (proto->family && sok_str_eq(proto->family->name, "DNS")))
         return dns_answers(r, i, s, k);
     if (sok_str_eq(proto->name, "BOOTP"))
         return same_number(r, i, "xid", s, k, "xid");

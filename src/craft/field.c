@@ -269,6 +269,11 @@ static int write_part(
 // The other parts of a dissected header, read and written again: names that refer to others are whole then.
 static int rewrite_others(struct sok_packet *p, unsigned layer, unsigned but);
 
+int sok_craft_settle(struct sok_packet *p, unsigned layer)
+{
+    return rewrite_others(p, layer, SOK_PARTS_MAX);
+}
+
 static int put_part(struct sok_packet *p, const struct craft_where *w, const struct sok_item *value)
 {
     uint8_t small[PART_FIRST];

@@ -106,6 +106,9 @@ struct craft_layer *sok_craft_layer_add(
 int sok_packet_push(struct sok_packet *p, const struct sok_proto *proto)
 {
     int err;
+    const struct sok_proto *under = p->count ? p->layers[p->count - 1].proto : NULL;
+    if (proto->form && under && (under == proto->behind || under == proto->form))
+        proto = proto->form;
     struct craft_layer *l = sok_craft_layer_add(p, proto, &err);
     if (!l)
         return err;
@@ -264,7 +267,7 @@ int sok_packet_join(struct sok_packet *p, const struct sok_packet *q, unsigned f
             return err;
         }
     }
-    return 0;
+    return sok_craft_fit_forms(p, before);
 }
 
 int sok_craft_join_plain(struct sok_packet *p, const struct sok_packet *q)

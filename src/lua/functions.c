@@ -4,6 +4,7 @@
 
 static const struct sok_lua_function *const lists[] = {
     sok_lua_basic_functions,
+    sok_lua_compress_functions,
     sok_lua_declare_functions,
     sok_lua_words_functions,
     sok_lua_net_functions,

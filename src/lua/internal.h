@@ -24,12 +24,13 @@ struct sok_lua_function {
     const char *help;   // one line, for lsc()
 };
 
-extern const struct sok_lua_function sok_lua_basic_functions[];   // basic.c
-extern const struct sok_lua_function sok_lua_declare_functions[]; // declare.c
-extern const struct sok_lua_function sok_lua_words_functions[];   // words.c: fragment, ...
-extern const struct sok_lua_function sok_lua_net_functions[];     // net.c: send, sr, sniff, ...
-extern const struct sok_lua_function sok_lua_packet_methods[];    // methods.c
-extern const struct sok_lua_function sok_lua_list_methods[];      // list.c
+extern const struct sok_lua_function sok_lua_basic_functions[];    // basic.c
+extern const struct sok_lua_function sok_lua_compress_functions[]; // compress.c
+extern const struct sok_lua_function sok_lua_declare_functions[];  // declare.c
+extern const struct sok_lua_function sok_lua_words_functions[];    // words.c: fragment, ...
+extern const struct sok_lua_function sok_lua_net_functions[];      // net.c: send, sr, sniff, ...
+extern const struct sok_lua_function sok_lua_packet_methods[];     // methods.c
+extern const struct sok_lua_function sok_lua_list_methods[];       // list.c
 
 extern const struct sok_lua_function sok_lua_reader_functions[]; // reader.c
 int sok_lua_help(lua_State *L);                                  // help.c

@@ -335,6 +335,8 @@ const struct sok_lua_function sok_lua_packet_methods[] = {
     {"copy", copy, "p:copy()", "another packet, equal"},
     {"haslayer", haslayer, "p:haslayer(TCP)", "whether it has one"},
     {"getlayer", getlayer, "p:getlayer(TCP [, NTH])", "the layer, or nil"},
+    {"compress", sok_lua_view_compress, "p:compress()",
+        "the same with the names in its DNS written short"},
     {"layers", layers, "p:layers()", "the protocols of all layers"},
     {"firstlayer", NULL, "p:firstlayer()", "the lowest layer"},
     {"lastlayer", lastlayer, "p:lastlayer()", "the last layer"},

@@ -90,7 +90,8 @@ int sok_lua_view_div(lua_State *L);
 int sok_lua_view_eq(lua_State *L);
 int sok_lua_view_len(lua_State *L);
 int sok_lua_view_text(lua_State *L);
-int sok_lua_view_flag(lua_State *L); // flags.c: p:flag("SA")
+int sok_lua_view_compress(lua_State *L); // compress.c
+int sok_lua_view_flag(lua_State *L);     // flags.c: p:flag("SA")
 
 void sok_lua_ls_protocol(lua_State *L, const struct sok_proto *proto); // basic.c
 

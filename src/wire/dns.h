@@ -24,6 +24,13 @@
     N(P, arcount, 16, DEC, DERIVED, 0, NULL)
 SOK_HEADER(dns, SOK_DNS_FIELDS, SOK_DNS_HDR_LEN)
 
+// Over TCP: its length in front (RFC 1035 section 4.2.2).
+#define SOK_DNS_TCP_HDR_LEN 14
+#define SOK_DNS_TCP_FIELDS(N, B, P)                                                                \
+    N(P, length, 16, DEC, DERIVED, 0, NULL)                                                        \
+    SOK_DNS_FIELDS(N, B, P)
+SOK_HEADER(dns_tcp, SOK_DNS_TCP_FIELDS, SOK_DNS_TCP_HDR_LEN)
+
 #define SOK_DNS_PORT 53
 
 // What follows a record's name.
@@ -43,7 +50,7 @@ enum sok_dns_type {
     SOK_DNS_OPT = 41,
 };
 
-extern const struct sok_proto sok_proto_dns;
+extern const struct sok_proto sok_proto_dns, sok_proto_dns_tcp;
 // DNSQR, DNSRR, and the types that have fields of their own.
 #define SOK_DNS_RECORD_PROTOS 10
 extern const struct sok_proto sok_dns_record_protos[SOK_DNS_RECORD_PROTOS];
@@ -63,6 +70,10 @@ bool sok_dns_name_get(const struct sok_part *part, const struct sok_span *span,
 bool sok_dns_name_put(const struct sok_part *part, const struct sok_item *value,
     struct sok_sink *out, struct sok_text *why);
 size_t sok_dns_name_measure(const uint8_t *fixed, const uint8_t *p, size_t there);
+
+// A message with its names as short as references make them (section 4.1.4; in the data of the types of RFC 1035 alone,
+// RFC 3597 section 4). False: it is malformed, or `out` too small.
+bool sok_dns_compress(const uint8_t *message, size_t len, struct sok_sink *out);
 
 // A record (`question`: without ttl and data) at `at` with its names written out. Its end in the message; 0: malformed.
 size_t sok_dns_record_expand(

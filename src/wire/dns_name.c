@@ -101,12 +101,25 @@ size_t sok_dns_name_measure(const uint8_t *fixed, const uint8_t *p, size_t there
 
 // ---- records ----
 
-// Where names stand in the data of a type: behind `skip` bytes, so many; they are written out.
-static const struct {
+// Where names stand in the data of a type: behind `skip` bytes, so many; they are written out. Those of RFC 1035 may
+// be written short (RFC 3597 section 4).
+static const struct named {
     uint16_t type;
     uint8_t skip, names;
-} named[] = {{SOK_DNS_NS, 0, 1}, {3, 0, 1}, {4, 0, 1}, {SOK_DNS_CNAME, 0, 1}, {SOK_DNS_SOA, 0, 2},
-    {SOK_DNS_PTR, 0, 1}, {SOK_DNS_MX, 2, 1}, {SOK_DNS_SRV, 6, 1}, {39, 0, 1}};
+    bool shorten;
+} named[] = {{SOK_DNS_NS, 0, 1, true}, {3, 0, 1, true}, {4, 0, 1, true},
+    {SOK_DNS_CNAME, 0, 1, true}, {SOK_DNS_SOA, 0, 2, true}, {SOK_DNS_PTR, 0, 1, true},
+    {SOK_DNS_MX, 2, 1, true}, {SOK_DNS_SRV, 6, 1, false}, {39, 0, 1, false}};
+
+static const struct named *named_of(uint16_t type)
+{
+    static const struct named none;
+    for (unsigned i = 0; i < SOK_COUNT_OF(named); i++) {
+        if (named[i].type == type)
+            return &named[i];
+    }
+    return &none;
+}
 
 size_t sok_dns_record_size(const uint8_t *p, size_t len, bool question)
 {
@@ -120,13 +133,7 @@ size_t sok_dns_record_size(const uint8_t *p, size_t len, bool question)
 static bool expand_data(
     const uint8_t *message, size_t at, size_t end, uint16_t type, struct sok_sink *out)
 {
-    size_t skip = 0, names = 0;
-    for (unsigned i = 0; i < SOK_COUNT_OF(named); i++) {
-        if (named[i].type == type) {
-            skip = named[i].skip;
-            names = named[i].names;
-        }
-    }
+    size_t skip = named_of(type)->skip, names = named_of(type)->names;
     if (skip > end - at)
         return false;
     sok_sink_put(out, message + at, skip);
@@ -159,4 +166,108 @@ size_t sok_dns_record_expand(
     }
     sok_sink_number_at(out, data - 2, out->used - data, 2);
     return at + size;
+}
+
+// ---- names written short ----
+
+#define SEEN_MAX 512 // endings of names that others may refer to
+
+struct shortener {
+    const uint8_t *message;
+    size_t len;
+    struct sok_sink *out; // it begins where the message does
+    unsigned seen_count;
+    uint16_t seen[SEEN_MAX];
+};
+
+// Whether the name that was written at `at` is this one.
+static bool was_written(const struct shortener *c, size_t at, const uint8_t *name)
+{
+    uint8_t whole[NAME_MAX_ + 1];
+    struct sok_sink out = sok_sink(whole, sizeof whole);
+    size_t size = sok_dns_name_size(name, NAME_MAX_);
+    if (memcmp(c->out->out + at, name, 1u + name[0]) != 0)
+        return false;
+    return sok_dns_name_expand(c->out->out, c->out->used, at, &out) && out.used == size &&
+           memcmp(whole, name, size) == 0;
+}
+
+// Label by label, until the rest was written before.
+static void put_short(struct shortener *c, const uint8_t *name)
+{
+    size_t at = 0;
+    unsigned known = c->seen_count;
+    for (; name[at]; at += 1u + name[at]) {
+        for (unsigned i = 0; i < known; i++) {
+            if (was_written(c, c->seen[i], name + at)) {
+                sok_sink_number(c->out, (uint64_t)POINTER << 8 | c->seen[i], 2);
+                return;
+            }
+        }
+        if (c->seen_count < SEEN_MAX && c->out->used < (1u << 14))
+            c->seen[c->seen_count++] = (uint16_t)c->out->used;
+        sok_sink_put(c->out, name + at, 1u + name[at]);
+    }
+    sok_sink_zeros(c->out, 1);
+}
+
+// The name at `at`; where it ends, 0: malformed.
+static size_t shorten_name(struct shortener *c, size_t at, size_t end, bool shorten)
+{
+    uint8_t name[NAME_MAX_ + 1];
+    struct sok_sink whole = sok_sink(name, sizeof name);
+    size_t size = sok_dns_name_size(c->message + at, end - at);
+    if (size == 0 || !sok_dns_name_expand(c->message, end, at, &whole) ||
+        c->out->used > c->out->size)
+        return 0;
+    if (shorten)
+        put_short(c, name);
+    else
+        sok_sink_put(c->out, name, whole.used);
+    return at + size;
+}
+
+static size_t shorten_record(struct shortener *c, size_t at, bool question)
+{
+    size_t size = sok_dns_record_size(c->message + at, c->len - at, question), end = at + size;
+    at = size ? shorten_name(c, at, c->len, true) : 0;
+    if (at == 0)
+        return 0;
+    const struct named *k = named_of(sok_get16(c->message + at));
+    size_t fixed = question ? 4 : SOK_DNS_RR_LEN;
+    sok_sink_put(c->out, c->message + at, fixed);
+    at += fixed;
+    if (question)
+        return end;
+    size_t data = c->out->used;
+    if (k->skip > end - at)
+        return 0;
+    sok_sink_put(c->out, c->message + at, k->skip);
+    at += k->skip;
+    for (unsigned i = 0; i < k->names; i++) {
+        at = shorten_name(c, at, end, k->shorten);
+        if (at == 0)
+            return 0;
+    }
+    sok_sink_put(c->out, c->message + at, end - at);
+    sok_sink_number_at(c->out, data - 2, c->out->used - data, 2);
+    return end;
+}
+
+bool sok_dns_compress(const uint8_t *message, size_t len, struct sok_sink *out)
+{
+    struct shortener c = {.message = message, .len = len, .out = out};
+    size_t at = SOK_DNS_HDR_LEN;
+    if (len < SOK_DNS_HDR_LEN || out->used != 0)
+        return false;
+    sok_sink_put(out, message, SOK_DNS_HDR_LEN);
+    for (unsigned i = 0; i < 4; i++) {
+        for (unsigned count = sok_get16(message + 4 + 2 * i); count > 0; count--) {
+            at = shorten_record(&c, at, i == 0);
+            if (at == 0 || out->used > out->size)
+                return false;
+        }
+    }
+    sok_sink_put(out, message + at, len - at);
+    return out->used <= out->size;
 }

@@ -196,6 +196,8 @@ struct sok_proto {
     // One of several headers that are found in one place (ICMPv6's messages): that place is the family's, with
     // its binds. `variant` of the family says which; NULL from it: this is no such header at all.
     const struct sok_proto *family;
+    // Behind `behind` it has another form, of its family, with fields of the same names: DNS over TCP.
+    const struct sok_proto *behind, *form;
     const struct sok_proto *(*variant)(const uint8_t *p, size_t len);
     // What comes after it, where a bind cannot say: `header` of the `len` bytes at p are its own. Asked before the
     // binds; NULL from it: they are asked, too.
@@ -203,6 +205,8 @@ struct sok_proto {
     // Derived fields that nobody set: lengths, checksums. Called from the last layer to the first; what names the
     // next header is done before, by the binds.
     void (*finish)(const struct sok_finish *f);
+    // The header of `len` bytes at p in fewer: what it says twice is said once (names of DNS). False: it is malformed.
+    bool (*compress)(const uint8_t *p, size_t len, struct sok_sink *out);
     // Its part of a packet's line (show.h). NULL: name and fields.
     void (*line)(const struct sok_show *l);
 };

@@ -38,6 +38,7 @@ static const struct sok_proto *const protos[] = {
     &sok_proto_dhcp,
     &sok_proto_dhcp6,
     &sok_proto_dns,
+    &sok_proto_dns_tcp,
     &sok_proto_http,
     &sok_proto_tls,
     &sok_proto_tls_hello,

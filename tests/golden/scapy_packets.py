@@ -40,6 +40,8 @@ for module in (scapy.layers.l2, scapy.layers.inet, scapy.layers.inet6, scapy.lay
     for name, thing in vars(module).items():
         if isinstance(thing, Packet_metaclass):
             CLASSES.setdefault(name, thing)
+# Scapy's of this name has a field more over TCP.
+CLASSES["DNSTCP"] = CLASSES["DNS"]
 # What Scapy has no layer of, or another kind of one, with the reason.
 APART = {
     "DHCP6": "Scapy has a class for each kind of message",
@@ -102,7 +104,9 @@ def to_scapy(layer, name, value):
 
 def make(layers):
     packet = None
-    for name, fields in layers:
+    for i, (name, fields) in enumerate(layers):
+        if name == "TCP" and [n for n, _ in layers[i + 1:i + 2]] == ["DNSTCP"]:
+            fields = {"dport": 53, **fields}  # Scapy sets the source port alone
         layer = CLASSES[name](**{field: to_scapy(name, field, value) for field, value in fields.items()})
         packet = layer if packet is None else packet / layer
     return packet
@@ -231,6 +235,8 @@ def compare_made(packet):
 
 def name_of(layer):
     name = type(layer).__name__
+    if name == "DNS" and isinstance(layer.underlayer, scapy.layers.inet.TCP):
+        return "DNSTCP"
     name = name.removesuffix("error6") + "v6" if name.endswith("IPerror6") else name
     return name.removesuffix("error")
 
