@@ -30,7 +30,7 @@ except ImportError:
     sys.exit(77)
 
 TIER = os.environ.get("SOK_TIER", "check")
-COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else {"quick": 800, "check": 10000, "full": 30000}[TIER]
+COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else {"quick": 800, "check": 12000, "full": 30000}[TIER]
 SEED = os.environ.get("SOK_SEED", "1")
 LEAST = 20  # times that each field of each layer is set
 
