@@ -182,11 +182,16 @@ static void test_overflow(void **state)
     uint8_t bytes[300];
     struct sok_frame got;
     struct sok_link *link = open_packet(true);
-    int fd = far_end(0x88b5, false), small = 4096;
+    int fd = far_end(0x88b5, false), small = 4096, large = 1 << 20;
+    int beside = test_packet_socket("skp0", 0x88b5, false); // sees each when the link has
     assert_int_equal(setsockopt(link->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    assert_int_equal(setsockopt(beside, SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof(large)), 0);
     test_frame(bytes, 300, ours, test_all, 7);
     for (int i = 0; i < 200; i++)
         assert_int_equal(send(fd, bytes, 300, 0), 300);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(recv(beside, bytes, 300, 0), 300);
+    close(beside);
     unsigned came = 0;
     while (link->ops->recv(link, &got, 0) == 0) {
         came++;

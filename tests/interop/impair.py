@@ -10,11 +10,12 @@ import subprocess
 import threading
 import time
 
-from net import Net, check, read_all, sh, wait_for_line
+from net import Net, check, read_all, sh, until, wait_for_line
 
 MB = 1 << 20
 SO_RCVBUFFORCE = 33
 A_IP, B_IP = "192.0.2.1", "192.0.2.2"
+LAST = b"the last"
 COUNTS = re.compile(r"^(\w+) > (\w+): (\d+) frames, (\d+) passed, (\d+) lost", re.M)
 
 
@@ -49,40 +50,52 @@ def udp_socket(net, namespace, address):
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 * MB)
     s.bind((address, 7))
-    s.settimeout(1)
+    s.settimeout(0.1)
     return s
 
 
-def echo(there):
-    with contextlib.suppress(TimeoutError):
-        while True:
+def echo(there, over):
+    while not over.is_set():
+        with contextlib.suppress(TimeoutError):
             data, source = there.recvfrom(64)
             there.sendto(data, source)
 
 
 def asked_and_answered(net, count):
-    """Sends count datagrams that are echoed; how many come back."""
-    here, there = udp_socket(net, net.server, A_IP), udp_socket(net, net.other, B_IP)
-    echoing = threading.Thread(target=echo, args=(there,))
+    """Sends count datagrams that are echoed; how many come back. What is delayed by the same time stays in order: when one
+    that was sent after them is back, all are that were not lost."""
+    here, there, over = udp_socket(net, net.server, A_IP), udp_socket(net, net.other, B_IP), threading.Event()
+    echoing = threading.Thread(target=echo, args=(there, over))
     echoing.start()
     for number in range(count):
         here.sendto(number.to_bytes(4, "big"), (B_IP, 7))
         if number % 50 == 49:
             time.sleep(0.005)
     answered = set()
-    with contextlib.suppress(TimeoutError):
-        while True:
-            answered.add(here.recv(64))
+    while LAST not in answered:
+        here.sendto(LAST, (B_IP, 7))
+        with contextlib.suppress(TimeoutError):
+            while LAST not in answered:
+                answered.add(here.recv(64))
+    over.set()
     echoing.join()
-    return len(answered)
+    return len(answered) - 1
 
 
 def measured(sockeye):
     """Loss and delay as two kernels see them, within 10 % of what was asked for."""
     with Wire(sockeye, "loss=10%,delay=20ms,queue=10000", "--seed", "1") as net:
-        text = net.run("ping", "-q", "-i", "0.01", "-c", 50, B_IP, namespace=net.server).out.decode()
-        least = float(re.search(r"= ([\d.]+)/", text)[1])
-        check(40 <= least <= 44, f"the shortest round trip took {least} ms, not 40")
+        shortest = []
+
+        def as_asked():
+            """It takes as long as it is told, and more on a busy machine, though not always."""
+            text = net.run("ping", "-q", "-i", "0.01", "-c", 50, B_IP, namespace=net.server).out.decode()
+            shortest.append(float(re.search(r"= ([\d.]+)/", text)[1]))
+            return min(shortest) <= 44
+
+        until(as_asked, lambda: f"the shortest round trips took {shortest} ms, not 40")
+        least = min(shortest)
+        check(least >= 40, f"the shortest round trip took {least} ms, not 40")
         asked = 5000
         lost = 1 - asked_and_answered(net, asked) / asked
         check(0.9 < lost / 0.19 < 1.1, f"{lost:.3f} of the datagrams were lost, not 0.19")

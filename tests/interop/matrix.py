@@ -121,8 +121,10 @@ class Bulk(threading.Thread):
 
 
 def unchanged(net, before):
-    after = net.state()
-    check(after == before, "left behind: " + "; ".join(sorted(set(after.splitlines()) ^ set(before.splitlines()))))
+    """Nothing is left behind, when all processes of a command have ended."""
+    def left():
+        return "; ".join(sorted(set(net.state().splitlines()) ^ set(before.splitlines())))
+    until(lambda: not left(), lambda: f"left behind: {left()}")
 
 
 def counted(capture, what):
