@@ -76,6 +76,7 @@ static const struct allowed everybody[] = {
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_LINGER)),
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)),
     IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_TIMESTAMP)), // pairs of packets
+    IF2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_PEEK_OFF)),  // pairs of streams
     // Is it a terminal, how wide, how much is waiting, a file? Nothing that types into a terminal.
     IF(ioctl, IS(1, TCGETS)), IF(ioctl, IS(1, TIOCGWINSZ)), IF(ioctl, IS(1, FIONREAD)),
     IF(ioctl, IS(1, FIONBIO)), IF(ioctl, IS(1, SIOCOUTQ)), ANY(fstat), IF(newfstatat, IS(3, AT_EMPTY_PATH)), // = fstat

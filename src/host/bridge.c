@@ -7,8 +7,8 @@
 //   The peer's FIN reads as the end of the stream (our end is shut down); the program's shutdown becomes
 //     a FIN, its close a CLOSE, its close with bytes unread a reset, as with the kernel's sockets.
 //   A reset (and every other error: sok_host_stream_error has which) reads as ECONNRESET: the kernel says so on a broken pair when bytes of the program are still
-//     unread on our side. So one byte is always left unread (`lag`: at first a filler, then the last byte
-//     forwarded) and taken out only before a clean close.
+//     unread on our side. So one byte at least is always left unread (`passed`: at first a filler, then
+//     what was forwarded last) and taken out only before a clean close.
 // Back-pressure is the pair's and the connection's own: nothing is read that cannot be passed on.
 // A socket that is not connected yet has a bridge too, when its descriptor is asked for that early
 // (bridge.h): it looks as while connecting.
@@ -154,13 +154,21 @@ static void connected(struct sok_bridge *b)
             break;
         queued -= (int)n;
     }
-    b->intake.lag = true;
+    b->intake.passed = 1;
     b->can_read = b->can_write = true;
     if (b->hooks)
         b->hooks->opened(b->ctx);
 }
 
 // ---- from the connection to the program ----
+
+static ssize_t write_pair(int fd, struct iovec *iov, unsigned count)
+{
+    struct msghdr m = {.msg_iov = iov, .msg_iovlen = count};
+    if (count == 1)
+        return send(fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
 
 // Bytes moved; 0: nothing to move or no room; negative: the connection's error.
 static int64_t move_in(struct sok_bridge *b, int64_t now)
@@ -178,11 +186,7 @@ static int64_t move_in(struct sok_bridge *b, int64_t now)
         }
         return 0;
     }
-    ssize_t n = bytes;
-    if (!b->deaf) {
-        struct msghdr m = {.msg_iov = iov, .msg_iovlen = count};
-        n = sendmsg(b->lf.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
-    }
+    ssize_t n = b->deaf ? bytes : write_pair(b->lf.fd, iov, count);
     if (n < 0) {
         b->can_write = false;
         if (errno != EAGAIN) {
@@ -204,14 +208,14 @@ static int64_t move_out(struct sok_bridge *b, int64_t now)
     struct sok_tcp_conn *c = sok_socket_conn(b->s);
     bool empty, shut = b->shut; // asked before the queue is looked at: no byte comes after
     int64_t r = sok_intake_move(&b->intake, b->s->host, b->lf.fd, c, now, &empty);
-    if (!empty)
+    if (!empty || (shut && r != 0))
         return r;
     if (shut) {
         sok_tcp_shutdown(c, now);
         b->from_program_done = true;
     }
     b->can_read = false;
-    return 0;
+    return r;
 }
 
 // ---- all of it ----
@@ -221,7 +225,7 @@ static bool program_reset_us(struct sok_bridge *b)
     int error = 0;
     socklen_t len = sizeof(error);
     getsockopt(b->lf.fd, SOL_SOCKET, SO_ERROR, &error, &len);
-    return error == ECONNRESET;
+    return error == ECONNRESET || b->intake.reset;
 }
 
 // The program has closed its end: as the kernel would, a reset when it left bytes unread, else what it
@@ -397,7 +401,7 @@ static int open_bridge(struct sok_socket *s, bool keep_program_fd, struct sok_br
     int pair[2];
     b->s = s;
     b->program_fd = -1;
-    b->intake.lag = true; // filler
+    b->intake.passed = 1; // filler
     b->connecting = !c || sok_tcp_state(c) == SOK_TCP_SYN_SENT;
     b->can_read = b->can_write = true;
     b->lf.ready = pair_ready;
@@ -466,7 +470,9 @@ uint32_t sok_bridge_unsent(const struct sok_bridge *b)
     int bytes = 0;
     if (b->connecting || ioctl(b->lf.fd, FIONREAD, &bytes) < 0)
         return 0;
-    return (uint32_t)bytes - (bytes > 0 && b->intake.lag) + b->intake.lent.len;
+    uint32_t waiting = (uint32_t)bytes;
+    waiting -= waiting < b->intake.passed ? waiting : b->intake.passed;
+    return waiting + b->intake.lent.len;
 }
 
 void sok_bridge_pump(struct sok_bridge *b)

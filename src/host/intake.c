@@ -1,4 +1,5 @@
 #include "host/intake.h"
+#include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -9,6 +10,23 @@
 
 #define MOVE_MAX   (256 << 10) // bytes in one piece
 #define COPY_UNDER 8192        // fewer are copied into the connection's own buffers
+#define SMALL_RUN  4           // small writes in a row: more are expected
+#define PIECES_MAX 8           // looked at, and not taken out yet: the kernel has memory for each
+
+// Takes out what was passed on, but for the byte that stays. False: broken.
+static bool settle(struct sok_intake *in, struct sok_host *host, int fd)
+{
+    while (in->passed > 1) {
+        size_t len = in->passed - 1;
+        len = len < SOK_HOST_SCRATCH ? len : SOK_HOST_SCRATCH;
+        ssize_t n = recv(fd, host->scratch, len, MSG_DONTWAIT);
+        if (n <= 0)
+            return false;
+        in->passed -= (uint32_t)n;
+    }
+    in->pieces = 0;
+    return true;
+}
 
 // Reads behind the byte that stays from last time. *region_fd: the descriptor that came along, or -1; false:
 // it was cut, or the pair is broken.
@@ -36,7 +54,7 @@ static bool take_exactly(struct sok_intake *in, int fd, uint8_t *into, size_t le
         return false;
     if (last && recv(fd, into + now, 1, MSG_DONTWAIT | MSG_PEEK) != 1)
         return false;
-    in->lag = last;
+    in->passed = last;
     return true;
 }
 
@@ -54,7 +72,7 @@ static ssize_t take_note(struct sok_intake *in, struct sok_host *host, int fd, i
         return SOK_EIO;
     memcpy(note, data + len - part, part);
     size_t rest = SOK_REGION_NOTE - part;
-    in->lag = false;
+    in->passed = 0;
     if (rest > 0 && !take_exactly(in, fd, note + part, rest, rest == behind))
         return SOK_EIO;
     if (!sok_region_note_get(note, &block, &size))
@@ -72,7 +90,7 @@ static ssize_t take(
 {
     int region_fd = -1;
     ssize_t got = 0;
-    size_t lag = in->lag;
+    size_t lag = in->passed;
     size_t now = lag + len == queued ? len - 1 : len; // the last of all is only looked at
     if (lag + now > 0 && !read_pair(fd, lag, into, now, &got, &region_fd)) {
         if (region_fd >= 0)
@@ -86,7 +104,7 @@ static ssize_t take(
     }
     if ((size_t)got != now)
         return SOK_EIO;
-    in->lag = false;
+    in->passed = 0;
     if (now < len && !take_exactly(in, fd, into + now, 1, true))
         return SOK_EIO;
     return (ssize_t)len;
@@ -132,24 +150,85 @@ static int64_t pass_kept(struct sok_intake *in, struct sok_host *host, int fd,
     return r;
 }
 
-int64_t sok_intake_move(struct sok_intake *in, struct sok_host *host, int fd,
-    struct sok_tcp_conn *c, int64_t now, bool *empty)
+// ---- small writes ----
+
+// A program that answers small questions writes little at a time, and often. To ask how much is there, to take it
+// and to look at its last byte would be three system calls for each; to look at it behind what was passed on
+// (SO_PEEK_OFF of socket(7)) is one, which also says when nothing is left.
+static void look_from_now(struct sok_intake *in, int fd)
+{
+    int at = (int)in->passed;
+    in->small = 0;
+    in->looks = setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &at, sizeof(at)) == 0;
+}
+
+static bool look_no_more(struct sok_intake *in, struct sok_host *host, int fd)
+{
+    int off = -1;
+    if (!in->looks)
+        return true;
+    in->looks = false;
+    return setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)) == 0 && settle(in, host, fd);
+}
+
+// As sok_intake_move(). in->looks is false afterwards: it is much, or lent, and nothing was passed on.
+static int64_t pass_looked(struct sok_intake *in, struct sok_host *host, int fd,
+    struct sok_tcp_conn *c, size_t room, int64_t now, bool *empty)
+{
+    struct sok_iov iov = {host->scratch, room < COPY_UNDER ? room : COPY_UNDER};
+    struct iovec into = {host->scratch, iov.len};
+    struct msghdr m = {.msg_iov = &into, .msg_iovlen = 1};
+    ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_PEEK);
+    if (n <= 0) {
+        in->reset |= n < 0 && errno == ECONNRESET;
+        *empty = true;
+        return 0;
+    }
+    if (n == COPY_UNDER || m.msg_flags & MSG_CTRUNC)
+        return look_no_more(in, host, fd) ? 0 : SOK_EIO;
+    *empty = (size_t)n < iov.len;
+    iov.len = (size_t)n;
+    int64_t sent = sok_tcp_send(c, &iov, 1, now);
+    in->passed += (uint32_t)n;
+    if (++in->pieces >= PIECES_MAX || in->passed > COPY_UNDER)
+        return settle(in, host, fd) ? sent : SOK_EIO;
+    return sent;
+}
+
+static int64_t pass_taken(struct sok_intake *in, struct sok_host *host, int fd,
+    struct sok_tcp_conn *c, size_t room, int64_t now, bool *empty)
 {
     int queued = 0;
-    *empty = false;
-    if (in->lent.len > 0)
-        return pass_lent(in, c, now);
     if (ioctl(fd, FIONREAD, &queued) < 0)
         return SOK_EIO;
-    size_t len = queued > in->lag ? (size_t)queued - in->lag : 0;
-    size_t room = sok_tcp_send_room(c);
-    *empty = len == 0;
-    len = len < room ? len : room;
+    size_t all = (size_t)queued > in->passed ? (size_t)queued - in->passed : 0;
+    size_t len = all < room ? all : room;
+    *empty = all == 0;
     len = len < MOVE_MAX ? len : MOVE_MAX;
     if (len == 0)
         return 0;
     int64_t r = len < COPY_UNDER ? pass_copied(in, host, fd, c, len, (size_t)queued, now)
                                  : pass_kept(in, host, fd, c, len, (size_t)queued, now);
+    *empty = r == (int64_t)all;
+    in->small = *empty && len < COPY_UNDER ? in->small + 1 : 0;
+    return r;
+}
+
+int64_t sok_intake_move(struct sok_intake *in, struct sok_host *host, int fd,
+    struct sok_tcp_conn *c, int64_t now, bool *empty)
+{
+    *empty = false;
+    if (in->lent.len > 0)
+        return pass_lent(in, c, now);
+    size_t room = sok_tcp_send_room(c);
+    int64_t r = 0;
+    if (in->looks && room > 0)
+        r = pass_looked(in, host, fd, c, room, now, empty);
+    if (r != 0 || *empty || (in->looks && room > 0))
+        return r;
+    r = pass_taken(in, host, fd, c, room, now, empty);
+    if (in->small >= SMALL_RUN)
+        look_from_now(in, fd);
     if (r < 0 || in->lent.len == 0)
         return r;
     int64_t more = pass_lent(in, c, now);
@@ -162,8 +241,9 @@ void sok_intake_end(struct sok_intake *in, struct sok_host *host, int fd)
     sok_buf_unref(in->lent.buf);
     in->lent = (struct sok_slice){0};
     // What lies there is looked at only when there may be notes in it.
-    while (in->region && ioctl(fd, FIONREAD, &queued) == 0 && queued > in->lag) {
-        size_t len = (size_t)queued - in->lag;
+    bool notes = in->region && look_no_more(in, host, fd);
+    while (notes && ioctl(fd, FIONREAD, &queued) == 0 && (size_t)queued > in->passed) {
+        size_t len = (size_t)queued - in->passed;
         len = len < SOK_HOST_SCRATCH ? len : SOK_HOST_SCRATCH;
         if (take(in, host, fd, host->scratch, len, (size_t)queued) < 0)
             break;

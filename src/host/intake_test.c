@@ -1,6 +1,7 @@
 // Memory that a program lends beside what it writes through the pair: one stream, in order, and every block
 // comes back. What is no such memory, or no such note, breaks the stream and nothing else.
 #include "host/testing.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,92 @@ static void in_order(void **state)
     sok_close(peer);
     pair_free(&p);
     lender_free(&l, SOK_REGION_SIZE);
+}
+
+// Turns of little, which is looked at where it lies, and of anything: one stream, whichever way it is taken.
+static void little_and_much(void **state)
+{
+    struct pair p;
+    struct sok_socket *peer;
+    struct lender l;
+    size_t sent = 0, got = 0;
+    (void)state;
+    lender_make(&l, F_SEAL_SHRINK, SOK_REGION_SIZE);
+    int fd = open_pair(&p, &peer);
+    srand(11);
+    for (unsigned turn = 0; turn < 6000; turn++) {
+        bool little = turn / 40 % 3 != 0;
+        for (int i = rand() % 4; i > 0; i--) {
+            bool lent = !little && rand() % 2;
+            size_t len = (size_t)rand() % (little ? 300 : lent ? SOK_REGION_BLOCK : 20000) + 1;
+            if (lent ? lend(&l, fd, sent, len) : write_plain(fd, sent, len))
+                sent += len;
+        }
+        sok_host_step(p.a, MS);
+        got += read_some(peer, got, little ? 20000 : 200000);
+    }
+    while (got < sent) {
+        sok_host_step(p.a, MS);
+        got += read_some(peer, got, 200000);
+    }
+    shutdown(fd, SHUT_WR);
+    pair_run(&p, 1000 * MS);
+    char c;
+    assert_int_equal(sok_recv(peer, &c, 1), 0);
+    assert_true(all_back(&l));
+    close(fd);
+    sok_close(peer);
+    pair_free(&p);
+    lender_free(&l, SOK_REGION_SIZE);
+}
+
+static void write_little(struct pair *p, int fd, struct sok_socket *peer, unsigned times)
+{
+    size_t at = 0;
+    for (unsigned i = 0; i < times; i++) {
+        assert_true(write_plain(fd, at, 10));
+        pair_run(p, 100 * MS); // Nagle waits for an ACK
+        assert_int_equal(read_some(peer, at, 100), 10);
+        at += 10;
+    }
+}
+
+// After any number of little writes an end is what it is without them, also when nothing was taken out yet.
+static void ends_after_little(void **state)
+{
+    (void)state;
+    for (unsigned times = 0; times < 20; times++) {
+        for (int how = 0; how < 3; how++) {
+            struct pair p;
+            struct sok_socket *peer;
+            char c;
+            int fd = open_pair(&p, &peer);
+            write_little(&p, fd, peer, times);
+            if (how == 0) { // the peer resets it
+                sok_abort(peer);
+                pair_run(&p, 100 * MS);
+                assert_int_equal(read(fd, &c, 1), -1);
+                assert_int_equal(errno, ECONNRESET);
+            } else if (how == 1) { // the program leaves bytes unread
+                assert_int_equal(sok_send(peer, "x", 1), 1);
+                pair_run(&p, 100 * MS);
+                close(fd);
+                pair_run(&p, 100 * MS);
+                assert_int_equal(sok_recv(peer, &c, 1), SOK_ERESET);
+            } else { // it writes, and closes at once
+                assert_true(write_plain(fd, 0, 10));
+                close(fd);
+                pair_run(&p, 100 * MS);
+                assert_int_equal(read_some(peer, 0, 100), 10);
+                assert_int_equal(sok_recv(peer, &c, 1), 0);
+            }
+            if (how == 0)
+                close(fd);
+            if (how > 0)
+                sok_close(peer);
+            pair_free(&p);
+        }
+    }
 }
 
 // The peer does not read: what waits stays lent; the stream ends, and all of it comes back.
@@ -281,6 +368,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_order),
+        cmocka_unit_test(little_and_much),
+        cmocka_unit_test(ends_after_little),
         cmocka_unit_test(comes_back_at_the_end),
         cmocka_unit_test(two_streams_one_region),
         cmocka_unit_test(hostile),
