@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 #include "host/machine.h"
 #include "lua/net.h"
 #include "lua/net_host.h"
@@ -112,6 +115,22 @@ static bool target_of(const struct sok_packet *p, struct sok_addr *out)
         }
     }
     return false;
+}
+
+void sok_lua_ask_hop(struct sok_lua_job *job, const struct sok_packet *packet, unsigned wait_ms)
+{
+    struct sok_addr to;
+    uint8_t mac[6];
+    char err[SOK_PROBE_ERR_MAX];
+    if (target_of(packet, &to))
+        sok_ways_hop_mac(job->ways, to, wait_ms, mac, err);
+}
+
+void sok_lua_tell_silence(const struct sok_lua_job *job)
+{
+    const char *line = sok_ways_silence(job->ways);
+    if (line)
+        fprintf(stderr, "sockeye: %s\n", line);
 }
 
 // The interface that the route says.
@@ -300,6 +319,36 @@ static int interrupted(lua_State *L)
     return 1;
 }
 
+// interface(PACKET): by which it would leave; mac(INTERFACE).
+static int interface(lua_State *L)
+{
+    unsigned first;
+    lua_settop(L, 2);
+    struct sok_lua_job *job = sok_lua_job_new(L);
+    sok_lua_job_interface(L, job, 2, sok_lua_check_packet(L, 1, &first));
+    lua_pushstring(L, job->interface);
+    return 1;
+}
+
+static int mac(lua_State *L)
+{
+    struct ifreq ifr = {0};
+    const char *name = luaL_checkstring(L, 1);
+    snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool found = fd >= 0 && ioctl(fd, SIOCGIFHWADDR, &ifr) == 0;
+    if (fd >= 0)
+        close(fd);
+    if (!found)
+        return sok_lua_error(L, "no such interface: %s (see: ip link)", name);
+    const uint8_t *m = (const uint8_t *)ifr.ifr_hwaddr.sa_data;
+    char text[18];
+    snprintf(
+        text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+    lua_pushstring(L, text);
+    return 1;
+}
+
 // ---- functions in Lua ----
 
 // Calls the function of net.lua with this name.
@@ -358,8 +407,8 @@ static int pairs_of(lua_State *L)
 static void load_words(lua_State *L)
 {
     static const luaL_Reg helpers[] = {{"pause", pause_seconds}, {"now", now}, {"fail", fail},
-        {"check", check_options}, {"interrupted", interrupted}, {"list", list}, {"pairs", pairs_of},
-        {NULL, NULL}};
+        {"check", check_options}, {"interrupted", interrupted}, {"interface", interface},
+        {"mac", mac}, {"list", list}, {"pairs", pairs_of}, {NULL, NULL}};
     sok_lua_words_load(L, SOK_NET_LUA, "=net.lua", helpers);
     lua_setfield(L, LUA_REGISTRYINDEX, WORDS);
 }
@@ -439,7 +488,8 @@ const struct sok_lua_function sok_lua_net_functions[] = {
         "what passes on an interface, or lies in a file"},
     {"traceroute", traceroute, "traceroute(TARGETS, {dport=, minttl=, maxttl=, timeout=})",
         "the routers on the way, by TCP SYNs of growing TTL"},
-    {"arping", arping, "arping(NETWORK, {timeout=, iface=})", "who of a network answers ARP"},
+    {"arping", arping, "arping(NETWORK, {timeout=, iface=})",
+        "who of a network answers ARP, or neighbour solicitations"},
     {"rdpcap", sok_lua_rdpcap, "rdpcap(FILE, {count=, filter=})",
         "packets of a pcap or pcapng file"},
     {"wrpcap", sok_lua_wrpcap, "wrpcap(FILE, PACKETS, {append=, gz=, nano=})",

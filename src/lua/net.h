@@ -35,6 +35,10 @@ int sok_lua_job_fail(lua_State *L, struct sok_lua_job *job);
 void sok_lua_job_interface(
     lua_State *L, struct sok_lua_job *job, int options, const struct sok_packet *packet);
 
+// Whether the next hop of the packet's (known to have left) says its MAC: for sok_lua_tell_silence().
+void sok_lua_ask_hop(struct sok_lua_job *job, const struct sok_packet *packet, unsigned wait_ms);
+void sok_lua_tell_silence(const struct sok_lua_job *job);
+
 const struct sok_mem *sok_lua_mem(lua_State *L);
 // Pushes what was captured as a packet.
 void sok_lua_push_record(

@@ -3,6 +3,8 @@
 local c = ...
 local words = {}
 
+local ASKED_MAX <const> = 65536
+
 local function merged(options, more)
     local all = {}
     for name, value in pairs(options or {}) do all[name] = value end
@@ -111,17 +113,49 @@ function words.traceroute(targets, options)
     return ans, unans
 end
 
+-- One question for each address of IPv6, to the group that it alone is most likely in (RFC 4291 section 2.7.1).
+local function solicitations(net, iface)
+    local asked, mac = {}, nil
+    for target in IPv6{dst = net}:each() do
+        if #asked == ASKED_MAX then
+            c.fail(("arping: more than %d addresses of IPv6 at once"):format(ASKED_MAX))
+        end
+        iface = iface or c.interface(target)
+        mac = mac or c.mac(iface)
+        local low = table.pack(bytes(IPv6{src = "::", dst = target.dst}):byte(38, 40))
+        asked[#asked + 1] = Ether{dst = ("33:33:ff:%02x:%02x:%02x"):format(table.unpack(low))}
+            / IPv6{dst = ("ff02::1:ff%02x:%02x%02x"):format(table.unpack(low))}
+            / ICMPv6ND_NS{tgt = target.dst} / ICMPv6NDOptSrcLLAddr{lladdr = mac}
+    end
+    return asked, iface
+end
+
+local function is_six(net)
+    return tostring(type(net) == "table" and net[1] or net):find(":", 1, true) ~= nil
+end
+
+local function who_said(got)
+    if got:haslayer(ARP) then return got[ARP].hwsrc, got[ARP].psrc end
+    local option = got:getlayer(ICMPv6NDOptDstLLAddr)
+    return option and option.lladdr or got.src, got[ICMPv6ND_NA].tgt
+end
+
+-- IPv6 has no ARP: its neighbours are solicited (RFC 4861).
 function words.arping(net, options)
     check_targets(net, "arping")
     c.check(options, "timeout verbose iface retry inter")
     options = merged(options, {timeout = options and options.timeout or 2})
-    local ans, unans = srp(Ether{dst = "ff:ff:ff:ff:ff:ff"} / ARP{pdst = net},
-        merged(options, {filter = "arp and arp[7] = 2"}))
+    local packets
+    if is_six(net) then
+        packets, options.iface = solicitations(net, options.iface or conf.iface)
+        options.filter = "icmp6 and ip6[40] = 136"
+    else
+        packets = Ether{dst = "ff:ff:ff:ff:ff:ff"} / ARP{pdst = net}
+        options.filter = "arp and arp[7] = 2"
+    end
+    local ans, unans = srp(packets, options)
     if options.verbose ~= false and options.verbose ~= 0 then
-        for i = 1, #ans do
-            local got = ans[i][2]
-            print(("  %s  %s"):format(got[ARP].hwsrc, got[ARP].psrc))
-        end
+        for i = 1, #ans do print(("  %s  %s"):format(who_said(ans[i][2]))) end
     end
     return ans, unans
 end

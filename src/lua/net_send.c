@@ -2,14 +2,15 @@
 #include <stdio.h>
 #include "lua/net.h"
 
-#define OPTIONS "count inter loop iface verbose return_packets"
+#define NEIGHBOUR_MS 1000
+#define OPTIONS      "count inter loop iface verbose return_packets"
 
 struct sending {
     struct sok_lua_job *job;
     struct sok_craft_world world;
     int64_t inter, due;
     lua_Integer rounds; // 0: until Ctrl-C
-    bool stopped;
+    bool stopped, layer3;
 };
 
 static int build(
@@ -41,9 +42,15 @@ static void send_one(lua_State *L, struct sending *s, uint8_t *bytes, struct sok
     unsigned first;
     if (!sok_lua_each_next(L, each))
         return;
-    int len = build(L, s, sok_lua_check_packet(L, -1, &first), bytes, SOK_CRAFT_PACKET_MAX);
+    const struct sok_packet *packet = sok_lua_check_packet(L, -1, &first);
+    int len = build(L, s, packet, bytes, SOK_CRAFT_PACKET_MAX);
     for (lua_Integer i = 0; (s->rounds == 0 || i < s->rounds) && !s->stopped; i++)
         put(L, s, bytes, (size_t)len);
+    if (s->layer3) {
+        if (sok_sender_flush(s->job->sender, s->job->err) < 0)
+            sok_lua_job_fail(L, s->job);
+        sok_lua_ask_hop(s->job, packet, NEIGHBOUR_MS);
+    }
     lua_pop(L, 1);
 }
 
@@ -79,7 +86,7 @@ static void open_sender(lua_State *L, struct sending *s, bool frames)
     if (sok_ways_open(sok_lua_mem(L), interface, &job->ways, job->err) < 0 ||
         sok_sender_open(sok_lua_mem(L), job->ways, &o, &job->sender, job->err) < 0)
         sok_lua_job_fail(L, job);
-    sok_ways_world(job->ways, 1000, &s->world);
+    sok_ways_world(job->ways, NEIGHBOUR_MS, &s->world);
 }
 
 static int push_packets(lua_State *L)
@@ -103,6 +110,7 @@ static int send_all(lua_State *L, bool frames)
     s.rounds = sok_lua_option_integer(L, 2, "count", loop ? 0 : 1, 1, LUA_MAXINTEGER);
     s.inter = sok_lua_option_ns(L, 2, "inter", 0);
     uint64_t count = sok_lua_each_count(L, 1);
+    s.layer3 = verbose && !frames;
     s.job = sok_lua_job_new(L);
     uint8_t *bytes = lua_newuserdatauv(L, SOK_CRAFT_PACKET_MAX, 0);
     open_sender(L, &s, frames);
@@ -114,8 +122,10 @@ static int send_all(lua_State *L, bool frames)
         send_many(L, &s, bytes);
     if (sok_sender_flush(s.job->sender, s.job->err) < 0)
         sok_lua_job_fail(L, s.job);
-    if (verbose)
+    if (verbose) {
         fprintf(stderr, "Sent %llu packets.\n", (unsigned long long)sok_sender_sent(s.job->sender));
+        sok_lua_tell_silence(s.job);
+    }
     sok_lua_job_end(s.job);
     return sok_lua_option_true(L, 2, "return_packets", false) ? push_packets(L) : 0;
 }

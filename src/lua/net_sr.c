@@ -1,20 +1,50 @@
-// sr, sr1, srp, srp1: options in, pairs out; the work is probe/exchange.h's.
+// sr, sr1, srp, srp1: options in, pairs out; the work is probe/exchange.h's. A person at a terminal sees Scapy's lines
+// and marks: a star for each answer, a dot for what is none.
 #include <stdio.h>
+#include <unistd.h>
 #include "lua/net.h"
+
+#define MARKS_MAX 512 // written together, at the latest when the exchange looks about
+#define ASKED_MAX 8   // next hops of packets without an answer
 
 #define OPTIONS "timeout retry inter multi filter iface verbose"
 #define PACKETS 3 // where on the stack the table of what is sent lies
 
 struct request {
+    lua_State *L;
     struct sok_exchange_options o;
     struct sok_packet **packets;
     unsigned count;
-    bool verbose;
+    bool verbose, live; // live: verbose, and to a terminal
+    unsigned marked;
+    char marks[MARKS_MAX];
 };
+
+static void write_marks(struct request *r)
+{
+    fwrite(r->marks, 1, r->marked, stderr);
+    r->marked = 0;
+}
 
 static bool stop(void *ctx)
 {
-    return sok_lua_interrupt_taken(ctx);
+    struct request *r = ctx;
+    write_marks(r);
+    return sok_lua_interrupt_taken(r->L);
+}
+
+static void sent(void *ctx, unsigned count)
+{
+    (void)ctx;
+    fprintf(stderr, "Finished sending %u packets.\n", count);
+}
+
+static void heard(void *ctx, bool answer)
+{
+    struct request *r = ctx;
+    if (r->marked == MARKS_MAX)
+        write_marks(r);
+    r->marks[r->marked++] = answer ? '*' : '.';
 }
 
 static void read_options(lua_State *L, struct request *r, bool frames)
@@ -27,8 +57,13 @@ static void read_options(lua_State *L, struct request *r, bool frames)
     r->o.multi = sok_lua_option_true(L, 2, "multi", false);
     r->o.filter = sok_lua_option_text(L, 2, "filter", NULL);
     r->o.stop = stop;
-    r->o.stop_ctx = L;
+    r->o.stop_ctx = r;
+    r->L = L;
     r->verbose = sok_lua_is_verbose(L, 2);
+    r->live = r->verbose && isatty(STDERR_FILENO);
+    r->o.told_ctx = r;
+    r->o.sent = r->live ? sent : NULL;
+    r->o.heard = r->live ? heard : NULL;
     if (r->o.retry > 0 && r->o.timeout_ns < 0)
         sok_lua_error(L, "retry: after how long? (timeout=2)");
 }
@@ -51,11 +86,36 @@ static void gather(lua_State *L, struct request *r)
     }
 }
 
-static void tell(const struct request *r, const struct sok_exchange *x)
+// Packets go to the kernel, which says nothing when it finds no way to hand them on.
+static void ask_hops(const struct request *r, struct sok_lua_job *job)
 {
+    const struct sok_exchange *x = &job->exchange;
+    unsigned asked = 0;
+    for (unsigned i = 0; i < x->count && asked < ASKED_MAX && !r->o.frames; i++) {
+        if (x->answers_to[i] == 0 && x->sent_time[i] != 0) {
+            sok_lua_ask_hop(job, r->packets[i], 1);
+            asked++;
+        }
+    }
+}
+
+static void tell(struct request *r, struct sok_lua_job *job)
+{
+    const struct sok_exchange *x = &job->exchange;
+    if (r->live) {
+        write_marks(r);
+        fputc('\n', stderr);
+    }
     if (r->verbose)
         fprintf(stderr, "Received %llu packets, got %u answers, remaining %u packets\n",
             (unsigned long long)x->heard, x->answer_count, x->count - x->answered);
+    if (r->verbose) {
+        ask_hops(r, job);
+        sok_lua_tell_silence(job);
+    }
+    if (x->left_out > 0)
+        fprintf(stderr, "sockeye: %llu further answers, beyond %u, were left out\n",
+            (unsigned long long)x->left_out, x->more);
     if (x->dropped > 0)
         fprintf(stderr, "sockeye: %llu packets found no room in the ring and were not looked at\n",
             (unsigned long long)x->dropped);
@@ -70,11 +130,13 @@ static struct sok_lua_job *exchange(lua_State *L, struct request *r, bool frames
     struct sok_lua_job *job = sok_lua_job_new(L);
     sok_lua_job_interface(L, job, 2, frames && r->count > 0 ? r->packets[0] : NULL);
     r->o.interface = job->interface[0] ? job->interface : NULL;
+    if (r->live)
+        fputs("Begin emission:\n", stderr);
     if (sok_ways_open(sok_lua_mem(L), r->o.interface, &job->ways, job->err) < 0 ||
         sok_exchange_run(
             sok_lua_book(L), job->ways, r->packets, r->count, &r->o, &job->exchange, job->err) < 0)
         sok_lua_job_fail(L, job);
-    tell(r, &job->exchange);
+    tell(r, job);
     return job;
 }
 

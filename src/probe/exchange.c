@@ -14,11 +14,14 @@
 #define HEAR_MAX     100000 // packets in a row: where there are always more, time has to be looked at
 #define NOBODY       UINT32_MAX
 
-// What was sent, as others see it: built and taken apart again, so that nothing of it is left open.
+// What was sent, as others see it: built and taken apart again, so that nothing of it is left open. That it is only
+// where something came that may be its answer; and with one of these that is all there is to it.
 struct probe {
+    uint8_t *bytes; // NULL: not sent, or nothing more is expected
     struct sok_packet *packet;
     uint64_t hash;
-    uint32_t next; // of the same chain, later ones; NOBODY
+    uint32_t len, next; // of the same chain, later ones; NOBODY
+    bool sent;
 };
 
 struct chain {
@@ -90,6 +93,28 @@ static const struct sok_proto *find_ip(
     }
 }
 
+static void forget(struct run *r, struct probe *probe)
+{
+    sok_packet_free(probe->packet);
+    sok_mem_free(r->mem, probe->bytes, probe->len);
+    probe->packet = NULL;
+    probe->bytes = NULL;
+}
+
+// Of further answers there is no end that the packets set.
+static bool has_room(struct run *r, uint32_t sent)
+{
+    struct sok_exchange *x = r->x;
+    if (x->answers_to[sent] == 0)
+        return true;
+    if (x->more == (r->o->more_max ? r->o->more_max : SOK_EXCHANGE_MORE_MAX)) {
+        x->left_out++;
+        return false;
+    }
+    x->more++;
+    return true;
+}
+
 static int keep(struct run *r, uint32_t sent, struct sok_packet *packet, int64_t time)
 {
     struct sok_exchange *x = r->x;
@@ -104,18 +129,30 @@ static int keep(struct run *r, uint32_t sent, struct sok_packet *packet, int64_t
     }
     x->answers[x->answer_count++] = (struct sok_exchange_answer){sent, packet, time};
     x->answered += x->answers_to[sent]++ == 0;
+    if (!r->o->multi)
+        forget(r, &r->probes[sent]);
     return 0;
 }
 
+static bool is_answer(struct run *r, const struct sok_packet *packet, uint32_t i)
+{
+    struct probe *probe = &r->probes[i];
+    const struct sok_proto *first = sok_packet_layer(r->packets[i], 0);
+    if (!probe->packet && probe->bytes &&
+        sok_packet_dissect(r->book, first, probe->bytes, probe->len, &probe->packet) < 0)
+        return false;
+    return probe->packet && sok_packet_answers(packet, probe->packet);
+}
+
 // The first of a chain that has none yet; with `multi` another that has, in *again, is as good.
-static uint32_t asked_among(const struct run *r, const struct sok_packet *packet,
+static uint32_t asked_among(struct run *r, const struct sok_packet *packet,
     const struct chain *chain, uint64_t hash, uint32_t *again)
 {
     for (uint32_t i = chain->first; i != NOBODY; i = r->probes[i].next) {
         if (r->probes[i].hash != hash ||
             (r->x->answers_to[i] > 0 && (!r->o->multi || *again != NOBODY)))
             continue;
-        if (!sok_packet_answers(packet, r->probes[i].packet))
+        if (!is_answer(r, packet, i))
             continue;
         if (r->x->answers_to[i] == 0)
             return i;
@@ -124,7 +161,7 @@ static uint32_t asked_among(const struct run *r, const struct sok_packet *packet
     return NOBODY;
 }
 
-static uint32_t asked_by(const struct run *r, const struct sok_packet *packet)
+static uint32_t asked_by(struct run *r, const struct sok_packet *packet)
 {
     uint64_t hash = sok_packet_hashret(packet);
     uint32_t again = NOBODY;
@@ -153,9 +190,10 @@ static int hear(struct run *r, const struct sok_capture_record *record)
     r->x->heard++;
     uint32_t sent = asked_by(r, packet);
     if (r->o->heard)
-        r->o->heard(r->o->heard_ctx, sent != NOBODY);
-    int e = sent == NOBODY ? 0 : keep(r, sent, packet, record->time);
-    if (sent == NOBODY || e < 0)
+        r->o->heard(r->o->told_ctx, sent != NOBODY);
+    bool kept = sent != NOBODY && has_room(r, sent);
+    int e = kept ? keep(r, sent, packet, record->time) : 0;
+    if (!kept || e < 0)
         sok_packet_free(packet);
     return e;
 }
@@ -210,10 +248,11 @@ static int hear_until(struct run *r, int64_t end, bool all)
 
 // ---- sending ----
 
-static struct chain *chain_of(struct run *r, const struct probe *probe)
+static struct chain *chain_of(
+    struct run *r, const struct probe *probe, const struct sok_packet *packet)
 {
-    bool group = probe->hash == 0 && (sok_packet_find(probe->packet, r->ip, 1) >= 0 ||
-                                         sok_packet_find(probe->packet, r->ip6, 1) >= 0);
+    bool group = probe->hash == 0 && (sok_packet_find(packet, r->ip, 1) >= 0 ||
+                                         sok_packet_find(packet, r->ip6, 1) >= 0);
     return group ? &r->groups : &r->chains[probe->hash & (r->chain_count - 1)];
 }
 
@@ -221,12 +260,18 @@ static int make_probe(struct run *r, uint32_t i, size_t len)
 {
     struct probe *probe = &r->probes[i];
     const struct sok_proto *first = sok_packet_layer(r->packets[i], 0);
-    if (probe->packet) // sent once more
+    struct sok_packet *packet;
+    if (probe->sent) // now once more
         return 0;
-    if (sok_packet_dissect(r->book, first, r->bytes, len, &probe->packet) < 0)
+    probe->len = (uint32_t)len;
+    probe->bytes = sok_mem_alloc(r->mem, len);
+    if (!probe->bytes || sok_packet_dissect(r->book, first, r->bytes, len, &packet) < 0)
         return no_memory(r);
-    probe->hash = sok_packet_hashret(probe->packet);
-    struct chain *chain = chain_of(r, probe);
+    memcpy(probe->bytes, r->bytes, len);
+    probe->sent = true;
+    probe->hash = sok_packet_hashret(packet);
+    struct chain *chain = chain_of(r, probe, packet);
+    sok_packet_free(packet);
     probe->next = NOBODY;
     if (chain->first == NOBODY)
         chain->first = i;
@@ -282,6 +327,8 @@ static int send_and_hear(struct run *r)
         if (round > 0 && (r->x->answered == r->x->count || r->x->stopped))
             break;
         e = send_all(r);
+        if (e == 0 && round == 0 && r->o->sent)
+            r->o->sent(r->o->told_ctx, (unsigned)sok_sender_sent(r->sender));
         if (e == 0)
             e = hear_until(r, r->o->timeout_ns < 0 ? -1 : monotonic() + r->o->timeout_ns, true);
     }
@@ -333,7 +380,7 @@ static void end(struct run *r)
     sok_capture_close(r->capture);
     sok_sender_close(r->sender);
     for (unsigned i = 0; r->probes && i < n; i++)
-        sok_packet_free(r->probes[i].packet);
+        forget(r, &r->probes[i]);
     sok_mem_free(r->mem, r->probes, n * sizeof(*r->probes));
     sok_mem_free(r->mem, r->chains, r->chain_count * sizeof(*r->chains));
     sok_mem_free(r->mem, r, sizeof(*r));

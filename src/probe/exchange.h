@@ -9,6 +9,7 @@
 #include "probe/ways.h"
 
 #define SOK_EXCHANGE_PACKETS_MAX (1 << 24)
+#define SOK_EXCHANGE_MORE_MAX    (1 << 18) // further answers to packets that have one
 
 struct sok_exchange_options {
     bool frames;           // packets begin with Ethernet; else with IP or IPv6
@@ -18,13 +19,15 @@ struct sok_exchange_options {
     int64_t inter_ns;      // between packets
     unsigned retry;        // how often what has no answer is sent once more
     bool multi;            // more answers to one packet are taken, too, until the time is over
+    unsigned more_max;     // of these, the others are counted; 0: SOK_EXCHANGE_MORE_MAX
     uint32_t ring_bytes;   // 0: as sok_capture_open
     bool (*stop)(void *
             ctx); // true: enough. Asked when a system call was interrupted, and now and then; NULL: never
     void *stop_ctx;
-    // Something came (NULL: nobody wants to know): an answer, or not.
+    // NULL: nobody wants to know. So many were sent; then something came, an answer or not.
+    void (*sent)(void *ctx, unsigned count);
     void (*heard)(void *ctx, bool answer);
-    void *heard_ctx;
+    void *told_ctx; // of either
 };
 
 struct sok_exchange_answer {
@@ -41,6 +44,8 @@ struct sok_exchange {
     struct sok_exchange_answer *answers; // in the order they came
     unsigned answer_count, answer_cap;
     unsigned answered; // packets with an answer
+    unsigned more;     // further answers that were taken
+    uint64_t left_out; // further answers beyond more_max
     uint64_t heard;    // packets that were looked at
     uint64_t dropped;  // by the ring
     bool stopped;      // by stop()

@@ -33,6 +33,7 @@ struct sok_ways {
     unsigned sequence;
     unsigned wait_ms; // of the world
     unsigned if_index;
+    char silence[SOK_PROBE_ERR_MAX]; // of the first next hop
     struct kept kept[KEPT_MAX];
 };
 
@@ -341,11 +342,20 @@ int sok_ways_hop_mac(
         k->has_mac = r == 0;
         k->silent = r < 0 && wait_ms > 0;
     }
-    if (r < 0)
-        return fail(err, r, "%s does not answer for its MAC on %s",
-            sok_addr_format(k->way.hop, hop), k->way.if_name);
+    if (r < 0) {
+        fail(err, r, "%s does not answer for its MAC on %s", sok_addr_format(k->way.hop, hop),
+            k->way.if_name);
+        if (k->silent && !w->silence[0])
+            memcpy(w->silence, err, sizeof(w->silence));
+        return r;
+    }
     memcpy(mac, k->mac, 6);
     return 0;
+}
+
+const char *sok_ways_silence(const struct sok_ways *w)
+{
+    return w->silence[0] ? w->silence : NULL;
 }
 
 // ---- the world ----

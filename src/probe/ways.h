@@ -42,6 +42,9 @@ int sok_ways_find(struct sok_ways *w, struct sok_addr dst, struct sok_way *out, 
 int sok_ways_hop_mac(
     struct sok_ways *w, struct sok_addr dst, unsigned wait_ms, uint8_t mac[6], char *err);
 
+// A line about the first next hop that was waited for and did not say its MAC; NULL: all did.
+const char *sok_ways_silence(const struct sok_ways *w);
+
 // For building packets: sources and MACs from the kernel's tables. wait_ms as above. *out refers to w.
 void sok_ways_world(struct sok_ways *w, unsigned wait_ms, struct sok_craft_world *out);
 

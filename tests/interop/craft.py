@@ -12,7 +12,7 @@ from net import NOBODY_IP, ORDINARY, SERVER_IP, SERVER_MAC, SOCKEYE_IP, Net, Ski
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples/packets"
 OTHER_IP, FAR_NET, FAR_IP, FAR_ROUTER = "192.0.2.7", "198.51.100.0/24", "198.51.100.2", "198.51.100.1"
-SERVER_IP6, OWN_IP6 = "2001:db8::1", "2001:db8::2"
+SERVER_IP6, OWN_IP6, LINK_IP6 = "2001:db8::1", "2001:db8::2", "fe80::2"
 
 
 def addressed(net):
@@ -222,6 +222,7 @@ def way(sockeye):
         for namespace, device, address in ((net.server, "eth0", SERVER_IP6), (net.sockeye, "br0", OWN_IP6)):
             sh("ip", "netns", "exec", namespace, "sysctl", "-qw", f"net.ipv6.conf.{device}.disable_ipv6=0")
             sh("ip", "-n", namespace, "addr", "add", f"{address}/64", "dev", device, "nodad")
+        sh("ip", "-n", net.server, "addr", "add", f"{LINK_IP6}/64", "dev", "eth0", "nodad")
         says(net, f"""
             local na = srp1(Ether{{dst="33:33:ff:00:00:01"}}/IPv6{{src="{OWN_IP6}", dst="ff02::1:ff00:1"}}
                 /ICMPv6ND_NS{{tgt="{SERVER_IP6}"}}/ICMPv6NDOptSrcLLAddr{{lladdr=bridge_mac or arg[1]}},
@@ -233,8 +234,11 @@ def way(sockeye):
             r = sr1(IPv6{{src="{OWN_IP6}", dst="ff02::1"}}/ICMPv6EchoRequest{{id=5, seq=6}},
                 {{iface="br0", timeout=30, verbose=0}})
             print(r and r.src) -- of its own, not the group's
+            arping("2001:db8::/126", {{timeout=1.5, verbose=1}})
+            arping({{"{LINK_IP6}"}}, {{timeout=1.5, iface="br0"}})
             """.replace("bridge_mac or arg[1]", f'"{bridge_mac(net)}"'),
-            f"{SERVER_IP6}\t{SERVER_MAC}\n{SERVER_IP6}\t3\tsix\n{SERVER_IP6}\n")
+            f"{SERVER_IP6}\t{SERVER_MAC}\n{SERVER_IP6}\t3\tsix\n{SERVER_IP6}\n"
+            f"  {SERVER_MAC}  {SERVER_IP6}\n  {SERVER_MAC}  {LINK_IP6}\n")
 
 
 def bridge_mac(net):

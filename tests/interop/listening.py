@@ -1,12 +1,15 @@
-"""sniff: several interfaces, one that goes away, an error in a function of the script's, Ctrl-C that pcall() catches."""
+"""sniff: several interfaces, one that goes away, an error in a function of the script's, Ctrl-C that pcall() catches.
+And what a person is told about what was sent."""
 
 import os
+import select
 import signal
 import subprocess
 
 from craft import addressed
 from net import SERVER_IP, SOCKEYE_IP, Net, check, sh, wait_for_line
 
+SILENT_IP = "192.0.2.98"
 READY = 'started_callback=function() io.stdout:write("ready\\n") io.stdout:flush() end'
 
 
@@ -92,10 +95,46 @@ def interrupted(net):
         f"{done} {done.out!r}")
 
 
+def on_terminal(net, script):
+    """What the script's standard error says when it is a terminal."""
+    ours, theirs = os.openpty()
+    try:
+        process = net.start(net.binary, "lua", "-e", script, namespace=net.sockeye, stdin=subprocess.DEVNULL,
+            stderr=theirs)
+        done = net.finish(process, None, 30)
+        check(done.code == 0, f"{done}")
+        seen = b""
+        while not seen.endswith(b"packets\r\n") and select.select([ours], [], [], 10)[0]:
+            seen += os.read(ours, 4096)
+        return seen.decode().replace("\r", "")
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def told(net):
+    """Scapy's lines and marks at a terminal, the count alone elsewhere; and who does not say its MAC."""
+    script = f"""sr1(IP{{dst="{SERVER_IP}"}}/ICMP{{}}, {{timeout=10, iface="br0", filter="icmp[0] = 0"}})"""
+    count = "Received 1 packets, got 1 answers, remaining 0 packets\n"
+    seen = on_terminal(net, script)
+    check(seen == f"Begin emission:\nFinished sending 1 packets.\n*\n{count}", f"{seen!r}")
+    done = net.run(net.binary, "lua", "-e", script, namespace=net.sockeye)
+    check(done.err.decode() == count, f"{done}")
+    silence = f"sockeye: {SILENT_IP} does not answer for its MAC on br0\n"
+    packet = f'IP{{dst="{SILENT_IP}"}}/ICMP{{}}'
+    for call in (f"send({packet}, {{count=2}})", f"sendp(Ether{{}}/{packet}, {{count=2}})"):
+        done = net.run(net.binary, "lua", "-e", call, namespace=net.sockeye)
+        check(done.err.decode() == "Sent 2 packets.\n" + silence, f"{call}: {done}")
+    done = net.run(net.binary, "lua", "-e", f"sr1({packet}, {{timeout=0.2}})", namespace=net.sockeye)
+    check(done.err.decode().endswith("remaining 1 packets\n" + silence), f"{done}")
+    done = net.run(net.binary, "lua", "-e", f'send(IP{{dst="{SERVER_IP}"}}/ICMP{{}})', namespace=net.sockeye)
+    check(done.err == b"Sent 1 packets.\n", f"{done}")
+
+
 def listening(sockeye):
     with Net(sockeye) as net:
         addressed(net)
-        for part in (several, gone, errors, interrupted):
+        for part in (several, gone, errors, interrupted, told):
             part(net)
 
 
