@@ -2,6 +2,9 @@
 #include "wire/field.h"
 
 #include "base/str.h"
+#include "wire/parts.h"
+
+#define PARTS_FIXED_MAX 64 // of a protocol whose parts are sized here
 
 uint64_t sok_field_get(const struct sok_field *f, const uint8_t *header)
 {
@@ -59,6 +62,45 @@ size_t sok_proto_fixed(const struct sok_proto *proto, const uint8_t *header, siz
     return end > proto->hdr_len ? end : proto->hdr_len;
 }
 
+// The bytes of a part, of which `there` are there at p.
+static size_t part_size(
+    const struct sok_part *part, const uint8_t *fixed, const uint8_t *p, size_t there)
+{
+    size_t zero;
+    uint64_t said;
+    switch (part->sized) {
+    case SOK_PART_BY_ROW:
+        said = sok_field_get(part->size, fixed);
+        said = said > part->minus ? said - part->minus : 0;
+        if (part->unit == 0)
+            return sok_packets_size((const struct sok_packets *)part->more, p, there, said);
+        return said <= SIZE_MAX / part->unit ? (size_t)said * part->unit : SIZE_MAX;
+    case SOK_PART_TO_ZERO:
+        zero = sok_zero_find(p, there);
+        return zero < there ? zero + 1 : SIZE_MAX;
+    default:
+        return part->measure ? part->measure(fixed, p, there) : there;
+    }
+}
+
+bool sok_parts_measure(const struct sok_proto *proto, const uint8_t *p, size_t len, size_t *header)
+{
+    struct sok_span spans[SOK_PARTS_MAX];
+    uint8_t fixed[PARTS_FIXED_MAX];
+    bool whole = true;
+    size_t end = proto->hdr_len;
+    if (proto->hdr_len > sizeof fixed)
+        return false;
+    sok_parts_find(proto, p, len, fixed, spans);
+    for (unsigned i = 0; i < proto->part_count; i++) {
+        size_t left = spans[i].off < len ? len - spans[i].off : 0;
+        whole = whole && part_size(&proto->parts[i], fixed, p + spans[i].off, left) <= left;
+        end += spans[i].len;
+    }
+    *header = end < len ? end : len;
+    return whole && end <= len;
+}
+
 void sok_parts_find(const struct sok_proto *proto, const uint8_t *p, size_t len, uint8_t *fixed,
     struct sok_span spans[SOK_PARTS_MAX])
 {
@@ -73,9 +115,7 @@ void sok_parts_find(const struct sok_proto *proto, const uint8_t *p, size_t len,
         at += run;
         if (i == proto->part_count)
             break;
-        size_t there = len - at, own = there;
-        if (proto->parts[i].measure)
-            own = proto->parts[i].measure(fixed, p + at, there);
+        size_t there = len - at, own = part_size(&proto->parts[i], fixed, p + at, there);
         own = own < there ? own : there;
         spans[i] = (struct sok_span){
             .header = p, .header_len = len, .off = at, .len = own, .fixed = fixed};

@@ -129,9 +129,23 @@ struct sok_span {
     const uint8_t *fixed; // the header's fixed part
 };
 
+// How many bytes are a part's own.
+enum sok_part_sized {
+    SOK_PART_MEASURED, // as its `measure` says
+    SOK_PART_BY_ROW,   // a row says it, in units, and counts `minus` more
+    SOK_PART_TO_ZERO,  // up to and with the first zero
+    SOK_PART_REST,     // all that is there
+};
+
 struct sok_part {
     const char *name;
     uint16_t at;
+    uint8_t
+        sized;    // enum sok_part_sized; but for MEASURED, a protocol needs no `measure` of its own
+    uint8_t unit; // bytes; 0: headers (`more` is a struct sok_packets)
+    uint8_t minus;
+    bool counts;                    // the row counts entries of a list
+    const struct sok_field *size;   // BY_ROW: a number, in front of the part
     const struct sok_item *initial; // the default; NULL: no bytes
     // How many of the `there` bytes at p are its own, after the fixed part up to `at`. NULL: all that the header has.
     size_t (*measure)(const uint8_t *fixed, const uint8_t *p, size_t there);
@@ -182,7 +196,7 @@ struct sok_proto {
     uint16_t hdr_len; // the fixed part
     // The rows of just this header where its layout depends on its contents (ICMP); NULL: `fields`.
     const struct sok_field *(*view)(const uint8_t *p, size_t len, unsigned *count);
-    // Called with at least hdr_len bytes. NULL: the fixed part is all.
+    // Called with at least hdr_len bytes. NULL: the fixed part is all, with the parts that are not MEASURED.
     void (*measure)(const uint8_t *p, size_t len, struct sok_extent *out);
     // Options between hdr_len and the header's end: kind, length, value (RFC 791, RFC 9293).
     const struct sok_option_kind *options;
@@ -223,6 +237,9 @@ size_t sok_proto_fixed(const struct sok_proto *proto, const uint8_t *header, siz
 // sok_proto_fixed says of p, 64 bytes at most unless the protocol has no parts). Bytes that are not there are 0.
 void sok_parts_find(const struct sok_proto *proto, const uint8_t *p, size_t len, uint8_t *fixed,
     struct sok_span spans[SOK_PARTS_MAX]);
+
+// The header's end where all parts are sized by rows, zeros or the rest; false: it speaks of more than `len` bytes.
+bool sok_parts_measure(const struct sok_proto *proto, const uint8_t *p, size_t len, size_t *header);
 
 // ---- for `finish` ----
 

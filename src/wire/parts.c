@@ -252,11 +252,17 @@ bool sok_numbers_put(const struct sok_part *part, const struct sok_item *value,
 
 // ---- headers ----
 
+static const struct sok_proto *kind_at(
+    const struct sok_packets *kinds, const uint8_t *p, size_t len)
+{
+    return kinds->which ? kinds->which(p, len) : kinds->one;
+}
+
 // The length of the header at p; 0: it is not all there, or contradicts itself.
 static size_t packet_at(const struct sok_packets *kinds, const uint8_t *p, size_t len)
 {
     struct sok_layer layer;
-    (void)sok_layer_measure(kinds->which(p, len), p, len, &layer);
+    (void)sok_layer_measure(kind_at(kinds, p, len), p, len, &layer);
     return layer.truncated || layer.malformed || layer.cut ? 0 : layer.header;
 }
 
@@ -271,6 +277,19 @@ unsigned sok_packets_count(const struct sok_packets *kinds, const uint8_t *p, si
     return count;
 }
 
+size_t sok_packets_size(
+    const struct sok_packets *kinds, const uint8_t *p, size_t len, uint64_t count)
+{
+    size_t at = 0;
+    for (; count > 0; count--) {
+        size_t own = at < len ? packet_at(kinds, p + at, len - at) : 0;
+        if (own == 0)
+            return SIZE_MAX;
+        at += own;
+    }
+    return at;
+}
+
 bool sok_packets_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
     struct sok_item *out)
 {
@@ -283,7 +302,7 @@ bool sok_packets_get(const struct sok_part *part, const struct sok_span *span, s
         return false;
     for (unsigned i = 0; i < count; i++) {
         size_t own = packet_at(kinds, p + at, span->len - at);
-        list[i] = sok_item_packet(kinds->which(p + at, span->len - at), p + at, own);
+        list[i] = sok_item_packet(kind_at(kinds, p + at, span->len - at), p + at, own);
         at += own;
     }
     *out = sok_item_list(list, count);
@@ -306,5 +325,44 @@ bool sok_packets_put(const struct sok_part *part, const struct sok_item *value,
         }
         sok_sink_put(out, list[i].bytes, list[i].count);
     }
+    return true;
+}
+
+// ---- text that ends ----
+
+size_t sok_zero_find(const uint8_t *p, size_t len)
+{
+    size_t at = 0;
+    while (at < len && p[at])
+        at++;
+    return at;
+}
+
+bool sok_zero_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out)
+{
+    const uint8_t *p = span->header + span->off;
+    (void)part;
+    (void)to;
+    if (span->len == 0 || p[span->len - 1] != 0)
+        return false;
+    *out = sok_item_bytes(p, span->len - 1);
+    return true;
+}
+
+bool sok_zero_put(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
+    struct sok_text *why)
+{
+    (void)part;
+    if (value->type == SOK_ITEM_NONE) {
+        sok_sink_zeros(out, 1);
+        return true;
+    }
+    if (value->type != SOK_ITEM_BYTES)
+        return refuse(why, value, " where text belongs");
+    if (sok_zero_find(value->bytes, value->count) < value->count)
+        return refuse(why, value, " has a zero in it, which would end it");
+    sok_sink_put(out, value->bytes, value->count);
+    sok_sink_zeros(out, 1);
     return true;
 }

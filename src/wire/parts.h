@@ -41,6 +41,7 @@ bool sok_numbers_put(const struct sok_part *part, const struct sok_item *value,
 struct sok_packets {
     const struct sok_proto *(*which)(const uint8_t *p, size_t len); // never NULL for len above 0
     const char *what;                                               // "records": for an error
+    const struct sok_proto *one;                                    // where there is no `which`
 };
 bool sok_packets_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
     struct sok_item *out);
@@ -48,5 +49,15 @@ bool sok_packets_put(const struct sok_part *part, const struct sok_item *value,
     struct sok_sink *out, struct sok_text *why);
 // How many there are in a part's bytes; what is malformed ends it.
 unsigned sok_packets_count(const struct sok_packets *kinds, const uint8_t *p, size_t len);
+// The bytes of so many; SIZE_MAX: they are not all there.
+size_t sok_packets_size(
+    const struct sok_packets *kinds, const uint8_t *p, size_t len, uint64_t count);
+
+// Text that a zero ends; where that is, or `len`.
+size_t sok_zero_find(const uint8_t *p, size_t len);
+bool sok_zero_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
+    struct sok_item *out);
+bool sok_zero_put(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
+    struct sok_text *why);
 
 #endif

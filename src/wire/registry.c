@@ -122,8 +122,12 @@ bool sok_layer_measure(
         return false;
     }
     struct sok_extent e = {.header = proto->hdr_len, .payload = len - proto->hdr_len};
-    if (proto->measure)
+    if (proto->measure) {
         proto->measure(p, len, &e);
+    } else if (proto->part_count && proto->parts[0].sized != SOK_PART_MEASURED) {
+        e.cut = !sok_parts_measure(proto, p, len, &e.header);
+        e.payload = len - e.header;
+    }
     layer->header = (uint32_t)(e.header < len ? e.header : len);
     layer->payload = (uint32_t)(e.payload < len - layer->header ? e.payload : len - layer->header);
     layer->malformed = e.malformed;
