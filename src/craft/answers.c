@@ -106,7 +106,7 @@ static bool is_net(const struct sok_packet *p, unsigned i)
 }
 
 // Where a network header's ICMP error quotes a packet: the quote's layer, or 0.
-static unsigned quote_of(const struct sok_packet *p, unsigned net)
+unsigned sok_craft_quote(const struct sok_packet *p, unsigned net)
 {
     unsigned i = behind_ext(p, net + 1);
     uint64_t type = number(p, i, "type");
@@ -203,7 +203,8 @@ static bool net_answers(
     struct sok_addr to = address(s, k, "dst");
     bool many =
         sok_addr_is_multicast(to) || (sok_addr_is_v4(to) && sok_addr_to_v4(to) == 0xffffffff);
-    unsigned quote = quote_of(r, i), above = behind_ext(r, i + 1), sent = behind_ext(s, k + 1);
+    unsigned quote = sok_craft_quote(r, i), above = behind_ext(r, i + 1),
+             sent = behind_ext(s, k + 1);
     bool to_group = many && same_address(r, i, "dst", s, k, "dst");
     if (!to_group && !same_address(r, i, "dst", s, k, "src"))
         return false;
@@ -359,7 +360,7 @@ uint64_t sok_packet_hashret(const struct sok_packet *p)
         i++;
     if (i == p->count)
         return 0;
-    unsigned quote = quote_of(p, i);
+    unsigned quote = sok_craft_quote(p, i);
     i = quote ? quote : i;
     struct sok_addr src = address(p, i, "src"), dst = address(p, i, "dst");
     bool many =

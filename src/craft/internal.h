@@ -177,6 +177,11 @@ void sok_craft_value_free(struct craft_value *v);
 // The packet as the other side would see it; NULL: no memory.
 struct sok_packet *sok_craft_as_sent(const struct sok_packet *p);
 
+// ---- answers.c ----
+
+// Where a network header's ICMP error quotes a packet: the quote's layer, or 0.
+unsigned sok_craft_quote(const struct sok_packet *p, unsigned net);
+
 // ---- build.c ----
 
 // Rows of layer i that follow from the layer above or the machine are put into `fixed`, which is its copy.

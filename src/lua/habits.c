@@ -285,8 +285,8 @@ static const struct name {
     {"range", "for i = FIRST, LAST do; in a field {{FIRST, LAST}}"},
     {"repr", "tostring(X)"},
     {"sorted", "table.sort(LIST, FUNCTION)"},
-    {"tcpdump", "sockeye sniff shows a capture as tcpdump does"},
-    {"tshark", "sockeye sniff -V shows a capture as tshark does"},
+    {"tcpdump", "sniff{prn=function(p) return p:summary() end} prints a line for each packet"},
+    {"tshark", "sniff{prn=function(p) p:show() end} shows each packet"},
     {"wireshark", "wrpcap(FILE, PACKETS) writes what Wireshark reads"},
 };
 

@@ -95,6 +95,37 @@ static void values(void **state)
     check_all(rows);
 }
 
+// Scapy's lines: the last layer that has a text of its own says it.
+static void summaries(void **state)
+{
+    static const struct pair rows[] = {{"TCP{flags=\"SA\"}:summary()", "TCP ftp_data > http SA"},
+        {"(IP{src=\"192.0.2.2\", dst=\"192.0.2.1\"}/UDP{dport=4000}/\"x\"):summary()",
+            "IP / UDP 192.0.2.2:domain > 192.0.2.1:4000 / Raw"},
+        {"(IP{src=\"192.0.2.2\", dst=\"192.0.2.1\"}/UDP{dport=4000})[UDP]:summary()",
+            "UDP domain > 4000"},
+        {"(IP{src=\"192.0.2.2\", dst=\"192.0.2.1\", proto=17, frag=5}/\"x\"):summary()",
+            "192.0.2.2 > 192.0.2.1 UDP frag:5 / Raw"},
+        {"(IP{src=\"192.0.2.2\", dst=\"192.0.2.1\"}/ICMP{type=3, code=3}/IP{}/UDP{}):summary()",
+            "IP / ICMP 192.0.2.2 > 192.0.2.1 dest-unreach port-unreachable / IPerror / UDPerror"},
+        {"(IPv6{src=\"::1\", dst=\"::2\"}/IPv6ExtHdrHopByHop{}/UDP{}):summary()",
+            "IPv6 / IPv6ExtHdrHopByHop / UDP domain > domain"},
+        {"(IPv6{src=\"::1\", dst=\"::2\", nh=59}):summary()", "::1 > ::2 (59)"},
+        {"(IPv6{}/ICMPv6ND_RA{}/ICMPv6NDOptRDNSS{dns={\"::4\", \"::5\"}}):summary()",
+            "IPv6 / ICMPv6ND_RA / ICMPv6 Neighbor Discovery Option - Recursive DNS Server Option "
+            "::4, ::5"},
+        {"ARP{op=1, psrc=\"192.0.2.2\", pdst=\"192.0.2.1\"}:summary()",
+            "ARP who has 192.0.2.1 says 192.0.2.2"},
+        {"ARP{op=2, psrc=\"192.0.2.2\", hwsrc=\"02:00:00:00:00:01\"}:summary()",
+            "ARP is at 02:00:00:00:00:01 says 192.0.2.2"},
+        {"(IP{}/UDP{}/DNS{qd=DNSQR{qname=\"a\\n\"}}):summary()", "IP / UDP / DNS Qry \"a\\010.\""},
+        {"(IP{}/UDP{}/DNS{qr=1, qd={}}):summary()", "IP / UDP / DNS Ans"},
+        {"(BOOTP{}/DHCP{options={{\"message-type\", \"ack\"}, \"end\"}}):summary()",
+            "BOOTP / DHCP Ack"},
+        {"(BOOTP{}/DHCP{options={\"end\"}}):summary()", "BOOTP / DHCP"}, {NULL, NULL}};
+    (void)state;
+    check_all(rows);
+}
+
 static void errors(void **state)
 {
     static const struct pair rows[] = {
@@ -241,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values),
+        cmocka_unit_test(summaries),
         cmocka_unit_test(errors),
         cmocka_unit_test(declared),
         cmocka_unit_test(completion),

@@ -55,6 +55,8 @@ static const struct sok_bind arp_binds[] = {
 const struct sok_proto sok_proto_arp = {
     .name = "ARP",
     .title = "Address Resolution Protocol",
+    .summary = "%op=1%ARP who has %pdst% says %psrc%|%op=2%ARP is at %hwsrc% says %psrc%|"
+               "ARP %op% %psrc% > %pdst%",
     .fields = arp_rows,
     .field_count = SOK_COUNT_OF(arp_rows),
     .hdr_len = SOK_ARP_HDR_LEN,

@@ -412,6 +412,10 @@ static const struct sok_bind dhcp_binds[] = {
 const struct sok_proto sok_proto_dhcp = {
     .name = "DHCP",
     .title = "Dynamic Host Configuration Protocol",
+    .summary = "%options.message-type=1%DHCP Discover|%options.message-type=2%DHCP Offer|"
+               "%options.message-type=3%DHCP Request|%options.message-type=4%DHCP Decline|"
+               "%options.message-type=5%DHCP Ack|%options.message-type=6%DHCP Nak|"
+               "%options.message-type=7%DHCP Release|%options.message-type=8%DHCP Inform",
     .measure = dhcp_measure,
     .options = sok_dhcp_kinds,
     .option_count = SOK_DHCP_KINDS,

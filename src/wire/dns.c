@@ -284,9 +284,13 @@ static const struct sok_bind dns_tcp_binds[] = {
     {&sok_proto_tcp, SOK_AT_tcp_sport, SOK_DNS_PORT},
 };
 
+#define DNS_SUMMARY                                                                                \
+    "%qr=0%DNS Qry \"%qd.qname%\"|%qr=0%DNS Qry|%qr=1%DNS Ans \"%an.rdata%\"|DNS Ans"
+
 const struct sok_proto sok_proto_dns = {
     .name = "DNS",
     .title = "Domain Name System",
+    .summary = DNS_SUMMARY,
     .fields = dns_rows,
     .field_count = SOK_COUNT_OF(dns_rows),
     .hdr_len = SOK_DNS_HDR_LEN,
@@ -305,6 +309,7 @@ const struct sok_proto sok_proto_dns = {
 const struct sok_proto sok_proto_dns_tcp = {
     .name = "DNSTCP",
     .title = "Domain Name System, over TCP",
+    .summary = DNS_SUMMARY,
     .fields = dns_tcp_rows,
     .field_count = SOK_COUNT_OF(dns_tcp_rows),
     .hdr_len = SOK_DNS_TCP_HDR_LEN,

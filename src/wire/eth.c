@@ -35,6 +35,7 @@ static void eth_line(const struct sok_show *l)
 const struct sok_proto sok_proto_eth = {
     .name = "Ether",
     .title = "Ethernet II",
+    .summary = "%src% > %dst% (%type%)",
     .fields = eth_rows,
     .field_count = SOK_COUNT_OF(eth_rows),
     .hdr_len = SOK_ETH_HDR_LEN,

@@ -221,6 +221,9 @@ struct sok_proto {
     void (*finish)(const struct sok_finish *f);
     // The header of `len` bytes at p in fewer: what it says twice is said once (names of DNS). False: it is malformed.
     bool (*compress)(const uint8_t *p, size_t len, struct sok_sink *out);
+    // What it says in a line about a packet that is made by hand (craft/summary.c has the signs in it); NULL: its name.
+    const char *summary;
+    const char *quoted; // its name in that line where an ICMP error quotes it
     // Its part of a packet's line (show.h). NULL: name and fields.
     void (*line)(const struct sok_show *l);
 };

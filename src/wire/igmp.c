@@ -102,6 +102,7 @@ static const struct sok_bind igmp_binds[] = {{&sok_proto_ip4, SOK_AT_ip4_proto, 
 const struct sok_proto sok_proto_igmp = {
     .name = "IGMP",
     .title = "Internet Group Management Protocol",
+    .summary = "IGMP: %<src% > %<dst% %type% %gaddr%|IGMP %type% %gaddr%",
     .fields = igmp_rows,
     .field_count = SOK_COUNT_OF(igmp_rows),
     .hdr_len = SOK_IGMP_HDR_LEN,

@@ -115,12 +115,14 @@ static const struct sok_bind report_binds[] = {
 
 const struct sok_proto sok_igmp3_protos[SOK_IGMP3_PROTOS] = {
     [HEAD] = {FORM("IGMPv3", "IGMPv3", igmp3, SOK_IGMP3_HDR_LEN), BINDS(head_binds),
-        .family = &sok_proto_igmp, .next = head_next, .finish = head_finish, .line = sok_igmp_line},
+        .summary = "IGMPv3: %<src% > %<dst% %type%|IGMPv3 %type%", .family = &sok_proto_igmp,
+        .next = head_next, .finish = head_finish, .line = sok_igmp_line},
     [QUERY] = {FORM("IGMPv3mq", "IGMPv3 Membership Query", igmp3_asked, SOK_IGMP3_ASKED_LEN),
         PARTS(query_parts), BINDS(query_binds), .measure = query_measure, .finish = query_finish},
     [REPORT] = {FORM("IGMPv3mr", "IGMPv3 Membership Report", igmp3_report, SOK_IGMP3_REPORT_REST),
         PARTS(report_parts), BINDS(report_binds), .measure = whole_measure,
         .finish = report_finish},
     [RECORD] = {FORM("IGMPv3gr", "IGMPv3 Group Record", igmp3_record, SOK_IGMP3_RECORD_LEN),
-        PARTS(record_parts), .measure = record_measure, .finish = record_finish},
+        PARTS(record_parts), .summary = "IGMPv3 Group Record %type% %maddr%",
+        .measure = record_measure, .finish = record_finish},
 };

@@ -141,6 +141,8 @@ static const struct sok_bind ip4_binds[] = {
 const struct sok_proto sok_proto_ip4 = {
     .name = "IP",
     .title = "Internet Protocol version 4",
+    .summary = "%src% > %dst% %proto%%frag=0%|%src% > %dst% %proto% frag:%frag%",
+    .quoted = "IPerror",
     .fields = ip4_rows,
     .field_count = SOK_COUNT_OF(ip4_rows),
     .hdr_len = SOK_IP4_HDR_LEN,

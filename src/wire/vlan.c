@@ -22,6 +22,7 @@ static const struct sok_bind vlan_binds[] = {
 const struct sok_proto sok_proto_vlan = {
     .name = "Dot1Q",
     .title = "802.1Q VLAN",
+    .summary = "802.1q %<src% > %<dst% (%type%) vlan %vlan%|802.1q (%type%) vlan %vlan%",
     .fields = vlan_rows,
     .field_count = SOK_COUNT_OF(vlan_rows),
     .hdr_len = SOK_VLAN_HDR_LEN,

@@ -357,6 +357,11 @@ int main(int argc, char **argv)
         print_packet(p, true);
         printf(",\"read\":");
         print_packet(read, false);
+        char line[4096];
+        struct sok_text text = sok_text(line, sizeof line);
+        sok_packet_summary(read, 0, &text);
+        printf(",\"summary\":");
+        print_hex((const uint8_t *)line, strlen(line));
         printf(",\"bytes\":");
         print_hex(out, (size_t)len);
         printf("}\n");

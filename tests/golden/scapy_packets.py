@@ -9,6 +9,7 @@ import collections
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 
@@ -32,6 +33,7 @@ except ImportError:
 TIER = os.environ.get("SOK_TIER", "check")
 COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else {"quick": 800, "check": 12000, "full": 30000}[TIER]
 SEED = os.environ.get("SOK_SEED", "1")
+LINES = COUNT // 10  # summaries that are compared
 LEAST = 20  # times that each field of each layer is set
 
 CLASSES = {}
@@ -271,9 +273,36 @@ def compare_read(packet):
     return None
 
 
+# Words of a line that are others to Scapy, with the reason.
+WORDS_APART = (
+    ("medium (default)", "medium", "the preference of a router"),
+)
+
+
+def line_of(text):
+    """A summary in one shape: names of values without regard to capitals, text without Python's quotes."""
+    text = re.sub(r"b'([^']*)'", r"\1", text).replace("'", "")
+    text = re.sub(r"\s+", " ", text).strip().lower()
+    for theirs, ours, _ in WORDS_APART:
+        text = text.replace(theirs, ours)
+    return text
+
+
+def compare_summary(packet):
+    if apart(packet) or any(name in READ_OTHERWISE for name, _ in packet["read"]):
+        return False
+    theirs = CLASSES[packet["read"][0][0]](bytes.fromhex(packet["bytes"])).summary()
+    ours = bytes.fromhex(packet["summary"]).decode()
+    if "IPerror" in theirs and "IPerror" not in ours:
+        return False  # of a quoted header that is cut Scapy reads what is there
+    if line_of(ours) != line_of(theirs):
+        fault("summary " + top(packet), f"ours {ours}\n    Scapy's {theirs}\n    {packet['bytes']}")
+    return True
+
+
 def main():
     done = subprocess.run([sys.argv[1], str(COUNT), SEED], stdout=subprocess.PIPE, text=True, check=True)
-    compared = read = 0
+    compared = read = lines = 0
     for line in done.stdout.splitlines():
         packet = json.loads(line)
         if not known(packet["given"]):
@@ -284,6 +313,7 @@ def main():
             read += 1
             try:
                 compare_read(packet)
+                lines += lines < LINES and compare_summary(packet)
             except Exception as error:  # values of no shape that is expected
                 fault("reads " + top(packet), f"{error!r}\n    {packet['bytes']}")
     rare = [f"{n}.{f} ({c})" for (n, f), c in sorted(seen.items()) if COUNT >= 10000 and c < LEAST]
@@ -291,7 +321,7 @@ def main():
         print(f"not ok - {kind}: {count} times, as\n    {examples[kind]}")
     if rare:
         print("not ok - set too rarely: " + ", ".join(rare))
-    print(f"{'not ' if faults or rare else ''}ok - {compared} packets made and {read} read as Scapy does, "
+    print(f"{'not ' if faults or rare else ''}ok - {compared} packets made and {read} read as Scapy does, {lines} of these in one line, "
           f"{len(seen)} fields")
     return bool(faults or rare)
 
