@@ -162,8 +162,7 @@ def fetched(link):
             bulk.end()
             if link == "share":
                 check(not resets(net, capture), f"resets or errors from the shared address: {resets(net, capture)[:3]}")
-                counts = [counted(capture, f"tcp.flags.{flag} == 1 && ip.src == {HOST_IP}") for flag in ("syn", "reset")]
-                check(counts[0] > 0 and counts[1] == 0, f"tshark counts {counts[1]} resets from the shared address")
+                check(counted(capture, f"tcp.flags.syn == 1 && ip.src == {HOST_IP}") > 0, "tshark sees no connection")
             unchanged(net, before)
             return f"{rate(SIZE, took)}, {bulk.count // MB} MiB of the kernel's own meanwhile"
     return test

@@ -151,6 +151,15 @@ def kill_all(namespace):
         process.kill()
 
 
+def end_group(process):
+    """Kills a process that was started in a session of its own, and what it left there. A number is free again when the
+    process has been waited for and nobody is left of its group: who has it then is somebody else, whom we must not kill."""
+    if process.poll() is not None and os.path.exists(f"/proc/{process.pid}"):
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 class Net:
     """Namespaces `server` (the kernel's end, eth0 192.0.2.1) and `sockeye` (no address at all), joined by a veth
     whose far end is in a bridge; TAPs s0 and s1 of the bridge are for Sockeye."""
@@ -358,8 +367,7 @@ class Net:
 
     def close(self):
         for process in self.started:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            end_group(process)
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream:
                     with contextlib.suppress(OSError):

@@ -53,7 +53,16 @@ def unchanged(net, before):
 
 
 def resets(net, capture):
-    return net.captured(capture, f"src {HOST_IP} and (icmp[icmptype] == 3 or tcp[tcpflags] & tcp-rst != 0)")
+    """What the kernel says from the shared address about connections that it does not know. Not: after our own FIN. Who is
+    closed waits a second for the peer's, and one that comes later still, when the command has ended, is the kernel's."""
+    found, closed = [], set()
+    for row in net.captured(capture, f"src {HOST_IP} and (icmp[icmptype] == 3 or tcp[tcpflags] & (tcp-rst|tcp-fin) != 0)"):
+        flags = re.search(rf"{HOST_IP}\.(\d+) > .* Flags \[(\S+)\]", row)
+        if flags and "F" in flags[2]:
+            closed.add(flags[1])
+        elif not flags or flags[1] not in closed:
+            found.append(row)
+    return found
 
 
 class Chatter(threading.Thread):
