@@ -5,28 +5,19 @@
 #define LOAD_MAX 64  // bytes of a part that is bytes
 #define PART_MAX 256 // of one that knows better
 
-// splitmix64: the next of a seed's numbers.
-static uint64_t next_number(uint64_t *seed)
-{
-    uint64_t v = *seed += 0x9e3779b97f4a7c15u;
-    v = (v ^ v >> 30) * 0xbf58476d1ce4e5b9u;
-    v = (v ^ v >> 27) * 0x94d049bb133111ebu;
-    return v ^ v >> 31;
-}
-
 static void fuzz_row(const struct sok_field *row, uint8_t *fixed, uint64_t *seed)
 {
     if (!row->bytes) {
-        sok_field_set(row, fixed, next_number(seed) & sok_bits_mask(row->bits));
+        sok_field_set(row, fixed, craft_random(seed) & sok_bits_mask(row->bits));
         return;
     }
     for (unsigned i = 0; i < row->bits / 8; i++)
-        fixed[row->bit / 8 + i] = (uint8_t)next_number(seed);
+        fixed[row->bit / 8 + i] = (uint8_t)craft_random(seed);
 }
 
 static uint64_t next_of(void *ctx)
 {
-    return next_number((uint64_t *)ctx);
+    return craft_random((uint64_t *)ctx);
 }
 
 // Below 0: nothing is known of this part.
@@ -39,8 +30,8 @@ static int fuzz_part(
     if (slot->part->fuzz) {
         slot->part->fuzz(slot->part, next_of, seed, &out);
     } else if (!slot->part->get && !slot->part->put) {
-        for (uint64_t len = next_number(seed) % (LOAD_MAX + 1); len > 0; len--)
-            sok_sink_number(&out, next_number(seed) & UINT8_MAX, 1);
+        for (uint64_t len = craft_random(seed) % (LOAD_MAX + 1); len > 0; len--)
+            sok_sink_number(&out, craft_random(seed) & UINT8_MAX, 1);
     } else {
         return -1;
     }

@@ -52,6 +52,8 @@ struct craft_set {
     uint32_t count;
     uint32_t at;
     uint64_t values; // that the alternatives stand for together (UINT64_MAX: that or more)
+    uint64_t seed;   // where one is drawn
+    bool drawn;      // one of them by chance, instead of all
 };
 
 struct sok_packet {
@@ -114,6 +116,14 @@ static inline struct craft_piece *craft_pieces(
 static inline bool craft_given(const struct craft_layer *l, const struct sok_slot *slot)
 {
     return l->set >> slot->index & 1;
+}
+// splitmix64: the next of a seed's numbers.
+static inline uint64_t craft_random(uint64_t *seed)
+{
+    uint64_t v = *seed += 0x9e3779b97f4a7c15u;
+    v = (v ^ v >> 30) * 0xbf58476d1ce4e5b9u;
+    v = (v ^ v >> 27) * 0x94d049bb133111ebu;
+    return v ^ v >> 31;
 }
 struct craft_set *sok_craft_set_find(const struct sok_packet *p, unsigned layer, unsigned index);
 // The n-th alternative, as it is given: one value, or the two ends of a range; how many.

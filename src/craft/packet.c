@@ -241,6 +241,8 @@ static int copy_sets(struct sok_packet *p, const struct sok_packet *q, unsigned 
             return SOK_ENOMEM;
         memcpy(craft_at(p, s->at), craft_at(q, from.at), craft_set_bytes(&from));
         s->values = from.values;
+        s->drawn = from.drawn;
+        s->seed = from.seed;
         for (unsigned n = 0; !from.width && n < from.count; n++) {
             struct craft_piece piece;
             memcpy(&piece, craft_at(q, from.at) + n * sizeof piece, sizeof piece);

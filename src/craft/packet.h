@@ -140,6 +140,11 @@ void sok_packet_fuzz(struct sok_packet *p, uint64_t seed);
 
 // Whether any field holds a set, and how many packets that makes (UINT64_MAX: that or more).
 uint64_t sok_packet_expand_count(const struct sok_packet *p);
+bool sok_packet_has_sets(const struct sok_packet *p); // of which one value is drawn, too
+// Of the field's set one value is drawn, from a seed, for each packet that is expanded, and now: it makes one packet,
+// not many. 0, SOK_ENOMEM.
+int sok_packet_draw(
+    struct sok_packet *p, unsigned layer, const struct sok_slot *slot, uint64_t seed);
 // The i-th of them, a new packet without sets: the rightmost layer moves fastest, and in a layer the last
 // field. NULL: no memory, or there is no such packet.
 struct sok_packet *sok_packet_expand(const struct sok_packet *p, uint64_t i);

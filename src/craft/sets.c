@@ -63,7 +63,7 @@ uint64_t sok_packet_expand_count(const struct sok_packet *p)
 {
     uint64_t product = 1;
     for (unsigned i = 0; i < p->set_count; i++)
-        product = times(product, p->sets[i].values);
+        product = times(product, p->sets[i].drawn ? 1 : p->sets[i].values);
     return product;
 }
 
@@ -96,12 +96,12 @@ static int choose(
 }
 
 // The set that moves next: the last layer's first, and in a layer the first field's.
-static const struct craft_set *next_set(const struct sok_packet *p, const struct craft_set *after)
+static struct craft_set *next_set(const struct sok_packet *p, const struct craft_set *after)
 {
-    const struct craft_set *best = NULL;
+    struct craft_set *best = NULL;
 #define BEFORE(a, b) ((a)->layer != (b)->layer ? (a)->layer > (b)->layer : (a)->index < (b)->index)
     for (unsigned i = 0; i < p->set_count; i++) {
-        const struct craft_set *s = &p->sets[i];
+        struct craft_set *s = &p->sets[i];
         if ((!after || BEFORE(after, s)) && (!best || BEFORE(s, best)))
             best = s;
     }
@@ -119,15 +119,32 @@ struct sok_packet *sok_packet_expand(const struct sok_packet *p, uint64_t i)
     if (!out || i >= sok_packet_expand_count(p))
         err = SOK_EINVAL;
     err = err ? err : sok_craft_join_plain(out, p);
-    for (const struct craft_set *s = NULL; !err && (s = next_set(p, s));) {
-        err = choose(out, p, s, i % s->values);
-        i /= s->values;
+    for (struct craft_set *s = NULL; !err && (s = next_set(p, s));) {
+        err = choose(out, p, s, (s->drawn ? craft_random(&s->seed) : i) % s->values);
+        i /= s->drawn ? 1 : s->values;
     }
     if (err) {
         sok_packet_free(out);
         return NULL;
     }
     return out;
+}
+
+bool sok_packet_has_sets(const struct sok_packet *p)
+{
+    return p->set_count > 0;
+}
+
+int sok_packet_draw(
+    struct sok_packet *p, unsigned layer, const struct sok_slot *slot, uint64_t seed)
+{
+    struct craft_set *s = sok_craft_set_find(p, layer, slot->index);
+    if (!s)
+        return 0;
+    s->drawn = true;
+    s->seed = seed;
+    const struct craft_set set = *s;
+    return choose(p, p, &set, craft_random(&s->seed) % set.values);
 }
 
 unsigned sok_craft_set_ends(const struct sok_packet *p, const struct craft_set *s,

@@ -123,7 +123,7 @@ static void set_value(struct sok_text *t, const struct sok_packet *p, const stru
     const struct sok_field *row)
 {
     struct sok_item ends[2];
-    sok_text_add_char(t, '{');
+    sok_text_add_str(t, s->drawn ? "Rand{" : "{");
     for (unsigned n = 0; n < s->count; n++) {
         bool range = sok_craft_set_ends(p, s, row, n, ends) == 2;
         sok_text_add_str(t, n ? ", " : "");

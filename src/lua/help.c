@@ -38,22 +38,28 @@ static bool print_named(const struct sok_lua_function *rows, const char *name)
     return false;
 }
 
-// The function that the value at 1 is; false: none of ours. One of words.lua is the upvalue of what calls it.
-static bool help_function(lua_State *L)
+// One of words.lua is the upvalue of what calls it.
+const struct sok_lua_function *sok_lua_function_of(lua_State *L, int idx)
 {
     const struct sok_lua_function *f;
     int top = lua_gettop(L);
-    for (unsigned i = 0; lua_iscfunction(L, 1) && (f = sok_lua_function_at(i)); i++) {
-        bool same = f->call && lua_tocfunction(L, 1) == f->call;
-        if (!f->call && lua_getupvalue(L, 1, 1)) {
+    for (unsigned i = 0; lua_iscfunction(L, idx) && (f = sok_lua_function_at(i)); i++) {
+        bool same = f->call && lua_tocfunction(L, idx) == f->call;
+        if (!f->call && lua_getupvalue(L, idx, 1)) {
             sok_lua_words_push(L, "functions", f->name);
             same = lua_rawequal(L, -1, -2);
         }
         lua_settop(L, top);
         if (same)
-            return print_row(f);
+            return f;
     }
-    return false;
+    return NULL;
+}
+
+static bool help_function(lua_State *L)
+{
+    const struct sok_lua_function *f = sok_lua_function_of(L, 1);
+    return f && print_row(f);
 }
 
 static bool help_name(lua_State *L, const char *name)

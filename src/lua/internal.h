@@ -34,6 +34,8 @@ extern const struct sok_lua_function sok_lua_list_methods[];       // list.c
 
 extern const struct sok_lua_function sok_lua_reader_functions[]; // reader.c
 int sok_lua_help(lua_State *L);                                  // help.c
+// Which of them the value at idx is; NULL: none.
+const struct sok_lua_function *sok_lua_function_of(lua_State *L, int idx);
 void sok_lua_open_functions(lua_State *L);
 void sok_lua_open_net(lua_State *L); // net.c: what the functions that talk need
 // The i-th function of all lists; NULL after the last.

@@ -95,6 +95,30 @@ static void values(void **state)
     check_all(rows);
 }
 
+// A field whose value is drawn for each packet that is gone through.
+static void random_values(void **state)
+{
+    static const struct pair rows[] = {{"TCP{sport=RandShort()}", "TCP{sport=Rand{{0, 65535}}}"},
+        {"TCP{dport=Rand{80, {8000, 8099}}}", "TCP{dport=Rand{80, {8000, 8099}}}"},
+        {"TCP{sport=RandNum(7, 7)}.sport", "7"}, {"IP{ttl=RandChoice(9, 9)}.ttl", "9"},
+        {"#(IP{src=RandIP()}/TCP{sport=RandShort(), dport={80, 443}}):list()", "2"},
+        {"IP{src=RandIP(\"192.0.2.7/32\")}.src", "192.0.2.7"},
+        {"IPv6{src=RandIP6(\"2001:db8::7/128\")}.src", "2001:db8::7"},
+        {"Ether{src=RandMAC(\"02:00:00:00:00:*\")}.src:sub(1, 15)", "02:00:00:00:00:"},
+        {"TCP{options={{\"MSS\", RandNum(9, 9)}}}.options[1][2]", "9"},
+        {"(function() local p, seen, n = TCP{seq=RandInt()}, {}, 0 for i = 1, 9 do for q in "
+         "p:each() "
+         "do seen[q.seq] = true end end for _ in pairs(seen) do n = n + 1 end return n > 1 end)()",
+            "true"},
+        {"#RandBin(5)", "5"}, {"RandString(40):match(\"^%w+$\") ~= nil", "true"},
+        {"RandNum(5, 3)", "test:1: RandNum(FIRST, LAST): a number from 5 on is wanted"},
+        {"Rand{}", "test:1: Rand{...}: values are wanted, and ranges {FIRST, LAST}"},
+        {"TCP{sport=RandInt()}", "test:1: TCP.sport: 4294967295 is too large (0 to 65535)"},
+        {NULL, NULL}};
+    (void)state;
+    check_all(rows);
+}
+
 // Scapy's lines: the last layer that has a text of its own says it.
 static void summaries(void **state)
 {
@@ -272,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values),
+        cmocka_unit_test(random_values),
         cmocka_unit_test(summaries),
         cmocka_unit_test(errors),
         cmocka_unit_test(declared),

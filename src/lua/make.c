@@ -288,7 +288,7 @@ bool sok_lua_each_next(lua_State *L, struct sok_lua_each *each)
         each->i = 0;
         each->count = sok_packet_expand_count(p);
     }
-    if (each->count > 1) {
+    if (sok_packet_has_sets(p)) {
         sok_lua_push_packet(L, sok_packet_expand(p, each->i), 0);
         lua_remove(L, -2);
     }

@@ -77,6 +77,13 @@ void sok_lua_push_fixed(lua_State *L, const uint8_t *fixed, const struct sok_fie
 void sok_lua_set_field(
     lua_State *L, struct sok_packet *p, unsigned layer, const struct sok_slot *slot, int idx);
 
+// ---- values by chance (random.c) ----
+
+bool sok_lua_is_random(lua_State *L, int idx);
+uint64_t sok_lua_random_bits(lua_State *L);
+void sok_lua_random_push(lua_State *L, int idx); // one of the values of the table
+int sok_lua_random(lua_State *L);
+
 // ---- text: what `write` writes, pushed as a string ----
 
 void sok_lua_push_text(

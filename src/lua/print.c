@@ -110,6 +110,7 @@ static void write_table(lua_State *L, int idx, unsigned depth)
 static void write_value(lua_State *L, int idx, unsigned depth)
 {
     size_t len;
+    int top = lua_gettop(L);
     luaL_checkstack(L, 16, NULL);
     bool own = luaL_getmetafield(L, idx, "__tostring") != LUA_TNIL;
     if (own)
@@ -120,8 +121,9 @@ static void write_value(lua_State *L, int idx, unsigned depth)
     } else if (lua_type(L, idx) == LUA_TTABLE && !own && depth < PRINT_DEPTH_MAX) {
         write_table(L, idx, depth);
     } else {
-        coloured(L, ELSE_COLOUR, luaL_tolstring(L, idx, NULL));
-        lua_pop(L, 1);
+        const struct sok_lua_function *f = sok_lua_function_of(L, idx);
+        coloured(L, ELSE_COLOUR, f ? f->usage : luaL_tolstring(L, idx, NULL));
+        lua_settop(L, top);
     }
 }
 

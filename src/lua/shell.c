@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -56,6 +57,13 @@ static int by_text(const void *a, const void *b)
     return strcmp(((const struct sok_lua_word *)a)->text, ((const struct sok_lua_word *)b)->text);
 }
 
+static size_t terminal_width(void)
+{
+    struct winsize size;
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return known ? size.ws_col : 80;
+}
+
 static void list_words(struct sok_lua_words *w)
 {
     qsort(w->words, w->count, sizeof(w->words[0]), by_text);
@@ -63,7 +71,7 @@ static void list_words(struct sok_lua_words *w)
     for (unsigned i = 0; i < w->count; i++)
         if (strlen(w->words[i].text) > widest)
             widest = strlen(w->words[i].text);
-    unsigned columns = (unsigned)(78 / (widest + 2)), rows = 0;
+    unsigned columns = (unsigned)(terminal_width() / (widest + 2)), rows = 0;
     columns = columns ? columns : 1;
     rows = (w->count + columns - 1) / columns;
     putchar('\n');

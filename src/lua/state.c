@@ -222,6 +222,10 @@ static int print_values(lua_State *L)
     for (int i = 1; i <= count; i++)
         if (!lua_isnil(L, i) || count > 1)
             sok_lua_print_value(L, i);
+    if (sok_lua_state(L)->shell && count > 0 && !lua_isnil(L, 1)) {
+        lua_pushvalue(L, 1);
+        lua_setglobal(L, "_");
+    }
     return 0;
 }
 

@@ -55,6 +55,11 @@ static void to_item(lua_State *L, int idx, const char *what, unsigned depth, str
         *out = sok_item_bytes(text, len);
         return;
     case LUA_TTABLE:
+        if (depth > 0 && sok_lua_is_random(L, idx)) {
+            sok_lua_random_push(L, idx);
+            to_item(L, lua_gettop(L), what, depth, out);
+            return;
+        }
         list_item(L, idx, what, depth, out);
         return;
     default:
@@ -107,6 +112,9 @@ void sok_lua_set_field(
     sok_lua_to_item(L, idx, what, &item);
     if (sok_packet_set(p, layer, slot, &item, &e) != 0)
         sok_lua_error(L, "%s", e.text[0] ? e.text : "no memory for this");
+    if (item.type == SOK_ITEM_LIST && sok_lua_is_random(L, idx) &&
+        sok_packet_draw(p, layer, slot, sok_lua_random_bits(L)) != 0)
+        sok_lua_error(L, "no memory for this");
     lua_settop(L, top);
 }
 

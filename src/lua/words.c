@@ -153,8 +153,8 @@ int sok_lua_words_each(lua_State *L)
 void sok_lua_open_words(lua_State *L)
 {
     static const luaL_Reg helpers[] = {{"fail", fail}, {"shown", shown}, {"new", new_header},
-        {"protocol", protocol}, {"list", as_list}, {"forget", forget}, {"each", sok_lua_words_each},
-        {NULL, NULL}};
+        {"protocol", protocol}, {"list", as_list}, {"forget", forget}, {"random", sok_lua_random},
+        {"each", sok_lua_words_each}, {NULL, NULL}};
     sok_lua_words_load(L, SOK_WORDS_LUA, "=words.lua", helpers);
     lua_setfield(L, LUA_REGISTRYINDEX, WORDS);
 }
@@ -192,5 +192,20 @@ const struct sok_lua_function sok_lua_words_functions[] = {
     {"linehexdump", NULL, "linehexdump(PACKET|BYTES)", "bytes and their text in one line"},
     {"import_hexcap", NULL, "import_hexcap(TEXT)", "the bytes of a hexdump's lines"},
     {"checksum", NULL, "checksum(BYTES)", "the Internet checksum"},
+    {"Rand", NULL, "Rand{VALUES}", "one of a set by chance, another for each packet that is sent"},
+    {"RandByte", NULL, "RandByte()", "a number of 8 bits by chance"},
+    {"RandShort", NULL, "RandShort()", "of 16 bits"},
+    {"RandInt", NULL, "RandInt()", "of 32 bits"},
+    {"RandLong", NULL, "RandLong()", "of 63 bits"},
+    {"RandNum", NULL, "RandNum(FIRST, LAST)", "from FIRST to LAST"},
+    {"RandChoice", NULL, "RandChoice(VALUE, ...)", "one of the values"},
+    {"RandIP", NULL, "RandIP([NETWORK])", "an address of a network by chance, or of all"},
+    {"RandIP6", NULL, "RandIP6([NETWORK])", "the same of IPv6"},
+    {"RandMAC", NULL, "RandMAC([\"02:00:00:*\"])",
+        "a MAC address by chance, or one that begins so"},
+    {"RandBin", NULL, "RandBin(COUNT)", "so many bytes by chance, drawn at once"},
+    {"RandString", NULL, "RandString(COUNT)",
+        "so many letters and digits by chance, drawn at once"},
+    {"Net", NULL, "Net(NETWORK)", "the network's addresses as a set; the text alone does it, too"},
     {NULL, NULL, NULL, NULL},
 };

@@ -4,7 +4,8 @@ local c = ...
 local packet, list, functions = {}, {}, {}
 
 local function number_or(value, initial, least, what)
-    local n = value == nil and initial or math.tointeger(value)
+    if value == nil then value = initial end
+    local n = value ~= nil and math.tointeger(value) or nil
     if not n or n < least then c.fail(("%s: a number from %d on is wanted"):format(what, least)) end
     return n
 end
@@ -370,5 +371,62 @@ function functions.checksum(data)
     while sum >> 16 ~= 0 do sum = (sum & 0xffff) + (sum >> 16) end
     return ~sum & 0xffff
 end
+
+-- ---- values by chance ----
+
+function functions.Rand(values)
+    if type(values) ~= "table" then c.fail("Rand{VALUES}: a set is wanted: Rand{80, 443, {8000, 8099}}") end
+    return c.random(values)
+end
+
+function functions.RandByte() return c.random{{0, 0xff}} end
+function functions.RandShort() return c.random{{0, 0xffff}} end
+function functions.RandInt() return c.random{{0, 0xffffffff}} end
+function functions.RandLong() return c.random{{0, math.maxinteger}} end
+
+function functions.RandNum(first, last)
+    first = number_or(first, nil, 0, "RandNum(FIRST, LAST)")
+    return c.random{{first, number_or(last, nil, first, "RandNum(FIRST, LAST)")}}
+end
+
+function functions.RandChoice(...)
+    if select("#", ...) == 0 then c.fail("RandChoice(VALUE, ...): values are wanted") end
+    return c.random{...}
+end
+
+local function text_or(value, initial, what)
+    if value ~= nil and type(value) ~= "string" then c.fail(what .. ": text is wanted") end
+    return value or initial
+end
+
+function functions.RandIP(net) return c.random{text_or(net, "0.0.0.0/0", "RandIP(NETWORK)")} end
+function functions.RandIP6(net) return c.random{text_or(net, "::/0", "RandIP6(NETWORK)")} end
+function functions.Net(net) return text_or(net, "", "Net(NETWORK)") end
+
+function functions.RandMAC(pattern)
+    local first, last = {}, {}
+    for part in text_or(pattern, "*", 'RandMAC("02:00:00:*")'):gmatch("[^:]+") do
+        if not part:match("^%x%x?$") then break end
+        first[#first + 1], last[#last + 1] = part, part
+    end
+    for i = #first + 1, 6 do first[i], last[i] = "00", "ff" end
+    return c.random{{table.concat(first, ":"), table.concat(last, ":")}}
+end
+
+local function drawn(count, alphabet, what)
+    local out = {}
+    for i = 1, number_or(count, nil, 0, what) do
+        local at = math.random(#alphabet)
+        out[i] = alphabet:sub(at, at)
+    end
+    return table.concat(out)
+end
+
+local BYTES, LETTERS = {}, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+for i = 0, 255 do BYTES[i + 1] = string.char(i) end
+BYTES = table.concat(BYTES)
+
+function functions.RandBin(count) return drawn(count, BYTES, "RandBin(COUNT)") end
+function functions.RandString(count) return drawn(count, LETTERS, "RandString(COUNT)") end
 
 return {packet = packet, list = list, functions = functions}

@@ -5,15 +5,17 @@ local p = IP{src="192.0.2.2", dst="192.0.2.1"}/TCP{options={{"MSS", 1460}}}/"hel
 local q = Ether{dst="02:00:00:00:00:01"}/IP{src="192.0.2.2", dst={"192.0.2.1", "192.0.2.3"}}/UDP{dport={1, 2}}
 local list = q:list()
 local kinds = {nil, 3, -1, 1.5, 0x7fffffffffffffff, "abc", ("x"):rep(70000), {}, {1, 2, {3}}, {{"MSS", {1, 2}}}, p, p[TCP], q,
-    list, TCP, IP, print, true, io.stdout, coroutine.create(print), {dst="192.0.2.9", x=1}}
-local KINDS = 21 -- with the nil
+    list, TCP, IP, print, true, io.stdout, coroutine.create(print), {dst="192.0.2.9", x=1},
+    RandShort(), RandIP()}
+local KINDS = 23 -- with the nil
 local names = {"show", "show2", "summary", "hexdump", "command", "build", "copy", "haslayer", "getlayer", "layers",
     "lastlayer", "fields", "given", "number", "text", "answers", "each", "list", "payload", "dport", "flags", "options",
     "load", "time", "nsummary", "filter", "sessions", "name", "underlayer", "ttl", "sprintf", "display", "firstlayer", "add_payload",
     "remove_payload", "decode_payload_as", "getfieldval", "setfieldval", "delfieldval", "hide_defaults", "fragment", "slice",
     "append", "replace", "make_table", "make_lined_table", "hexraw", "padding", "nzpadding", "conversations"}
 local functions = {ls, bytes, str, hexdump, hex, unhex, fuzz, protocol, lsc, rdpcap, help, fragment, defragment,
-    chexdump, linehexdump, import_hexcap, checksum, IP, TCP, Raw, Ether, ICMP, IPv6, ARP}
+    Rand, RandShort,
+    RandNum, RandChoice, RandIP, RandMAC, RandBin, Net, chexdump, linehexdump, import_hexcap, checksum, IP, TCP, Raw, Ether, ICMP, IPv6, ARP}
 
 local function any() return kinds[math.random(KINDS)] end
 local function one_of(t) return t[math.random(#t)] end
