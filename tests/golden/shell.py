@@ -43,6 +43,11 @@ FIRST = [
     ('print("running") while true do end', "Enter", "running"),
     ("", "C-c", ">>>"),
     ("p.nothing", "Enter", ">>>"),
+    ("7 * 3", "Enter", ">>>"),
+    ("_ + 1", "Enter", ">>>"),
+    ("sniff", "Enter", ">>>"),
+    ("for p in pkts: print(p)", "Enter", ">>>"),  # no end of it is waited for
+    ("p.show()", "Enter", ">>>"),
     ("1 +", "Enter", "..."),
     ("1", "Enter", ">>>"),
     ("", "Up", ">>> 1 + 1"),  # one line of history now
