@@ -5,6 +5,7 @@
 
 #define LIST_META  "sockeye.list"
 #define PAIRS_META "sockeye.pairs"
+#define NAMES      "sockeye.listnames" // list -> what it is called, as long as the list is there
 
 void sok_lua_push_list(lua_State *L)
 {
@@ -16,6 +17,15 @@ void sok_lua_push_pairs(lua_State *L)
 {
     lua_newtable(L);
     luaL_setmetatable(L, PAIRS_META);
+}
+
+void sok_lua_name_list(lua_State *L, const char *name)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, NAMES);
+    lua_pushvalue(L, -2);
+    lua_pushstring(L, name);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
 }
 
 static bool has_meta(lua_State *L, int idx, const char *name)
@@ -363,23 +373,36 @@ static int list_add(lua_State *L)
     return 1;
 }
 
-// <TCP:3 UDP:0 ICMP:1 Other:2>
+// Pushes it.
+static const char *name_of(lua_State *L, int idx)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, NAMES);
+    lua_pushvalue(L, idx);
+    if (lua_rawget(L, -2) != LUA_TSTRING) {
+        lua_pop(L, 1);
+        lua_pushstring(L, sok_lua_is_pairs(L, idx) ? "Results" : "PacketList");
+    }
+    lua_remove(L, -2);
+    return lua_tostring(L, -1);
+}
+
+// <Sniffed: TCP:3 UDP:0 ICMP:1 Other:2>: of pairs what was received; an ICMP error is no TCP, whatever it quotes.
 static int list_text(lua_State *L)
 {
-    static const char *const kinds[] = {"TCP", "UDP", "ICMP"};
+    static const char *const kinds[] = {"ICMP", "TCP", "UDP"};
     unsigned counts[4] = {0};
+    const char *name = name_of(L, 1);
     lua_Integer n = luaL_len(L, 1);
     for (lua_Integer i = 1; i <= n; i++) {
         unsigned kind = 0;
         int packets = push_element(L, i);
-        while (kind < 3 && !has_layer(L, lua_gettop(L) - packets + 1, kinds[kind]))
+        while (kind < 3 && !has_layer(L, lua_gettop(L), kinds[kind]))
             kind++;
         lua_pop(L, packets);
         counts[kind]++;
     }
-    lua_pushfstring(L, "<%s: TCP:%d UDP:%d ICMP:%d Other:%d>",
-        sok_lua_is_pairs(L, 1) ? "Answered" : "Packets", (int)counts[0], (int)counts[1],
-        (int)counts[2], (int)counts[3]);
+    lua_pushfstring(L, "<%s: TCP:%d UDP:%d ICMP:%d Other:%d>", name, (int)counts[1], (int)counts[2],
+        (int)counts[0], (int)counts[3]);
     return 1;
 }
 
@@ -445,6 +468,12 @@ static void add_meta(lua_State *L, const char *name)
 
 void sok_lua_open_lists(lua_State *L)
 {
+    lua_newtable(L);
+    lua_newtable(L);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_setfield(L, LUA_REGISTRYINDEX, NAMES);
     add_meta(L, LIST_META);
     add_meta(L, PAIRS_META);
 }

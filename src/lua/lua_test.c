@@ -79,7 +79,7 @@ static void values(void **state)
         {"(IP{ttl={1,2}}/TCP{dport={80,443}}):list()[2].dport", "443"},
         {"(IP{ttl={1,2}}/TCP{dport={80,443}}):list()[3].ttl", "2"},
         {"#(IP{ttl={{1,9}}}):list():filter(function(p) return p.ttl > 3 end)", "6"},
-        {"(IP{ttl={1,2}}/TCP{}):list()", "<Packets: TCP:2 UDP:0 ICMP:0 Other:0>"},
+        {"(IP{ttl={1,2}}/TCP{}):list()", "<PacketList: TCP:2 UDP:0 ICMP:0 Other:0>"},
         {"#((IP{}/TCP{}):list() + (IP{}/UDP{}):list())[UDP]", "1"},
         {"next((IP{src=\"192.0.2.2\", dst=\"192.0.2.1\"}/TCP{}):list():sessions())",
             "TCP 192.0.2.2:20 > 192.0.2.1:80"},

@@ -399,6 +399,15 @@ static int list(lua_State *L)
     return as_list(L, sok_lua_push_list);
 }
 
+// named(LIST, NAME): LIST.
+static int named(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 2);
+    lua_pushvalue(L, 1);
+    sok_lua_name_list(L, name);
+    return 1;
+}
+
 static int pairs_of(lua_State *L)
 {
     return as_list(L, sok_lua_push_pairs);
@@ -408,7 +417,7 @@ static void load_words(lua_State *L)
 {
     static const luaL_Reg helpers[] = {{"pause", pause_seconds}, {"now", now}, {"fail", fail},
         {"check", check_options}, {"interrupted", interrupted}, {"interface", interface},
-        {"mac", mac}, {"list", list}, {"pairs", pairs_of}, {NULL, NULL}};
+        {"mac", mac}, {"named", named}, {"list", list}, {"pairs", pairs_of}, {NULL, NULL}};
     sok_lua_words_load(L, SOK_NET_LUA, "=net.lua", helpers);
     lua_setfield(L, LUA_REGISTRYINDEX, WORDS);
 }

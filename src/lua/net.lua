@@ -63,28 +63,16 @@ end
 function words.srloop(packets, options) return loop(sr, packets, options) end
 function words.srploop(packets, options) return loop(srp, packets, options) end
 
--- One line of who answered for each TTL, target by target.
-local function show_route(ans, minttl, maxttl)
-    local routes, order = {}, {}
-    for i = 1, #ans do
-        local sent, got = ans[i][1], ans[i][2]
-        local to = sent.dst
-        if not routes[to] then
-            routes[to] = {}
-            order[#order + 1] = to
-        end
-        local ttl = sent.ttl or sent.hlim
-        local what = not got:haslayer(ICMP) and got:haslayer(TCP) and got[TCP].flags or nil
-        routes[to][ttl] = {from = got.src, what = what}
-    end
-    for _, to in ipairs(order) do
-        print(to)
-        for ttl = minttl, maxttl do
-            local hop = routes[to][ttl]
-            print(("%3d  %s"):format(ttl, hop and (hop.from .. (hop.what and "  " .. hop.what or "")) or "*"))
-            if hop and hop.what then break end
-        end
-    end
+-- Scapy's tables: who answered for each TTL, a column for each target.
+local function show_route(ans, v6)
+    local to = v6 and "%-42s,IPv6.dst%:{TCP:tcp%TCP.dport%}{UDP:udp%UDP.dport%}{ICMPv6EchoRequest:IER}"
+        or "%IP.dst%:{TCP:tcp%ir,TCP.dport%}{UDP:udp%ir,UDP.dport%}{ICMP:ICMP}"
+    local from = v6 and "%-42s,IPv6.src% " or "%-15s,IP.src% "
+    ans:make_table(function(sent, got)
+        local layer = got[2]
+        local what = layer.name == "TCP" and layer.flags or layer:number("type")
+        return sent:sprintf(to), v6 and sent.hlim or sent.ttl, got:sprintf(from) .. what
+    end)
 end
 
 local FILTER = "(icmp and (icmp[0]=3 or icmp[0]=4 or icmp[0]=5 or icmp[0]=11 or icmp[0]=12))"
@@ -109,7 +97,8 @@ function words.traceroute(targets, options)
     if not filter and not v6 and not options.l4 then filter = FILTER end
     local ans, unans = sr(packets, {timeout = options.timeout or 2, filter = filter, iface = options.iface,
         retry = options.retry, verbose = options.verbose})
-    if options.verbose ~= false and options.verbose ~= 0 then show_route(ans, minttl, maxttl) end
+    c.named(ans, "Traceroute")
+    if options.verbose ~= false and options.verbose ~= 0 then show_route(ans, v6) end
     return ans, unans
 end
 
@@ -154,6 +143,7 @@ function words.arping(net, options)
         options.filter = "arp and arp[7] = 2"
     end
     local ans, unans = srp(packets, options)
+    c.named(ans, "ARPing")
     if options.verbose ~= false and options.verbose ~= 0 then
         for i = 1, #ans do print(("  %s  %s"):format(who_said(ans[i][2]))) end
     end

@@ -17,6 +17,7 @@ int sok_lua_rdpcap(lua_State *L)
     if (sok_capture_file_open(sok_lua_mem(L), path, filter, &job->file, job->err) < 0)
         sok_lua_job_fail(L, job);
     sok_lua_push_list(L);
+    sok_lua_name_list(L, strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
     while ((count == 0 || n < count) &&
            (r = sok_capture_file_next(job->file, &record, job->err)) == 1) {
         sok_lua_push_record(L, job, &record);

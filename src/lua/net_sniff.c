@@ -197,6 +197,7 @@ int sok_lua_sniff(lua_State *L)
     s.count = sok_lua_option_integer(L, 1, "count", 0, 0, LUA_MAXINTEGER);
     const char *offline = sok_lua_option_text(L, 1, "offline", NULL);
     sok_lua_push_list(L);
+    sok_lua_name_list(L, "Sniffed");
     lua_replace(L, LIST);
     s.job = sok_lua_job_new(L);
     if (offline) {

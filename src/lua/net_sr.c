@@ -167,6 +167,7 @@ static int send_and_receive(lua_State *L, bool frames)
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     sok_lua_push_list(L);
+    sok_lua_name_list(L, "Unanswered");
     lua_Integer n = 0;
     for (unsigned i = 0; i < x->count; i++) {
         if (x->answers_to[i] == 0) {

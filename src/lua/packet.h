@@ -63,6 +63,7 @@ void sok_lua_push_list(lua_State *L);  // pkts: add with lua_rawseti
 void sok_lua_push_pairs(lua_State *L); // answered: each {sent, received}
 bool sok_lua_is_list(lua_State *L, int idx);
 bool sok_lua_is_pairs(lua_State *L, int idx);
+void sok_lua_name_list(lua_State *L, const char *name); // the list on top: <NAME: TCP:3 ...>
 
 // ---- values (value.c) ----
 

@@ -214,7 +214,8 @@ def way(sockeye):
         addressed(net)
         beyond(net)
         says(net, f'traceroute("{FAR_IP}", {{maxttl=4, timeout=5}})',
-            f"{FAR_IP}\n  1  {SERVER_IP}\n  2  {FAR_IP}  RA\n")
+            f"  {FAR_IP}:tcp80\n" + "".join(f"{ttl} {router:15} {what}\n" for ttl, router, what in
+                ((1, SERVER_IP, 11), (2, FAR_IP, "RA"), (3, FAR_IP, "RA"), (4, FAR_IP, "RA"))))
         says(net, f"""
             local r = sr1(IP{{dst="{FAR_IP}", ttl=1}}/UDP{{sport=40000, dport=33434}}/"x", {{timeout=30, verbose=0}})
             print(r.src, r[ICMP].type, r[ICMP].code)

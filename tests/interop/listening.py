@@ -2,14 +2,15 @@
 And what a person is told about what was sent."""
 
 import os
+import re
 import select
 import signal
 import subprocess
 
-from craft import addressed
-from net import SERVER_IP, SOCKEYE_IP, Net, check, sh, wait_for_line
+from craft import FAR_IP, addressed, beyond
+from net import SERVER_IP, SOCKEYE_IP, Net, Skip, check, sh, wait_for_line
 
-SILENT_IP = "192.0.2.98"
+SILENT_IP, PYTHON = "192.0.2.98", "/usr/bin/python3"  # Debian's, which has Scapy
 READY = 'started_callback=function() io.stdout:write("ready\\n") io.stdout:flush() end'
 
 
@@ -131,6 +132,53 @@ def told(net):
     check(done.err == b"Sent 1 packets.\n", f"{done}")
 
 
+# One at a time, so that neither hears the other; what has an answer waits long for it, what has none not at all.
+BY_SCAPY = f"""
+from scapy.all import *
+conf.verb = 2
+print(traceroute("{FAR_IP}", maxttl=4, timeout=30)[0])
+srloop(IP(dst="{SERVER_IP}")/ICMP(), count=2, inter=0.1, timeout=30)
+print(srloop(IP(dst="{SILENT_IP}")/ICMP(), count=1, timeout=0.3)[1])
+print(sr(IP(dst=["{SERVER_IP}"])/ICMP(), timeout=30)[0])
+send(IP(dst="{SERVER_IP}")/ICMP(), count=3)
+print(sniff(iface="br0", filter="udp port 7", timeout=0.1))
+"""
+BY_US = f"""
+print((traceroute("{FAR_IP}", {{maxttl=4, timeout=30}})))
+srloop(IP{{dst="{SERVER_IP}"}}/ICMP{{}}, {{count=2, inter=0.1, timeout=30}})
+print((select(2, srloop(IP{{dst="{SILENT_IP}"}}/ICMP{{}}, {{count=1, timeout=0.3}}))))
+print((sr(IP{{dst={{"{SERVER_IP}"}}}}/ICMP{{}}, {{timeout=30}})))
+send(IP{{dst="{SERVER_IP}"}}/ICMP{{}}, {{count=3}})
+print(sniff{{iface="br0", filter="udp port 7", timeout=0.1}})
+"""
+PRINTED = [f"{FAR_IP}:tcp80", f"1 {SERVER_IP}       11", f"2 {FAR_IP}    RA", f"3 {FAR_IP}    RA", f"4 {FAR_IP}    RA",
+    "<Traceroute: TCP:3 UDP:0 ICMP:1 Other:0>",
+    *[f"RECV 1: IP / ICMP {SERVER_IP} > {SOCKEYE_IP} echo-reply 0"] * 2, "Sent 2 packets, received 2 packets. 100.0% hits.",
+    f"fail 1: IP / ICMP {SOCKEYE_IP} > {SILENT_IP} echo-request 0", "Sent 1 packets, received 0 packets. 0.0% hits.",
+    "<PacketList: TCP:0 UDP:0 ICMP:1 Other:0>", "<Results: TCP:0 UDP:0 ICMP:1 Other:0>",
+    "<Sniffed: TCP:0 UDP:0 ICMP:0 Other:0>"]
+PROGRESS = re.compile(r"send\.\.\. ?|^[.* ]*$|^(Begin|Finished|Received|Sent \d+ packets\.$).*", re.M)
+
+
+def lines(text):
+    """What a person reads at the end of it, without what the ends of lines hide and what goes to the other stream."""
+    return [row.strip() for row in PROGRESS.sub("", text.replace("\r", "")).splitlines() if row.strip()]
+
+
+def beside_scapy(sockeye):
+    """Tables, rounds and counts are printed as Scapy prints them."""
+    if subprocess.run([PYTHON, "-c", "import scapy.all"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+        raise Skip("there is no Scapy (apt install python3-scapy)")
+    with Net(sockeye) as net:
+        addressed(net)
+        beyond(net)
+        ours = net.run(net.binary, "lua", "-e", BY_US, namespace=net.sockeye, timeout=200)
+        check(ours.code == 0 and lines(ours.out.decode()) == PRINTED, f"{ours} prints {lines(ours.out.decode())}")
+        theirs = net.run(PYTHON, "-c", BY_SCAPY, namespace=net.sockeye, timeout=200)
+        if lines(theirs.out.decode()) != PRINTED:
+            raise Skip(f"this Scapy prints something else: {lines(theirs.out.decode())}, {theirs}")
+
+
 def listening(sockeye):
     with Net(sockeye) as net:
         addressed(net)
@@ -138,4 +186,4 @@ def listening(sockeye):
             part(net)
 
 
-TESTS = {"craft-listening": listening}
+TESTS = {"craft-listening": listening, "craft-beside-scapy": beside_scapy}
