@@ -115,9 +115,67 @@ static size_t open_brace(const char *line, size_t len, size_t *start)
     return 0;
 }
 
+// The name before the innermost parenthesis that is open at the end, of a call with a table of options.
+static size_t open_call(const char *line, size_t len, size_t *start)
+{
+    unsigned depth = 0;
+    for (size_t i = len; i-- > 0;) {
+        if (strchr(")}", line[i]))
+            depth++;
+        else if (strchr("({", line[i]) && depth-- == 0) {
+            size_t at = i;
+            while (at > 0 && in_word(line[at - 1]))
+                at--;
+            *start = at;
+            return i - at;
+        }
+    }
+    return 0;
+}
+
+// The "name=" of how a function is used: sniff{iface=, count=}. The function is on the stack.
+static bool add_options(lua_State *L, const char *typed, size_t len, struct sok_lua_words *out)
+{
+    const struct sok_lua_function *f = sok_lua_function_of(L, lua_gettop(L));
+    for (const char *p = f ? strchr(f->usage, '{') : NULL; p && *p;) {
+        char name[32];
+        while (*p && !in_word(*p))
+            p++;
+        const char *word = p;
+        while (in_word(*p))
+            p++;
+        size_t n = (size_t)(p - word);
+        if (*p != '=' || n == 0 || n >= sizeof(name))
+            continue;
+        memcpy(name, word, n);
+        name[n] = 0;
+        sok_lua_words_add(out, typed, len, name, "=");
+    }
+    return f != NULL;
+}
+
+// Within the braces of a header its fields, of a function's options these: sniff{, sr(p, {.
+static bool add_named(
+    lua_State *L, const char *line, size_t word, size_t len, struct sok_lua_words *out)
+{
+    size_t at = 0, brace = word;
+    size_t n = open_brace(line, word, &at);
+    if (n == 0) { // nobody's: a call's argument?
+        while (brace > 0 && line[brace - 1] != '{')
+            brace--;
+        n = brace > 0 && !memchr(line + brace, '}', word - brace) ? open_call(line, brace - 1, &at)
+                                                                  : 0;
+    }
+    if (n == 0)
+        return false;
+    push_chain(L, line + at, line + at + n);
+    return sok_lua_complete_packet(L, '{', line + word, len - word, out) ||
+           add_options(L, line + word, len - word, out);
+}
+
 void sok_lua_complete(lua_State *L, const char *line, size_t len, struct sok_lua_words *out)
 {
-    size_t word = len, brace;
+    size_t word = len;
     while (word > 0 && in_word(line[word - 1]))
         word--;
     out->count = 0;
@@ -129,10 +187,7 @@ void sok_lua_complete(lua_State *L, const char *line, size_t len, struct sok_lua
         push_chain(L, line + start, line + word - 1);
         add_members(L, how, line + word, len - word, out);
     } else {
-        size_t n = how == '=' ? 0 : open_brace(line, word, &brace);
-        if (n > 0)
-            push_chain(L, line + brace, line + brace + n);
-        if (n == 0 || !sok_lua_complete_packet(L, '{', line + word, len - word, out))
+        if (how == '=' || !add_named(L, line, word, len, out))
             add_globals(L, line + word, len - word, out);
     }
     lua_settop(L, top);

@@ -25,7 +25,7 @@ void sok_lua_open_functions(lua_State *L)
     sok_lua_open_words(L);
     lua_pushglobaltable(L);
     for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++)
-        sok_lua_add_rows(L, lists[k], "functions");
+        sok_lua_add_rows(L, lists[k], "functions", NULL);
     lua_pop(L, 1);
 }
 

@@ -76,8 +76,10 @@ int sok_lua_tell(lua_State *L);
 // Runs a chunk of ours with a table of helpers and pushes what it gives. Errors in it have the caller's line.
 void sok_lua_words_load(lua_State *L, const char *text, const char *name, const luaL_Reg *helpers);
 void sok_lua_open_words(lua_State *L);
-// Puts the rows into the table on the stack; kind: "packet", "list", "functions" of words.lua.
-void sok_lua_add_rows(lua_State *L, const struct sok_lua_function *rows, const char *kind);
+// Puts the rows into the table on the stack; kind: "packet", "list", "functions" of words.lua. check (or NULL) raises
+// an error where those of words.lua are called with another value at 1 than they are methods of.
+void sok_lua_add_rows(
+    lua_State *L, const struct sok_lua_function *rows, const char *kind, lua_CFunction check);
 void sok_lua_words_push(lua_State *L, const char *kind, const char *name);
 int sok_lua_words_each(lua_State *L);
 

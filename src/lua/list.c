@@ -47,10 +47,12 @@ bool sok_lua_is_pairs(lua_State *L, int idx)
     return has_meta(L, idx, PAIRS_META);
 }
 
-static void check_list(lua_State *L)
+static int check_list(lua_State *L)
 {
     if (!sok_lua_is_list(L, 1) && !sok_lua_is_pairs(L, 1))
-        sok_lua_error(L, "a list of packets is wanted here: call it with a colon, pkts:NAME()");
+        return sok_lua_error(
+            L, "a list of packets is wanted here: call it with a colon, pkts:NAME()");
+    return 0;
 }
 
 static void push_new(lua_State *L)
@@ -138,7 +140,7 @@ static void take_functions(lua_State *L)
 
 static int print_summaries(lua_State *L, bool numbered)
 {
-    check_list(L);
+    (void)check_list(L);
     take_functions(L);
     lua_Integer n = luaL_len(L, 1);
     for (lua_Integer i = 1; i <= n; i++) {
@@ -166,7 +168,7 @@ static int nsummary(lua_State *L)
 
 static int filter(lua_State *L)
 {
-    check_list(L);
+    (void)check_list(L);
     luaL_checktype(L, 2, LUA_TFUNCTION);
     push_new(L);
     int out = lua_gettop(L);
@@ -182,7 +184,7 @@ static int filter(lua_State *L)
 
 static int hexdump(lua_State *L)
 {
-    check_list(L);
+    (void)check_list(L);
     lua_Integer n = luaL_len(L, 1);
     for (lua_Integer i = 1; i <= n; i++) {
         push_summary(L, i);
@@ -285,7 +287,7 @@ static int sessions(lua_State *L)
 // pkts:slice(FIRST, LAST): as string.sub() counts, -1 is the last.
 static int slice(lua_State *L)
 {
-    check_list(L);
+    (void)check_list(L);
     lua_Integer n = luaL_len(L, 1), first = luaL_optinteger(L, 2, 1),
                 last = luaL_optinteger(L, 3, -1);
     first = first < 0 ? first + n + 1 : first;
@@ -421,7 +423,7 @@ static int each_step(lua_State *L)
 // for sent, received in ans:each() do
 static int each(lua_State *L)
 {
-    check_list(L);
+    (void)check_list(L);
     lua_settop(L, 1);
     lua_pushinteger(L, 0);
     lua_pushcclosure(L, each_step, 2);
@@ -458,7 +460,7 @@ static void add_meta(lua_State *L, const char *name)
     lua_pushstring(L, strcmp(name, LIST_META) == 0 ? "list of packets" : "list of pairs");
     lua_setfield(L, -2, "__name");
     lua_newtable(L);
-    sok_lua_add_rows(L, sok_lua_list_methods, "list");
+    sok_lua_add_rows(L, sok_lua_list_methods, "list", check_list);
     lua_pushvalue(L, -1);
     lua_setfield(L, -3, "methods");
     lua_pushcclosure(L, list_index, 1);

@@ -360,6 +360,12 @@ const struct sok_lua_function sok_lua_packet_methods[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+static int check_packet(lua_State *L)
+{
+    (void)sok_lua_check_view(L, 1);
+    return 0;
+}
+
 void sok_lua_push_methods(lua_State *L)
 {
     static const char key[] = "sockeye.methods";
@@ -367,7 +373,7 @@ void sok_lua_push_methods(lua_State *L)
         return;
     lua_pop(L, 1);
     lua_newtable(L);
-    sok_lua_add_rows(L, sok_lua_packet_methods, "packet");
+    sok_lua_add_rows(L, sok_lua_packet_methods, "packet", check_packet);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, key);
 }

@@ -347,9 +347,9 @@ int sok_lua_shell(struct sok_lua *l)
         s->L = sok_lua_lua(l);
         sok_lua_state(s->L)->shell = true;
         if (open_editor(s)) {
-            printf("Sockeye's packet language, Lua 5.4: ls() and lsc() tell what there is, Tab "
-                   "completes, Ctrl-D "
-                   "ends.\n");
+            printf(
+                "Sockeye's packet language, Lua 5.4: help() tells where to begin, Tab completes, "
+                "Ctrl-D ends.\n");
             sok_lua_interrupt_begin(NULL);
             loop(s);
             sok_lua_interrupt_end();

@@ -129,6 +129,20 @@ int sok_lua_error(lua_State *L, const char *format, ...)
     return lua_error(L);
 }
 
+// What Lua raises within words.lua and net.lua has no line: the script's that called, on the stack then.
+static const char *with_line(lua_State *L, const char *text)
+{
+    static const char none[] = "?:-1: ";
+    lua_Debug at;
+    if (strncmp(text, none, sizeof(none) - 1) != 0)
+        return text;
+    for (int level = 0; lua_getstack(L, level, &at); level++)
+        if (lua_getinfo(L, "Sl", &at) && at.currentline > 0)
+            return lua_pushfstring(
+                L, "%s:%d: %s", at.short_src, at.currentline, text + sizeof(none) - 1);
+    return text + sizeof(none) - 1;
+}
+
 // Makes a message of whatever was raised; with the traceback when it is wanted.
 static int make_message(lua_State *L)
 {
@@ -137,7 +151,7 @@ static int make_message(lua_State *L)
         text = lua_tostring(L, -1);
     if (!text)
         text = lua_pushfstring(L, "an error that is a %s", luaL_typename(L, 1));
-    text = sok_lua_habit_run(L, text);
+    text = sok_lua_habit_run(L, with_line(L, text));
     if (sok_lua_state(L)->verbose)
         luaL_traceback(L, L, text, 1);
     else

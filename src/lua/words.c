@@ -143,6 +143,8 @@ static int each_step(lua_State *L)
 int sok_lua_words_each(lua_State *L)
 {
     struct sok_lua_each e;
+    if (lua_isnumber(L, 1) || lua_isboolean(L, 1) || lua_isfunction(L, 1))
+        return sok_lua_error(L, "a packet or a list is wanted here, not a %s", luaL_typename(L, 1));
     sok_lua_each_begin(L, 1, &e);
     lua_pushvalue(L, 1);
     *(struct sok_lua_each *)lua_newuserdatauv(L, sizeof(e), 0) = e;
@@ -161,24 +163,29 @@ void sok_lua_open_words(lua_State *L)
 
 // ---- rows: functions of a list, methods of a table ----
 
-// Calls the function that words.lua has, which is the upvalue. A call from C leaves the caller's line to be found, also
-// where its value is returned at once.
+// Calls the function that words.lua has, which is the upvalue; 2: a check of what a method is called with. A call from
+// C leaves the caller's line to be found, also where its value is returned at once.
 static int call_word(lua_State *L)
 {
+    lua_CFunction check = lua_tocfunction(L, lua_upvalueindex(2));
+    if (check)
+        (void)check(L);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
     return lua_gettop(L);
 }
 
-void sok_lua_add_rows(lua_State *L, const struct sok_lua_function *rows, const char *kind)
+void sok_lua_add_rows(
+    lua_State *L, const struct sok_lua_function *rows, const char *kind, lua_CFunction check)
 {
     for (; rows->name; rows++) {
         if (rows->call)
             lua_pushcfunction(L, rows->call);
         else {
             sok_lua_words_push(L, kind, rows->name);
-            lua_pushcclosure(L, call_word, 1);
+            lua_pushcfunction(L, check);
+            lua_pushcclosure(L, call_word, 2);
         }
         lua_setfield(L, -2, rows->name);
     }
