@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "host/census.h"
+#include "host/host.h"
 #include "service/service.h"
 
 #define DELIVER_NS INT64_C(10000000000) // what programs sent has so long to arrive after they ended
@@ -82,7 +83,7 @@ static void serve(struct sok_host *host, struct sok_service *service, int said, 
 {
     bool told = false;
     while (wanted(service, stay)) {
-        if (sok_host_step(host, -1) < 0)
+        if (sok_host_go_on(host) < 0)
             return;
         if (let_go && !told && !stay && sok_service_used(service))
             told = write(said, "u", 1) == 1;

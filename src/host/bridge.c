@@ -344,7 +344,8 @@ static unsigned pump(struct sok_bridge *b, int64_t now)
         bridge_end(b, false, false);
         return moves + 1;
     }
-    if (in <= 0 && out <= 0)
+    bool more_in = in > 0 && b->can_write && (b->s->sock->ready & SOK_READY_IN);
+    if (!more_in && !(out > 0 && b->can_read))
         deactivate(b);
     return moves;
 }

@@ -201,6 +201,12 @@ int sok_host_step(struct sok_host *host, int64_t timeout_ns)
     return sok_loop_step(host->loop, timeout_ns);
 }
 
+int sok_host_go_on(struct sok_host *host)
+{
+    sok_host_mine(host);
+    return sok_loop_go_on(host->loop);
+}
+
 int sok_host_fd(const struct sok_host *host)
 {
     return host->loop->epfd;

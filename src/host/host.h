@@ -82,6 +82,8 @@ unsigned sok_host_turn(struct sok_host *host, int64_t now);
 // address may be asked for.
 void sok_host_begin(struct sok_host *host);
 int64_t sok_host_due(const struct sok_host *host); // its own next deadline
+bool sok_host_polled(const struct sok_host *host); // what arrives at its links a descriptor tells
+int sok_host_go_on(struct sok_host *host);         // sok_loop_go_on()
 void sok_host_drain(struct sok_host *host); // events to the onlookers, readiness to the holders
 // The link is in the stack from here on and belongs to the host, also on failure.
 int sok_host_wire_add(struct sok_host *host, struct sok_link *link, char *err);

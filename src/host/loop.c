@@ -228,10 +228,19 @@ static int look(struct sok_loop *loop, int64_t timeout_ns, unsigned *told)
     return n;
 }
 
-static int turn(struct sok_loop *loop)
+// Nothing is to do before a descriptor or the clock says so.
+static bool settled(const struct sok_loop *loop)
+{
+    for (unsigned i = 0; i < loop->host_count; i++)
+        if (!sok_host_polled(loop->hosts[i]))
+            return false;
+    return sok_loop_deadline(loop) > loop->turn_now;
+}
+
+static int turn(struct sok_loop *loop, bool looked)
 {
     unsigned done = 0;
-    if (loop->listening > 0) {
+    if (loop->listening > 0 && !looked) {
         int r = look(loop, 0, &done);
         if (r < 0)
             return r;
@@ -242,8 +251,9 @@ static int turn(struct sok_loop *loop)
     loop->in_turn = true;
     for (unsigned i = 0; i < loop->host_count; i++)
         done += sok_host_turn(loop->hosts[i], loop->turn_now);
-    loop->in_turn = false;
     loop->again = done > 0 && loop->host_count > 1; // one may have given to another
+    loop->settled = settled(loop);
+    loop->in_turn = false;
     return (int)(done < INT32_MAX ? done : INT32_MAX);
 }
 
@@ -258,13 +268,29 @@ static int step_virtual(struct sok_loop *loop, int64_t timeout_ns)
     }
     if (due > loop->virtual_now)
         loop->virtual_now = due;
-    int r = turn(loop);
+    int r = turn(loop, false);
     return r == 0 ? 1 : r; // time moved
+}
+
+static int sleep_and_turn(struct sok_loop *loop, int64_t now, int64_t end)
+{
+    int64_t due = sok_loop_deadline(loop);
+    if (due > end)
+        due = end;
+    int64_t wait = due == INT64_MAX ? -1 : due > now ? due - now : 0;
+    for (unsigned i = 0; i < loop->host_count; i++)
+        sok_views_flush(loop->hosts[i]->views);
+    unsigned told = 0;
+    int r = look(loop, wait, &told);
+    if (r < 0)
+        return r;
+    int more = turn(loop, true);
+    return more < 0 ? more : more + (int)told;
 }
 
 int sok_loop_step(struct sok_loop *loop, int64_t timeout_ns)
 {
-    int r = turn(loop);
+    int r = turn(loop, false);
     if (r != 0 || timeout_ns == 0)
         return r;
     if (loop->virtual_time)
@@ -274,21 +300,17 @@ int sok_loop_step(struct sok_loop *loop, int64_t timeout_ns)
     int64_t end = timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
     int64_t spin_end = now + loop->spin_ns;
     while (now < spin_end && now < end) {
-        r = turn(loop);
+        r = turn(loop, false);
         if (r != 0)
             return r;
         now = sok_loop_now(loop);
     }
-    int64_t due = sok_loop_deadline(loop);
-    if (due > end)
-        due = end;
-    int64_t wait = due == INT64_MAX ? -1 : due > now ? due - now : 0;
-    for (unsigned i = 0; i < loop->host_count; i++)
-        sok_views_flush(loop->hosts[i]->views);
-    unsigned told = 0;
-    r = look(loop, wait, &told);
-    if (r < 0)
-        return r;
-    int more = turn(loop);
-    return more < 0 ? more : more + (int)told;
+    return sleep_and_turn(loop, now, end);
+}
+
+int sok_loop_go_on(struct sok_loop *loop)
+{
+    if (!loop->settled || loop->virtual_time)
+        return sok_loop_step(loop, -1);
+    return sleep_and_turn(loop, sok_loop_now(loop), INT64_MAX);
 }

@@ -38,7 +38,8 @@ struct sok_loop {
     bool in_turn;     // all of a turn happens at one time,
     int64_t turn_now; // this
     int64_t spin_ns;
-    bool again; // the last turn moved something between hosts
+    bool again;   // the last turn moved something between hosts
+    bool settled; // the last turn left nothing to do
     unsigned host_count;
     struct sok_host *hosts[SOK_LOOP_HOSTS_MAX];
     struct sok_loop_memory *memories;
@@ -63,5 +64,8 @@ void sok_loop_remove(struct sok_loop *loop, struct sok_loop_fd *lf);
 int64_t sok_loop_now(const struct sok_loop *loop);
 int64_t sok_loop_deadline(const struct sok_loop *loop);
 int sok_loop_step(struct sok_loop *loop, int64_t timeout_ns);
+// The same without an end, by who has called nothing of a host since the last: when that turn left nothing to do,
+// the processor is given up at once.
+int sok_loop_go_on(struct sok_loop *loop);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include "host/host.h"
 
 #define MS INT64_C(1000000)
 #define S  INT64_C(1000000000)
@@ -358,6 +359,31 @@ static void other_descriptors(void **state)
     pair_free(&p);
 }
 
+// A host that is alone and only served: it sleeps when its last turn left nothing to do, and hears all the same.
+static void goes_on(void **state)
+{
+    struct sok_host_config config;
+    struct sok_host *host;
+    int ends[2];
+    char got = 0, err[SOK_HOST_ERR_MAX];
+    (void)state;
+    sok_host_config_default(&config);
+    config.spin_ns = 0;
+    assert_int_equal(sok_host_new(&config, &host, err), 0);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(sok_host_watch(host, ends[0], SOK_POLL_IN, watched, &got), 0);
+    for (int i = 0; i < 100; i++) {
+        char c = (char)('A' + i % 26);
+        assert_int_equal(write(ends[1], &c, 1), 1);
+        while (got != c) // the first finds what a step would
+            assert_true(sok_host_go_on(host) >= 0);
+    }
+    sok_host_unwatch(host, ends[0]);
+    close(ends[0]);
+    close(ends[1]);
+    sok_host_free(host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +399,7 @@ int main(void)
         cmocka_unit_test(words),
         cmocka_unit_test(errors_and_errno),
         cmocka_unit_test(other_descriptors),
+        cmocka_unit_test(goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,14 @@ void sok_host_begin(struct sok_host *host)
     sok_host_drain(host);
 }
 
+bool sok_host_polled(const struct sok_host *host)
+{
+    for (unsigned i = 0; i < host->wire_count; i++)
+        if (host->wires[i]->link->fd < 0)
+            return false;
+    return true;
+}
+
 int64_t sok_host_due(const struct sok_host *host)
 {
     if (host->dirty || host->bridges_active)
