@@ -95,23 +95,39 @@ static int clear_door(const char *door)
     return unlink(door) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
+#define TRIES_MAX 100
+
+// The base, which is in out, and a directory in it, which is there afterwards unless the base is what failed. Who ends
+// removes the base when nobody else has a directory there, and may do so just before ours is made.
+static int both_directories(char out[SOK_PLACE_MAX], const char dir[SOK_PLACE_MAX])
+{
+    int r = -ENOENT;
+    for (unsigned i = 0; i < TRIES_MAX && r == -ENOENT; i++) {
+        r = own_directory(out, geteuid() == 0 ? 0755 : 0700);
+        if (r < 0)
+            continue;
+        r = own_directory(dir, 0700);
+        if (r != -ENOENT)
+            memcpy(out, dir, SOK_PLACE_MAX);
+    }
+    return r;
+}
+
 int sok_place_make(const char *name, char out[SOK_PLACE_MAX])
 {
-    char door[SOK_PLACE_MAX];
+    char door[SOK_PLACE_MAX], dir[SOK_PLACE_MAX];
     if (!sok_place_name_ok(name))
         return -EINVAL;
     int r = sok_place_base(out);
     if (r == 0)
         r = inside(out, name, door);
     if (r == 0)
-        r = own_directory(out, geteuid() == 0 ? 0755 : 0700);
+        r = print(dir, out, name, "");
+    if (r == 0)
+        r = both_directories(out, dir);
     if (r < 0)
         return r;
-    memcpy(out, door, sizeof(door));
-    *strrchr(out, '/') = 0;
-    r = own_directory(out, 0700);
-    if (r == 0)
-        r = clear_door(door);
+    r = clear_door(door);
     if (r != -EPERM)
         memcpy(out, door, sizeof(door));
     return r;

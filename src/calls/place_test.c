@@ -111,6 +111,32 @@ static void making_and_finding(void **state)
     assert_int_equal(stat(dir, &st), -1);
 }
 
+static int makes_and_removes(const char *name)
+{
+    char door[SOK_PLACE_MAX];
+    for (int i = 0; i < 500; i++) {
+        int r = sok_place_make(name, door);
+        if (r < 0)
+            return r;
+        sok_place_remove(name);
+    }
+    return 0;
+}
+
+// The last one that ends removes what all have in common, while another begins.
+static void ends_while_another_begins(void **state)
+{
+    int status;
+    (void)state;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(makes_and_removes("db") == 0 ? 0 : 1);
+    assert_int_equal(makes_and_removes("web"), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 // A directory that others may write in is not believed.
 static void others_are_not_believed(void **state)
 {
@@ -300,6 +326,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names),
         cmocka_unit_test(making_and_finding),
+        cmocka_unit_test(ends_while_another_begins),
         cmocka_unit_test(others_are_not_believed),
         cmocka_unit_test(asking),
         cmocka_unit_test(what_was_left),
