@@ -9,6 +9,7 @@ import subprocess
 
 from craft import FAR_IP, addressed, beyond
 from net import SERVER_IP, SOCKEYE_IP, Net, Skip, check, sh, wait_for_line
+from terminal import Terminal
 
 SILENT_IP, PYTHON = "192.0.2.98", "/usr/bin/python3"  # Debian's, which has Scapy
 READY = 'started_callback=function() io.stdout:write("ready\\n") io.stdout:flush() end'
@@ -94,6 +95,22 @@ def interrupted(net):
     done = net.finish(process, None)
     check(done.code == 1 and done.out == b"1\nfalse\tof another kind\n" and done.err == b"sockeye: in the end\n",
         f"{done} {done.out!r}")
+
+
+def at_the_shell(net):
+    """Ctrl-C, typed, ends a sniff and nothing else: what came is there."""
+    shell = Terminal(net, "ip", "netns", "exec", net.sockeye, "env", f"XDG_STATE_HOME={net.tmp}", "script", "-qec", f"{net.binary} lua", "/dev/null")
+    shell.expect(b"Ctrl-D ends")
+    shell.type(b"""pkts = sniff{iface="br0", filter="icmp[0] = 8", prn=function(p) return "from " .. p[IP].src end, """
+        b"""started_callback=function() print("rea" .. "dy") end}\r""")
+    shell.expect(b"ready\r\n")
+    ping(net, net.server, SOCKEYE_IP)
+    shell.expect(f"from {SERVER_IP}\r\n".encode())
+    shell.type(b"\x03")
+    shell.type(b"""#pkts .. " is kept: " .. tostring(pkts)\r""")
+    shell.expect(b"1 is kept: <Sniffed: TCP:0 UDP:0 ICMP:1 Other:0>")
+    shell.type(b"\x04")
+    check(shell.end() == 0, f"the shell's last words: {shell.seen[-300:]!r}")
 
 
 def on_terminal(net, script):
@@ -183,7 +200,7 @@ def beside_scapy(sockeye):
 def listening(sockeye):
     with Net(sockeye) as net:
         addressed(net)
-        for part in (several, gone, errors, interrupted, told):
+        for part in (several, gone, errors, interrupted, at_the_shell, told):
             part(net)
 
 
