@@ -78,6 +78,13 @@ void sok_lua_push_fixed(lua_State *L, const uint8_t *fixed, const struct sok_fie
 void sok_lua_set_field(
     lua_State *L, struct sok_packet *p, unsigned layer, const struct sok_slot *slot, int idx);
 
+// ---- names of hosts (resolve.c) ----
+
+// The text that was refused as an address is a host's name: looked up, `item` is its address, which lies on the stack.
+// False: it is no name. An error that begins with `what` when nobody goes by it.
+bool sok_lua_resolve(
+    lua_State *L, const struct sok_field *row, const char *what, struct sok_item *item);
+
 // ---- values by chance (random.c) ----
 
 bool sok_lua_is_random(lua_State *L, int idx);

@@ -110,7 +110,13 @@ void sok_lua_set_field(
     snprintf(what, sizeof(what), "%s.%s", sok_packet_layer(p, layer)->name,
         slot->row ? slot->row->name : slot->part->name);
     sok_lua_to_item(L, idx, what, &item);
-    if (sok_packet_set(p, layer, slot, &item, &e) != 0)
+    // Four or sixteen letters would be taken as an address's bytes.
+    if (item.type == SOK_ITEM_BYTES && slot->row && item.count == slot->row->bits / 8u)
+        (void)sok_lua_resolve(L, slot->row, what, &item);
+    int rc = sok_packet_set(p, layer, slot, &item, &e);
+    if (rc != 0 && sok_lua_resolve(L, slot->row, what, &item))
+        rc = sok_packet_set(p, layer, slot, &item, &e);
+    if (rc != 0)
         sok_lua_error(L, "%s", e.text[0] ? e.text : "no memory for this");
     if (item.type == SOK_ITEM_LIST && sok_lua_is_random(L, idx) &&
         sok_packet_draw(p, layer, slot, sok_lua_random_bits(L)) != 0)

@@ -165,6 +165,13 @@ def names(net):
             {{timeout=30, verbose=0}})
         print(r[DNS].ancount, r[DNS].an[1].rdata)
         """, f"1\t{SERVER_IP}\n")
+    # A name where an address belongs is the system's to look up: here by a file of hosts of the test's own.
+    hosts = net.tmp / "hosts"
+    hosts.write_text(f"{SERVER_IP} {WEB}\n2001:db8::7 {WEB}\n")
+    script = f"""print(IP{{dst="{WEB}"}}.dst, #IP{{dst="{WEB}/30"}}:list(), IPv6{{dst="{WEB}"}}.dst, ARP{{pdst="{WEB}"}}.pdst)"""
+    done = net.run("unshare", "-m", "sh", "-c", 'mount --bind "$1" /etc/hosts && exec "$2" lua -e "$3"', "sh", hosts, net.binary,
+        script, namespace=net.sockeye)
+    check(done.out.decode() == f"{SERVER_IP}\t4\t2001:db8::7\t{SERVER_IP}\n", f"names: {done}")
 
 
 def loop(net):
