@@ -281,10 +281,33 @@ static bool dns_answers(
     return same_number(r, i, "id", s, k, "id") || (k > 0 && mdns_answers(r, i, s, k));
 }
 
+static bool is_dhcp6(const struct sok_packet *p, unsigned i)
+{
+    const struct sok_proto *proto = kind(p, i);
+    return proto && proto->family && sok_str_eq(proto->family->name, "DHCP6");
+}
+
+// RFC 8415 section 16: an Advertise to a Solicit, a Reply to all else of clients, relays by what they repeat.
+static bool dhcp6_answers(
+    const struct sok_packet *r, unsigned i, const struct sok_packet *s, unsigned k)
+{
+    enum { SOLICIT = 1, ADVERTISE = 2, REPLY = 7, RECONFIGURE = 10, FORWARD = 12, RELAYED = 13 };
+    uint64_t told = number(r, i, "msgtype"), asked = number(s, k, "msgtype");
+    if (told == RELAYED && asked == FORWARD)
+        return same_number(r, i, "hopcount", s, k, "hopcount") &&
+               same_address(r, i, "linkaddr", s, k, "linkaddr") &&
+               same_address(r, i, "peeraddr", s, k, "peeraddr");
+    bool client = asked != ADVERTISE && asked != REPLY && asked < FORWARD && asked != RECONFIGURE;
+    return same_number(r, i, "trid", s, k, "trid") &&
+           ((told == ADVERTISE && asked == SOLICIT) || (told == REPLY && client));
+}
+
 static bool layer_answers(
     const struct sok_packet *r, unsigned i, const struct sok_packet *s, unsigned k)
 {
     const struct sok_proto *proto = kind(r, i);
+    if (is_dhcp6(r, i) && is_dhcp6(s, k))
+        return dhcp6_answers(r, i, s, k);
     if (is_icmp6(r, i) && is_icmp6(s, k))
         return icmp6_answers(r, i, s, k);
     if (is_bytes(r, i)) // data answers anything but a header that something is expected of

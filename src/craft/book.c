@@ -122,6 +122,8 @@ static int fill(struct sok_book *book, struct craft_entry *e, const struct sok_p
             sok_field_set(row, bytes, row->initial);
         else if (row->how == SOK_FIELD_TARGET && row->bits == 128)
             bytes[row->bit / 8 + 15] = 1; // ::1
+        else if (row->initial && row->bits >= 64)
+            sok_put64(bytes + row->bit / 8, row->initial);
     }
     e->fixed = (uint32_t)sok_proto_fixed(proto, bytes, proto->view ? sizeof bytes : proto->hdr_len);
     struct sok_sink out = sok_sink(bytes, sizeof bytes);

@@ -2,7 +2,7 @@
 
 #include "wire/udp.h"
 
-static const struct sok_value dhcp6_types[] = {{1, "solicit"}, {2, "advertise"}, {3, "request"},
+const struct sok_value sok_dhcp6_types[] = {{1, "solicit"}, {2, "advertise"}, {3, "request"},
     {4, "confirm"}, {5, "renew"}, {6, "rebind"}, {7, "reply"}, {8, "release"}, {9, "decline"},
     {10, "reconfigure"}, {11, "information-request"}, {12, "relay-forward"}, {13, "relay-reply"},
     {0, NULL}};
@@ -34,7 +34,8 @@ size_t sok_dhcp6_put(uint8_t *p, uint16_t code, const void *value, uint16_t len)
 
 static const struct sok_bind dhcp6_binds[] = {
     {&sok_proto_udp, SOK_AT_udp_dport, SOK_DHCP6_SERVER},
-    {&sok_proto_udp, SOK_AT_udp_dport, SOK_DHCP6_CLIENT},
+    {&sok_proto_udp, SOK_AT_udp_dport | SOK_BIND_READ, SOK_DHCP6_CLIENT},
+    {&sok_proto_udp, SOK_AT_udp_sport | SOK_BIND_WRITE, SOK_DHCP6_CLIENT},
 };
 
 const struct sok_proto sok_proto_dhcp6 = {
@@ -43,6 +44,8 @@ const struct sok_proto sok_proto_dhcp6 = {
     .fields = dhcp6_rows,
     .field_count = SOK_COUNT_OF(dhcp6_rows),
     .hdr_len = SOK_DHCP6_HDR_LEN,
+    .variant = sok_dhcp6_variant,
+    .next = sok_dhcp6_option_next,
     .binds = dhcp6_binds,
     .bind_count = SOK_COUNT_OF(dhcp6_binds),
 };

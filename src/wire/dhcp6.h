@@ -8,7 +8,7 @@
 
 #define SOK_DHCP6_HDR_LEN 4
 #define SOK_DHCP6_FIELDS(N, B, P)                                                                  \
-    N(P, msgtype, 8, NAME, SET, 11, dhcp6_types)                                                   \
+    N(P, msgtype, 8, NAME, SET, 0, sok_dhcp6_types)                                                \
     N(P, trid, 24, HEX, SET, 0, NULL)
 SOK_HEADER(dhcp6, SOK_DHCP6_FIELDS, SOK_DHCP6_HDR_LEN)
 
@@ -30,7 +30,15 @@ SOK_HEADER(dhcp6, SOK_DHCP6_FIELDS, SOK_DHCP6_HDR_LEN)
 #define SOK_DHCP6_OPT_REFRESH   32 // section 21.23
 #define SOK_DHCP6_OPT_MAX_RT    83 // of information requests (section 21.25)
 
-extern const struct sok_proto sok_proto_dhcp6;
+extern const struct sok_proto sok_proto_dhcp6; // the family
+extern const struct sok_value sok_dhcp6_types[];
+
+// dhcp6_protos.c: the messages, then options, DUIDs and what lies in options.
+#define SOK_DHCP6_MESSAGES 13
+#define SOK_DHCP6_PROTOS   57
+extern const struct sok_proto sok_dhcp6_protos[SOK_DHCP6_PROTOS];
+const struct sok_proto *sok_dhcp6_variant(const uint8_t *p, size_t len);
+const struct sok_proto *sok_dhcp6_option_next(const uint8_t *p, size_t header, size_t len);
 
 struct sok_dhcp6_options {
     const uint8_t *at;

@@ -52,7 +52,7 @@ struct sok_value {
 struct sok_field {
     const char *name;
     const struct sok_value *values; // NULL: none
-    uint64_t initial;               // the default
+    uint64_t initial;               // the default; of bytes the first eight
     uint32_t bit;                   // from the start of the header
     uint32_t bits;
     uint8_t as;      // enum sok_field_as

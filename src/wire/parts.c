@@ -194,13 +194,12 @@ bool sok_names_put(const struct sok_part *part, const struct sok_item *value, st
 {
     uint32_t count = value->type == SOK_ITEM_LIST ? value->count : 1;
     const struct sok_item *list = value->type == SOK_ITEM_LIST ? value->list : value;
-    size_t start = out->used;
-    (void)part;
+    size_t start = out->used, unit = part->more ? *(const uint8_t *)part->more : NAMES_UNIT;
     for (uint32_t i = 0; i < count; i++) {
         if (list[i].type != SOK_ITEM_NONE && !sok_name_put(&list[i], out, why))
             return false;
     }
-    sok_sink_zeros(out, (NAMES_UNIT - (out->used - start) % NAMES_UNIT) % NAMES_UNIT);
+    sok_sink_zeros(out, (unit - (out->used - start) % unit) % unit);
     return true;
 }
 
@@ -325,6 +324,32 @@ bool sok_packets_put(const struct sok_part *part, const struct sok_item *value,
         }
         sok_sink_put(out, list[i].bytes, list[i].count);
     }
+    return true;
+}
+
+bool sok_packet_get_one(const struct sok_part *part, const struct sok_span *span,
+    struct sok_items *to, struct sok_item *out)
+{
+    const struct sok_packets *kinds = (const struct sok_packets *)part->more;
+    const uint8_t *p = span->header + span->off;
+    const struct sok_proto *proto = span->len ? kind_at(kinds, p, span->len) : NULL;
+    (void)to;
+    *out = proto ? sok_item_packet(proto, p, span->len) : sok_item_bytes(p, span->len);
+    return true;
+}
+
+bool sok_packet_put_one(const struct sok_part *part, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why)
+{
+    const struct sok_packets *kinds = (const struct sok_packets *)part->more;
+    if (value->type == SOK_ITEM_NONE)
+        return true;
+    if (value->type != SOK_ITEM_PACKET && value->type != SOK_ITEM_BYTES) {
+        refuse(why, value, " where ");
+        sok_text_add(why, "%s belongs", kinds->what);
+        return false;
+    }
+    sok_sink_put(out, value->bytes, value->count);
     return true;
 }
 

@@ -21,7 +21,7 @@ bool sok_ip6_prefix_get(const struct sok_part *part, const struct sok_span *span
 bool sok_ip6_prefix_put(const struct sok_part *part, const struct sok_item *value,
     struct sok_sink *out, struct sok_text *why);
 
-// Names as labels (name.h), with zeros up to a multiple of 8 bytes.
+// Names as labels (name.h), with zeros up to a multiple of 8 bytes; `more`: of so many (uint8_t).
 bool sok_names_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
     struct sok_item *out);
 bool sok_names_put(const struct sok_part *part, const struct sok_item *value, struct sok_sink *out,
@@ -46,6 +46,11 @@ struct sok_packets {
 bool sok_packets_get(const struct sok_part *part, const struct sok_span *span, struct sok_items *to,
     struct sok_item *out);
 bool sok_packets_put(const struct sok_part *part, const struct sok_item *value,
+    struct sok_sink *out, struct sok_text *why);
+// One header alone, with all that follows it; where `which` knows none, the bytes.
+bool sok_packet_get_one(const struct sok_part *part, const struct sok_span *span,
+    struct sok_items *to, struct sok_item *out);
+bool sok_packet_put_one(const struct sok_part *part, const struct sok_item *value,
     struct sok_sink *out, struct sok_text *why);
 // How many there are in a part's bytes; what is malformed ends it.
 unsigned sok_packets_count(const struct sok_packets *kinds, const uint8_t *p, size_t len);

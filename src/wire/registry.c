@@ -59,6 +59,7 @@ static const struct {
     {sok_igmp3_protos, SOK_IGMP3_PROTOS},
     {sok_dns_record_protos, SOK_DNS_RECORD_PROTOS},
     {sok_http_protos, SOK_HTTP_PROTOS},
+    {sok_dhcp6_protos, SOK_DHCP6_PROTOS},
 };
 
 const struct sok_proto *sok_proto_at(unsigned i)

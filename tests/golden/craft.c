@@ -258,7 +258,8 @@ static bool too_long(const struct sok_part *part, const struct sok_item *item)
 static bool tells(const struct sok_slot *slot)
 {
     static const char *const names[] = {"version", "frag", "offset", "hwtype", "ptype", "hwlen",
-        "plen", "type", "sport", "dport", "reserved", "nh", "htype", "hlen", "segleft"};
+        "plen", "type", "msgtype", "optcode", "sport", "dport", "reserved", "nh", "htype", "hlen",
+        "segleft"};
     for (size_t i = 0; slot->row && i < SOK_COUNT_OF(names); i++) {
         if (strcmp(slot->row->name, names[i]) == 0)
             return true;
@@ -292,7 +293,7 @@ static void fill(struct sok_packet *p, unsigned layer, bool sound)
             slot.row && slot.row->how != SOK_FIELD_SET && slot.row->how != SOK_FIELD_DERIVED;
         if (type || (sound && tells(&slot)) || (!source && rnd(3) == 0))
             continue;
-        if (slot.row && slot.row->how == SOK_FIELD_DERIVED && rnd(2))
+        if (slot.row && slot.row->how == SOK_FIELD_DERIVED && rnd(3) == 0)
             continue;
         if (slot.part)
             if (!some_part(sok_packet_book(p), slot.part, &item) || too_long(slot.part, &item))
@@ -303,13 +304,21 @@ static void fill(struct sok_packet *p, unsigned layer, bool sound)
     }
 }
 
+// Options that are headers follow each other, and messages, by one rule: what they ask for what is next. (Those of
+// neighbour discovery have lengths in units, which Scapy fills up in ways of its own.)
+static bool is_option_behind(const struct sok_proto *proto, const struct sok_proto *under)
+{
+    return proto->next && proto->next == under->next && proto->field_count > 1 &&
+           strcmp(proto->fields[1].name, "optlen") == 0 && rnd(2);
+}
+
 static const struct sok_proto *above(const struct sok_book *book, const struct sok_proto *under)
 {
     const struct sok_proto *fit[64], *proto;
     unsigned count = 0;
     for (unsigned i = 0; (proto = sok_book_at(book, i)) && count < 64; i++) {
         const struct sok_proto *place = proto->family && !proto->bind_count ? proto->family : proto;
-        bool fits = false;
+        bool fits = is_option_behind(proto, under);
         for (unsigned k = 0; k < place->bind_count; k++)
             fits = fits ||
                    (place->binds[k].under == under && !(place->binds[k].field & SOK_BIND_READ));
