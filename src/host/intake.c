@@ -129,12 +129,19 @@ static int64_t pass_lent(struct sok_intake *in, struct sok_tcp_conn *c, int64_t 
     return sent;
 }
 
+// Room was asked for before: what is not accepted now had no memory, and a stream without it is broken.
+static int64_t send_all(struct sok_tcp_conn *c, const uint8_t *data, size_t len, int64_t now)
+{
+    struct sok_iov iov = {data, len};
+    int64_t sent = sok_tcp_send(c, &iov, 1, now);
+    return sent >= 0 && (size_t)sent < len ? SOK_ENOMEM : sent;
+}
+
 static int64_t pass_copied(struct sok_intake *in, struct sok_host *host, int fd,
     struct sok_tcp_conn *c, size_t len, size_t queued, int64_t now)
 {
     ssize_t n = take(in, host, fd, host->scratch, len, queued);
-    struct sok_iov iov = {host->scratch, n > 0 ? (size_t)n : 0};
-    return n > 0 ? sok_tcp_send(c, &iov, 1, now) : n;
+    return n > 0 ? send_all(c, host->scratch, (size_t)n, now) : n;
 }
 
 static int64_t pass_kept(struct sok_intake *in, struct sok_host *host, int fd,
@@ -175,8 +182,8 @@ static bool look_no_more(struct sok_intake *in, struct sok_host *host, int fd)
 static int64_t pass_looked(struct sok_intake *in, struct sok_host *host, int fd,
     struct sok_tcp_conn *c, size_t room, int64_t now, bool *empty)
 {
-    struct sok_iov iov = {host->scratch, room < COPY_UNDER ? room : COPY_UNDER};
-    struct iovec into = {host->scratch, iov.len};
+    size_t most = room < COPY_UNDER ? room : COPY_UNDER;
+    struct iovec into = {host->scratch, most};
     struct msghdr m = {.msg_iov = &into, .msg_iovlen = 1};
     ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_PEEK);
     if (n <= 0) {
@@ -186,9 +193,8 @@ static int64_t pass_looked(struct sok_intake *in, struct sok_host *host, int fd,
     }
     if (n == COPY_UNDER || m.msg_flags & MSG_CTRUNC)
         return look_no_more(in, host, fd) ? 0 : SOK_EIO;
-    *empty = (size_t)n < iov.len;
-    iov.len = (size_t)n;
-    int64_t sent = sok_tcp_send(c, &iov, 1, now);
+    *empty = (size_t)n < most;
+    int64_t sent = send_all(c, host->scratch, (size_t)n, now);
     in->passed += (uint32_t)n;
     if (++in->pieces >= PIECES_MAX || in->passed > COPY_UNDER)
         return settle(in, host, fd) ? sent : SOK_EIO;
