@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from net import ORDINARY, PREFIX, Failed, Net, check, everybody, until, wait_for_line
+from net import ORDINARY, Failed, Net, check, everybody, until, wait_for_line
 
 
 class Terminal:
@@ -116,16 +116,10 @@ def demo_checks(text, code, binary):
     nobody_left(binary)
 
 
-def namespaces():
-    """Those that are not of tests, which may come and go beside this one."""
-    out = subprocess.run(["ip", "netns", "list"], stdout=subprocess.PIPE, text=True).stdout
-    return {line.split()[0] for line in out.splitlines() if line and not line.startswith(PREFIX)}
-
-
 def demo(sockeye, user):
+    """Its namespace has no name, and goes with its processes."""
     with Net(sockeye) as net:
         binary = copy_for_user(net)
-        spaces = namespaces()
         t = Terminal(net, binary, "demo", user=user)
         code = t.end(60)
         demo_checks(t.seen, code, binary)
@@ -133,7 +127,6 @@ def demo(sockeye, user):
         done = net.run(binary, "demo", user=user)
         demo_checks(done.out + done.err, done.code, binary)
         check(b"\x1b[" not in done.out + done.err, "colour in a pipe")
-        check(spaces == namespaces(), "a namespace is left behind")
 
 
 def demo_to_head(sockeye):
