@@ -144,15 +144,53 @@ static const struct sok_value fqdn_flags[] = {{0, "S"}, {1, "O"}, {2, "N"}, {0, 
     X(reply, 4)                                                                                    \
     X(release, 4)                                                                                  \
     X(decline, 4)                                                                                  \
-    X(reconf, 4) X(info, 4) X(forward, 34) X(relayed, 34) X(unknown, 4) X(client, 4) X(server, 4)  \
-        X(ia_na, 16) X(ia_ta, 8) X(address, 28) X(wanted, 4) X(pref, 5) X(elapsed, 6)              \
-            X(message, 4) X(auth, 15) X(unicast, 20) X(status, 6) X(rapid, 4) X(user, 4)           \
-                X(vendor, 8) X(specific, 8) X(interface, 4) X(reconfigure, 5) X(accept, 4)         \
-                    X(sip_names, 4) X(sip, 4) X(resolvers, 4) X(domains, 4) X(ia_pd, 16) X(nis, 4) \
-                        X(nisp, 4) X(nis_name, 4) X(nisp_name, 4) X(sntp, 4) X(refresh, 8)         \
-                            X(remote, 8) X(subscriber, 4) X(fqdn, 5) X(boot, 4) X(link, 12)        \
-                                X(duid_llt, 14) X(duid_en, 6) X(duid_ll, 10) X(duid_uuid, 18)      \
-                                    X(user_data, 2) X(vendor_data, 2) X(vendor_opt, 4)
+    X(reconf, 4)                                                                                   \
+    X(info, 4)                                                                                     \
+    X(forward, 34)                                                                                 \
+    X(relayed, 34)                                                                                 \
+    X(unknown, 4)                                                                                  \
+    X(client, 4)                                                                                   \
+    X(server, 4)                                                                                   \
+    X(ia_na, 16)                                                                                   \
+    X(ia_ta, 8)                                                                                    \
+    X(address, 28)                                                                                 \
+    X(wanted, 4)                                                                                   \
+    X(pref, 5)                                                                                     \
+    X(elapsed, 6)                                                                                  \
+    X(message, 4)                                                                                  \
+    X(auth, 15)                                                                                    \
+    X(unicast, 20)                                                                                 \
+    X(status, 6)                                                                                   \
+    X(rapid, 4)                                                                                    \
+    X(user, 4)                                                                                     \
+    X(vendor, 8)                                                                                   \
+    X(specific, 8)                                                                                 \
+    X(interface, 4)                                                                                \
+    X(reconfigure, 5)                                                                              \
+    X(accept, 4)                                                                                   \
+    X(sip_names, 4)                                                                                \
+    X(sip, 4)                                                                                      \
+    X(resolvers, 4)                                                                                \
+    X(domains, 4)                                                                                  \
+    X(ia_pd, 16)                                                                                   \
+    X(nis, 4)                                                                                      \
+    X(nisp, 4)                                                                                     \
+    X(nis_name, 4)                                                                                 \
+    X(nisp_name, 4)                                                                                \
+    X(sntp, 4)                                                                                     \
+    X(refresh, 8)                                                                                  \
+    X(remote, 8)                                                                                   \
+    X(subscriber, 4)                                                                               \
+    X(fqdn, 5)                                                                                     \
+    X(boot, 4)                                                                                     \
+    X(link, 12)                                                                                    \
+    X(duid_llt, 14)                                                                                \
+    X(duid_en, 6)                                                                                  \
+    X(duid_ll, 10)                                                                                 \
+    X(duid_uuid, 18)                                                                               \
+    X(user_data, 2)                                                                                \
+    X(vendor_data, 2)                                                                              \
+    X(vendor_opt, 4)
 #define STRUCT(P, LEN) SOK_HEADER_STRUCT(P, F_##P, LEN)
 #define ROWS(P, LEN)   SOK_HEADER_ROWS(P, F_##P)
 ALL(STRUCT)
