@@ -74,6 +74,26 @@ static void a_hello(void **state)
     assert_true(sok_item_is(&ext.list[0].list[1], "x.example"));
 }
 
+// A hello or a head goes on in the next segment: it is cut then, not malformed.
+static void in_segments(void **state)
+{
+    struct sok_layer layer;
+    (void)state;
+    for (size_t len = SOK_TLS_HDR_LEN; len < sizeof hello; len++) {
+        sok_layer_read(&sok_proto_tls, hello, len, &layer);
+        assert_true(layer.cut && !layer.malformed);
+        size_t there = len - SOK_TLS_HDR_LEN;
+        sok_layer_read(&sok_proto_tls_hello, hello + SOK_TLS_HDR_LEN, there, &layer);
+        assert_true((there < SOK_TLS_HELLO_LEN ? layer.truncated : layer.cut) && !layer.malformed);
+    }
+    const uint8_t *head = (const uint8_t *)request;
+    for (size_t len = 4; len < sizeof request - 1 - 4; len++) {
+        sok_layer_read(sok_proto_http.variant(head, len), head, len, &layer);
+        assert_true(layer.cut && !layer.malformed);
+        assert_int_equal(layer.header, len);
+    }
+}
+
 // Cut and changed anywhere.
 static void any_bytes(void **state)
 {
@@ -110,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request),
         cmocka_unit_test(a_hello),
+        cmocka_unit_test(in_segments),
         cmocka_unit_test(any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
