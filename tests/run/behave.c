@@ -359,6 +359,8 @@ void catch_signal(int number, int flags)
     signals = 0;
 }
 
+#define GONE -2
+
 // How often it gave up the processor by itself; -1: it does not sleep now.
 static long times_asleep(pid_t thread)
 {
@@ -367,12 +369,13 @@ static long times_asleep(pid_t thread)
     bool sleeps = false;
     snprintf(path, sizeof(path), "/proc/%d/status", (int)thread);
     FILE *f = fopen(path, "re");
-    while (f && fgets(line, sizeof(line), f)) {
+    if (!f)
+        return GONE;
+    while (fgets(line, sizeof(line), f)) {
         sleeps = sleeps || strncmp(line, "State:\tS", 8) == 0;
         sscanf(line, "voluntary_ctxt_switches: %ld", &times);
     }
-    if (f)
-        fclose(f);
+    fclose(f);
     return sleeps ? times : -1;
 }
 
@@ -383,7 +386,7 @@ void until_waiting(pid_t thread, int ms)
         before = after;
         nap(ms);
         after = times_asleep(thread);
-    } while (after < 0 || after != before);
+    } while (after != GONE && (after < 0 || after != before));
 }
 
 void signal_when_waiting(int ms, int number)
