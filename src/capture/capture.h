@@ -51,6 +51,8 @@ struct sok_capture_options {
 struct sok_capture_stats {
     uint64_t seen;    // packets that the filter let through
     uint64_t dropped; // of these, found no room in the ring
+    uint64_t
+        taken; // of the others, have been read: what is missing comes yet, when its block is handed over
 };
 
 struct sok_capture;
@@ -65,5 +67,6 @@ int sok_capture_next(struct sok_capture *c, struct sok_capture_record *out);
 unsigned sok_capture_left(
     const struct sok_capture *c); // named interfaces that are still listened on
 void sok_capture_stats(struct sok_capture *c, struct sok_capture_stats *out);
+uint64_t sok_capture_taken(const struct sok_capture *c);
 
 #endif

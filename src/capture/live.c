@@ -187,6 +187,7 @@ int sok_capture_next(struct sok_capture *c, struct sok_capture_record *out)
         }
         struct tpacket3_hdr *h = c->now;
         c->left--;
+        c->stats.taken++;
         c->now = (struct tpacket3_hdr *)(void *)((uint8_t *)h + h->tp_next_offset);
         if (read_packet(c, h, out))
             return 1;
@@ -207,6 +208,11 @@ void sok_capture_stats(struct sok_capture *c, struct sok_capture_stats *out)
         c->stats.dropped += s.tp_drops;
     }
     *out = c->stats;
+}
+
+uint64_t sok_capture_taken(const struct sok_capture *c)
+{
+    return c->stats.taken;
 }
 
 // ---- opening ----

@@ -46,13 +46,24 @@ static int job_gc(lua_State *L)
     return 0;
 }
 
-struct sok_lua_job *sok_lua_job_new(lua_State *L)
+struct sok_lua_job *sok_lua_job_keep(lua_State *L)
 {
     struct sok_lua_job *job = lua_newuserdatauv(L, sizeof(*job), 0);
     memset(job, 0, sizeof(*job));
     luaL_setmetatable(L, JOB);
+    return job;
+}
+
+struct sok_lua_job *sok_lua_job_new(lua_State *L)
+{
+    struct sok_lua_job *job = sok_lua_job_keep(L);
     lua_toclose(L, -1);
     return job;
+}
+
+struct sok_lua_job *sok_lua_job_check(lua_State *L, int idx)
+{
+    return luaL_checkudata(L, idx, JOB);
 }
 
 int sok_lua_job_fail(lua_State *L, struct sok_lua_job *job)
@@ -372,6 +383,11 @@ static int srploop(lua_State *L)
     return in_words(L, "srploop");
 }
 
+static int async_sniffer(lua_State *L)
+{
+    return in_words(L, "AsyncSniffer");
+}
+
 static int traceroute(lua_State *L)
 {
     return in_words(L, "traceroute");
@@ -417,7 +433,8 @@ static void load_words(lua_State *L)
 {
     static const luaL_Reg helpers[] = {{"pause", pause_seconds}, {"now", now}, {"fail", fail},
         {"check", check_options}, {"interrupted", interrupted}, {"interface", interface},
-        {"mac", mac}, {"named", named}, {"list", list}, {"pairs", pairs_of}, {NULL, NULL}};
+        {"mac", mac}, {"named", named}, {"listen", sok_lua_listen}, {"hear", sok_lua_hear},
+        {"list", list}, {"pairs", pairs_of}, {NULL, NULL}};
     sok_lua_words_load(L, SOK_NET_LUA, "=net.lua", helpers);
     lua_setfield(L, LUA_REGISTRYINDEX, WORDS);
 }
@@ -495,6 +512,8 @@ const struct sok_lua_function sok_lua_net_functions[] = {
     {"sniff", sok_lua_sniff,
         "sniff{iface=, filter=, count=, timeout=, prn=, lfilter=, stop_filter=, offline=}",
         "what passes on an interface, or lies in a file"},
+    {"AsyncSniffer", async_sniffer, "AsyncSniffer{iface=, filter=, ...}",
+        "a sniff beside what else is done: s:start(), s:stop(), s:join(), s.results"},
     {"traceroute", traceroute, "traceroute(TARGETS, {dport=, minttl=, maxttl=, timeout=})",
         "the routers on the way, by TCP SYNs of growing TTL"},
     {"arping", arping, "arping(NETWORK, {timeout=, iface=})",

@@ -22,11 +22,15 @@ struct sok_lua_job {
     char interface[16];         // empty: by route
     uint32_t number_of, number; // of the interface of the latest record, and what its name's is
     bool number_known;
+    int64_t end; // of listening, monotonic; below 0: none
     char err[SOK_CAPTURE_ERR_MAX > SOK_PROBE_ERR_MAX ? SOK_CAPTURE_ERR_MAX : SOK_PROBE_ERR_MAX];
 };
 
 // Pushed; it stays where it is on the stack, and what takes it from there ends it.
 struct sok_lua_job *sok_lua_job_new(lua_State *L);
+struct sok_lua_job *sok_lua_job_keep(
+    lua_State *L); // pushed: it is there until the collector takes it
+struct sok_lua_job *sok_lua_job_check(lua_State *L, int idx);
 void sok_lua_job_end(struct sok_lua_job *job);
 // Ends it and raises its err.
 int sok_lua_job_fail(lua_State *L, struct sok_lua_job *job);
@@ -59,6 +63,9 @@ int sok_lua_sr1(lua_State *L);
 int sok_lua_srp(lua_State *L);
 int sok_lua_srp1(lua_State *L);
 int sok_lua_sniff(lua_State *L);  // net_sniff.c
+int sok_lua_listen(lua_State *L); // listen(OPTIONS): a job that fills its ring
+// hear(OPTIONS, JOB, NOW [, SECONDS]): what has come by now, or comes until the sniff or the time is over.
+int sok_lua_hear(lua_State *L);
 int sok_lua_rdpcap(lua_State *L); // net_file.c
 int sok_lua_wrpcap(lua_State *L);
 

@@ -150,4 +150,36 @@ function words.arping(net, options)
     return ans, unans
 end
 
+-- What the ring of a sniff gathers while the script does something else. The script's functions are called when it is
+-- stopped or waited for.
+local sniffer = {__name = "AsyncSniffer"}
+sniffer.__index = sniffer
+
+function words.AsyncSniffer(options)
+    if options ~= nil and type(options) ~= "table" then c.fail("AsyncSniffer wants options: AsyncSniffer{iface=...}") end
+    return setmetatable({options = options or {}}, sniffer)
+end
+
+local function check_sniffer(self, what)
+    if getmetatable(self) ~= sniffer then c.fail(("call it with a colon: s:%s()"):format(what)) end
+end
+
+function sniffer.start(self)
+    check_sniffer(self, "start")
+    if self.listening then c.fail("AsyncSniffer: it listens already") end
+    self.results, self.listening = nil, c.listen(self.options)
+end
+
+local function finish(self, what, ...)
+    check_sniffer(self, what)
+    if not self.listening then c.fail(("AsyncSniffer: %s() before start()"):format(what)) end
+    local listening <close> = self.listening
+    self.listening = nil
+    self.results = c.hear(self.options, listening, ...)
+    return self.results
+end
+
+function sniffer.stop(self) return finish(self, "stop", true) end
+function sniffer.join(self, seconds) return finish(self, "join", false, seconds) end
+
 return words

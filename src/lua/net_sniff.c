@@ -11,7 +11,8 @@
 #define LFILTER 3
 #define STOP    4
 #define LIST    5
-#define TOLD_MS 200 // at the latest so often it is looked at what happened besides packets
+#define REST_NS 1000000000 // for a block that has to be handed over
+#define TOLD_MS 200        // at the latest so often it is looked at what happened besides packets
 
 struct sniffing {
     struct sok_lua_job *job;
@@ -107,6 +108,26 @@ static void lose_interface(lua_State *L, struct sniffing *s, int error, unsigned
         error == SOK_ELINKDOWN ? "went down" : "is gone");
 }
 
+// What has come by now, also what lies in a block that the kernel has not handed over.
+static void take_rest(lua_State *L, struct sniffing *s)
+{
+    struct sok_capture_record record;
+    struct sok_capture_stats stats;
+    sok_capture_stats(s->job->capture, &stats);
+    uint64_t all = stats.seen - stats.dropped;
+    int64_t end = sok_lua_monotonic() + REST_NS;
+    while (!s->over && sok_capture_taken(s->job->capture) < all && sok_lua_monotonic() < end) {
+        struct pollfd p = {.fd = sok_capture_fd(s->job->capture), .events = POLLIN};
+        int r = sok_capture_next(s->job->capture, &record);
+        if (r == 1)
+            take(L, s, &record);
+        else if (r < 0)
+            break;
+        else
+            poll(&p, 1, 20);
+    }
+}
+
 static void from_interface(lua_State *L, struct sniffing *s)
 {
     struct sok_capture_record record;
@@ -120,6 +141,7 @@ static void from_interface(lua_State *L, struct sniffing *s)
             s->over = s->over || sok_lua_interrupt_taken(L) ||
                       (s->end >= 0 && sok_lua_monotonic() >= s->end);
         } else if (!wait_for_more(L, s)) {
+            take_rest(L, s);
             break;
         }
     }
@@ -173,7 +195,7 @@ static void open_interface(lua_State *L, struct sniffing *s)
     if (sok_capture_open(sok_lua_mem(L), &o, &job->capture, job->err) < 0)
         sok_lua_job_fail(L, job);
     int64_t timeout = sok_lua_option_ns(L, 1, "timeout", -1);
-    s->end = timeout < 0 ? -1 : sok_lua_monotonic() + timeout;
+    s->end = job->end = timeout < 0 ? -1 : sok_lua_monotonic() + timeout;
     if (sok_lua_option_function(L, 1, "started_callback"))
         lua_call(L, 0, 0);
 }
@@ -185,20 +207,26 @@ static void push_function(lua_State *L, const char *name, int at)
     lua_replace(L, at);
 }
 
-int sok_lua_sniff(lua_State *L)
+// The options are at 1; leaves the stack with the functions and the list behind them.
+static void prepare(lua_State *L, struct sniffing *s)
 {
-    struct sniffing s = {0};
     lua_settop(L, LIST);
     sok_lua_options_check(L, 1, OPTIONS);
     push_function(L, "prn", PRN);
     push_function(L, "lfilter", LFILTER);
     push_function(L, "stop_filter", STOP);
-    s.store = sok_lua_option_true(L, 1, "store", true);
-    s.count = sok_lua_option_integer(L, 1, "count", 0, 0, LUA_MAXINTEGER);
-    const char *offline = sok_lua_option_text(L, 1, "offline", NULL);
+    s->store = sok_lua_option_true(L, 1, "store", true);
+    s->count = sok_lua_option_integer(L, 1, "count", 0, 0, LUA_MAXINTEGER);
     sok_lua_push_list(L);
     sok_lua_name_list(L, "Sniffed");
     lua_replace(L, LIST);
+}
+
+int sok_lua_sniff(lua_State *L)
+{
+    struct sniffing s = {0};
+    prepare(L, &s);
+    const char *offline = sok_lua_option_text(L, 1, "offline", NULL);
     s.job = sok_lua_job_new(L);
     if (offline) {
         const char *filter = sok_lua_option_text(L, 1, "filter", NULL);
@@ -211,6 +239,40 @@ int sok_lua_sniff(lua_State *L)
         tell_drops(&s);
     }
     sok_lua_job_end(s.job);
+    lua_pushvalue(L, LIST);
+    return 1;
+}
+
+int sok_lua_listen(lua_State *L)
+{
+    struct sniffing s = {0};
+    prepare(L, &s); // mistakes are told now, and not at the end
+    if (sok_lua_option_text(L, 1, "offline", NULL))
+        return sok_lua_error(L, "a file is read at once: sniff{offline=...}");
+    s.job = sok_lua_job_keep(L);
+    int at = lua_gettop(L);
+    open_interface(L, &s);
+    lua_pushvalue(L, at);
+    return 1;
+}
+
+// The caller keeps the job, and closes it.
+int sok_lua_hear(lua_State *L)
+{
+    struct sniffing s = {.job = sok_lua_job_check(L, 2)};
+    bool now = lua_toboolean(L, 3);
+    int64_t longest =
+        lua_isnoneornil(L, 4) ? -1 : sok_lua_monotonic() + sok_lua_check_seconds(L, 4);
+    prepare(L, &s);
+    read_interfaces(L, &s);
+    s.end = s.job->end;
+    if (longest >= 0 && (s.end < 0 || longest < s.end))
+        s.end = longest;
+    if (now)
+        take_rest(L, &s);
+    else
+        from_interface(L, &s);
+    tell_drops(&s);
     lua_pushvalue(L, LIST);
     return 1;
 }

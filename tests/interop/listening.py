@@ -97,6 +97,30 @@ def interrupted(net):
         f"{done} {done.out!r}")
 
 
+def beside(net):
+    """What the ring gathers while the script sends is there, to the last packet, when it is stopped."""
+    done = net.run(net.binary, "lua", "-e", f"""
+        local seen = 0
+        local s = AsyncSniffer{{iface="br0", filter="icmp", prn=function() seen = seen + 1 end}}
+        for round = 1, 3 do
+            s:start()
+            sr(IP{{dst="{SERVER_IP}"}}/ICMP{{seq={{{{1, 50}}}}}}, {{timeout=60, verbose=0, iface="br0"}})
+            sleep(0.1) -- what sr has seen, others may see a moment later
+            local pkts = s:stop()
+            print(#pkts, #s.results, seen)
+        end
+        s = AsyncSniffer{{iface="br0", filter="icmp[0] = 0", count=1}}
+        s:start()
+        send(IP{{dst="{SERVER_IP}"}}/ICMP{{}}, {{verbose=0}})
+        print(s:join(), pcall(s.stop, s))
+        s:start()
+        print(s:join(0.1), pcall(s.start))""", namespace=net.sockeye)
+    one = "<Sniffed: TCP:0 UDP:0 ICMP:%d Other:0>\t%s\n"
+    check(done.code == 0 and done.out.decode() == "".join(f"100\t100\t{n}00\n" for n in (1, 2, 3)) +
+        one % (1, "false\t-e:14: AsyncSniffer: stop() before start()") + one % (0, "false\t-e:16: call it with a colon: s:start()"),
+        f"{done} {done.out!r}")
+
+
 def at_the_shell(net):
     """Ctrl-C, typed, ends a sniff and nothing else: what came is there."""
     shell = Terminal(net, "ip", "netns", "exec", net.sockeye, "env", f"XDG_STATE_HOME={net.tmp}", "script", "-qec", f"{net.binary} lua", "/dev/null")
@@ -200,7 +224,7 @@ def beside_scapy(sockeye):
 def listening(sockeye):
     with Net(sockeye) as net:
         addressed(net)
-        for part in (several, gone, errors, interrupted, at_the_shell, told):
+        for part in (several, gone, errors, interrupted, beside, at_the_shell, told):
             part(net)
 
 
