@@ -260,17 +260,22 @@ static const struct name {
     const char *name, *hint;
 } names[] = {
     {"AsyncSniffer", "sniff{started_callback=FUNCTION, ...} calls when it listens"},
+    {"PacketList", "p:list() has the packets of a set; pkts:append(P) adds one"},
     {"PcapReader", "sniff{offline=FILE, prn=FUNCTION, store=false} goes through a file"},
     {"PcapWriter", "wrpcap(FILE, PACKETS)"},
     {"abs", "math.abs(X)"},
     {"b", "text is bytes already: \"\\x00\""},
+    {"bind_layers", "protocol{..., bind={UDP, dport=4242}} binds a protocol of your own"},
     {"chr", "string.char(X)"},
     {"del", "a field is forgotten with p.FIELD = nil"},
     {"dir", "the tab key completes fields and methods, ls(X) tells fields"},
     {"enumerate", "for i, p in ipairs(LIST) do"},
+    {"eval", "load(TEXT)()"},
     {"exit", "os.exit(), Ctrl-D in the shell"},
     {"explore", "ls() tells the protocols"},
     {"f", "(\"%d\"):format(X)"},
+    {"getmacbyip", "arping(ADDRESS) asks for it"},
+    {"hexstr", "linehexdump(X)"},
     {"int", "tonumber(X), math.tointeger(X)"},
     {"isinstance", "p:haslayer(TCP), p.name"},
     {"len", "#X is its length"},
@@ -284,10 +289,14 @@ static const struct name {
     {"r", "text is written \"...\" or [[...]]"},
     {"range", "for i = FIRST, LAST do; in a field {{FIRST, LAST}}"},
     {"repr", "tostring(X)"},
+    {"rfc", "ls(TCP) tells the fields and their bits"},
+    {"show", "p:show()"},
     {"sorted", "table.sort(LIST, FUNCTION)"},
     {"tcpdump", "sniff{prn=function(p) return p:summary() end} prints a line for each packet"},
     {"tshark", "sniff{prn=function(p) p:show() end} shows each packet"},
+    {"summary", "p:summary(), pkts:summary()"},
     {"wireshark", "wrpcap(FILE, PACKETS) writes what Wireshark reads"},
+    {"wrpcapng", "wrpcap(FILE, PACKETS), pcapng unless FILE ends in .pcap or .cap"},
 };
 
 static const char *known_name(const char *name)
@@ -340,6 +349,8 @@ const char *sok_lua_habit_run(lua_State *L, const char *message)
     if (strstr(message, "for iterator 'for iterator'") &&
         (strstr(message, "a packet value") || strstr(message, "list of packets value")))
         return lua_pushfstring(L, "%s: it is written for p in LIST:each() do", message);
+    if (strstr(message, "attempt to mul a 'string' with"))
+        return lua_pushfstring(L, "%s: text is repeated with text:rep(COUNT)", message);
     if (strstr(message, "attempt to add a 'string' with a 'string'"))
         return lua_pushfstring(L, "%s: text is joined with ..", message);
     return message;
