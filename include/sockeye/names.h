@@ -15,7 +15,8 @@ SOK_DECLS_BEGIN
 #define SOK_LOOKUP_ADDRS_MAX 16  // more addresses of one name are left out
 #define SOK_LOOKUPS_MAX      64  // questions at once
 
-// A server: "192.0.2.53" or "192.0.2.53:5353", "2001:db8::53" or "[2001:db8::53]:5353". The first one given puts those of the machine aside.
+// A server: "192.0.2.53" or "192.0.2.53:5353", "2001:db8::53" or "[2001:db8::53]:5353"; "fe80::1%eth0" on a link of the host's, without
+// its name the first. The first one given puts those of the machine aside.
 int sok_host_dns_add(struct sok_host *host, const char *server, char *err);
 
 // Reads the machine's files (resolv.conf, nsswitch.conf, hosts) now and for all: for a program that is

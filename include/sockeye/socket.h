@@ -203,6 +203,12 @@ enum sok_socket_option {
     SOK_OPT_RECVERR, // 0, 1: what ICMP says of an open connection is told by the next call, and it goes on; of datagrams
     // all that it says is, also to unconnected sockets, and kept for sok_recv_news()
     SOK_OPT_V6ONLY, // 0, 1, before bind; stream, datagram: :: is not every address of IPv4 too, and IPv4 is out of reach
+    SOK_OPT_BINDTODEVICE, // the number of a link, 0: the loopback; -1: none. What came by others it does not hear, what it
+    // sends leaves there; stream, datagram, raw
+    SOK_OPT_MTU_DISCOVER, // what becomes of what is too large for its way, numbered as IP_MTU_DISCOVER in ip(7): 0 DONT, it is cut here
+    // and on the way; 1 WANT (so at first), here; 2 DO, SOK_EMSGSIZE; 3 PROBE, 4 INTERFACE, 5 OMIT
+    SOK_OPT_MTU_DISCOVER6, // the same of IPv6
+    SOK_OPT_DONTFRAG,      // 0, 1: datagrams of IPv6 are not cut: SOK_EMSGSIZE
     SOK_OPT_MTU, // get; connected: bytes that an IP packet on its way may have, as far as is known; else SOK_ENOTCONN
 };
 int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);

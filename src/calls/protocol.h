@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-#define SOK_CALLS_VERSION   2
+#define SOK_CALLS_VERSION   3
 #define SOK_CALLS_BYTES_MAX 4096 // of what follows a call or a reply
 #define SOK_CALLS_ENV       "SOCKEYE_DOOR"
 

@@ -163,10 +163,11 @@ struct sok_row {
     uint8_t limit;                  // what keeps it from sending more now
     uint8_t reserved[3];
     uint16_t local_port, remote_port;
-    uint32_t link;                   // bound to this interface; 0: none
-    uint8_t local[16], remote[16];   // IPv4 as v4-mapped
-    uint32_t recv_queue, send_queue; // bytes; of listeners: waiting connections, and how many may
-    int64_t timer_left;              // ns
+    uint32_t link;                    // bound to this interface; 0: none
+    char interface[SOK_ROW_WORD_MAX]; // its name, where this is not the kernel's
+    uint8_t local[16], remote[16];    // IPv4 as v4-mapped
+    uint32_t recv_queue, send_queue;  // bytes; of listeners: waiting connections, and how many may
+    int64_t timer_left;               // ns
     char congestion[SOK_ROW_WORD_MAX];
     // whose it is
     char program[SOK_ROW_WORD_MAX];

@@ -65,6 +65,7 @@ const char *sok_calls_text_option(int level, int name)
         NAME(SOL_SOCKET, SO_OOBINLINE),
         NAME(SOL_SOCKET, SO_PRIORITY),
         NAME(SOL_SOCKET, SO_BINDTODEVICE),
+        NAME(SOL_SOCKET, SO_BINDTOIFINDEX),
         NAME(IPPROTO_TCP, TCP_NODELAY),
         NAME(IPPROTO_TCP, TCP_CORK),
         NAME(IPPROTO_TCP, TCP_INFO),

@@ -497,11 +497,11 @@ int sok_cli_host_open(const struct sok_cli_host *h, struct sok_host **out)
     struct sok_host *host;
     if (sok_host_new(&config, &host, err) < 0)
         return sok_cli_fail(SOK_EXIT_USAGE, "%s", err);
-    int code = add_dns(h, host);
-    if (code == 0)
-        code = add_views(h, host);
+    int code = add_views(h, host);
     if (code == 0)
         code = add_links(h, host);
+    if (code == 0)
+        code = add_dns(h, host); // which may name a link
     if (code == 0)
         code = steward(h);
     if (code == 0)

@@ -102,10 +102,13 @@ static void put_port(const struct sok_ss_show *show, const struct sok_row *row, 
     }
 }
 
-static void put_interface(const struct sok_ss_show *show, uint32_t link, char out[IF_NAMESIZE])
+static void put_interface(
+    const struct sok_ss_show *show, const struct sok_row *row, char out[IF_NAMESIZE])
 {
-    if (!show->kernel || !if_indextoname(link, out))
-        snprintf(out, IF_NAMESIZE, "if%u", link);
+    if (row->interface[0])
+        snprintf(out, IF_NAMESIZE, "%.15s", row->interface);
+    else if (!show->kernel || !if_indextoname(row->link, out))
+        snprintf(out, IF_NAMESIZE, "if%u", row->link);
 }
 
 // A packet socket's EtherType and link stand where others have address and port.
@@ -122,7 +125,7 @@ static void put_packet_ends(
             strcpy(cells[LOCAL], types[i].name);
     strcpy(cells[LOCAL_PORT], "*");
     if (row->link)
-        put_interface(show, row->link, cells[LOCAL_PORT]);
+        put_interface(show, row, cells[LOCAL_PORT]);
     strcpy(cells[PEER], "*");
 }
 
@@ -136,7 +139,7 @@ static void put_ends(
     }
     sok_ss_addr(row, row->local, cells[LOCAL]);
     if (row->link) {
-        put_interface(show, row->link, interface);
+        put_interface(show, row, interface);
         strcat(strcat(cells[LOCAL], "%"), interface);
     }
     sok_ss_addr(row, row->remote, cells[PEER]);

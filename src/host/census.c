@@ -1,6 +1,7 @@
 #include "host/census.h"
 #include <string.h>
 #include "host/host.h"
+#include "host/posix.h"
 
 _Static_assert(SOK_ROW_LIMIT_COUNT == SOK_TCP_LIMIT_COUNT, "the limits are TCP's");
 
@@ -142,6 +143,7 @@ static void put_conn(struct sok_row *row, const struct sok_tcp_conn *c, int64_t 
     struct sok_endpoint local = sok_tcp_local(c), remote = sok_tcp_remote(c);
     sok_tcp_info(c, &t);
     put_ends(row, &local, &remote);
+    row->link = sok_tcp_device(c);
     row->flags |= flags_of(&t);
     row->state = state_of(t.state);
     row->timer = timer_of(t.wait);
@@ -168,6 +170,7 @@ static void put_listener(struct sok_row *row, const struct sok_tcp_listener *l)
     struct sok_endpoint local = sok_tcp_listener_local(l), nobody = {.addr = sok_addr_v4(0)};
     put_ends(row, &local, &nobody);
     put_v6only(row, sok_tcp_listener_v6only(l));
+    row->link = sok_tcp_listener_device(l);
     row->state = SOK_ROW_CLOSE;
     if (sok_tcp_listener_open(l)) {
         row->state = SOK_ROW_LISTEN;
@@ -193,8 +196,8 @@ static void put_other(struct sok_row *row, const struct sok_sock *sock)
         row->kind = SOK_ROW_PACKET;
         row->family = 0;
         row->local_port = about.type;
-        row->link = (uint32_t)(about.link + 1);
     }
+    row->link = (uint32_t)(about.link + 1);
     put_v6only(row, about.v6only);
 }
 
@@ -211,6 +214,13 @@ static void put(struct sok_row *row, const struct sok_sock *sock, int64_t now)
         put_other(row, sock);
 }
 
+static void put_interface(struct sok_row *row, const struct sok_host *host)
+{
+    struct sok_packet_link about;
+    if (row->link && sok_packet_link(host, (int)row->link - 1, &about) == 0)
+        sok_posix_link_name((int)row->link - 1, &about, row->interface);
+}
+
 unsigned sok_host_census(struct sok_host *host, uint32_t after_id, struct sok_row *rows,
     unsigned max, sok_census_owner_fn owner, void *ctx)
 {
@@ -223,6 +233,7 @@ unsigned sok_host_census(struct sok_host *host, uint32_t after_id, struct sok_ro
     struct sok_sock *s = sok_stack_sock_before(host->stack, after_id);
     for (; s && count < max; s = sok_stack_sock_before(host->stack, s->id)) {
         put(&rows[count], s, now);
+        put_interface(&rows[count], host);
         if (owner && s->user)
             owner(ctx, s->user, &rows[count]);
         count++;

@@ -96,6 +96,7 @@ struct sok_socket {
     bool bound, blocking, reuse, reuse_port;
     bool v4only, v6only;   // what no address means: one family; neither: both
     bool dialled;          // connect was called
+    uint8_t device;        // link + 1 that it is bound to; 0: none
     struct sok_sock *sock; // the stack's handle; NULL: not open yet
     struct sok_endpoint local, remote;
     int64_t timeout_ns;
@@ -132,6 +133,10 @@ int sok_socket_open_dgram(struct sok_socket *s);
 int sok_socket_dgram_setopt(struct sok_socket *s, enum sok_socket_option option, int64_t value);
 int sok_socket_dgram_getopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value);
 void sok_socket_dgram_apply(struct sok_socket *s); // once it is open
+// socket_options.c: what was given before there was a connection, a listener.
+void sok_socket_options_apply(struct sok_socket *s);
+void sok_socket_listener_options(struct sok_socket *s);
+int sok_socket_error(struct sok_socket *s); // takes the pending error
 // socket_io.c: after SOK_EAGAIN true when a blocking socket has waited and the call is to be made again.
 bool sok_socket_again(struct sok_socket *s, unsigned want, int64_t *r);
 

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include "host/host.h"
+#include "host/posix.h"
 #include "host/names_files.h"
 #include "host/names_sockets.h"
 #include "stack/source.h"
@@ -34,11 +35,13 @@ struct sok_lookup {
 struct sok_names {
     struct sok_host *host;
     struct sok_names_files files;
-    ares_channel channel;                 // NULL: not made yet
-    char given[SOK_NAMES_SERVERS_TEXT];   // by sok_host_dns_add()
-    char servers[SOK_NAMES_SERVERS_TEXT]; // in use
-    bool stale;                           // `given` has changed since
-    unsigned leases;                      // the changes of DHCP leases that are in `servers`
+    ares_channel channel;                           // NULL: not made yet
+    char given[SOK_NAMES_SERVERS_TEXT];             // by sok_host_dns_add()
+    char servers[SOK_NAMES_SERVERS_TEXT];           // in use
+    struct sok_names_near near[SOK_NAMES_NEAR_MAX]; // of `given`
+    unsigned near_count;
+    bool stale;      // `given` has changed since
+    unsigned leases; // the changes of DHCP leases that are in `servers`
     struct sok_names_sockets sockets;
     struct sok_lookup *lookups; // all, the oldest first
     unsigned count;
@@ -83,20 +86,74 @@ static bool is_server(const char *server)
            (!bracket || !sok_addr_is_v4(addr));
 }
 
+static bool is_of_link(struct sok_addr a)
+{
+    return a.b[0] == 0xfe && (a.b[1] & 0xc0) == 0x80;
+}
+
+// The link that somebody named: eth0, or tap0 of tap:tap0; without a name the first. 0: there is none.
+static uint32_t zone_named(const struct sok_host *host, const char *name)
+{
+    int link = *name ? sok_posix_link_find(host, name) : host->wire_count > 0;
+    return link > 0 ? (uint32_t)link + 1 : 0;
+}
+
+// Takes %IF out of text. False: there is no such link, or no room for one more.
+static bool take_zone(struct sok_names *n, char *text)
+{
+    char addr_text[SOK_ADDR_TEXT_MAX], name[32] = "";
+    struct sok_names_near near;
+    char *percent = strchr(text, '%');
+    bool bracket = text[0] == '[';
+    size_t len = strcspn(text + bracket, "]%");
+    if (percent) {
+        size_t name_len = strcspn(percent + 1, "]");
+        if (name_len == 0 || name_len >= sizeof(name))
+            return false;
+        memcpy(name, percent + 1, name_len);
+        name[name_len] = '\0';
+        memmove(percent, percent + 1 + name_len, strlen(percent + 1 + name_len) + 1);
+    }
+    if (len >= sizeof(addr_text))
+        return !percent;
+    memcpy(addr_text, text + bracket, len);
+    addr_text[len] = '\0';
+    if (!sok_addr_parse(addr_text, &near.addr) || !is_of_link(near.addr))
+        return !percent;
+    near.zone = zone_named(n->host, name);
+    if (n->near_count == SOK_NAMES_NEAR_MAX || near.zone == 0)
+        return false;
+    n->near[n->near_count++] = near;
+    return true;
+}
+
 int sok_host_dns_add(struct sok_host *host, const char *server, char *err)
 {
     struct sok_names *n = NULL;
-    if (!is_server(server))
-        return sok_host_fail(err, SOK_EINVAL,
-            "not the address of a name server: %s (write 192.0.2.53, or [2001:db8::53]:5353)",
-            server);
+    char text[SOK_NAMES_SERVERS_TEXT];
     int r = names_of(host, &n, err);
     if (r < 0)
         return r;
+    if (strlen(server) >= sizeof(text))
+        return sok_host_fail(err, SOK_EINVAL, "not the address of a name server: %.40s...", server);
+    strcpy(text, server);
+    unsigned near_count = n->near_count;
+    bool zone = take_zone(n, text);
+    if (!is_server(text)) {
+        n->near_count = near_count;
+        return sok_host_fail(err, SOK_EINVAL,
+            "not the address of a name server: %s (write 192.0.2.53, or [2001:db8::53]:5353)",
+            server);
+    }
+    if (!zone)
+        return sok_host_fail(err, SOK_EINVAL,
+            "no link for the name server %s (write fe80::1%%eth0, the first link's name)", server);
     size_t used = strlen(n->given);
-    if (used + strlen(server) + 2 > sizeof(n->given))
+    if (used + strlen(text) + 2 > sizeof(n->given)) {
+        n->near_count = near_count;
         return sok_host_fail(err, SOK_ENOBUFS, "too many name servers");
-    snprintf(n->given + used, sizeof(n->given) - used, "%s%s", used ? "," : "", server);
+    }
+    snprintf(n->given + used, sizeof(n->given) - used, "%s%s", used ? "," : "", text);
     n->stale = true;
     return 0;
 }
@@ -141,11 +198,6 @@ static void add_server(struct leased *out, struct sok_addr server)
     size_t used = strlen(out->servers);
     snprintf(out->servers + used, SOK_NAMES_SERVERS_TEXT - used, "%s%s", used ? "," : "",
         sok_addr_format(server, text));
-}
-
-static bool is_of_link(struct sok_addr a)
-{
-    return a.b[0] == 0xfe && (a.b[1] & 0xc0) == 0x80;
 }
 
 // A server of the link alone is used on the link that it was heard of.
@@ -229,8 +281,9 @@ static int choose_servers(struct sok_names *n, struct leased *leased)
                                             : n->files.servers;
     memcpy(n->servers, best, sizeof(n->servers));
     n->sockets.nobody = n->servers[0] == '\0';
-    memcpy(n->sockets.near, leased->near, sizeof(leased->near));
-    n->sockets.near_count = leased->near_count;
+    const struct sok_names_near *near = n->given[0] ? n->near : leased->near;
+    memcpy(n->sockets.near, near, sizeof(leased->near));
+    n->sockets.near_count = n->given[0] ? n->near_count : leased->near_count;
     return 0;
 }
 

@@ -162,6 +162,15 @@ static void servers(void **state)
     assert_int_equal(sok_host_dns_add(p.a, "192.0.2.2:5353", err), 0);
     assert_int_equal(sok_host_dns_add(p.a, "2001:db8::53", err), 0);
     assert_int_equal(sok_host_dns_add(p.a, "[2001:db8::53]:5353", err), 0);
+    // A link-local address is on a link.
+    static const char *const near[] = {
+        "fe80::53%eth0", "[fe80::53%eth0]:5353", "fe80::54", "[fe80::55]:53"};
+    for (unsigned i = 0; i < sizeof(near) / sizeof(near[0]); i++)
+        assert_int_equal(sok_host_dns_add(p.a, near[i], err), 0);
+    static const char *const nowhere[] = {"fe80::53%nosuch", "fe80::53%", "fe80::53%lo",
+        "2001:db8::53%eth0", "[fe80::53%nosuch]:53", "192.0.2.2%eth0"};
+    for (unsigned i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++)
+        assert_int_equal(sok_host_dns_add(p.a, nowhere[i], err), SOK_EINVAL);
     int r = 0;
     for (unsigned i = 0; i < 100 && r == 0; i++)
         r = sok_host_dns_add(p.a, "192.0.2.2", err);

@@ -12,7 +12,6 @@ enum sok_posix_value { // options that are kept and told, or looked at by who ha
     VALUE_KEEPALIVE, // of sockets without connections
     VALUE_PRIORITY,
     VALUE_RCVLOWAT,
-    VALUE_MTU_DISCOVER,
     VALUE_V6ONLY,
     VALUE_HDRINCL,
     VALUE_LINGER_S, // seconds + 1; 0: off
@@ -61,6 +60,16 @@ void sok_posix_came(const struct sok_posix *p, struct sok_host *host, const uint
 int64_t sok_posix_news(const struct sok_posix *p, struct sok_socket *s, struct sok_calls_news *news,
     void *data, size_t len);
 void sok_posix_goes(const struct sok_calls_packet *head, struct sok_dgram_info *out);
+
+// ---- posix_device.c ----
+
+void sok_posix_link_name(int link, const struct sok_packet_link *about, char out[16]);
+// By that name, or by the device's own: tap0 of the link tap:tap0. -ENODEV.
+int sok_posix_link_find(const struct sok_host *host, const char *name);
+// SO_BINDTODEVICE and SO_BINDTOIFINDEX; -ENOPROTOOPT: it is none of them.
+int sok_posix_device_set(
+    struct sok_socket *s, int level, int name, const uint8_t *bytes, uint32_t len);
+int sok_posix_device_get(struct sok_socket *s, int level, int name, uint8_t *out, uint32_t want);
 
 // ---- posix_raw.c ----
 

@@ -293,7 +293,11 @@ static int set_sending(
     if (err < 0)
         return -EINVAL; // a stream
     if (what == INTERFACE) {
+        int64_t device = -1;
         err = interface_of(s, level, bytes, len, &o.link);
+        sok_getsockopt(s, SOK_OPT_BINDTODEVICE, &device);
+        if (err == 0 && device >= 0 && o.link >= 0 && o.link != device)
+            return -EINVAL;
         return err < 0 ? err : -sok_errno(sok_multicast_set(s, &o));
     }
     if (!number_of(level, bytes, len, &value))

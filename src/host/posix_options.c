@@ -24,7 +24,8 @@ enum how {
     ASKED,    // a number: the host's, which cannot be set
 };
 
-#define CLAMP_LEAST 1152 // half of the smallest buffer
+#define CLAMP_LEAST 1152            // half of the smallest buffer
+#define BUFFER_MOST ((1 << 30) - 1) // of which twice as much is told
 
 static const struct option {
     int level, name, type; // type: SOCK_...; 0: every
@@ -69,7 +70,9 @@ static const struct option {
     {IPPROTO_IP, IP_TOS, 0, PLAIN, SOK_OPT_TOS},
     {IPPROTO_IPV6, IPV6_TCLASS, 0, PLAIN, SOK_OPT_TOS},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS, 0, PLAIN, SOK_OPT_TTL},
-    {IPPROTO_IP, IP_MTU_DISCOVER, 0, KEPT, VALUE_MTU_DISCOVER},
+    {IPPROTO_IP, IP_MTU_DISCOVER, 0, PLAIN, SOK_OPT_MTU_DISCOVER},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER, 0, PLAIN, SOK_OPT_MTU_DISCOVER6},
+    {IPPROTO_IPV6, IPV6_DONTFRAG, 0, BOOL, SOK_OPT_DONTFRAG},
     {IPPROTO_IPV6, IPV6_V6ONLY, SOCK_RAW, KEPT, VALUE_V6ONLY},
     {IPPROTO_IPV6, IPV6_V6ONLY, 0, BOOL, SOK_OPT_V6ONLY},
 };
@@ -129,6 +132,7 @@ static const struct range {
     {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 1, false},
     {IPPROTO_IP, IP_TTL, 1, 255, false},
     {IPPROTO_IP, IP_MTU_DISCOVER, 0, 5, false},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER, 0, 5, false},
     {IPPROTO_IPV6, IPV6_TCLASS, -1, 255, false},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1, 255, false},
 };
@@ -155,12 +159,6 @@ static const struct option *find(const struct sok_posix *p, int level, int name)
             return o;
     }
     return NULL;
-}
-
-// Kept values are kept as what they differ from the first one.
-static int32_t first_value(const struct option *o)
-{
-    return o->number == VALUE_MTU_DISCOVER ? IP_PMTUDISC_WANT : 0;
 }
 
 // Each wait is twice the one before, 120 s at most.
@@ -192,7 +190,7 @@ static int64_t inside(enum how how, int64_t value)
     case UNSIGNED:
         return (uint32_t)value;
     case DOUBLED:
-        return value < 2048 ? 2048 : value;
+        return value < 2048 ? 2048 : value < BUFFER_MOST ? value : BUFFER_MOST;
     case TWICE:
         return value < 1152 ? 2304 : value * 2;
     case PLAIN:
@@ -271,6 +269,8 @@ int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int n
     int group = sok_posix_group_set(p, s, level, name, bytes, len);
     if (group == -ENOPROTOOPT)
         group = sok_posix_raw_set(p, s, level, name, bytes, len);
+    if (group == -ENOPROTOOPT)
+        group = sok_posix_device_set(s, level, name, bytes, len);
     if (group != -ENOPROTOOPT)
         return group;
     int bit = wanted_bit(p, level, name);
@@ -286,7 +286,7 @@ int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int n
         return -EINVAL;
     memcpy(&value, bytes, len < sizeof(value) ? len : sizeof(value));
     if (o->how == KEPT || o->how == SWITCH) {
-        p->values[o->number] = (o->how == SWITCH ? value != 0 : value) - first_value(o);
+        p->values[o->number] = o->how == SWITCH ? value != 0 : value;
         return 0;
     }
     if (level == IPPROTO_IPV6 && value == -1 && o->how == PLAIN) // ipv6(7): as it was at first
@@ -349,6 +349,8 @@ int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level,
     int group = sok_posix_group_get(p, s, level, name, out, want);
     if (group == -ENOPROTOOPT)
         group = sok_posix_raw_get(p, s, level, name, out, want);
+    if (group == -ENOPROTOOPT)
+        group = sok_posix_device_get(s, level, name, out, want);
     if (group != -ENOPROTOOPT)
         return group;
     int bit = wanted_bit(p, level, name);
@@ -358,7 +360,7 @@ int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level,
     if (!o)
         return known_level(p, level) ? -ENOPROTOOPT : -EOPNOTSUPP;
     if (o->how == KEPT || o->how == SWITCH)
-        return give_int(r, (int64_t)p->values[o->number] + first_value(o));
+        return give_int(r, p->values[o->number]);
     int err = s ? sok_getsockopt(s, (enum sok_socket_option)o->number, &value) : SOK_EINVAL;
     if (o->number == SOK_OPT_TTL && value == 0)
         value = 64; // a stream's own default (src/tcp): none was set

@@ -1,4 +1,4 @@
-// Sockets: making, naming, connecting, options, waiting. Moving bytes is in socket_io.c. Each is a thin
+// Sockets: making, naming, connecting, waiting. Moving bytes is in socket_io.c, options in socket_options.c. Each is a thin
 // hand around a handle of the stack; readiness is the stack's own, looked at, never copied.
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,7 @@ struct sok_socket *sok_socket_wrap(
     s->type = (uint8_t)type;
     s->sock = sock;
     s->multicast = (struct sok_multicast_opts)SOK_MULTICAST_OPTS_DEFAULT;
+    s->dgram.discover = s->dgram.discover6 = SOK_MTU_WANT;
     if (sock)
         sock->user = s;
     s->next = host->sockets;
@@ -116,7 +117,8 @@ static struct sok_endpoint any_of(const struct sok_socket *s)
 
 static unsigned bind_flags(const struct sok_socket *s, bool shared)
 {
-    return (shared ? SOK_BIND_SHARED : 0U) | (s->v6only ? SOK_BIND_V6ONLY : 0U);
+    unsigned flags = (shared ? SOK_BIND_SHARED : 0U) | (s->v6only ? SOK_BIND_V6ONLY : 0U);
+    return sok_bind_on(flags, s->device);
 }
 
 void sok_socket_renew(struct sok_socket *s, bool keep_port)
@@ -168,6 +170,8 @@ static bool bound_by_another(const struct sok_socket *s, const struct sok_endpoi
         struct sok_endpoint at;
         if (o == s || o->type != SOK_STREAM || !(o->bound || o->sock))
             continue;
+        if (o->device && s->device && o->device != s->device)
+            continue;
         sok_getsockname(o, &at);
         if (at.port != local->port ||
             !sok_addr_overlaps(at.addr, o->v6only, local->addr, s->v6only))
@@ -207,6 +211,9 @@ int sok_bind(struct sok_socket *s, const struct sok_endpoint *given)
         return SOK_EINVAL;
     if (s->v6only && sok_addr_is_v4(local->addr))
         return SOK_EINVAL;
+    bool v6 = !sok_addr_is_v4(local->addr) && !sok_addr_is_any(local->addr);
+    if (v6 && s->device && !sok_stack_link(s->host->stack, (uint8_t)(s->device - 1)))
+        return SOK_ENODEV;
     if (s->type == SOK_STREAM) {
         int r = bind_stream(s, local);
         if (r < 0)
@@ -237,95 +244,6 @@ int sok_socket_open_dgram(struct sok_socket *s)
     return s->sock ? 0 : sok_bind(s, &any);
 }
 
-// The numbers of enum sok_socket_option that are TCP's; -1: not TCP's.
-static int tcp_option(enum sok_socket_option option)
-{
-    switch (option) {
-    case SOK_OPT_NODELAY:
-        return SOK_TCP_NODELAY;
-    case SOK_OPT_CORK:
-        return SOK_TCP_CORK;
-    case SOK_OPT_KEEPALIVE:
-        return SOK_TCP_KEEPALIVE;
-    case SOK_OPT_KEEPIDLE:
-        return SOK_TCP_KEEPIDLE;
-    case SOK_OPT_KEEPINTVL:
-        return SOK_TCP_KEEPINTVL;
-    case SOK_OPT_KEEPCNT:
-        return SOK_TCP_KEEPCNT;
-    case SOK_OPT_LINGER_ZERO:
-        return SOK_TCP_LINGER_ZERO;
-    case SOK_OPT_RCVBUF:
-        return SOK_TCP_RCVBUF;
-    case SOK_OPT_SNDBUF:
-        return SOK_TCP_SNDBUF;
-    case SOK_OPT_TTL:
-        return SOK_TCP_TTL;
-    case SOK_OPT_TOS:
-        return SOK_TCP_TOS;
-    case SOK_OPT_USER_TIMEOUT:
-        return SOK_TCP_USER_TIMEOUT;
-    case SOK_OPT_QUICKACK:
-        return SOK_TCP_QUICKACK;
-    case SOK_OPT_CONGESTION:
-        return SOK_TCP_CONGESTION;
-    case SOK_OPT_LINGER:
-        return SOK_TCP_LINGER;
-    case SOK_OPT_FASTOPEN:
-        return SOK_TCP_FASTOPEN;
-    case SOK_OPT_MAXSEG:
-        return SOK_TCP_MAXSEG;
-    case SOK_OPT_WINDOW_CLAMP:
-        return SOK_TCP_WINDOW_CLAMP;
-    case SOK_OPT_NOTSENT_LOWAT:
-        return SOK_TCP_NOTSENT_LOWAT;
-    case SOK_OPT_SYNCNT:
-        return SOK_TCP_SYNCNT;
-    case SOK_OPT_LINGER2:
-        return SOK_TCP_LINGER2;
-    case SOK_OPT_DEFER_ACCEPT:
-        return SOK_TCP_DEFER_ACCEPT;
-    case SOK_OPT_RECVERR:
-        return SOK_TCP_RECVERR;
-    case SOK_OPT_ERROR:
-    case SOK_OPT_BLOCKING:
-    case SOK_OPT_TIMEOUT:
-    case SOK_OPT_HDRINCL:
-    case SOK_OPT_STAMP:
-    case SOK_OPT_REUSEADDR:
-    case SOK_OPT_BROADCAST:
-    case SOK_OPT_REUSEPORT:
-    case SOK_OPT_V6ONLY:
-    case SOK_OPT_MTU:
-        break;
-    }
-    return -1;
-}
-
-static void apply_options(struct sok_socket *s)
-{
-    int64_t now = sok_host_now(s->host);
-    for (unsigned option = 0; option < sizeof s->options / sizeof *s->options; option++)
-        if (s->options_set & (1U << option))
-            sok_tcp_setopt(sok_socket_conn(s),
-                (enum sok_tcp_sockopt)tcp_option((enum sok_socket_option)option),
-                s->options[option], now);
-    s->options_set = 0;
-}
-
-static int take_error(struct sok_socket *s)
-{
-    if (s->sock && s->sock->kind == SOK_SOCK_TCP)
-        return sok_tcp_error((struct sok_tcp_conn *)s->sock);
-    if (s->sock && s->sock->kind == SOK_SOCK_UDP)
-        return sok_udp_error((struct sok_udp *)s->sock);
-    if (s->sock && s->sock->kind == SOK_SOCK_RAW)
-        return sok_raw_error((struct sok_raw *)s->sock);
-    if (s->sock && s->sock->kind == SOK_SOCK_FRAMES)
-        return sok_frames_error((struct sok_frames *)s->sock);
-    return 0;
-}
-
 static int connect_end(struct sok_socket *s)
 {
     if (!s->blocking)
@@ -333,7 +251,7 @@ static int connect_end(struct sok_socket *s)
     int r = sok_wait(s, SOK_POLL_OUT, s->timeout_ns > 0 ? s->timeout_ns : -1);
     if (r < 0)
         return r;
-    return take_error(s);
+    return sok_socket_error(s);
 }
 
 int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote)
@@ -362,24 +280,14 @@ int sok_connect(struct sok_socket *s, const struct sok_endpoint *remote)
     struct sok_endpoint local = s->bound ? s->local : any_of(s);
     if (sok_addr_is_any(local.addr) && !sok_addr_hears(local.addr, s->v6only, remote->addr))
         return SOK_ENETUNREACH;
-    int r = sok_stack_connect(
-        s->host->stack, s->bound ? &s->local : NULL, remote, sok_host_now(s->host), &c);
+    int r = sok_stack_connect_on(
+        s->host->stack, s->device, s->bound ? &s->local : NULL, remote, sok_host_now(s->host), &c);
     if (r < 0)
         return r;
     adopt(s, (struct sok_sock *)c);
     s->dialled = true;
-    apply_options(s);
+    sok_socket_options_apply(s);
     return connect_end(s);
-}
-
-// Those that count before a connection is accepted; the others it gets then.
-static void listener_options(struct sok_socket *s)
-{
-    for (unsigned option = 0; option < sizeof s->options / sizeof *s->options; option++)
-        if (s->options_given & (1U << option))
-            sok_tcp_listener_setopt((struct sok_tcp_listener *)s->sock,
-                (enum sok_tcp_sockopt)tcp_option((enum sok_socket_option)option),
-                s->options[option]);
 }
 
 int sok_listen(struct sok_socket *s, int backlog)
@@ -402,7 +310,7 @@ int sok_listen(struct sok_socket *s, int backlog)
             sok_host_now(s->host), &l);
     if (r == 0) {
         adopt(s, (struct sok_sock *)l);
-        listener_options(s);
+        sok_socket_listener_options(s);
     }
     return r;
 }
@@ -433,10 +341,12 @@ int sok_accept(struct sok_socket *s, struct sok_socket **out)
     made->reuse_port = s->reuse_port;
     made->v4only = s->v4only;
     made->v6only = s->v6only;
+    made->device = sok_tcp_device(c);
+    made->dgram = s->dgram; // IP_MTU_DISCOVER
     made->options_set = made->options_given =
         s->options_given; // as Linux: what the listener was told counts for them
     memcpy(made->options, s->options, sizeof(made->options));
-    apply_options(made);
+    sok_socket_options_apply(made);
     *out = made;
     return 0;
 }
@@ -491,107 +401,4 @@ int sok_wait(struct sok_socket *s, unsigned want, int64_t timeout_ns)
             return SOK_ETIMEDOUT;
     }
     return (int)sok_socket_ready(s);
-}
-
-int sok_setsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t value)
-{
-    sok_host_mine(s->host);
-    if (option == SOK_OPT_BLOCKING) {
-        s->blocking = value != 0;
-        return 0;
-    }
-    if (option == SOK_OPT_REUSEADDR) {
-        s->reuse = value != 0;
-        return 0;
-    }
-    if (option == SOK_OPT_REUSEPORT) {
-        s->reuse_port = value != 0;
-        return 0;
-    }
-    if (option == SOK_OPT_V6ONLY) {
-        if (s->type != SOK_STREAM && s->type != SOK_DGRAM)
-            return SOK_EOPNOTSUPP;
-        if (s->bound || s->sock)
-            return SOK_EINVAL;
-        s->v6only = value != 0;
-        return 0;
-    }
-    if (option == SOK_OPT_BROADCAST) {
-        s->dgram.broadcast = value != 0;
-        sok_socket_dgram_apply(s);
-        return 0;
-    }
-    if (option == SOK_OPT_TIMEOUT) {
-        s->timeout_ns = value < 0 ? 0 : value;
-        return 0;
-    }
-    int number = tcp_option(option);
-    if (s->type != SOK_STREAM)
-        return sok_socket_dgram_setopt(s, option, value);
-    if (number < 0)
-        return SOK_EINVAL;
-    struct sok_tcp_conn *c = sok_socket_conn(s);
-    s->host->dirty = true;
-    s->options[option] = value;
-    s->options_given |= 1U << option;
-    if (c)
-        return sok_tcp_setopt(c, (enum sok_tcp_sockopt)number, value, sok_host_now(s->host));
-    s->options_set |= 1U << option;
-    if (s->sock)
-        listener_options(s);
-    return 0;
-}
-
-static int path_mtu(const struct sok_socket *s, int64_t *value)
-{
-    const struct sok_tcp_conn *c = sok_socket_conn(s);
-    uint16_t mtu = 0;
-    if (!s->dialled || (s->type == SOK_STREAM && !c))
-        return SOK_ENOTCONN;
-    struct sok_endpoint to = c ? sok_tcp_remote(c) : s->remote, from = {.port = 0};
-    sok_getsockname(s, &from);
-    int err = sok_stack_path_mtu(s->host->stack, &from.addr, &to, &mtu);
-    *value = mtu;
-    return err;
-}
-
-// As if it had never been set.
-static bool means_default(enum sok_socket_option option, int64_t value)
-{
-    return value == 0 && (option == SOK_OPT_MAXSEG || option == SOK_OPT_LINGER2);
-}
-
-int sok_getsockopt(struct sok_socket *s, enum sok_socket_option option, int64_t *value)
-{
-    sok_host_mine(s->host);
-    int number = tcp_option(option);
-    struct sok_tcp_conn *c = sok_socket_conn(s);
-    if (option == SOK_OPT_ERROR)
-        *value = take_error(s);
-    else if (option == SOK_OPT_BLOCKING)
-        *value = s->blocking;
-    else if (option == SOK_OPT_REUSEADDR)
-        *value = s->reuse;
-    else if (option == SOK_OPT_REUSEPORT)
-        *value = s->reuse_port;
-    else if (option == SOK_OPT_V6ONLY && (s->type == SOK_STREAM || s->type == SOK_DGRAM))
-        *value = s->v6only;
-    else if (option == SOK_OPT_BROADCAST)
-        *value = s->dgram.broadcast;
-    else if (option == SOK_OPT_TIMEOUT)
-        *value = s->timeout_ns;
-    else if (option == SOK_OPT_MTU)
-        return path_mtu(s, value);
-    else if (s->type != SOK_STREAM)
-        return sok_socket_dgram_getopt(s, option, value);
-    else if (number < 0)
-        return SOK_EINVAL;
-    else if (c)
-        return sok_tcp_getopt(c, (enum sok_tcp_sockopt)number, value);
-    else if (s->options_set & (1U << option) && !means_default(option, s->options[option]))
-        *value = s->options[option];
-    else
-        *value = sok_tcp_default_opt(
-            sok_tcp_config(sok_stack_tcp(s->host->stack)), (enum sok_tcp_sockopt)number);
-    return 0;
 }

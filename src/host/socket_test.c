@@ -270,6 +270,14 @@ static void bad_calls(void **state)
     assert_int_equal(sok_socket_fd(s), SOK_ENOTCONN);
     assert_int_equal(sok_getpeername(s, &p.to_b), SOK_ENOTCONN);
     assert_int_equal(sok_setsockopt(s, (enum sok_socket_option)99, 1), SOK_EINVAL);
+    // Before there is a connection as after it.
+    assert_int_equal(sok_setsockopt(s, SOK_OPT_KEEPCNT, 500), SOK_EINVAL);
+    assert_int_equal(sok_setsockopt(s, SOK_OPT_TTL, 0), SOK_EINVAL);
+    assert_int_equal(sok_setsockopt(s, SOK_OPT_MTU_DISCOVER, 6), SOK_EINVAL);
+    assert_int_equal(sok_setsockopt(s, SOK_OPT_BINDTODEVICE, -2), SOK_EINVAL);
+    assert_int_equal(sok_setsockopt(s, SOK_OPT_BINDTODEVICE, 5), 0);
+    assert_int_equal(sok_connect(s, &p.to_b), SOK_ENODEV);
+    assert_int_equal(sok_setsockopt(s, SOK_OPT_BINDTODEVICE, -1), 0);
     assert_int_equal(sok_accept(p.listener, &t), SOK_EAGAIN);
     struct sok_socket *u;
     assert_int_equal(sok_socket(p.b, SOK_STREAM, &u), 0);

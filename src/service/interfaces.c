@@ -1,5 +1,4 @@
-// What netdevice(7) tells of interfaces, for the links of the host: lo is the link to itself, the others are
-// eth0, eth1 and so on (tun0 and so on without Ethernet), in their order. Nothing can be set.
+// What netdevice(7) tells of interfaces, for the links of the host (their names: host/posix_device.c). Nothing can be set.
 #include <errno.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -8,27 +7,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include "service/internal.h"
-
-static void name_of(int link, const struct sok_packet_link *about, char out[IFNAMSIZ])
-{
-    if (link == 0)
-        snprintf(out, IFNAMSIZ, "lo");
-    else
-        snprintf(out, IFNAMSIZ, "%s%d", about->ethernet ? "eth" : "tun", link - 1);
-}
-
-// By that name, or by the device's own: tap0 of the link tap:tap0. -ENODEV.
-static int find(const struct sok_host *host, const char *name, struct sok_packet_link *about)
-{
-    for (int link = 0; sok_packet_link(host, link, about) == 0; link++) {
-        char here[IFNAMSIZ];
-        const char *own = strchr(about->name, ':');
-        name_of(link, about, here);
-        if (strcmp(here, name) == 0 || (own && strcmp(own + 1, name) == 0))
-            return link;
-    }
-    return -ENODEV;
-}
 
 static void put_addr(struct sockaddr *to, uint32_t v4)
 {
@@ -58,7 +36,7 @@ static int32_t tell(const struct sok_host *host, int request, int link,
         q->ifr_ifindex = link + 1;
         return 0;
     case SIOCGIFNAME:
-        name_of(link, about, q->ifr_name);
+        sok_posix_link_name(link, about, q->ifr_name);
         return 0;
     case SIOCGIFHWADDR:
         memset(&q->ifr_hwaddr, 0, sizeof(q->ifr_hwaddr));
@@ -95,7 +73,8 @@ void sok_serve_interface(struct sok_service *v, struct request *r)
     }
     memcpy(&q, r->bytes, sizeof(q));
     q.ifr_name[IFNAMSIZ - 1] = '\0';
-    int link = r->head->a == SIOCGIFNAME ? q.ifr_ifindex - 1 : find(v->host, q.ifr_name, &about);
+    int link =
+        r->head->a == SIOCGIFNAME ? q.ifr_ifindex - 1 : sok_posix_link_find(v->host, q.ifr_name);
     if (link < 0 || sok_packet_link(v->host, link, &about) < 0)
         r->result = -ENODEV;
     else

@@ -21,6 +21,7 @@ struct sok_echo {
     struct sok_stack *stack;
     struct sok_map_node node; // in stack->echo, by identifier
     uint16_t id;
+    bool v6; // the last request was of IPv6
     uint32_t asked_next, reply_head, reply_count;
     struct asked asked[ASKED_MAX];
     struct sok_echo_reply replies[REPLIES_MAX];
@@ -123,6 +124,7 @@ static int send_echo(struct sok_echo *e, const struct sok_endpoint *to, uint16_t
     if (!packet)
         return SOK_ENOMEM;
     struct sok_icmp_hdr h = {.id = e->id, .seq = seq};
+    e->v6 = !v4;
     build(p, &h, data, len, &path.source, &to->addr);
     struct sok_ip_out o = {
         .src = path.source,
@@ -244,8 +246,10 @@ int sok_echo_recv(struct sok_echo *e, struct sok_echo_reply *out, int64_t now)
 
 void sok_echo_about(const struct sok_echo *e, struct sok_sock_about *out)
 {
-    out->local = (struct sok_endpoint){.addr = sok_addr_v4(0), .port = e->id};
-    out->protocol = SOK_IPPROTO_ICMP;
+    out->local = (struct sok_endpoint){.port = e->id};
+    out->protocol = e->v6 ? SOK_IPPROTO_ICMP6 : SOK_IPPROTO_ICMP;
+    if (!e->v6)
+        out->local.addr = sok_addr_v4(0);
     out->held = e->reply_count * sizeof(e->replies[0]);
     out->most = sizeof(e->replies);
 }

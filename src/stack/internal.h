@@ -327,6 +327,15 @@ int sok_addr_put(struct sok_stack *s, uint8_t link, struct sok_addr addr, unsign
     enum sok_origin origin);
 bool sok_addr_on_link(const struct sok_stack *s, uint8_t link, const struct sok_addr *a);
 
+// Whether who is bound to a device (the number of a link + 1; 0: to none) hears what came on a link for this address of ours. What
+// was sent to an address of the device did not come in there if it is from this machine, and is as good as.
+bool sok_device_hears(
+    const struct sok_stack *s, uint8_t device, uint8_t link, const struct sok_addr *to);
+
+// The way to a peer of who is bound to a device. The zone of a link-local one becomes that.
+int sok_device_way(struct sok_stack *s, uint8_t device, const struct sok_addr *source,
+    struct sok_endpoint *remote, struct sok_tcp_path *path);
+
 // The zone of an endpoint with this address that is reached over a link (RFC 4007).
 static inline uint32_t sok_zone_of(const struct sok_addr *a, uint8_t link)
 {
@@ -394,7 +403,15 @@ struct sok_ip_out {
     uint8_t ttl;              // 0: the default
     uint8_t reason;
     uint32_t conn;
+    // From sok_ip_discover(); else it is cut by whoever needs to:
+    bool df;      // no router may, nor may it be cut here
+    bool uncut;   // not here: SOK_EMSGSIZE
+    bool by_link; // the link's MTU counts, whatever is known of the way
 };
+void sok_ip_discover(
+    struct sok_ip_out *o, const struct sok_dgram_opts *opts, const struct sok_tcp_path *path);
+// Whether what routers say of the MTU may be about what such a socket sends: they may cut the rest, or it looks away.
+bool sok_ip_heeds(const struct sok_dgram_opts *opts, const struct sok_addr *to);
 // A packet with room for len bytes behind its IP header, at *data.
 struct sok_packet *sok_ip_new(
     struct sok_stack *s, const struct sok_addr *dst, uint32_t len, uint8_t **data);
@@ -421,7 +438,7 @@ static inline uint32_t sok_ip_data_max(const struct sok_addr *dst)
 
 // What ip.c needs of each family: the header of a packet (fields, lengths, sums), how many bytes each of its
 // fragments but the last carries, and one of them, with its headers (NULL: no memory).
-void sok_ip4_put(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_out *o);
+void sok_ip4_put(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_out *o, bool whole);
 uint32_t sok_ip4_fragment_len(uint32_t mtu);
 struct sok_packet *sok_ip4_fragment(
     struct sok_stack *s, const struct sok_packet *whole, uint32_t at, uint32_t len);

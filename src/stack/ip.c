@@ -180,18 +180,36 @@ static int begin(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_
     return 0;
 }
 
+void sok_ip_discover(
+    struct sok_ip_out *o, const struct sok_dgram_opts *opts, const struct sok_tcp_path *path)
+{
+    bool v6 = !sok_addr_is_v4(o->dst), may_cut = path->known.mtu && path->known.may_cut;
+    enum sok_mtu_discover how = (enum sok_mtu_discover)(v6 ? opts->discover6 : opts->discover);
+    o->df = how == SOK_MTU_DO || how == SOK_MTU_PROBE || (how == SOK_MTU_WANT && !may_cut);
+    o->uncut = (how >= SOK_MTU_DO && how <= SOK_MTU_INTERFACE) || (v6 && opts->dontfrag);
+    o->by_link = how >= SOK_MTU_PROBE;
+}
+
+bool sok_ip_heeds(const struct sok_dgram_opts *opts, const struct sok_addr *to)
+{
+    if (!sok_addr_is_v4(*to))
+        return opts->discover6 < SOK_MTU_INTERFACE;
+    return opts->discover >= SOK_MTU_WANT && opts->discover <= SOK_MTU_PROBE;
+}
+
 int sok_ip_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_out *o,
     const struct sok_tcp_path *path, int64_t now)
 {
     struct sok_stack_link *l = s->links[path->link];
     bool v6 = !sok_addr_is_v4(o->dst);
-    uint32_t len = p->len - SOK_ETH_HDR_LEN, mtu = sok_tcp_path_mtu(path), count = 1;
+    uint32_t len = p->len - SOK_ETH_HDR_LEN, mtu = o->by_link ? path->mtu : sok_tcp_path_mtu(path);
+    uint32_t count = 1;
     uint32_t each = v6 ? sok_ip6_fragment_len(mtu) : sok_ip4_fragment_len(mtu);
     uint64_t max = (uint64_t)s->config.out_queue_max;
     int result = 0;
     if (len > mtu)
         count = (len - header_len(v6) + each - 1) / each;
-    if (len > sok_ip_packet_max(&o->dst) || count > max)
+    if (len > sok_ip_packet_max(&o->dst) || count > max || (count > 1 && o->uncut))
         result = SOK_EMSGSIZE;
     else if (l->packets.count + count > max)
         result = SOK_EAGAIN;
@@ -201,7 +219,7 @@ int sok_ip_send(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_o
     if (v6)
         sok_ip6_put(s, p, o);
     else
-        sok_ip4_put(s, p, o);
+        sok_ip4_put(s, p, o, count == 1);
     if (count > 1)
         leave_in_fragments(s, p, &o->dst, each, now);
     else

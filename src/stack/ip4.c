@@ -114,7 +114,8 @@ uint16_t sok_ip4_id(struct sok_stack *s, const struct sok_addr *dst, uint8_t pro
     return first;
 }
 
-void sok_ip4_put(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_out *o)
+// whole: it is not to be cut.
+void sok_ip4_put(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_out *o, bool whole)
 {
     struct sok_ip4_hdr ip = {
         .version = 4,
@@ -122,6 +123,7 @@ void sok_ip4_put(struct sok_stack *s, struct sok_packet *p, const struct sok_ip_
         .tos = o->tos,
         .len = (uint16_t)(p->len - SOK_ETH_HDR_LEN),
         .id = sok_ip4_id(s, &o->dst, o->proto, 1),
+        .flags = o->df && whole ? SOK_IP4_DF : 0,
         .ttl = o->ttl ? o->ttl : (uint8_t)s->config.ttl,
         .proto = o->proto,
         .src = sok_addr_to_v4(o->src),

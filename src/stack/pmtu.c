@@ -1,5 +1,5 @@
 // What routers said the ways to other hosts take (RFC 1191, RFC 8201). Written only for what quotes a segment that
-// is on its way (tcp/mtu.c) or, with IPv6 where nobody but the source cuts, a datagram of a socket. The table is of fixed size: hosts that share a place take it from each other, and
+// is on its way (tcp/mtu.c) or a datagram of a socket that forbids others to cut it, as all of IPv6 does. The table is of fixed size: hosts that share a place take it from each other, and
 // what is forgotten will be said again.
 #include "stack/internal.h"
 
@@ -103,7 +103,7 @@ enum sok_drop sok_pmtu_input(
         in->out->conn = sok_raw_news(s, n);
     if (in->out->conn)
         in->out->effects |= SOK_EFFECT_SOFT_ERROR;
-    if (v4 && n->proto != SOK_IPPROTO_TCP) // not cut by others because we forbid it
+    if (v4 && n->echo) // which routers may cut
         return in->out->conn ? SOK_DROP_NONE : SOK_DROP_ICMP_QUOTE;
     switch (take(s, n, mtu, &in->out->conn, in->now)) {
     case SOK_TCP_MTU_LOWER:
@@ -111,7 +111,8 @@ enum sok_drop sok_pmtu_input(
         return SOK_DROP_NONE;
     case SOK_TCP_MTU_KNOWN:
         return SOK_DROP_ICMP_MTU;
-    default:
-        return SOK_DROP_ICMP_QUOTE;
+    default: // a raw socket may have heard it
+        return v4 && n->proto != SOK_IPPROTO_TCP && in->out->conn ? SOK_DROP_NONE
+                                                                  : SOK_DROP_ICMP_QUOTE;
     }
 }

@@ -14,7 +14,8 @@ struct sok_raw {
     struct sok_stack *stack;
     struct sok_raw *next; // in stack->raws
     struct sok_addr local, remote;
-    uint32_t zone; // of remote
+    uint32_t zone;  // of remote
+    uint8_t device; // link + 1 that it is bound to; 0: none
     uint8_t protocol;
     bool v6;
     int checksum; // IPv6: where in the payload it stands, filled in and verified; -1: nowhere
@@ -116,7 +117,8 @@ struct sok_raw_taken sok_raw_input(struct sok_stack *s, const struct sok_in *in)
         return taken;
     for (struct sok_raw *r = s->raws; r; r = r->next) {
         if (r->protocol != in->proto || r->v6 != in->v6 || !is_between(r, &in->dst, &in->src) ||
-            !hears(r, in) || is_blocked(r, in))
+            !sok_device_hears(s, r->device, in->group_link, &in->dst) || !hears(r, in) ||
+            is_blocked(r, in))
             continue;
         enum sok_drop bad = is_damaged(r, in) ? SOK_DROP_RAW_CHECKSUM : keep(r, in);
         taken.wanted = true;
@@ -148,7 +150,8 @@ static bool may_have_sent(const struct sok_raw *r, const struct sok_icmp_news *n
 uint32_t sok_raw_sender(const struct sok_stack *s, const struct sok_icmp_news *n)
 {
     for (const struct sok_raw *r = s->raws; r; r = r->next)
-        if (may_have_sent(r, n) && is_between(r, &n->local.addr, &n->remote.addr))
+        if (may_have_sent(r, n) && is_between(r, &n->local.addr, &n->remote.addr) &&
+            sok_ip_heeds(&r->opts, &n->remote.addr))
             return r->sock.id;
     return 0;
 }
@@ -276,8 +279,9 @@ int sok_raw_connect(struct sok_raw *r, const struct sok_endpoint *remote)
     struct sok_stack *s = r->stack;
     struct sok_endpoint to = {.addr = remote->addr, .zone = remote->zone};
     struct sok_tcp_path path;
-    int err = sok_addr_is_v4(to.addr) == r->v6 ? SOK_EAFNOSUPPORT
-                                               : sok_stack_route(s, &r->local, &to, &path);
+    int err = sok_addr_is_v4(to.addr) == r->v6
+                  ? SOK_EAFNOSUPPORT
+                  : sok_device_way(s, r->device, &r->local, &to, &path);
     if (err == 0) {
         r->remote = to.addr;
         r->zone = to.zone;
@@ -290,6 +294,11 @@ int sok_raw_connect(struct sok_raw *r, const struct sok_endpoint *remote)
         e->call.remote = to;
     }
     return err;
+}
+
+void sok_raw_use_device(struct sok_raw *r, uint8_t device)
+{
+    r->device = device;
 }
 
 void sok_raw_disconnect(struct sok_raw *r, const struct sok_addr *local)
@@ -451,6 +460,8 @@ static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsig
         return SOK_EAFNOSUPPORT;
     if (multicast && r->multicast.link >= 0)
         dst.zone = (uint32_t)r->multicast.link + 1;
+    if (r->device)
+        dst.zone = r->device;
     bool chosen = !multicast || !sok_addr_is_any(r->local);
     int err = sok_stack_route(r->stack, chosen ? &r->local : &r->multicast.source, &dst, &path);
     if (err == 0 && !r->opts.broadcast && sok_dst_kind(r->stack, 0, to) == SOK_DST_BROADCAST)
@@ -466,6 +477,7 @@ static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsig
         .reason = SOK_REASON_RAW,
         .conn = r->sock.id,
     };
+    sok_ip_discover(&o, &r->opts, &path);
     err = r->hdrincl ? send_given(r, iov, count, len, &o, &path, now)
                      : send_payload(r, iov, count, len, &o, &path, now);
     if (err == SOK_EAGAIN) {
@@ -550,6 +562,7 @@ void sok_raw_about(const struct sok_raw *r, struct sok_sock_about *out)
     out->remote.addr = r->connected ? r->remote : nobody(r);
     out->connected = r->connected;
     out->protocol = r->protocol;
+    out->link = r->device - 1;
     out->held = r->inbox.held;
     out->most = sok_inbox_most(r->stack, &r->inbox);
 }

@@ -331,6 +331,13 @@ static bool link_has(const struct sok_stack *s, uint8_t link, const struct sok_a
     return false;
 }
 
+bool sok_device_hears(
+    const struct sok_stack *s, uint8_t device, uint8_t link, const struct sok_addr *to)
+{
+    return device == 0 || link == device - 1 ||
+           (link == SOK_STACK_LOCAL && link_has(s, (uint8_t)(device - 1), to));
+}
+
 static bool is_better(
     const struct sok_stack_route *a, const struct sok_stack_route *b, bool a_source, bool b_source)
 {
@@ -392,9 +399,20 @@ static int group_link(const struct sok_stack *s, const struct sok_addr *source,
     return 0;
 }
 
-static int local_path(const struct sok_stack *s, const struct sok_addr *source,
-    const struct sok_addr *to, struct sok_tcp_path *out)
+// Who is bound to a device reaches of this machine what that has; by the loopback, all of IPv4 (as in Linux).
+static bool is_there(const struct sok_stack *s, uint8_t link, const struct sok_addr *a)
 {
+    if (link == SOK_STACK_LOCAL)
+        return sok_addr_is_v4(*a) || sok_addr_is_loopback(*a) || sok_addr_is_near6(a);
+    return link_has(s, link, a);
+}
+
+static int local_path(const struct sok_stack *s, const struct sok_addr *source,
+    const struct sok_endpoint *there, struct sok_tcp_path *out)
+{
+    const struct sok_addr *to = &there->addr;
+    if (there->zone && !s->any && !is_there(s, (uint8_t)(there->zone - 1), to))
+        return sok_addr_is_v4(*to) ? SOK_EHOSTUNREACH : SOK_ENETUNREACH;
     *out = (struct sok_tcp_path){
         .source = sok_addr_is_any(*source) ? *to : *source,
         .next_hop = *to,
@@ -405,14 +423,19 @@ static int local_path(const struct sok_stack *s, const struct sok_addr *source,
 }
 
 // The link and the next hop to another host. The link of a link-local address is named by its zone (RFC 4007), or
-// is that of the source.
+// is that of the source; that of others, too, if who sends is bound to one. Then what IPv4 has no route for is there (as in Linux).
 static int find_hop(const struct sok_stack *s, const struct sok_addr *source,
     const struct sok_endpoint *to, uint8_t *link, struct sok_addr *next_hop, bool *failed)
 {
-    uint8_t only = to->zone > 0 && sok_addr_is_near6(&to->addr) ? (uint8_t)(to->zone - 1) : 0;
-    if (only >= s->link_count)
-        return SOK_ENODEV;
+    uint8_t only = to->zone > 0 ? (uint8_t)(to->zone - 1) : 0;
+    if (to->zone == SOK_STACK_LOCAL + 1 && !sok_addr_is_near6(&to->addr))
+        return SOK_ENETUNREACH;
     const struct sok_stack_route *r = best_route(s, source, &to->addr, only);
+    if (!r && only && sok_addr_is_v4(to->addr)) {
+        *link = only;
+        *next_hop = to->addr;
+        return 0;
+    }
     if (!r || r->link == SOK_STACK_LOCAL)
         return SOK_ENETUNREACH;
     *link = r->link;
@@ -439,10 +462,12 @@ int sok_stack_route(void *ctx, const struct sok_addr *source, const struct sok_e
         return SOK_ENETUNREACH;
     if (chosen && !sok_addr_is_ours(s, source))
         return SOK_EADDRNOTAVAIL;
-    uint8_t zone = to->zone > 0 && to->zone <= s->link_count ? (uint8_t)(to->zone - 1) : 0;
+    if (to->zone > s->link_count) // as Linux says it
+        return v4 || sok_addr_is_near6(dst) ? SOK_ENODEV : SOK_ENETUNREACH;
+    uint8_t zone = to->zone > 0 ? (uint8_t)(to->zone - 1) : 0;
     enum sok_dst_kind kind = sok_dst_kind(s, zone, dst);
     if (kind == SOK_DST_OURS)
-        return local_path(s, source, dst, out);
+        return local_path(s, source, to, out);
     if (sok_addr_is_loopback(*source) && !s->any) // never on a wire (RFC 1122 section 3.2.1.3 g)
         return SOK_EADDRNOTAVAIL;
 

@@ -239,21 +239,46 @@ static bool is_group(const struct sok_stack *s, const struct sok_addr *a)
     return kind == SOK_DST_BROADCAST || kind == SOK_DST_MULTICAST;
 }
 
+// A link-local address is on the device. Another zone is none of it.
+int sok_device_way(struct sok_stack *s, uint8_t device, const struct sok_addr *source,
+    struct sok_endpoint *remote, struct sok_tcp_path *path)
+{
+    struct sok_endpoint to = *remote;
+    bool near = sok_addr_is_near6(&to.addr);
+    if (device && near && to.zone && to.zone != device)
+        return SOK_EINVAL;
+    if (device)
+        to.zone = device;
+    if (near)
+        remote->zone = to.zone;
+    return sok_stack_route(s, source, &to, path);
+}
+
 int sok_stack_connect(struct sok_stack *stack, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, int64_t now, struct sok_tcp_conn **out)
 {
-    struct sok_endpoint from = {.addr = sok_addr_v4(0)};
+    return sok_stack_connect_on(stack, 0, local, remote, now, out);
+}
+
+int sok_stack_connect_on(struct sok_stack *stack, uint8_t device, const struct sok_endpoint *local,
+    const struct sok_endpoint *given, int64_t now, struct sok_tcp_conn **out)
+{
+    struct sok_endpoint from = {.addr = sok_addr_v4(0)}, there = *given, *remote = &there;
     struct sok_tcp_path path;
     stack->now = now;
     if (local)
         from = *local;
-    int err = sok_stack_route(stack, &from.addr, remote, &path);
+    int err = sok_device_way(stack, device, &from.addr, remote, &path);
     if (err == 0 && from.port && !sok_port_is_ours(stack, from.port))
         err = SOK_EADDRNOTAVAIL;
     if (err == 0 && is_group(stack, &remote->addr)) // MUST-46
         err = SOK_ENETUNREACH;
-    if (err == 0)
-        return sok_tcp_connect(stack->tcp, &from, remote, &path, now, out);
+    if (err == 0) {
+        err = sok_tcp_connect(stack->tcp, &from, remote, &path, now, out);
+        if (err == 0 && device)
+            sok_tcp_use_device(*out, device);
+        return err;
+    }
     struct sok_event *e = sok_stack_call(stack, 0, SOK_CALL_CONNECT, -1, err, now);
     if (e) {
         e->call.has_remote = true;

@@ -275,6 +275,9 @@ struct sok_sock *sok_stack_changed(
 // TCP: what needs a route is here, the rest is tcp/tcp.h on the handle. local may be NULL.
 int sok_stack_connect(struct sok_stack *stack, const struct sok_endpoint *local,
     const struct sok_endpoint *remote, int64_t now, struct sok_tcp_conn **out);
+// The same, bound to a device: the number of a link + 1; 0: none.
+int sok_stack_connect_on(struct sok_stack *stack, uint8_t device, const struct sok_endpoint *local,
+    const struct sok_endpoint *remote, int64_t now, struct sok_tcp_conn **out);
 int sok_stack_listen(struct sok_stack *stack, const struct sok_endpoint *local, int backlog,
     int64_t now, struct sok_tcp_listener **out);
 // With enum sok_bind_flag (sok_tcp_listen_as).
@@ -293,12 +296,24 @@ const struct sok_stack_config *sok_stack_config(const struct sok_stack *stack);
 int sok_stack_path_mtu(struct sok_stack *stack, const struct sok_addr *source,
     const struct sok_endpoint *to, uint16_t *mtu);
 
+// What becomes of what is too large for its way, numbered as Linux does (ip(7), IP_MTU_DISCOVER).
+enum sok_mtu_discover {
+    SOK_MTU_DONT,      // it is cut, here and by routers
+    SOK_MTU_WANT,      // it is cut here, as far as is known (RFC 1191); no router cuts
+    SOK_MTU_DO,        // it is refused with SOK_EMSGSIZE
+    SOK_MTU_PROBE,     // the same, but what routers said does not count: the link's MTU does
+    SOK_MTU_INTERFACE, // as PROBE, and routers may cut
+    SOK_MTU_OMIT,      // as DONT, by the link's MTU
+};
+
 // What datagram sockets of all kinds can be told; 0: as the stack's settings say.
 struct sok_dgram_opts {
     uint8_t ttl, tos; // of what is sent; not of frames and of what has a header of its own
     bool broadcast;   // it may be sent to a broadcast address; else SOK_EACCES
-    bool recverr;     // errors about what was sent are kept, and told to unconnected ones, too
-    uint32_t queue;   // bytes that wait to be read, most
+    uint8_t discover, discover6; // enum sok_mtu_discover, of either family
+    bool dontfrag;               // of IPv6 nothing is cut: as DO
+    bool recverr;   // errors about what was sent are kept, and told to unconnected ones, too
+    uint32_t queue; // bytes that wait to be read, most
 };
 
 // What somebody said about a datagram that was sent.
@@ -349,6 +364,8 @@ struct sok_udp_how {
 int64_t sok_udp_send_how(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
     const struct sok_endpoint *to, const struct sok_udp_how *how, int64_t now);
 void sok_udp_options(struct sok_udp *u, const struct sok_dgram_opts *opts);
+// Bound to a device: the number of a link + 1; 0: none. As sok_bind_on() of the flags that it is opened with.
+void sok_udp_use_device(struct sok_udp *u, uint8_t device);
 // Of sockets that share an address and port, those with this get each sender's datagrams at one of them, chosen by a
 // keyed hash, instead of all at the newest.
 void sok_udp_spread(struct sok_udp *u, bool on);
@@ -396,6 +413,7 @@ int sok_raw_checksum_at(const struct sok_raw *r);
 int sok_raw_bind(struct sok_raw *r, const struct sok_addr *local);         // 0.0.0.0: any
 int sok_raw_connect(struct sok_raw *r, const struct sok_endpoint *remote); // its port is nobody's
 void sok_raw_disconnect(struct sok_raw *r, const struct sok_addr *local);
+void sok_raw_use_device(struct sok_raw *r, uint8_t device); // as of UDP
 void sok_raw_options(struct sok_raw *r, const struct sok_dgram_opts *opts);
 // As of UDP.
 int sok_raw_group(struct sok_raw *r, const struct sok_group_change *change, int64_t now);
@@ -464,7 +482,7 @@ struct sok_sock_about {
     bool connected, v6only;
     uint8_t protocol;  // raw sockets,
     uint16_t type;     // packet sockets: EtherType,
-    int link;          // and link; -1: all
+    int link;          // and link, of others that they are bound to; -1: all
     size_t held, most; // bytes of memory that what waits to be read takes, and may take
 };
 void sok_stack_about(const struct sok_sock *sock, struct sok_sock_about *out);

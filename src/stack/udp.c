@@ -51,10 +51,16 @@ static bool same_endpoint(const struct sok_endpoint *a, const struct sok_endpoin
     return a->port == b->port && a->zone == b->zone && sok_addr_eq(a->addr, b->addr);
 }
 
+#define ANY_LINK (-1)
+
+// link: that it came on.
 static bool matches(
-    const struct sok_udp *u, const struct sok_addr *dst, const struct sok_endpoint *from)
+    const struct sok_udp *u, const struct sok_addr *dst, const struct sok_endpoint *from, int link)
 {
     bool here = sok_addr_hears(u->local.addr, u->flags & SOK_BIND_V6ONLY, *dst);
+    uint8_t device = sok_bind_device(u->flags);
+    if (device && link != ANY_LINK && !sok_device_hears(u->stack, device, (uint8_t)link, dst))
+        return false;
     return here && (!u->connected || same_endpoint(&u->remote, from));
 }
 
@@ -65,19 +71,24 @@ static uint64_t sender_hash(const struct sok_stack *s, const struct sok_addr *ds
     return sok_tcp_hash(s->tcp, &to, from) >> 32;
 }
 
-// How well one that matches is meant: one that is connected, the nearest address, the newest.
+// How well one that matches is meant: one that is connected, the nearest address, one that is bound to the device, the
+// newest.
 static bool better(const struct sok_udp *u, const struct sok_udp *best)
 {
     unsigned near = sok_addr_nearness(u->local.addr), there = sok_addr_nearness(best->local.addr);
     if (u->connected != best->connected)
         return u->connected;
-    return near != there ? near > there : u->sock.id > best->sock.id;
+    if (near != there)
+        return near > there;
+    bool bound = sok_bind_device(u->flags), other = sok_bind_device(best->flags);
+    return bound != other ? bound : u->sock.id > best->sock.id;
 }
 
 static bool beside(const struct sok_udp *u, const struct sok_udp *best, const struct sok_addr *dst,
     const struct sok_endpoint *from)
 {
-    return u->spread && !u->connected && matches(u, dst, from) &&
+    return u->spread && !u->connected && matches(u, dst, from, ANY_LINK) &&
+           sok_bind_device(u->flags) == sok_bind_device(best->flags) &&
            sok_addr_eq(u->local.addr, best->local.addr);
 }
 
@@ -99,11 +110,11 @@ static struct sok_udp *spread(const struct sok_stack *s, struct sok_udp *best,
 // At most one socket takes a datagram to one host: an address and port is given out once (is_taken), or to
 // sockets that share it.
 static struct sok_udp *find(const struct sok_stack *s, const struct sok_addr *dst, uint16_t port,
-    const struct sok_endpoint *from)
+    const struct sok_endpoint *from, int link)
 {
     struct sok_udp *best = NULL;
     for (struct sok_udp *u = first_at(s, port); u; u = next_at(u))
-        if (matches(u, dst, from) && (!best || better(u, best)))
+        if (matches(u, dst, from, link) && (!best || better(u, best)))
             best = u;
     return best && best->spread && !best->connected ? spread(s, best, dst, from) : best;
 }
@@ -147,7 +158,7 @@ static enum sok_drop to_all(struct sok_stack *s, struct sok_in *in, const struct
     bool multicast = sok_addr_is_multicast(in->dst);
     enum sok_drop drop = SOK_DROP_UDP_NO_SOCKET;
     for (struct sok_udp *u = first_at(s, to->port); u; u = next_at(u)) {
-        if (!matches(u, &in->dst, from))
+        if (!matches(u, &in->dst, from, in->group_link))
             continue;
         if (multicast && !sok_memberships_hear(
                              &u->groups, in->group_link, &in->dst, &in->src, u->multicast.all)) {
@@ -199,7 +210,7 @@ static enum sok_drop datagram_input(struct sok_stack *s, struct sok_in *in)
         in->out->effects |= bad == SOK_DROP_NONE ? SOK_EFFECT_DELIVERED : 0u;
         return bad;
     }
-    struct sok_udp *u = find(s, &in->dst, h.dport, &from);
+    struct sok_udp *u = find(s, &in->dst, h.dport, &from, in->link);
     if (!u && in->unicast && sok_dst_kind4(s, in->ip.dst) != SOK_DST_OURS)
         u = first_at(s, 0);
     if (!u) {
@@ -222,7 +233,7 @@ void sok_udp_input(struct sok_stack *s, struct sok_in *in)
 // with what they are about.
 uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n)
 {
-    struct sok_udp *u = find(s, &n->local.addr, n->local.port, &n->remote);
+    struct sok_udp *u = find(s, &n->local.addr, n->local.port, &n->remote, ANY_LINK);
     if (!u || (!u->connected && !u->opts.recverr))
         return 0;
     u->error = n->err;
@@ -238,15 +249,15 @@ uint32_t sok_udp_news(struct sok_stack *s, const struct sok_icmp_news *n)
 // Only who asked for it hears that a datagram was too large: others see the path's new MTU when they send.
 void sok_udp_too_big(struct sok_stack *s, const struct sok_icmp_news *n)
 {
-    const struct sok_udp *u = find(s, &n->local.addr, n->local.port, &n->remote);
+    const struct sok_udp *u = find(s, &n->local.addr, n->local.port, &n->remote, ANY_LINK);
     if (u && u->opts.recverr)
         sok_udp_news(s, n);
 }
 
 uint32_t sok_udp_sender(const struct sok_stack *s, const struct sok_icmp_news *n)
 {
-    const struct sok_udp *u = find(s, &n->local.addr, n->local.port, &n->remote);
-    return u ? u->sock.id : 0;
+    const struct sok_udp *u = find(s, &n->local.addr, n->local.port, &n->remote, ANY_LINK);
+    return u && sok_ip_heeds(&u->opts, &n->remote.addr) ? u->sock.id : 0;
 }
 
 // ---- opening and closing ----
@@ -255,7 +266,7 @@ uint32_t sok_udp_sender(const struct sok_stack *s, const struct sok_icmp_news *n
 static bool is_taken(const struct sok_stack *s, const struct sok_endpoint *local, unsigned flags)
 {
     for (struct sok_udp *u = first_at(s, local->port); u; u = next_at(u)) {
-        if (flags & u->flags & SOK_BIND_SHARED)
+        if ((flags & u->flags & SOK_BIND_SHARED) || sok_bind_apart(flags, u->flags))
             continue;
         if (sok_addr_overlaps(
                 local->addr, flags & SOK_BIND_V6ONLY, u->local.addr, u->flags & SOK_BIND_V6ONLY))
@@ -274,7 +285,7 @@ static int pick_port(struct sok_stack *s, struct sok_endpoint *local, unsigned f
     uint32_t start = (uint32_t)(sok_stack_random(s) % count);
     for (uint32_t i = 0; i < count; i++) {
         local->port = (uint16_t)(first + (start + i) % count);
-        if (!is_taken(s, local, flags & SOK_BIND_V6ONLY))
+        if (!is_taken(s, local, flags & ~(unsigned)SOK_BIND_SHARED))
             return 0;
     }
     return SOK_EADDRINUSE;
@@ -391,14 +402,20 @@ bool sok_udp_other_family(const struct sok_udp *u, const struct sok_addr *to)
            !sok_addr_hears(u->local.addr, u->flags & SOK_BIND_V6ONLY, *to);
 }
 
-int sok_udp_connect(struct sok_udp *u, const struct sok_endpoint *remote)
+void sok_udp_use_device(struct sok_udp *u, uint8_t device)
+{
+    u->flags = sok_bind_on(u->flags, device);
+}
+
+int sok_udp_connect(struct sok_udp *u, const struct sok_endpoint *given)
 {
     struct sok_stack *s = u->stack;
+    struct sok_endpoint there = *given, *remote = &there;
     struct sok_tcp_path path;
     int err = remote->port == 0 ? SOK_EINVAL
               : sok_udp_other_family(u, &remote->addr)
                   ? SOK_ENETUNREACH
-                  : sok_stack_route(s, &u->local.addr, remote, &path);
+                  : sok_device_way(s, sok_bind_device(u->flags), &u->local.addr, remote, &path);
     if (err == 0) {
         u->remote = *remote;
         u->connected = true;
@@ -541,6 +558,7 @@ void sok_udp_about(const struct sok_udp *u, struct sok_sock_about *out)
     out->local = u->local;
     out->connected = u->connected;
     out->v6only = u->flags & SOK_BIND_V6ONLY;
+    out->link = sok_bind_device(u->flags) - 1;
     if (u->connected)
         out->remote = u->remote;
     out->held = u->queued;

@@ -23,6 +23,7 @@ static int find_path(const struct sok_udp *u, const struct sok_endpoint *local,
     const struct sok_endpoint *to, int link, struct sok_tcp_path *path)
 {
     struct sok_stack *s = u->stack;
+    uint8_t device = link >= 0 ? (uint8_t)(link + 1) : sok_bind_device(u->flags);
     struct sok_addr source = local->addr;
     struct sok_endpoint dst = *to;
     bool multicast = sok_addr_is_multicast(to->addr);
@@ -30,8 +31,8 @@ static int find_path(const struct sok_udp *u, const struct sok_endpoint *local,
         return SOK_ENETUNREACH;
     if (multicast && u->multicast.link >= 0)
         dst.zone = (uint32_t)u->multicast.link + 1;
-    if (link >= 0)
-        dst.zone = (uint32_t)link + 1;
+    if (device)
+        dst.zone = device;
     bool chosen = !sok_addr_is_any(source) && !sok_addr_is_multicast(source) &&
                   sok_dst_kind(s, 0, &source) != SOK_DST_BROADCAST;
     if (!chosen)
@@ -81,6 +82,7 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
         .reason = SOK_REASON_DATAGRAM,
         .conn = u->sock.id,
     };
+    sok_ip_discover(&o, &u->opts, &path);
     if (multicast && u->multicast.loop && sok_group_has(s, path.link, &to->addr))
         sok_local_copy(s, p, SOK_UDP_HDR_LEN + (uint32_t)len, &o, path.link, now);
     if (multicast && u->multicast.ttl == 0) {

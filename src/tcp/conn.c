@@ -47,47 +47,61 @@ struct sok_tcp_conn *sok_tcp_find_again(
     return c;
 }
 
-static bool hears(const struct sok_tcp_listener *l, const struct sok_addr *to)
+static bool hears(
+    const struct sok_tcp *t, const struct sok_tcp_listener *l, const struct sok_tcp_arrival *a)
 {
-    return sok_addr_hears(l->local.addr, l->flags & SOK_BIND_V6ONLY, *to);
+    return sok_addr_hears(l->local.addr, l->flags & SOK_BIND_V6ONLY, a->to.addr) &&
+           sok_tcp_device_hears(t, sok_bind_device(l->flags), a);
+}
+
+// The nearest of those that hear it (sok_addr_nearness), and of these one that is bound to the device.
+static bool better(const struct sok_tcp_listener *l, const struct sok_tcp_listener *best)
+{
+    unsigned near = sok_addr_nearness(l->local.addr), there = sok_addr_nearness(best->local.addr);
+    return near > there ||
+           (near == there && sok_bind_device(l->flags) && !sok_bind_device(best->flags));
+}
+
+static bool beside(const struct sok_tcp_listener *o, const struct sok_tcp_listener *l)
+{
+    return sok_addr_eq(o->local.addr, l->local.addr) &&
+           sok_bind_device(o->flags) == sok_bind_device(l->flags);
 }
 
 // One of those that share l's address and port, the same for each tuple as long as they are the same.
-static struct sok_tcp_listener *choose(const struct sok_tcp *t, struct sok_tcp_listener *l,
-    const struct sok_endpoint *local, const struct sok_endpoint *remote)
+static struct sok_tcp_listener *choose(
+    const struct sok_tcp *t, struct sok_tcp_listener *l, const struct sok_tcp_arrival *a)
 {
-    uint32_t count = 0, pick = (uint32_t)(sok_tcp_hash(t, local, remote) >> 32);
-    for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
-         n = sok_map_next(n)) {
+    uint32_t count = 0, pick = (uint32_t)(sok_tcp_hash(t, &a->to, &a->from) >> 32);
+    uint16_t port = a->to.port;
+    for (struct sok_map_node *n = sok_map_first(&t->listeners, port); n; n = sok_map_next(n)) {
         const struct sok_tcp_listener *o = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
-        count += sok_addr_eq(o->local.addr, l->local.addr) && hears(o, &local->addr);
+        count += beside(o, l) && hears(t, o, a);
     }
     pick %= count;
-    for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
-         n = sok_map_next(n)) {
+    for (struct sok_map_node *n = sok_map_first(&t->listeners, port); n; n = sok_map_next(n)) {
         struct sok_tcp_listener *o = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
-        if (sok_addr_eq(o->local.addr, l->local.addr) && hears(o, &local->addr) && pick-- == 0) {
+        if (beside(o, l) && hears(t, o, a) && pick-- == 0) {
             return o;
         }
     }
     return l;
 }
 
-// The nearest that hears it (sok_addr_nearness); the one on every port comes last.
+// The best that hears it; the one on every port comes last.
 struct sok_tcp_listener *sok_tcp_find_listener(
-    const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote)
+    const struct sok_tcp *t, const struct sok_tcp_arrival *a)
 {
     struct sok_tcp_listener *best = NULL;
-    for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
+    for (struct sok_map_node *n = sok_map_first(&t->listeners, a->to.port); n;
          n = sok_map_next(n)) {
         struct sok_tcp_listener *l = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
-        if (hears(l, &local->addr) &&
-            (!best || sok_addr_nearness(l->local.addr) > sok_addr_nearness(best->local.addr))) {
+        if (hears(t, l, a) && (!best || better(l, best))) {
             best = l;
         }
     }
     if (best) {
-        return best->flags & SOK_BIND_SHARED ? choose(t, best, local, remote) : best;
+        return best->flags & SOK_BIND_SHARED ? choose(t, best, a) : best;
     }
     struct sok_map_node *every = sok_map_first(&t->listeners, 0);
     return every ? SOK_CONTAINER_OF(every, struct sok_tcp_listener, node) : NULL;

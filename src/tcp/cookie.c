@@ -92,7 +92,7 @@ void sok_tcp_cookie_send(struct sok_tcp_listener *l, struct sok_tcp_in *in)
         .flags = SOK_TCP_SYN | SOK_TCP_ACK,
         .reason = SOK_REASON_OPEN_COOKIE,
         .has_base = true};
-    if (t->env.route(t->env.route_ctx, &a->to.addr, &a->from, &r.path) != 0) {
+    if (sok_tcp_route_on(t, sok_bind_device(l->flags), &a->to.addr, &a->from, &r.path) != 0) {
         in->out->drop = SOK_DROP_NO_MEMORY;
         return;
     }

@@ -405,8 +405,11 @@ void sok_tcp_input(
         arrival.to.port = in.h.dport;
         struct sok_tcp_conn *c = sok_tcp_find_again(t, &arrival.to, &arrival.from);
         struct sok_tcp_listener *l = NULL;
-        if (!c || reopens(c, &in)) {
-            l = sok_tcp_find_listener(t, &arrival.to, &arrival.from);
+        bool elsewhere = c && c->device && !sok_tcp_device_hears(t, c->device, &arrival);
+        if (elsewhere) { // on another link than its own it is nobody's
+            c = NULL;
+        } else if (!c || reopens(c, &in)) {
+            l = sok_tcp_find_listener(t, &arrival);
         }
         if (c && l && sok_tcp_listener_full(l)) { // there is no room: TIME-WAIT goes on
             out->drop = SOK_DROP_TCP_BACKLOG;

@@ -251,6 +251,7 @@ struct sok_tcp_conn {
 
     uint8_t state;      // enum sok_tcp_state
     uint8_t lane_state; // enum sok_tcp_lane_state
+    uint8_t device;     // link + 1 that it is bound to; 0: none
     bool passive;       // came from LISTEN (MUST-11)
     bool half_open;     // in the listener's queue of that name,
     bool deferred;      // or in that one; else in to_accept
@@ -262,6 +263,7 @@ struct sok_tcp_conn {
 
     // options of the application
     bool nodelay, corked, keepalive, linger_zero, recverr;
+    bool routers_cut, mtu_deaf; // no DF; what routers say of the MTU does not count
     uint8_t ttl, tos;
     uint32_t snd_buf, rcv_buf;
     uint32_t room_wanted;   // a send_slice waits for this much; 0: none
@@ -480,7 +482,7 @@ struct sok_tcp_conn *sok_tcp_find_again(
     struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
 // Of several that share an address and port the tuple chooses one.
 struct sok_tcp_listener *sok_tcp_find_listener(
-    const struct sok_tcp *t, const struct sok_endpoint *local, const struct sok_endpoint *remote);
+    const struct sok_tcp *t, const struct sok_tcp_arrival *a);
 // Another listener has it, or some of it; flags: enum sok_bind_flag.
 bool sok_tcp_listener_in_way(
     const struct sok_tcp *t, const struct sok_endpoint *local, unsigned flags);
@@ -729,6 +731,12 @@ uint32_t sok_tcp_segments_of(uint32_t bytes, uint32_t mss);
 void sok_tcp_mtu_refresh(struct sok_tcp_conn *c, int64_t now); // before something is sent
 
 // ---- path.c ----
+// The path of who is bound to a device, 0: to none.
+int sok_tcp_route_on(const struct sok_tcp *t, uint8_t device, const struct sok_addr *source,
+    const struct sok_endpoint *to, struct sok_tcp_path *out);
+// Whether what arrived is for who is bound to it; for who is bound to none, all is.
+bool sok_tcp_device_hears(
+    const struct sok_tcp *t, uint8_t device, const struct sok_tcp_arrival *arrival);
 // The next hop may be another one since routes changed. True if it is, and not known to be silent.
 bool sok_tcp_path_refresh(struct sok_tcp_conn *c);
 

@@ -58,7 +58,7 @@ bool sok_tcp_listener_in_way(
     for (struct sok_map_node *n = sok_map_first(&t->listeners, local->port); n;
          n = sok_map_next(n)) {
         const struct sok_tcp_listener *l = SOK_CONTAINER_OF(n, struct sok_tcp_listener, node);
-        if (flags & l->flags & SOK_BIND_SHARED) {
+        if ((flags & l->flags & SOK_BIND_SHARED) || sok_bind_apart(flags, l->flags)) {
             continue;
         }
         if (sok_addr_overlaps(
@@ -171,7 +171,8 @@ static void offer(struct sok_tcp_conn *c)
 }
 
 // Open, but the application does not want to hear of it before there is something to read. Of so many the one that has
-// been silent for the longest time gives way.
+// been silent for the longest time gives way; who has sent something is here only while nobody can be accepted, and nobody
+// new comes then.
 static void defer(struct sok_tcp_conn *c)
 {
     struct sok_tcp_listener *l = c->listener;
@@ -339,12 +340,14 @@ struct sok_tcp_conn *sok_tcp_listen_open(struct sok_tcp_listener *l, struct sok_
     const struct sok_tcp_arrival *from = syn->from;
     struct sok_tcp_path path;
     struct sok_tcp_conn *c;
-    if (t->env.route(t->env.route_ctx, &from->to.addr, &from->from, &path) != 0 ||
+    uint8_t device = sok_bind_device(l->flags);
+    if (sok_tcp_route_on(t, device, &from->to.addr, &from->from, &path) != 0 ||
         sok_tcp_conn_new(t, &from->to, &from->from, &path, syn->now, &c) != 0) {
         drop(syn, SOK_DROP_NO_MEMORY);
         return NULL;
     }
     c->passive = true;
+    c->device = device;
     c->listener = l;
     sok_tcp_wish(c, &l->wishes);
     c->undecided = l->local.port == 0;

@@ -40,6 +40,9 @@ static void too_large_again(struct sok_tcp_conn *c, const uint32_t *quoted, int6
 static bool is_lower(const struct sok_tcp_conn *c, const struct sok_path_mtu *said)
 {
     const struct sok_path_mtu *known = &c->path.known;
+    if (c->mtu_deaf) {
+        return false;
+    }
     bool may_cut_now = said->may_cut && !(known->mtu && known->may_cut);
     return said->mtu && (said->mtu < sok_tcp_path_mtu(&c->path) || may_cut_now);
 }
@@ -78,7 +81,7 @@ void sok_tcp_mtu_refresh(struct sok_tcp_conn *c, int64_t now)
         return;
     }
     c->mtu_seen = t->mtu_changes;
-    if (t->env.route(t->env.route_ctx, &c->local.addr, &c->remote, &path) != 0 ||
+    if (sok_tcp_route_on(t, c->device, &c->local.addr, &c->remote, &path) != 0 ||
         !is_lower(c, &path.known)) {
         return;
     }

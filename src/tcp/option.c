@@ -34,6 +34,8 @@ static bool in_range(enum sok_tcp_sockopt option, int64_t value)
         return value >= 0 && value <= UINT32_MAX;
     case SOK_TCP_DEFER_ACCEPT:
         return value >= 0 && value <= 86400 * SOK_S;
+    case SOK_TCP_MTU_DISCOVER:
+        return value >= 0 && value <= 5;
     case SOK_TCP_CONGESTION:
         return sok_tcp_cc_number(value) != NULL;
     case SOK_TCP_NODELAY:
@@ -123,6 +125,22 @@ static void release_held(struct sok_tcp_conn *c)
     }
 }
 
+// IP_MTU_DISCOVER (ip(7)); as Linux, DF is set with WANT and DO alone. IPv6 has nobody on the way who cuts.
+static void set_discover(struct sok_tcp_conn *c, int64_t value)
+{
+    bool v4 = sok_addr_is_v4(c->remote.addr);
+    c->routers_cut = v4 && value != 1 && value != 2;
+    c->mtu_deaf = v4 && (value == 0 || value > 3);
+    if (c->mtu_deaf) {
+        c->path.known = (struct sok_path_mtu){0};
+    }
+}
+
+bool sok_tcp_opt_in_range(enum sok_tcp_sockopt option, int64_t value)
+{
+    return in_range(option, value);
+}
+
 // What only is remembered until it is looked at.
 static bool set_plain(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t value)
 {
@@ -153,6 +171,9 @@ static bool set_plain(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64
         return true;
     case SOK_TCP_RECVERR:
         c->recverr = value;
+        return true;
+    case SOK_TCP_MTU_DISCOVER:
+        set_discover(c, value);
         return true;
     default:
         return false;

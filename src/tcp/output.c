@@ -145,7 +145,7 @@ static void build(struct sok_tcp_conn *c, uint32_t seq, uint16_t flags, enum sok
     out->link = c->path.link;
     out->tos = c->tos & 0xfc; // the other two bits are ecn.c's
     out->ttl = c->ttl;
-    out->may_cut = c->path.known.mtu && c->path.known.may_cut;
+    out->may_cut = c->routers_cut || (c->path.known.mtu && c->path.known.may_cut);
     out->data_count = 0;
     out->data_len = 0;
     out->gso_size = 0;

@@ -8,6 +8,56 @@ void sok_tcp_routes_changed(struct sok_tcp *tcp)
     tcp->route_changes++;
 }
 
+// ---- bound to a device ----
+
+int sok_tcp_route_on(const struct sok_tcp *t, uint8_t device, const struct sok_addr *source,
+    const struct sok_endpoint *to, struct sok_tcp_path *out)
+{
+    struct sok_endpoint there = *to;
+    if (device) {
+        there.zone = device;
+    }
+    return t->env.route(t->env.route_ctx, source, &there, out);
+}
+
+// What was sent to an address of the device did not come in there if it is from this machine, and is as good as.
+bool sok_tcp_device_hears(
+    const struct sok_tcp *t, uint8_t device, const struct sok_tcp_arrival *arrival)
+{
+    struct sok_tcp_path path;
+    struct sok_addr any =
+        sok_addr_is_v4(arrival->to.addr) ? sok_addr_v4(0) : (struct sok_addr){{0}};
+    if (device == 0 || arrival->link == device - 1) {
+        return true;
+    }
+    return arrival->link == SOK_TCP_LINK_LOCAL &&
+           sok_tcp_route_on(t, device, &any, &arrival->to, &path) == 0 &&
+           path.link == SOK_TCP_LINK_LOCAL;
+}
+
+void sok_tcp_use_device(struct sok_tcp_conn *c, uint8_t device)
+{
+    c->device = device;
+    c->routes_seen = c->tcp->route_changes - 1; // it is to be looked up again
+}
+
+uint8_t sok_tcp_device(const struct sok_tcp_conn *c)
+{
+    return c->device;
+}
+
+void sok_tcp_listener_use_device(struct sok_tcp_listener *l, uint8_t device)
+{
+    l->flags = sok_bind_on(l->flags, device);
+}
+
+uint8_t sok_tcp_listener_device(const struct sok_tcp_listener *l)
+{
+    return sok_bind_device(l->flags);
+}
+
+// ---- where it goes first ----
+
 // True: there is another one. On its own link alone: another one would ask for another address of ours. Without any route it stays where it is.
 bool sok_tcp_path_refresh(struct sok_tcp_conn *c)
 {
@@ -17,7 +67,7 @@ bool sok_tcp_path_refresh(struct sok_tcp_conn *c)
         return false;
     }
     c->routes_seen = t->route_changes;
-    if (t->env.route(t->env.route_ctx, &c->local.addr, &c->remote, &path) != 0 ||
+    if (sok_tcp_route_on(t, c->device, &c->local.addr, &c->remote, &path) != 0 ||
         path.link != c->path.link || sok_addr_eq(path.next_hop, c->path.next_hop)) {
         return false;
     }

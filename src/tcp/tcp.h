@@ -21,8 +21,9 @@
 #include "base/sock.h"
 #include "tcp/config.h"
 
-#define SOK_TIME_NEVER    INT64_MAX
-#define SOK_TCP_LINKS_MAX 16 // links that connections can be on
+#define SOK_TIME_NEVER     INT64_MAX
+#define SOK_TCP_LINKS_MAX  16 // links that connections can be on
+#define SOK_TCP_LINK_LOCAL 0  // the one that leads back to this machine
 
 struct sok_tcp;
 struct sok_tcp_conn;     // first member: struct sok_sock
@@ -181,6 +182,12 @@ void sok_tcp_ignore(struct sok_tcp_conn *c, int64_t now); // silence; the handle
 uint32_t sok_tcp_peer_start(const struct sok_tcp_conn *c);
 struct sok_endpoint sok_tcp_listener_local(const struct sok_tcp_listener *l);
 bool sok_tcp_listener_v6only(const struct sok_tcp_listener *l);
+// Bound to a device (the number of a link + 1; 0: none): it hears what comes in there, and what it sends leaves there.
+// A listener begins with that of its flags, its connections with its own, others with none.
+void sok_tcp_use_device(struct sok_tcp_conn *c, uint8_t device);
+uint8_t sok_tcp_device(const struct sok_tcp_conn *c);
+void sok_tcp_listener_use_device(struct sok_tcp_listener *l, uint8_t device);
+uint8_t sok_tcp_listener_device(const struct sok_tcp_listener *l);
 void sok_tcp_listener_backlog(struct sok_tcp_listener *l, unsigned backlog); // 0: it is full
 // A port for local.addr that nobody listens on or has a connection from. 0 or EADDRNOTAVAIL.
 int sok_tcp_free_port(struct sok_tcp *tcp, struct sok_endpoint *local, unsigned flags);
@@ -252,9 +259,12 @@ enum sok_tcp_sockopt {
     SOK_TCP_SYNCNT,       // SYNs (or SYN,ACKs) sent again at most; 0: the settings'
     SOK_TCP_LINGER2,      // ns that an orphan waits in FIN-WAIT-2; 0: the setting's; -1: not at all
     SOK_TCP_DEFER_ACCEPT, // of listeners: ns that a connection has to send something before it is accepted
+    SOK_TCP_MTU_DISCOVER, // as Linux numbers it: of IPv4 0, 4 and 5 look away from what routers say of the MTU, and routers may cut; with
+                          // 3 these may, too
     SOK_TCP_RECVERR, // 1: what ICMP says of an open connection is told at once, by the next call
 };
 int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t value, int64_t now);
+bool sok_tcp_opt_in_range(enum sok_tcp_sockopt option, int64_t value); // else SOK_EINVAL
 int sok_tcp_getopt(const struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t *value);
 // Those that count for connections before they are accepted: MAXSEG, WINDOW_CLAMP, SYNCNT, RCVBUF; and DEFER_ACCEPT.
 // Of all others SOK_EOPNOTSUPP.

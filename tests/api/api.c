@@ -206,6 +206,7 @@ static const struct {
     {"poll", check_poll},
     {"dgram", check_dgram},
     {"raw", check_raw},
+    {"device", check_device},
     {"wrong", check_wrong},
 };
 

@@ -60,6 +60,7 @@ void check_options(void);
 void check_poll(void);
 void check_dgram(void);
 void check_raw(void);
+void check_device(void);
 void check_wrong(void);
 
 #endif

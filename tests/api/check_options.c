@@ -48,6 +48,7 @@ static const struct row of_ip[] = {
     {"ttl", IPPROTO_IP, IP_TTL, 1, {33, 0, 256, NONE}},
     {"tos", IPPROTO_IP, IP_TOS, 1, {0x10, 0x28, 0, NONE}},
     {"mtu-discover", IPPROTO_IP, IP_MTU_DISCOVER, 1, {IP_PMTUDISC_DO, 99, IP_PMTUDISC_DONT, NONE}},
+    {"mtu-discover-more", IPPROTO_IP, IP_MTU_DISCOVER, 1, {3, -1, 5, 6}},
     {"pktinfo", IPPROTO_IP, IP_PKTINFO, 1, {1, 0, NONE}},
     {"recvttl", IPPROTO_IP, IP_RECVTTL, 1, {1, 0, NONE}},
     {"recvtos", IPPROTO_IP, IP_RECVTOS, 1, {1, 0, NONE}},
@@ -62,6 +63,8 @@ static const struct row of_ip6[] = {
     {"recvpktinfo", IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, {1, 0, NONE}},
     {"recvhoplimit", IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1, {1, 0, NONE}},
     {"recvtclass", IPPROTO_IPV6, IPV6_RECVTCLASS, 1, {1, 0, NONE}},
+    {"mtu-discover-6", IPPROTO_IPV6, IPV6_MTU_DISCOVER, 1, {2, 99, 0, 5}},
+    {"dontfrag", IPPROTO_IPV6, IPV6_DONTFRAG, 1, {1, 7, 0, NONE}},
     {"ip6-unknown", IPPROTO_IPV6, 9999, 1, {1, NONE}},
 };
 
