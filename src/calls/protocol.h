@@ -119,8 +119,8 @@ struct sok_calls_accepted {
 
 // Options about the pair. PLAIN (set, 1): packets of a connected socket have no head, for who cannot take it
 // off. QUEUED (get): bytes sent and not acknowledged yet, as SIOCOUTQ. SEND (set): a packet with its head, past
-// the pair: how a connected plain socket sends to somebody else. WAY (set, an address): an error if a datagram to it
-// could not even leave. NEWS (get): the oldest in the queue of errors, struct sok_calls_news and data; EAGAIN.
+// the pair: how a connected plain socket sends to somebody else. WAY (set, an address; c: 0 or its bytes): an error if a
+// datagram to it, or without one to the peer, could not even leave, or may not be cut (IP_MTU_DISCOVER) and would have to be. NEWS (get): the oldest in the queue of errors, struct sok_calls_news and data; EAGAIN.
 #define SOK_CALLS_LEVEL        (-1)
 #define SOK_CALLS_LEVEL_PLAIN  1
 #define SOK_CALLS_LEVEL_QUEUED 2

@@ -238,6 +238,10 @@ static void a_table(void **state)
         .states = 1u << SOK_ROW_LISTEN,
         .no_header = true};
     expect(&show, rows, 1, "0 4096 192.0.2.1:80 0.0.0.0:*\n");
+    rows[0].link = rows[2].link = 2;
+    strcpy(rows[0].interface, "eth0");
+    expect(&show, rows, 1, "0 4096 192.0.2.1%eth0:80 0.0.0.0:*\n");
+    expect(&show, rows + 2, 1, "0 0 *%if2:443 *:*\n");
 }
 
 static void info_and_limits(void **state)

@@ -156,6 +156,43 @@ static void datagram_sockets(void **state)
     pair_free(&p);
 }
 
+// What a socket is bound to, and the family of a ping.
+static void devices_and_families(void **state)
+{
+    struct pair p;
+    struct sok_socket *s[3], *echo, *got;
+    struct sok_endpoint at = {.addr = sok_addr_v4(0), .port = 81};
+    struct sok_addr us = {{[15] = 1}}, any = {{0}};
+    struct sok_row rows[ROWS_MAX];
+    (void)state;
+    pair_make(&p, NULL);
+    assert_int_equal(sok_socket(p.a, SOK_STREAM, &s[0]), 0);
+    assert_int_equal(sok_socket(p.a, SOK_DGRAM, &s[1]), 0);
+    assert_int_equal(sok_socket(p.a, SOK_STREAM, &s[2]), 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(sok_setsockopt(s[i], SOK_OPT_BINDTODEVICE, i == 2 ? 0 : 1), 0);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(sok_bind(s[i], &at), 0);
+    assert_int_equal(sok_listen(s[0], 1), 0);
+    at.addr = sok_addr_v4(0x7f000001);
+    assert_int_equal(sok_connect(s[2], &at), SOK_EINPROGRESS); // which no listener of lo's hears
+    assert_int_equal(sok_socket(p.a, SOK_ECHO, &echo), 0);
+    assert_int_equal(sok_ping_send(echo, &us, 1, "", 0, 0), 0);
+    assert_int_equal(walk(p.a, rows, 3), 4);
+    assert_int_equal(rows[0].family, 6);
+    assert_memory_equal(rows[0].local, any.b, 16);
+    assert_int_equal(rows[0].link, 0);
+    assert_string_equal(rows[0].interface, "");
+    assert_string_equal(rows[1].interface, "lo");
+    assert_int_equal(rows[2].state, SOK_ROW_LISTEN);
+    assert_int_equal(rows[2].link, 2);
+    assert_int_equal(rows[3].link, 2);
+    assert_string_equal(rows[2].interface, rows[3].interface);
+    assert_true(strlen(rows[3].interface) > 3);
+    assert_int_equal(sok_accept(s[0], &got), SOK_EAGAIN);
+    pair_free(&p);
+}
+
 static void connections_are_ended(void **state)
 {
     struct pair p;
@@ -224,6 +261,7 @@ int main(void)
         cmocka_unit_test(connections_and_listeners),
         cmocka_unit_test(timers_and_ends),
         cmocka_unit_test(datagram_sockets),
+        cmocka_unit_test(devices_and_families),
         cmocka_unit_test(connections_are_ended),
         cmocka_unit_test(owners_and_no_memory),
     };

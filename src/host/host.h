@@ -137,6 +137,8 @@ void sok_socket_dgram_apply(struct sok_socket *s); // once it is open
 void sok_socket_options_apply(struct sok_socket *s);
 void sok_socket_listener_options(struct sok_socket *s);
 int sok_socket_error(struct sok_socket *s); // takes the pending error
+// socket_io.c: of a datagram socket, whether one of this many bytes may leave uncut, if it must (to NULL: to its peer).
+int sok_socket_fits(struct sok_socket *s, const struct sok_endpoint *to, size_t len);
 // socket_io.c: after SOK_EAGAIN true when a blocking socket has waited and the call is to be made again.
 bool sok_socket_again(struct sok_socket *s, unsigned want, int64_t *r);
 

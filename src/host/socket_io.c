@@ -184,6 +184,14 @@ int sok_sendto_check(struct sok_socket *s, const struct sok_endpoint *to)
     return err < 0 ? err : sok_udp_way((const struct sok_udp *)s->sock, to);
 }
 
+int sok_socket_fits(struct sok_socket *s, const struct sok_endpoint *to, size_t len)
+{
+    if (s->type != SOK_DGRAM)
+        return 0;
+    int err = sok_socket_open_dgram(s);
+    return err < 0 ? err : sok_udp_fits((const struct sok_udp *)s->sock, to, len);
+}
+
 int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from)
 {
     sok_host_mine(s->host);

@@ -39,6 +39,19 @@ static void forget_way(struct entry *e, const void *with)
     memset(e->way, 0, sizeof(e->way));
 }
 
+// Then sending asks whether they are.
+static void set_uncut(struct entry *e, const void *with)
+{
+    (void)with;
+    e->uncut = true;
+}
+
+static bool is_about_size(int level, int name)
+{
+    return (level == IPPROTO_IP && name == IP_MTU_DISCOVER) ||
+           (level == IPPROTO_IPV6 && (name == IPV6_MTU_DISCOVER || name == IPV6_DONTFRAG));
+}
+
 static int do_set(
     int fd, const struct entry *e, int level, int name, const void *value, socklen_t len)
 {
@@ -56,6 +69,8 @@ static int do_set(
     if (r < 0)
         return sok_fail(-r);
     sok_table_change(fd, e->cookie, forget_way, NULL);
+    if (is_about_size(level, name))
+        sok_table_change(fd, e->cookie, set_uncut, NULL);
     if (level == SOL_SOCKET && name == SO_LINGER && len >= sizeof(struct linger))
         sok_table_change(fd, e->cookie, set_linger, value);
     sok_early_option(fd, e, level, name, value, len);

@@ -125,6 +125,23 @@ static int no_way(int fd, const struct entry *e, const struct sok_calls_packet *
     return r < 0 ? -r : 0;
 }
 
+#define SURE_TO_FIT 508 // bytes: with headers what every host takes (RFC 791)
+
+// A datagram that may not be cut, and would have to be: EMSGSIZE; 0: it may go.
+static int too_large(const struct entry *e, const struct sok_calls_packet *head, size_t len)
+{
+    if (!e->uncut || e->type != SOCK_DGRAM || e->domain == AF_PACKET || len <= SURE_TO_FIT)
+        return 0;
+    struct call c = {.op = SOK_CALLS_SETOPT,
+        .cookie = e->cookie,
+        .a = SOK_CALLS_LEVEL,
+        .b = SOK_CALLS_LEVEL_WAY,
+        .c = (int32_t)len,
+        .bytes = head->addr,
+        .len = head->len};
+    return sok_ask(&c) == -EMSGSIZE ? EMSGSIZE : 0;
+}
+
 // Nothing can be sent any more: this end was shut down, unless the host is gone.
 static int why_broken(const struct entry *e)
 {
@@ -159,6 +176,9 @@ ssize_t sok_packet_send(int fd, const struct entry *e, const struct msghdr *m, i
         if (wrong)
             return sok_fail(wrong);
     }
+    wrong = too_large(e, &head, len);
+    if (wrong)
+        return sok_fail(wrong);
     struct iovec *iov = with_head(m, &head);
     if (!iov)
         return -1;

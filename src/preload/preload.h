@@ -66,6 +66,7 @@ struct entry {
     int domain, type, protocol;
     int linger_s;   // a close that waits; 0: none
     uint32_t error; // of packets: errno for the next call
+    bool uncut;     // of datagrams: the program has said what becomes of those that are too large
     uint8_t way
         [SOK_CALLS_ADDR_MAX]; // where a datagram was last sent, and was found to have a way; port 0
     uint32_t name_len, peer_len; // 0: to be asked for

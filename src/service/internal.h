@@ -146,7 +146,8 @@ int32_t sok_serve_packets(struct sok_service *v, struct request *r);
 void sok_serve_packets_free(struct served *e);
 void sok_serve_packets_changed(struct served *e);
 int32_t sok_serve_packets_send(struct served *e, const uint8_t *packet, uint32_t len); // or -errno
-int32_t sok_serve_packets_way(struct served *e, const uint8_t *addr, uint32_t len);    // or -errno
+int32_t sok_serve_packets_way(
+    struct served *e, const uint8_t *addr, uint32_t len, size_t size); // or -errno
 void sok_serve_packets_first(struct served *e); // what was sent before a request comes before it
 void sok_serve_packets_rest(struct served *e);  // what was sent before it was closed
 

@@ -275,14 +275,18 @@ int32_t sok_serve_packets_send(struct served *e, const uint8_t *packet, uint32_t
     return r < 0 ? -sok_errno((int)r) : 0;
 }
 
-int32_t sok_serve_packets_way(struct served *e, const uint8_t *addr, uint32_t len)
+// size: of the datagram, or 0; len 0: to the peer.
+int32_t sok_serve_packets_way(struct served *e, const uint8_t *addr, uint32_t len, size_t size)
 {
     struct sok_endpoint to;
     bool v6;
+    if (len == 0)
+        return -sok_errno(sok_socket_fits(e->s, NULL, size));
     int err = sok_sockaddr_peer(&e->posix, NULL, addr, len, &to, &v6);
     if (err < 0)
         return err;
-    return -sok_errno(sok_sendto_check(e->s, &to));
+    err = sok_sendto_check(e->s, &to);
+    return -sok_errno(err < 0 || size == 0 ? err : sok_socket_fits(e->s, &to, size));
 }
 
 void sok_serve_packets_changed(struct served *e)

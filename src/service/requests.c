@@ -171,7 +171,8 @@ static int32_t set_option(struct served *e, struct request *r)
     if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_SEND && e->kind == SOK_CALLS_DGRAM)
         return sok_serve_packets_send(e, r->bytes, r->head->len);
     if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_WAY && e->kind == SOK_CALLS_DGRAM)
-        return sok_serve_packets_way(e, r->bytes, r->head->len);
+        return sok_serve_packets_way(
+            e, r->bytes, r->head->len, r->head->c > 0 ? (size_t)r->head->c : 0);
     return sok_posix_setopt(&e->posix, sok_served_socket(e), level, name, r->bytes, r->head->len);
 }
 

@@ -86,6 +86,9 @@ static void on_the_link(void **state)
         assert_int_equal(frames(&t, 10, rows[i].df, 1500), 1);
         assert_int_equal(frames(&t, ROOM, rows[i].df, 1500), 1);
         assert_int_equal(frames(&t, ROOM + 1, false, 1500), rows[i].above);
+        assert_int_equal(sok_udp_fits(t.u, &t.to, ROOM), 0);
+        assert_int_equal(sok_udp_fits(t.u, &t.to, ROOM + 1), rows[i].above < 0 ? rows[i].above : 0);
+        assert_int_equal(sok_udp_fits(t.u, NULL, 1), SOK_ENOTCONN);
         talk_close(&t);
     }
 }

@@ -371,6 +371,8 @@ void sok_udp_use_device(struct sok_udp *u, uint8_t device);
 void sok_udp_spread(struct sok_udp *u, bool on);
 // Whether a datagram to there has a way and may take it: 0, or what sending would answer.
 int sok_udp_way(const struct sok_udp *u, const struct sok_endpoint *to);
+// Whether one of this many bytes may leave (to NULL: for the peer), or is to be refused because it may not be cut: SOK_EMSGSIZE.
+int sok_udp_fits(const struct sok_udp *u, const struct sok_endpoint *to, size_t len);
 int sok_udp_error(
     struct sok_udp *u); // takes the pending error (port unreachable on a connected socket)
 // The oldest error kept with recverr: bytes of the datagram copied, SOK_EAGAIN: there is none. The pending error is that of

@@ -50,6 +50,23 @@ int sok_udp_way(const struct sok_udp *u, const struct sok_endpoint *to)
     return find_path(u, &u->local, to, -1, &path);
 }
 
+int sok_udp_fits(const struct sok_udp *u, const struct sok_endpoint *to, size_t len)
+{
+    struct sok_tcp_path path;
+    if (!to && !u->connected)
+        return SOK_ENOTCONN;
+    const struct sok_endpoint *there = to ? to : &u->remote;
+    int err = find_path(u, &u->local, there, -1, &path);
+    if (err < 0)
+        return err;
+    struct sok_ip_out o = {.dst = there->addr};
+    sok_ip_discover(&o, &u->opts, &path);
+    size_t headers =
+        SOK_UDP_HDR_LEN + (sok_addr_is_v4(there->addr) ? SOK_IP4_HDR_LEN : SOK_IP6_HDR_LEN);
+    uint16_t mtu = o.by_link ? path.mtu : sok_tcp_path_mtu(&path);
+    return o.uncut && len + headers > mtu ? SOK_EMSGSIZE : 0;
+}
+
 static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
     size_t len, const struct sok_endpoint *to, const struct sok_udp_how *how, int64_t now)
 {

@@ -114,6 +114,9 @@ static void too_large(void)
     } rows[] = {
         {"dont", IP_PMTUDISC_DONT, 0},
         {"want", IP_PMTUDISC_WANT, 0},
+        {"do", IP_PMTUDISC_DO, EMSGSIZE},
+        {"probe", IP_PMTUDISC_PROBE, EMSGSIZE},
+        {"interface", IP_PMTUDISC_INTERFACE, EMSGSIZE},
         {"omit", IP_PMTUDISC_OMIT, 0},
     };
     char name[40];
@@ -132,6 +135,22 @@ static void too_large(void)
 #undef NAME
         close(fd);
     }
+}
+
+static void too_large_for_peer(void)
+{
+    static char data[ROOM + 1];
+    long id = peer("udp");
+    struct sockaddr_in to = at_peer(atoi(peer_text));
+    int fd = udp();
+    connect(fd, (struct sockaddr *)&to, sizeof(to));
+    set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+    gives("mtu-connected-above", send(fd, data, sizeof(data), 0), EMSGSIZE);
+    is("mtu-connected-fits", send(fd, data, ROOM, 0), ROOM);
+    is("mtu-connected-arrives", peer("recvfrom %ld", id), ROOM);
+    set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT);
+    is("mtu-connected-cut", send(fd, data, sizeof(data), 0), sizeof(data));
+    is("mtu-connected-cut-arrives", peer("recvfrom %ld", id), sizeof(data));
 }
 
 // And of a stream: all goes as it did.
@@ -161,6 +180,7 @@ const struct group device_groups[] = {
     {"device-connect", to_peer},
     {"device-dgrams", datagrams},
     {"mtu-discover", too_large},
+    {"mtu-discover-connected", too_large_for_peer},
     {"mtu-discover-streams", of_streams},
     {NULL, NULL},
 };
