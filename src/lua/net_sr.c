@@ -113,6 +113,8 @@ static void tell(struct request *r, struct sok_lua_job *job)
         ask_hops(r, job);
         sok_lua_tell_silence(job);
     }
+    if (x->lost)
+        fprintf(stderr, "sockeye: %s went away: no more of it is heard\n", job->interface);
     if (x->left_out > 0)
         fprintf(stderr, "sockeye: %llu further answers, beyond %u, were left out\n",
             (unsigned long long)x->left_out, x->more);

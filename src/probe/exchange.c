@@ -207,6 +207,10 @@ static int hear_all(struct run *r)
             break;
         e = hear(r, &record);
     }
+    if (e == 0 && (n == SOK_ELINKDOWN || n == SOK_ENODEV)) {
+        r->x->stopped = r->x->lost = true;
+        return 0;
+    }
     if (n < 0 && e == 0) {
         snprintf(r->err, SOK_PROBE_ERR_MAX, "listening: %s", sok_strerror(n));
         return n;
@@ -218,7 +222,7 @@ static int hear_all(struct run *r)
 
 static bool is_over(struct run *r)
 {
-    if (r->o->stop && r->o->stop(r->o->stop_ctx))
+    if (!r->x->stopped && r->o->stop && r->o->stop(r->o->stop_ctx))
         r->x->stopped = true;
     r->asked = monotonic();
     return r->x->stopped;
@@ -317,7 +321,7 @@ static int send_all(struct run *r)
                 is_over(r);
         }
     }
-    return e < 0 ? e : sok_sender_flush(r->sender, r->err);
+    return e < 0 || r->x->lost ? e : sok_sender_flush(r->sender, r->err);
 }
 
 static int send_and_hear(struct run *r)

@@ -48,7 +48,8 @@ struct sok_exchange {
     uint64_t left_out; // further answers beyond more_max
     uint64_t heard;    // packets that were looked at
     uint64_t dropped;  // by the ring
-    bool stopped;      // by stop()
+    bool stopped;      // by stop(), or because
+    bool lost;         // the interface went away: what came until then is there
 };
 
 // `packets` have no sets. 0, or an error and a line in err (SOK_PROBE_ERR_MAX); *out is to be freed either way,

@@ -10,14 +10,25 @@ struct peer {
     unsigned heard,
         enough;    // packets that the exchange has looked at; with so many it is stopped. 0: never
     unsigned sent; // as told
+    bool pulls_the_plug; // when a request comes
 };
 
 static struct sok_book *book;
 static const struct sok_proto *ether, *arp;
 
+static void set_up(short flags)
+{
+    struct ifreq ifr = {.ifr_flags = flags};
+    int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(test_ioctl(s, SIOCSIFFLAGS, &ifr), 0);
+    close(s);
+}
+
 static void answer(struct peer *peer, uint8_t *f)
 {
     uint8_t asked[4];
+    if (peer->pulls_the_plug)
+        set_up(0);
     if (++peer->requests <= peer->deaf)
         return;
     memcpy(asked, f + 38, 4);
@@ -202,6 +213,20 @@ static void complaints(void **state)
     sok_exchange_free(&x);
 }
 
+static void the_interface_goes_down(void **state)
+{
+    struct peer peer = {.pulls_the_plug = true};
+    const struct sok_exchange_options o = {.timeout_ns = -1};
+    struct sok_exchange x;
+    (void)state;
+    test_need_net();
+    assert_int_equal(run(&peer, o, "\2\3", &x), 0);
+    assert_true(x.lost && x.stopped);
+    assert_int_equal(x.answered, 0);
+    sok_exchange_free(&x);
+    set_up(IFF_UP);
+}
+
 static int begin(void **state)
 {
     int r = test_start(state);
@@ -227,6 +252,7 @@ int main(void)
         cmocka_unit_test(silence_is_asked_again),
         cmocka_unit_test(it_can_be_stopped),
         cmocka_unit_test(complaints),
+        cmocka_unit_test(the_interface_goes_down),
     };
     return cmocka_run_group_tests(tests, begin, finish);
 }
