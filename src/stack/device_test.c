@@ -153,7 +153,7 @@ static void datagrams_to_ourselves(void **state)
 static void syn_in(struct net *n, uint8_t link, uint16_t sport)
 {
     n->lab.link = link;
-    lab_in(&n->lab, n->frame, lab_tcp(n->frame, sport, 80, 100, 0, SOK_TCP_SYN, NULL, 0));
+    lab_in(&n->lab, n->frame, lab_tcp(n->frame, sport, 80, 100, 0, SOK_TCP_SYN, "", 0));
     n->lab.link = 1;
 }
 
@@ -186,7 +186,7 @@ static void listeners(void **state)
     struct sok_tcp_hdr h = {0};
     sok_tcp_get(n.lab.frame + 34, n.lab.len - 34, &h);
     // On the other link the connection's own segment is nobody's.
-    size_t len = lab_tcp(n.frame, 4000, 80, 101, h.seq + 1, SOK_TCP_ACK, NULL, 0);
+    size_t len = lab_tcp(n.frame, 4000, 80, 101, h.seq + 1, SOK_TCP_ACK, "", 0);
     lab_in(&n.lab, n.frame, len);
     assert_int_equal(leaves(&n, LAB_US, LAB_PEER), 1);
     assert_true(flags_out(&n) & SOK_TCP_RST);
