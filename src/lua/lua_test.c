@@ -112,6 +112,7 @@ static void random_values(void **state)
             "true"},
         {"#RandBin(5)", "5"}, {"RandString(40):match(\"^%w+$\") ~= nil", "true"},
         {"RandNum(5, 3)", "test:1: RandNum(FIRST, LAST): a number from 5 on is wanted"},
+        {"RandBin(math.maxinteger)", "test:1: RandBin(COUNT): more than a packet has: 65535"},
         {"Rand{}", "test:1: Rand{...}: values are wanted, and ranges {FIRST, LAST}"},
         {"TCP{sport=RandInt()}", "test:1: TCP.sport: 4294967295 is too large (0 to 65535)"},
         {NULL, NULL}};

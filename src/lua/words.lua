@@ -415,7 +415,9 @@ end
 
 local function drawn(count, alphabet, what)
     local out = {}
-    for i = 1, number_or(count, nil, 0, what) do
+    count = number_or(count, nil, 0, what)
+    if count > 65535 then c.fail(what .. ": more than a packet has: 65535") end
+    for i = 1, count do
         local at = math.random(#alphabet)
         out[i] = alphabet:sub(at, at)
     end
