@@ -23,21 +23,31 @@ struct sniffing {
     const char *names[SOK_CAPTURE_INTERFACES_MAX];
 };
 
-static bool call_is_true(lua_State *L, int function, int packet)
+// Pushes what the function gives. A Ctrl-C in it ends the sniff, and what came is kept; other errors go on.
+static void call(lua_State *L, struct sniffing *s, int function, int packet)
 {
     lua_pushvalue(L, function);
     lua_pushvalue(L, packet);
-    lua_call(L, 1, 1);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+        return;
+    if (lua_type(L, -1) != LUA_TSTRING || !sok_lua_interrupt_ended(lua_tostring(L, -1)))
+        lua_error(L);
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    s->over = true;
+}
+
+static bool call_is_true(lua_State *L, struct sniffing *s, int function, int packet)
+{
+    call(L, s, function, packet);
     bool yes = lua_toboolean(L, -1);
     lua_pop(L, 1);
     return yes;
 }
 
-static void call_prn(lua_State *L, int packet)
+static void call_prn(lua_State *L, struct sniffing *s, int packet)
 {
-    lua_pushvalue(L, PRN);
-    lua_pushvalue(L, packet);
-    lua_call(L, 1, 1);
+    call(L, s, PRN, packet);
     if (!lua_isnil(L, -1)) {
         size_t len;
         const char *text = luaL_tolstring(L, -1, &len);
@@ -52,7 +62,7 @@ static void take(lua_State *L, struct sniffing *s, const struct sok_capture_reco
 {
     sok_lua_push_record(L, s->job, record);
     int packet = lua_gettop(L);
-    if (!lua_isnil(L, LFILTER) && !call_is_true(L, LFILTER, packet)) {
+    if (!lua_isnil(L, LFILTER) && !call_is_true(L, s, LFILTER, packet)) {
         lua_pop(L, 1);
         return;
     }
@@ -62,8 +72,8 @@ static void take(lua_State *L, struct sniffing *s, const struct sok_capture_reco
         lua_rawseti(L, LIST, ++s->kept);
     }
     if (!lua_isnil(L, PRN))
-        call_prn(L, packet);
-    if (!lua_isnil(L, STOP) && call_is_true(L, STOP, packet))
+        call_prn(L, s, packet);
+    if (!lua_isnil(L, STOP) && call_is_true(L, s, STOP, packet))
         s->over = true;
     if (s->count > 0 && s->seen >= s->count)
         s->over = true;

@@ -97,6 +97,17 @@ def interrupted(net):
         f"{done} {done.out!r}")
 
 
+def interrupted_within(net):
+    """A Ctrl-C while prn runs ends the sniff as well, and keeps what came."""
+    process = start(net, f"""
+        print(#sniff{{iface="br0", filter="icmp[0] = 8", {READY}, prn=function()
+            io.stdout:write("busy\\n") io.stdout:flush() while true do end end}})""")
+    ping(net, net.server, SOCKEYE_IP)
+    wait_for_line(process.stdout, b"busy")
+    os.killpg(process.pid, signal.SIGINT)
+    ended(net, process, "1\n")
+
+
 def beside(net):
     """What the ring gathers while the script sends is there, to the last packet, when it is stopped."""
     done = net.run(net.binary, "lua", "-e", f"""
@@ -224,7 +235,7 @@ def beside_scapy(sockeye):
 def listening(sockeye):
     with Net(sockeye) as net:
         addressed(net)
-        for part in (several, gone, errors, interrupted, beside, at_the_shell, told):
+        for part in (several, gone, errors, interrupted, interrupted_within, beside, at_the_shell, told):
             part(net)
 
 
