@@ -135,15 +135,24 @@ def beside(net):
 def at_the_shell(net):
     """Ctrl-C, typed, ends a sniff and nothing else: what came is there."""
     shell = Terminal(net, "ip", "netns", "exec", net.sockeye, "env", f"XDG_STATE_HOME={net.tmp}", "script", "-qec", f"{net.binary} lua", "/dev/null")
-    shell.expect(b"Ctrl-D ends")
+
+    def after(text):
+        """Has come, and behind it the prompt: the editor has the terminal then."""
+        shell.expect(text)
+        shell.seen = shell.seen.partition(text)[2]
+        shell.expect(b">>> ")
+
+    after(b"Ctrl-D ends")
     shell.type(b"""pkts = sniff{iface="br0", filter="icmp[0] = 8", prn=function(p) return "from " .. p[IP].src end, """
         b"""started_callback=function() print("rea" .. "dy") end}\r""")
     shell.expect(b"ready\r\n")
     ping(net, net.server, SOCKEYE_IP)
     shell.expect(f"from {SERVER_IP}\r\n".encode())
+    shell.seen = b""
     shell.type(b"\x03")
+    shell.expect(b">>> ")
     shell.type(b"""#pkts .. " is kept: " .. tostring(pkts)\r""")
-    shell.expect(b"1 is kept: <Sniffed: TCP:0 UDP:0 ICMP:1 Other:0>")
+    after(b"1 is kept: <Sniffed: TCP:0 UDP:0 ICMP:1 Other:0>")
     shell.type(b"\x04")
     check(shell.end() == 0, f"the shell's last words: {shell.seen[-300:]!r}")
 
