@@ -307,3 +307,13 @@ uint64_t sok_lua_each_count(lua_State *L, int idx)
     }
     return sum;
 }
+
+bool sok_lua_each_draws(lua_State *L, int idx)
+{
+    struct sok_lua_each each;
+    unsigned first;
+    bool draws = false;
+    for (sok_lua_each_begin(L, idx, &each); push_element(L, &each); lua_pop(L, 1))
+        draws = draws || sok_packet_has_sets(sok_lua_check_packet(L, -1, &first));
+    return draws;
+}

@@ -36,16 +36,33 @@ static void put(lua_State *L, struct sending *s, const uint8_t *data, size_t len
     s->stopped = s->inter > 0 ? sok_lua_sleep_until(L, s->due) : sok_lua_interrupt_taken(L);
 }
 
-// One packet is built once, however often it is sent.
-static void send_one(lua_State *L, struct sending *s, uint8_t *bytes, struct sok_lua_each *each)
+// The packet is left on the stack; NULL: there is none.
+static const struct sok_packet *first_packet(lua_State *L)
 {
+    struct sok_lua_each each;
     unsigned first;
-    if (!sok_lua_each_next(L, each))
+    sok_lua_each_begin(L, 1, &each);
+    return sok_lua_each_next(L, &each) ? sok_lua_check_packet(L, -1, &first) : NULL;
+}
+
+// One packet is built once, however often it is sent; again where values by chance make it another one.
+static void send_one(lua_State *L, struct sending *s, uint8_t *bytes)
+{
+    const struct sok_packet *packet = first_packet(L);
+    bool draws = sok_lua_each_draws(L, 1);
+    if (!packet)
         return;
-    const struct sok_packet *packet = sok_lua_check_packet(L, -1, &first);
     int len = build(L, s, packet, bytes, SOK_CRAFT_PACKET_MAX);
-    for (lua_Integer i = 0; (s->rounds == 0 || i < s->rounds) && !s->stopped; i++)
+    for (lua_Integer i = 0; (s->rounds == 0 || i < s->rounds) && !s->stopped; i++) {
+        if (i > 0 && draws) {
+            lua_pop(L, 1);
+            packet = first_packet(L);
+            if (!packet)
+                return;
+            len = build(L, s, packet, bytes, SOK_CRAFT_PACKET_MAX);
+        }
         put(L, s, bytes, (size_t)len);
+    }
     if (s->layer3) {
         if (sok_sender_flush(s->job->sender, s->job->err) < 0)
             sok_lua_job_fail(L, s->job);
@@ -66,15 +83,6 @@ static void send_many(lua_State *L, struct sending *s, uint8_t *bytes)
             lua_pop(L, 1);
         }
     }
-}
-
-// Left on the stack, so that it stays; NULL: there is none.
-static const struct sok_packet *first_packet(lua_State *L)
-{
-    struct sok_lua_each each;
-    unsigned first;
-    sok_lua_each_begin(L, 1, &each);
-    return sok_lua_each_next(L, &each) ? sok_lua_check_packet(L, -1, &first) : NULL;
 }
 
 static void open_sender(lua_State *L, struct sending *s, bool frames)
@@ -103,7 +111,6 @@ static int push_packets(lua_State *L)
 static int send_all(lua_State *L, bool frames)
 {
     struct sending s = {0};
-    struct sok_lua_each each;
     lua_settop(L, 2);
     sok_lua_options_check(L, 2, OPTIONS);
     bool loop = sok_lua_option_true(L, 2, "loop", false), verbose = sok_lua_is_verbose(L, 2);
@@ -115,9 +122,8 @@ static int send_all(lua_State *L, bool frames)
     uint8_t *bytes = lua_newuserdatauv(L, SOK_CRAFT_PACKET_MAX, 0);
     open_sender(L, &s, frames);
     s.due = sok_lua_monotonic();
-    sok_lua_each_begin(L, 1, &each);
     if (count == 1)
-        send_one(L, &s, bytes, &each);
+        send_one(L, &s, bytes);
     else if (count > 0)
         send_many(L, &s, bytes);
     if (sok_sender_flush(s.job->sender, s.job->err) < 0)

@@ -56,6 +56,8 @@ struct sok_lua_each {
 void sok_lua_each_begin(lua_State *L, int idx, struct sok_lua_each *each);
 bool sok_lua_each_next(lua_State *L, struct sok_lua_each *each);
 uint64_t sok_lua_each_count(lua_State *L, int idx); // how many it will be; UINT64_MAX: that or more
+bool sok_lua_each_draws(
+    lua_State *L, int idx); // of as many as one: whether it is another each time
 
 // ---- lists (list.c): tables with methods ----
 

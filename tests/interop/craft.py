@@ -100,6 +100,10 @@ def frames(net):
     for _ in range(3):
         data = peer.recv(2000)
         check(data[6:12].hex() == "020000000077" and data[14:21] == b"a frame", f"{data!r}")
+    says(net, f'math.randomseed(7) sendp(Ether{{dst="{SERVER_MAC}", src="02:00:00:00:00:77", type=0x88b5}}/UDP{{sport=RandShort()}}, '
+        '{iface="br0", count=5, verbose=0})', "")
+    sources = {peer.recv(2000)[14:16] for _ in range(5)}
+    check(len(sources) > 1, f"one value by chance for all: {sources}")
     peer.close()
 
 
