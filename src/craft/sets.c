@@ -67,6 +67,14 @@ uint64_t sok_packet_expand_count(const struct sok_packet *p)
     return product;
 }
 
+// Of a network with more than 2^64 addresses, one by chance: what stands above these bits moves, too.
+static void spread(uint8_t *value, const uint8_t *last, uint64_t i)
+{
+    uint64_t seed = i, span = sok_get64(last) - sok_get64(value), n = craft_random(&seed);
+    if (sok_get64(value + 8) == 0 && sok_get64(last + 8) == UINT64_MAX)
+        sok_put64(value, sok_get64(value) + (span == UINT64_MAX ? n : n % (span + 1)));
+}
+
 // Field `s` of `out` gets value i of the set.
 static int choose(
     struct sok_packet *out, const struct sok_packet *p, const struct craft_set *s, uint64_t i)
@@ -87,7 +95,10 @@ static int choose(
     struct craft_layer *l = &out->layers[s->layer];
     uint8_t value[CRAFT_FIXED_MAX];
     unsigned count;
-    memcpy(value, craft_at(p, s->at) + 2u * s->width * n, s->width);
+    const uint8_t *ends = craft_at(p, s->at) + 2u * s->width * n;
+    memcpy(value, ends, s->width);
+    if (s->drawn && s->width == WIDTH_MAX && values_of(p, s, n) == UINT64_MAX)
+        spread(value, ends + s->width, i);
     add_to(value, s->width, i);
     const struct sok_field *rows = sok_proto_rows(l->proto, craft_fixed(out, l), l->room, &count);
     if (s->index < count)

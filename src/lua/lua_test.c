@@ -104,6 +104,8 @@ static void random_values(void **state)
         {"#(IP{src=RandIP()}/TCP{sport=RandShort(), dport={80, 443}}):list()", "2"},
         {"IP{src=RandIP(\"192.0.2.7/32\")}.src", "192.0.2.7"},
         {"IPv6{src=RandIP6(\"2001:db8::7/128\")}.src", "2001:db8::7"},
+        {"IPv6{src=RandIP6(\"2001:db8::/32\")}.src:sub(1, 9)", "2001:db8:"},
+        {"IPv6{src=RandIP6()}.src:sub(1, 2) == \"::\"", "false"},
         {"Ether{src=RandMAC(\"02:00:00:00:00:*\")}.src:sub(1, 15)", "02:00:00:00:00:"},
         {"TCP{options={{\"MSS\", RandNum(9, 9)}}}.options[1][2]", "9"},
         {"(function() local p, seen, n = TCP{seq=RandInt()}, {}, 0 for i = 1, 9 do for q in "
