@@ -155,13 +155,27 @@ end
 -- All bytes from 0 to the last piece's end; nil: some are missing.
 local function joined(pieces)
     table.sort(pieces, function(a, b) return a.at < b.at end)
-    local data, ended = "", false
+    local parts, length, ended = {}, 0, false
     for _, piece in ipairs(pieces) do
-        if piece.at > #data then return nil end
-        data = data:sub(1, piece.at) .. piece.data .. data:sub(piece.at + #piece.data + 1)
+        local after = piece.at + #piece.data
+        if piece.at > length then return nil end
+        if after > length then
+            parts[#parts + 1], length = piece.data:sub(length - piece.at + 1), after
+        end
         ended = ended or not piece.more
     end
-    return ended and data or nil
+    return ended and table.concat(parts) or nil
+end
+
+-- Whether the piece may be the last that was missing: only then it is worth looking at all of them.
+local function add_piece(pieces, piece)
+    local have, ended = pieces.have[piece.at] or 0, pieces.ended
+    pieces[#pieces + 1] = piece
+    if not piece.more then pieces.ended = piece.at + #piece.data end
+    if #piece.data > have then
+        pieces.have[piece.at], pieces.count = #piece.data, pieces.count + #piece.data - have
+    end
+    return pieces.ended and pieces.count >= pieces.ended and (#piece.data > have or not ended)
 end
 
 local function whole_of(pieces)
@@ -185,10 +199,9 @@ function functions.defragment(packets)
         else
             local ip = p:getlayer("IP")
             local key = ("%s %s %d %d"):format(ip.src, ip.dst, ip.id, ip.proto)
-            open[key] = open[key] or {place = #out + 1}
-            table.insert(open[key], piece)
+            open[key] = open[key] or {have = {}, count = 0}
             out[#out + 1] = false
-            local whole = whole_of(open[key])
+            local whole = add_piece(open[key], piece) and whole_of(open[key])
             if whole then out[#out], open[key] = whole, nil end
         end
     end
@@ -351,14 +364,24 @@ function functions.linehexdump(data)
     return digits .. " " .. data:gsub("[^\32-\126]", ".")
 end
 
--- Rows of digits as hexdump, tcpdump -x and their like print them: an offset first, text behind two blanks.
+-- The digits of a row: what stands behind two blanks is text, unless that is but the gap after eight bytes.
+local function digits_of(row)
+    local head, rest = row:match("^(.-)%s%s(.*)$")
+    if not head then return row end
+    if #head == 23 and rest:match("^%x%x%f[%X]") then return head .. (rest:match("^(.-)%s%s") or rest) end
+    return head
+end
+
+-- Rows of digits as hexdump, tcpdump -x and their like print them: an offset first, text behind two blanks. The last
+-- row of hexdump is an offset alone.
 function functions.import_hexcap(text)
     if type(text) ~= "string" then c.fail("import_hexcap: the lines of a hexdump are wanted") end
-    local out = {}
+    local out, count = {}, 0
     for line in text:gmatch("[^\n]+") do
-        local digits = line:match("^%s*0?x?%x+:?%s%s*(.*)$") or line
-        digits = digits:match("^(.-)%s%s") or digits
-        out[#out + 1] = unhex((digits:gsub("[^%x]", "")))
+        local row = line:match("^%s*0?x?%x+:?%s%s*(.*)$")
+        if not row then row = #line >= 7 and tonumber(line, 16) == count and "" or line end
+        out[#out + 1] = unhex((digits_of(row):gsub("%X", "")))
+        count = count + #out[#out]
     end
     return table.concat(out)
 end
