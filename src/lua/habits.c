@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include "lua/packet.h"
 
 #define LINE_MAX_BYTES 1024
@@ -225,14 +226,16 @@ void sok_lua_habit_syntax(lua_State *L, const char *text)
     lua_remove(L, -2);
 }
 
-// Of a file only the line is read that the error speaks of.
+// Of a file only the line is read that the error speaks of; what was read from a pipe is gone.
 void sok_lua_habit_file(lua_State *L, const char *path)
 {
     char line[LINE_MAX_BYTES], hint[256];
     const char *message = lua_tostring(L, -1);
     const char *place = message ? strstr(message, path) : NULL;
     long wanted = place ? strtol(place + strlen(path) + 1, NULL, 10) : 0;
-    FILE *f = wanted > 0 ? fopen(path, "r") : NULL;
+    struct stat st;
+    bool again = wanted > 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    FILE *f = again ? fopen(path, "r") : NULL;
     bool found = false;
     for (long n = 1; f && !found && fgets(line, sizeof(line), f);) {
         found = n == wanted;
@@ -259,7 +262,6 @@ bool sok_lua_habit_block(const char *text)
 static const struct name {
     const char *name, *hint;
 } names[] = {
-    {"AsyncSniffer", "sniff{started_callback=FUNCTION, ...} calls when it listens"},
     {"PacketList", "p:list() has the packets of a set; pkts:append(P) adds one"},
     {"PcapReader", "sniff{offline=FILE, prn=FUNCTION, store=false} goes through a file"},
     {"PcapWriter", "wrpcap(FILE, PACKETS)"},
