@@ -200,6 +200,50 @@ static void mdns_answers(void **state)
     sok_packet_free(other);
 }
 
+// Memory whose blocks move whenever they grow.
+static void *moving(void *ctx, void *ptr, size_t old_size, size_t new_size)
+{
+    uint8_t *p = new_size ? malloc(new_size) : NULL;
+    volatile uint8_t *old = ptr;
+    (void)ctx;
+    if (new_size && !p)
+        return NULL;
+    if (ptr && p)
+        memcpy(p, ptr, old_size < new_size ? old_size : new_size);
+    for (size_t i = 0; ptr && i < old_size; i++)
+        old[i] = 0xdd;
+    free(ptr);
+    return p;
+}
+
+// The value that is drawn lies in the packet, whose memory grows for it.
+static void bytes_are_drawn(void **state)
+{
+    static uint8_t b[1000], c[1000];
+    const struct sok_mem mem = {moving, NULL};
+    struct sok_book *book = sok_book_new(&mem);
+    struct sok_item values[] = {
+        sok_item_text("a"), sok_item_bytes(b, sizeof b), sok_item_bytes(c, sizeof c)};
+    struct sok_slot slot;
+    (void)state;
+    assert_non_null(book);
+    memset(b, 'b', sizeof b);
+    memset(c, 'c', sizeof c);
+    for (uint64_t seed = 0; seed < 32; seed++) {
+        struct sok_packet *p = sok_packet_new(book);
+        push(p, "Raw");
+        assert_int_equal(give(p, 0, "load", sok_item_list(values, 3), NULL), 0);
+        assert_true(sok_packet_slot(p, 0, "load", &slot));
+        assert_int_equal(sok_packet_draw(p, 0, &slot, seed), 0);
+        int len = sok_packet_build(p, 0, NULL, out, sizeof out);
+        assert_int_equal(len, out[0] == 'a' ? 1 : 1000);
+        if (len == 1000)
+            assert_memory_equal(out, out[0] == 'b' ? b : c, 1000);
+        sok_packet_free(p);
+    }
+    sok_book_free(book);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +254,7 @@ int main(void)
         cmocka_unit_test(the_rest_counts),
         cmocka_unit_test(options_at_random),
         cmocka_unit_test(mdns_answers),
+        cmocka_unit_test(bytes_are_drawn),
         cmocka_unit_test_setup_teardown(added_come_first, make_book, drop_book),
     };
     return cmocka_run_group_tests(tests, make_book, drop_book);

@@ -149,9 +149,13 @@ int sok_craft_part_put(
     bool dissected =
         l->header_len && piece->at >= l->header && piece->at < l->header + l->header_len;
     if (len > piece->len || (dissected && len)) {
+        // The bytes may be the packet's own: a value of a set.
+        uintptr_t off = (uintptr_t)bytes - (uintptr_t)p->data;
+        bool own = off < p->used;
         uint32_t at = sok_craft_take(p, len);
         if (at == UINT32_MAX)
             return SOK_ENOMEM;
+        bytes = own ? craft_at(p, (uint32_t)off) : bytes;
         piece = &craft_pieces(p, l)[part];
         piece->at = at;
     }
