@@ -218,11 +218,22 @@ const char *sok_lua_push_sniffed_on(lua_State *L, uint32_t number)
     return lua_tostring(L, -1);
 }
 
+static bool is_named(lua_State *L, uint32_t number, const char *name)
+{
+    const char *known = sok_lua_push_sniffed_on(L, number);
+    bool same = known && name ? strcmp(known, name) == 0 : known == name;
+    lua_pop(L, 1);
+    return same;
+}
+
 static uint32_t interface_number(
     lua_State *L, struct sok_lua_job *job, const struct sok_capture_record *record)
 {
     char name[IF_NAMESIZE];
-    if (!job->number_known || job->number_of != record->interface) {
+    // A file may have several sections, whose interfaces are numbered anew.
+    bool same = job->number_known && job->number_of == record->interface &&
+                (!job->file || is_named(L, job->number, record->interface_name));
+    if (!same) {
         const char *said =
             job->file ? record->interface_name : if_indextoname(record->interface, name);
         job->number = said ? name_number(L, said) : 0;

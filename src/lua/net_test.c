@@ -151,6 +151,29 @@ static void no_round_is_none(void **state)
     (void)state;
     gives("local ans, unans = srloop(IP{dst='192.0.2.1'}/ICMP{}, {count=0}) return #ans + #unans",
         "0");
+    gives("local ans, unans = sr({}, {timeout=1, verbose=false}) return #ans + #unans", "0");
+}
+
+// Interfaces of a pcapng file are numbered anew in each of its sections.
+static void sections_have_their_interfaces(void **state)
+{
+    (void)state;
+    gives("local function block(kind, body)\n"
+          "  return ('<I4I4'):pack(kind, #body + 12) .. body .. ('<I4'):pack(#body + 12)\n"
+          "end\n"
+          "local function section(name)\n"
+          "  return block(0x0a0d0d0a, ('<I4I2I2i8'):pack(0x1a2b3c4d, 1, 0, -1))\n"
+          "    .. block(1, ('<I2I2I4I2I2'):pack(1, 0, 0, 2, #name) .. name .. ('<I4'):pack(0))\n"
+          "    .. block(6, ('<I4I4I4I4I4'):pack(0, 0, 0, 16, 16) .. ('x'):rep(16))\n"
+          "end\n"
+          "local path = DIR .. '/two.pcapng'\n"
+          "local f = io.open(path, 'wb')\n"
+          "f:write(section('eth0'), section('eth1'), section('eth0'))\n"
+          "f:close()\n"
+          "local pkts = rdpcap(path)\n"
+          "os.remove(path)\n"
+          "return pkts[1].sniffed_on .. ' ' .. pkts[2].sniffed_on .. ' ' .. pkts[3].sniffed_on",
+        "eth0 eth1 eth0");
 }
 
 static void drills_are_played(void **state)
@@ -187,6 +210,7 @@ int main(void)
         cmocka_unit_test(files_complain),
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(no_round_is_none),
+        cmocka_unit_test(sections_have_their_interfaces),
         cmocka_unit_test(drills_are_played),
     };
     return cmocka_run_group_tests(tests, start, end);

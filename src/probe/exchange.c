@@ -395,8 +395,10 @@ int sok_exchange_run(const struct sok_book *book, struct sok_ways *ways,
     struct sok_exchange *out, char *err)
 {
     const struct sok_mem *mem = sok_book_mem(book);
-    struct run *r = sok_mem_zalloc(mem, sizeof(*r));
     *out = (struct sok_exchange){.mem = mem, .count = count};
+    if (count == 0) // nobody is asked
+        return 0;
+    struct run *r = sok_mem_zalloc(mem, sizeof(*r));
     if (!r || count > SOK_EXCHANGE_PACKETS_MAX) {
         sok_mem_free(mem, r, sizeof(*r));
         out->count = 0;
