@@ -185,6 +185,8 @@ static int reader(lua_State *L)
     if (top < 2)
         return sok_lua_error(L, "reader(FIRST, WHAT...): what bytes begin with, then fields "
                                 "(\"TCP.flags\") or protocols");
+    if (top > COLUMNS_MAX + 1) // all of them are kept beside the function
+        return sok_lua_error(L, "reader: more than %d values", COLUMNS_MAX);
     const struct sok_proto *first = sok_lua_check_proto(L, 1);
     size_t size = sizeof(struct reader) + COLUMNS_MAX * sizeof(struct column);
     struct reader *r = lua_newuserdatauv(L, size, 0);

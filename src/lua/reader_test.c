@@ -145,6 +145,9 @@ static void wrong(void **state)
         {"(function() local t = {} for i = 1, 241 do t[i] = 'IP.ttl' end return reader(IP, "
          "table.unpack(t)) end)()",
             "reader: more than 240 values"},
+        {"(function() local t = {} for i = 1, 300 do t[i] = HTTP end return reader(IP, "
+         "table.unpack(t)) end)()",
+            "reader: more than 240 values"},
     };
     struct sok_lua_options o = {.colour = false};
     struct sok_lua *l = sok_lua_new(&o);
