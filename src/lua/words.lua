@@ -114,6 +114,8 @@ end
 
 -- ---- fragments (RFC 791, 3.2; RFC 8200, 4.5) ----
 
+local FRAGMENTS_MAX <const> = 1000000
+
 -- The header that says which part of the whole this is, its two fields, and what they count.
 local function fragment_header(p)
     if p:haslayer("IP") then return p:getlayer("IP"), "frag", "flags", 1 end
@@ -133,6 +135,7 @@ local function fragment_one(p, size, out)
         h.payload = data ~= "" and data:sub(at + 1, at + size) or nil
         if at + size < #data then h[more] = h:number(more) | 1 end
         h[offset] = h[offset] + at // 8
+        if #out == FRAGMENTS_MAX then c.fail("fragment: more than a million: go through the set with each()") end
         out[#out + 1] = piece
     end
 end
