@@ -105,8 +105,10 @@ static ssize_t zip(void *ctx, const char *data, size_t len)
 
 static int open_zipped(struct sok_dump *d, int fd, char *err)
 {
-    if (!sok_zlib_load(err))
+    if (!sok_zlib_load(err)) {
+        close(fd);
         return SOK_EIO;
+    }
     d->zipped = gzdopen(fd, "wb");
     d->file = d->zipped ? fopencookie(d->zipped, "w", (cookie_io_functions_t){.write = zip}) : NULL;
     if (d->file)

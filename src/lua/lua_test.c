@@ -173,6 +173,9 @@ static void errors(void **state)
         {"IP{}[{}]", "test:1: a packet is indexed by a protocol or a name, not by a table"},
         {"TCP{flags=\"X\"}", "test:1: TCP.flags: 'X' is no flag; known: FSRPAUECN"},
         {"IP{}:haslayer(\"Tcp9\")", "test:1: unknown protocol: Tcp9 (ls() tells which there are)"},
+        {"RandMAC(\"02:*:03\")",
+            "test:1: RandMAC: \"02:*:03\": pairs of digits are wanted, then what may be "
+            "anything: 02:00:00:*"},
         {"unhex(\"4x\")", "test:1: unhex: 'x' is no hexadecimal digit"},
         {"unhex(\"4\")", "test:1: unhex: an odd number of digits"},
         {"TCP{options={x=1}}", "test:1: TCP.options: a list has no names, but 'x'"},

@@ -521,7 +521,9 @@ const struct sok_lua_function sok_lua_net_functions[] = {
     {"srploop", srploop, "srploop(PACKETS, {inter=, count=, timeout=, iface=})",
         "as srloop, with Ether"},
     {"sniff", sok_lua_sniff,
-        "sniff{iface=, filter=, count=, timeout=, prn=, lfilter=, stop_filter=, offline=}",
+        "sniff{iface=, filter=, count=, timeout=, prn=, lfilter=, stop_filter=, started_callback=, "
+        "store=, offline=, "
+        "promisc=, snaplen=, ring=}",
         "what passes on an interface, or lies in a file"},
     {"AsyncSniffer", async_sniffer, "AsyncSniffer{iface=, filter=, ...}",
         "a sniff beside what else is done: s:start(), s:stop(), s:join(), s.results"},

@@ -431,9 +431,14 @@ function functions.Net(net) return text_or(net, "", "Net(NETWORK)") end
 
 function functions.RandMAC(pattern)
     local first, last = {}, {}
+    local any = false
     for part in text_or(pattern, "*", 'RandMAC("02:00:00:*")'):gmatch("[^:]+") do
-        if not part:match("^%x%x?$") then break end
-        first[#first + 1], last[#last + 1] = part, part
+        local fixed = part:match("^%x%x?$")
+        if (fixed and any) or not (fixed or part == "*") or #first == 6 then
+            c.fail(("RandMAC: %q: pairs of digits are wanted, then what may be anything: 02:00:00:*"):format(pattern))
+        end
+        any = not fixed
+        if fixed then first[#first + 1], last[#last + 1] = part, part end
     end
     for i = #first + 1, 6 do first[i], last[i] = "00", "ff" end
     return c.random{{table.concat(first, ":"), table.concat(last, ":")}}
