@@ -235,6 +235,7 @@ static const struct pair completions[] = {
     {"string.for", "format("},
     {"t.inner.wo", "word"},
     {"ret", "return"},
+    {"m:wo", "words("},
     {"nothing.x", NULL},
     {"p.TCP.UDP.x", NULL},
 };
@@ -245,8 +246,11 @@ static void completion(void **state)
     struct sok_lua *l = make();
     lua_State *L = sok_lua_lua(l);
     (void)state;
-    assert_int_equal(
-        sok_lua_text(l, "p = IP{}/TCP{} l = p:list() t = {inner={word=1}}", "test", false), 0);
+    assert_int_equal(sok_lua_text(l,
+                         "p = IP{}/TCP{} l = p:list() t = {inner={word=1}} "
+                         "m = setmetatable({}, {methods={words=print, [true]=print, 7, 8}})",
+                         "test", false),
+        0);
     for (size_t i = 0; i < sizeof(completions) / sizeof(completions[0]); i++) {
         const struct pair *c = &completions[i];
         sok_lua_complete(L, c->text, strlen(c->text), &words);

@@ -14,7 +14,8 @@ static void add_fields(const struct sok_packet *p, unsigned layer, const char *t
 static void add_methods(lua_State *L, const char *typed, size_t len, struct sok_lua_words *out)
 {
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
-        sok_lua_words_add(out, typed, len, lua_tostring(L, -2), "(");
+        if (lua_type(L, -2) == LUA_TSTRING) // the table may be anybody's
+            sok_lua_words_add(out, typed, len, lua_tostring(L, -2), "(");
     lua_pop(L, 1);
 }
 
