@@ -11,7 +11,12 @@
 #define MOVE_MAX   (256 << 10) // bytes in one piece
 #define COPY_UNDER 8192        // fewer are copied into the connection's own buffers
 #define SMALL_RUN  4           // small writes in a row: more are expected
-#define PIECES_MAX 8           // looked at, and not taken out yet: the kernel has memory for each
+#define PIECES_MAX 8           // looked at, and not taken out yet
+
+// Bytes looked at, and not taken out yet. Each may have been a write of its own, for which the kernel takes about 768 bytes of
+// the pair's buffer, and a program that waits for room, of which 208 KB (net.core.wmem_max) are sure to be there, is woken
+// when three quarters are free.
+#define LEFT_MAX 96
 
 // Takes out what was passed on, but for the byte that stays. False: broken.
 static bool settle(struct sok_intake *in, struct sok_host *host, int fd)
@@ -154,7 +159,7 @@ static int64_t pass_kept(struct sok_intake *in, struct sok_host *host, int fd,
     struct sok_slice slice = {buf, 0, n > 0 ? (uint32_t)n : 0};
     int64_t r = n > 0 ? sok_tcp_send_slice(c, slice, now) : n;
     sok_buf_unref(buf);
-    return r;
+    return r >= 0 && r < n ? SOK_ENOMEM : r;
 }
 
 // ---- small writes ----
@@ -196,7 +201,7 @@ static int64_t pass_looked(struct sok_intake *in, struct sok_host *host, int fd,
     *empty = (size_t)n < most;
     int64_t sent = send_all(c, host->scratch, (size_t)n, now);
     in->passed += (uint32_t)n;
-    if (++in->pieces >= PIECES_MAX || in->passed > COPY_UNDER)
+    if (++in->pieces >= PIECES_MAX || in->passed > LEFT_MAX)
         return settle(in, host, fd) ? sent : SOK_EIO;
     return sent;
 }

@@ -3,6 +3,7 @@
 #include "host/testing.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -223,6 +224,29 @@ static void ends_after_little(void **state)
     }
 }
 
+// Writes of a byte fill the buffer that a program without privileges has with 554: there is room again when they were passed on.
+static void room_after_single_bytes(void **state)
+{
+    struct pair p;
+    struct sok_socket *peer;
+    int fd = open_pair(&p, &peer), bytes = 212992;
+    size_t sent = 0, got = 0;
+    (void)state;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
+    for (unsigned turn = 0; turn < 200; turn++) {
+        for (unsigned i = turn < 10 ? 1 : turn * 4; i > 0 && write_plain(fd, sent, 1); i--)
+            sent++;
+        pair_run(&p, 100 * MS);
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
+        assert_int_equal(poll(&room, 1, 0), 1);
+        got += read_some(peer, got, 10000);
+        assert_int_equal(got, sent);
+    }
+    close(fd);
+    sok_close(peer);
+    pair_free(&p);
+}
+
 // The peer does not read: what waits stays lent; the stream ends, and all of it comes back.
 static void comes_back_at_the_end(void **state)
 {
@@ -370,6 +394,7 @@ int main(void)
         cmocka_unit_test(in_order),
         cmocka_unit_test(little_and_much),
         cmocka_unit_test(ends_after_little),
+        cmocka_unit_test(room_after_single_bytes),
         cmocka_unit_test(comes_back_at_the_end),
         cmocka_unit_test(two_streams_one_region),
         cmocka_unit_test(hostile),
