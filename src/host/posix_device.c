@@ -36,7 +36,8 @@ static int set_name(struct sok_socket *s, const uint8_t *bytes, uint32_t len)
     char name[IFNAMSIZ] = "";
     if (len > INT32_MAX)
         return -EINVAL;
-    memcpy(name, bytes, len < sizeof(name) - 1 ? len : sizeof(name) - 1);
+    if (len > 0) // bytes may be NULL then
+        memcpy(name, bytes, len < sizeof(name) - 1 ? len : sizeof(name) - 1);
     int link = name[0] ? sok_posix_link_find(s->host, name) : -1;
     if (name[0] && link < 0)
         return link;
