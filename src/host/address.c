@@ -5,11 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 #include "host/host.h"
+#include "stack/dhcp6.h"
 
 #define SOONEST (5 * SOK_MS) // between looks at what has become of an address, at least
 #define ROUTERS                                                                                    \
     (1 *                                                                                           \
         SOK_S) // routers are waited for, where there is another address; they answer in 0.5 s (RFC 4861 10)
+
+#define NAMES                                                                                      \
+    (1 * SOK_S) // a server that a router speaks of has so long to say where names are known
 
 int sok_host_claim(struct sok_host *host, int link, struct sok_addr addr, unsigned prefix_len)
 {
@@ -178,6 +182,26 @@ static int say_no_lease(const struct sok_host *host, int64_t waited, char *err)
         link_name(host, link), (long long)(waited / SOK_S));
 }
 
+static bool asks_for_names(const struct sok_host *host)
+{
+    for (unsigned i = 0; i < host->wire_count; i++)
+        if (sok_dhcp6_asking(host->stack, host->wires[i]->index))
+            return true;
+    return false;
+}
+
+// There are addresses, but the first name would be asked for in the wrong place: of the machine's name servers.
+static int wait_for_names(struct sok_host *host, int64_t limit, char *err)
+{
+    int64_t end = sok_host_now(host) + (limit < NAMES ? limit : NAMES);
+    while (asks_for_names(host) && sok_host_now(host) < end) {
+        int r = sok_host_step(host, end - sok_host_now(host));
+        if (r < 0)
+            return sok_host_fail(err, r, "no name servers yet: %s", sok_strerror(r));
+    }
+    return 0;
+}
+
 int sok_host_ready(struct sok_host *host, int64_t timeout_ns, char *err)
 {
     int64_t start = sok_host_now(host);
@@ -188,8 +212,10 @@ int sok_host_ready(struct sok_host *host, int64_t timeout_ns, char *err)
         int r = look_at_claims(host, err);
         bool there = r > 0 && !first_without(host, &link) && has_link_locals(host);
         const struct sok_slaac_info *s = without_router(host, &link, &alone);
-        if (r < 0 || (there && !s))
-            return r < 0 ? r : 0;
+        if (r < 0)
+            return r;
+        if (there && !s)
+            return wait_for_names(host, limit, err);
         int64_t most = there && !alone && ROUTERS < limit ? ROUTERS : limit;
         int64_t left = start + most - sok_host_now(host);
         if (left <= 0 && there)

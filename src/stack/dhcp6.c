@@ -86,6 +86,11 @@ void sok_dhcp6_ask(struct sok_stack *s, uint8_t link, int64_t now)
     *d = (struct sok_dhcp6){.wanted = true, .due = now, .wait_max = s->config.dhcp6_retry_max};
 }
 
+bool sok_dhcp6_asking(const struct sok_stack *s, uint8_t link)
+{
+    return is_on(s, link) && !s->slaac[link]->dhcp6.answered;
+}
+
 // Section 15: a tenth more or less, doubled each time.
 static int64_t about(struct sok_stack *s, int64_t wait)
 {
@@ -210,6 +215,7 @@ static void use(struct sok_stack *s, uint8_t link, const struct said *said, int6
         sok_slaac_search(a, name, lifetime, now);
     if (said->max_rt >= 60 && said->max_rt <= 86400)
         d->wait_max = said->max_rt * SOK_S;
+    d->answered = true;
     d->tries = 0;
     d->due = for_ever ? SOK_TIME_NEVER : now + refresh * SOK_S;
 }
