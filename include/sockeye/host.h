@@ -84,7 +84,8 @@ int sok_host_route_add(struct sok_host *host, int link, const char *route, char 
 
 // An address on a link where others may have it already is asked about first (RFC 5227), and one from a DHCP
 // server has to come. Steps until all can be used, at most timeout_ns (-1: as long as the setting dhcp_wait
-// says; what routers say is waited for a second where there is another address). 0; SOK_EADDRINUSE: err says who has it;
+// says; what routers say is waited for a second where there is another address, and so are the name servers of
+// DHCPv6 where a router speaks of it; without these, too, it is ready). 0; SOK_EADDRINUSE: err says who has it;
 // SOK_ETIMEDOUT; SOK_ELINKDOWN.
 int sok_host_ready(struct sok_host *host, int64_t timeout_ns, char *err);
 // fn is called from sok_host_step(), once, when an address that was given by hand turns out to be somebody

@@ -1,5 +1,6 @@
 // Addresses that may be somebody else's, and those a DHCP server leases: waiting until they can be used, and
-// saying whose they are when they cannot. What happens is decided in stack/acd.c and stack/dhcp.c.
+// saying whose they are when they cannot; name servers that DHCPv6 is about to tell, too. What happens is decided
+// in stack/acd.c, dhcp.c and dhcp6.c.
 #include "host/address.h"
 
 #include <stdio.h>
@@ -191,9 +192,10 @@ static bool asks_for_names(const struct sok_host *host)
 }
 
 // There are addresses, but the first name would be asked for in the wrong place: of the machine's name servers.
-static int wait_for_names(struct sok_host *host, int64_t limit, char *err)
+static int wait_for_names(struct sok_host *host, int64_t end, char *err)
 {
-    int64_t end = sok_host_now(host) + (limit < NAMES ? limit : NAMES);
+    if (end > sok_host_now(host) + NAMES)
+        end = sok_host_now(host) + NAMES;
     while (asks_for_names(host) && sok_host_now(host) < end) {
         int r = sok_host_step(host, end - sok_host_now(host));
         if (r < 0)
@@ -206,6 +208,7 @@ int sok_host_ready(struct sok_host *host, int64_t timeout_ns, char *err)
 {
     int64_t start = sok_host_now(host);
     int64_t limit = timeout_ns < 0 ? host->dhcp_wait : timeout_ns;
+    limit = limit < INT64_MAX - start ? limit : INT64_MAX - start;
     for (;;) {
         uint8_t link;
         bool alone;
@@ -215,7 +218,7 @@ int sok_host_ready(struct sok_host *host, int64_t timeout_ns, char *err)
         if (r < 0)
             return r;
         if (there && !s)
-            return wait_for_names(host, limit, err);
+            return wait_for_names(host, start + limit, err);
         int64_t most = there && !alone && ROUTERS < limit ? ROUTERS : limit;
         int64_t left = start + most - sok_host_now(host);
         if (left <= 0 && there)
