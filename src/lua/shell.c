@@ -292,6 +292,8 @@ static void loop(struct shell *s)
     while (!s->left) {
         int count = 0;
         sok_lua_interrupt_forget();
+        // Before the prompt: who answers it at once with Ctrl-D would give that key to the terminal, which drops it.
+        el_set(s->el, EL_PREP_TERM, 1);
         const char *line = el_gets(s->el, &count);
         if (!line && sok_lua_interrupted()) { // what was typed is dropped, as in any shell
             forget_chunk(s);

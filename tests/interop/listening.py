@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import subprocess
+import termios
 
 from craft import FAR_IP, addressed, beyond
 from net import SERVER_IP, SOCKEYE_IP, Net, Skip, check, sh, wait_for_line
@@ -134,13 +135,14 @@ def beside(net):
 
 def at_the_shell(net):
     """Ctrl-C, typed, ends a sniff and nothing else: what came is there."""
-    shell = Terminal(net, "ip", "netns", "exec", net.sockeye, "env", f"XDG_STATE_HOME={net.tmp}", "script", "-qec", f"{net.binary} lua", "/dev/null")
+    shell = Terminal(net, "ip", "netns", "exec", net.sockeye, "setsid", "-c", "-w", "env", f"XDG_STATE_HOME={net.tmp}", net.binary, "lua")
 
     def after(text):
         """Has come, and behind it the prompt: the editor has the terminal then."""
         shell.expect(text)
         shell.seen = shell.seen.partition(text)[2]
         shell.expect(b">>> ")
+        check(not termios.tcgetattr(shell.main)[3] & termios.ICANON, "the prompt came before the editor had the terminal")
 
     after(b"Ctrl-D ends")
     shell.type(b"""pkts = sniff{iface="br0", filter="icmp[0] = 8", prn=function(p) return "from " .. p[IP].src end, """
@@ -154,7 +156,8 @@ def at_the_shell(net):
     shell.type(b"""#pkts .. " is kept: " .. tostring(pkts)\r""")
     after(b"1 is kept: <Sniffed: TCP:0 UDP:0 ICMP:1 Other:0>")
     shell.type(b"\x04")
-    check(shell.end() == 0, f"the shell's last words: {shell.seen[-300:]!r}")
+    code = shell.end()
+    check(code == 0, f"exit {code}, the shell's last words: {shell.seen[-300:]!r}")
 
 
 def on_terminal(net, script):
