@@ -59,8 +59,7 @@ static void test_info(void **state)
     link->ops->close(link);
     link = open_packet(false);
     assert_int_equal(link->info.caps, 0);
-    link->ops->close(link);
-    test_mem_end();
+    test_over(link);
 }
 
 static void test_frames(void **state)
@@ -90,8 +89,7 @@ static void test_frames(void **state)
     assert_int_equal(test_number(&got), 4);
     sok_buf_unref(got.buf);
     close(fd);
-    link->ops->close(link);
-    test_mem_end();
+    test_over(link);
 }
 
 static void test_super_frames(void **state)
@@ -120,8 +118,7 @@ static void test_super_frames(void **state)
     assert_true(got.meta.csum_partial && got.meta.csum_valid);
     sok_buf_unref(got.buf);
     close(fd);
-    link->ops->close(link);
-    test_mem_end();
+    test_over(link);
 }
 
 // The kernel takes a tag off before packet sockets are served; the stack sees the frame as it was.
@@ -170,8 +167,7 @@ static void test_tags(void **state)
     assert_int_equal(got.meta.hdr_len, TEST_SUPER_HDR + 4);
     sok_buf_unref(got.buf);
     close(fd);
-    link->ops->close(link);
-    test_mem_end();
+    test_over(link);
 }
 
 // What finds the socket full is counted, with the next frame that comes through.
@@ -203,8 +199,7 @@ static void test_overflow(void **state)
     sok_buf_unref(got.buf);
     assert_int_equal(link->lost + came, 200);
     close(fd);
-    link->ops->close(link);
-    test_mem_end();
+    test_over(link);
 }
 
 // What is for others is not copied at all.
@@ -231,8 +226,7 @@ static void test_filter(void **state)
     while (link->ops->recv(link, &got, 0) == 0)
         sok_buf_unref(got.buf);
     close(fd);
-    link->ops->close(link);
-    test_mem_end();
+    test_over(link);
 }
 
 static int fails(const char *name, uint16_t mtu, char err[SOK_LINK_ERR_MAX])
@@ -287,8 +281,7 @@ static void test_interface_gone(void **state)
     }
     assert_int_equal(r, SOK_ELINKDOWN);
     assert_int_equal(link->ops->send(link, &f, 0), SOK_ELINKDOWN);
-    link->ops->close(link);
-    test_mem_end();
+    test_over(link);
 }
 
 int main(void)

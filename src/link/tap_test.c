@@ -55,12 +55,6 @@ static int fails(const char *name, char err[SOK_LINK_ERR_MAX])
     return r;
 }
 
-static void over(struct sok_link *link)
-{
-    link->ops->close(link);
-    test_mem_end();
-}
-
 // The kernel's side gets 198.51.100.1, and we are 198.51.100.2 for it.
 static int kernel_udp(const char *name)
 {
@@ -147,7 +141,7 @@ static void test_interface_is_up_and_bare(void **state)
     uint8_t theirs[6];
     kernel_mac("sktest0", theirs);
     assert_memory_not_equal(theirs, ours, 6);
-    over(link);
+    test_over(link);
 }
 
 static void test_name_by_the_kernel_and_mac(void **state)
@@ -164,7 +158,7 @@ static void test_name_by_the_kernel_and_mac(void **state)
     assert_int_equal(one->info.mac[0] & 3, 2); // locally administered, one station
     assert_int_equal(one->info.mtu, 1500);
     one->ops->close(one);
-    over(two);
+    test_over(two);
 }
 
 static void test_frame_out(void **state)
@@ -228,7 +222,7 @@ static void test_checksum_left_to_the_kernel(void **state)
     assert_int_equal(link->ops->send(link, &f, 0), 0);
     assert_int_equal(recv(fd, heard, sizeof(heard), 0), -1);
     close(fd);
-    over(link);
+    test_over(link);
 }
 
 static void test_checksum_left_to_us(void **state)
@@ -292,7 +286,7 @@ static void test_super_frames(void **state)
     assert_int_equal(got.meta.hdr_len, TEST_SUPER_HDR);
     sok_buf_unref(got.buf);
     close(fd);
-    over(link);
+    test_over(link);
 }
 
 // Without offload the kernel cuts for us and completes every sum.
@@ -326,7 +320,7 @@ static void test_super_frames_without_offload(void **state)
         sok_buf_unref(got.buf);
     }
     close(fd);
-    over(link);
+    test_over(link);
 }
 
 static void test_device_down_and_gone(void **state)
@@ -348,7 +342,7 @@ static void test_device_down_and_gone(void **state)
     assert_int_equal(system("ip link del sktest0"), 0);
     assert_int_equal(link->ops->recv(link, &got, 0), SOK_ELINKDOWN);
     assert_int_equal(link->ops->send(link, &f, 0), SOK_ELINKDOWN);
-    over(link);
+    test_over(link);
 }
 
 static void test_made_beforehand_in_a_bridge(void **state)
@@ -368,7 +362,7 @@ static void test_made_beforehand_in_a_bridge(void **state)
     assert_int_equal(link->ops->send(link, &f, 0), 0);
     assert_int_equal(recv(fd, seen, sizeof(seen), 0), 100);
     close(fd);
-    over(link);
+    test_over(link);
     assert_true(if_nametoindex("sktest1") != 0); // it is still there for the next one
     assert_int_equal(system("ip link del sktest1; ip link del skbr0"), 0);
 }
@@ -386,7 +380,7 @@ static void test_bad_names(void **state)
     struct sok_link *link = open_tap("sktest0", 0, true);
     assert_int_equal(fails("sktest0", err), SOK_EADDRINUSE);
     assert_non_null(strstr(err, "another process"));
-    over(link);
+    test_over(link);
 }
 
 static void test_no_privilege(void **state)

@@ -35,6 +35,12 @@ static inline void test_mem_end(void)
     assert_int_equal(test_counter.bytes, 0);
 }
 
+static inline void test_over(struct sok_link *link)
+{
+    link->ops->close(link);
+    test_mem_end();
+}
+
 static inline int test_start(void **state)
 {
     (void)state;

@@ -1,25 +1,11 @@
 // What limits a connection, where a drill cannot make it wait: for its turn on the link, for the neighbour.
 #include "tcp/testing.h"
 
-static struct sok_tcp_info info_of(const struct sok_tcp_conn *c)
-{
-    struct sok_tcp_info info;
-    sok_tcp_info(c, &info);
-    return info;
-}
-
 static void sends(struct world *w, struct sok_tcp_conn *c, size_t bytes)
 {
     static uint8_t zeros[1 << 20];
     struct sok_iov iov = {zeros, bytes};
     assert_int_equal(sok_tcp_send(c, &iov, 1, w->now), bytes);
-}
-
-static void run_for(struct world *w, int64_t time)
-{
-    int64_t end = w->now + time;
-    while (w->now < end && step(w)) {
-    }
 }
 
 // The link takes one segment, and the next only 3 ms later.

@@ -9,20 +9,6 @@ static void sends(struct world *w, struct sok_tcp_conn *c, size_t bytes)
     assert_int_equal(sok_tcp_send(c, &iov, 1, w->now), bytes);
 }
 
-static void run_for(struct world *w, int64_t time)
-{
-    int64_t end = w->now + time;
-    while (w->now < end && step(w)) {
-    }
-}
-
-static struct sok_tcp_info info_of(const struct sok_tcp_conn *c)
-{
-    struct sok_tcp_info info;
-    sok_tcp_info(c, &info);
-    return info;
-}
-
 // All that a sends goes to b and is read, for as long as it takes.
 static void carry(struct world *w, struct sok_tcp_conn *a, struct sok_tcp_conn *b, uint64_t bytes)
 {
@@ -38,15 +24,6 @@ static void carry(struct world *w, struct sok_tcp_conn *a, struct sok_tcp_conn *
         assert_true(step(w));
         assert_true(i < 1000000);
     }
-}
-
-static void drop_all(
-    struct world *w, struct sok_tcp_listener *l, struct sok_tcp_conn *a, struct sok_tcp_conn *b)
-{
-    sok_tcp_abort(a, w->now);
-    sok_tcp_abort(b, w->now);
-    sok_tcp_listener_close(l, w->now);
-    world_free(w);
 }
 
 // ---- the window offered ----
@@ -66,7 +43,7 @@ static void crumbs(const struct sok_tcp_config *config)
     }
     assert_true(info_of(b).rcv_queued > offered / 2);
     assert_in_range(info_of(b).rcv_queued, 1, offered + unit);
-    drop_all(&w, l, a, b);
+    pair_free(&w, l, a, b);
 }
 
 static void crumbs_left_unread_do_not_widen_the_window(void **state)
@@ -102,7 +79,7 @@ static void small_reads_are_not_told_one_by_one(void **state)
         pull(&w);
     }
     assert_in_range(w.sent - before, 1, 40);
-    drop_all(&w, l, a, b);
+    pair_free(&w, l, a, b);
 }
 
 // a fills b's window to the last byte and shuts down, while b, before it reads, writes far more than fits.
@@ -142,7 +119,7 @@ static void full_windows_and_a_fin(void **state)
     assert_int_equal(to_b, filled);
     assert_int_equal(info_of(a).timeouts, 0);
     assert_int_equal(info_of(b).timeouts, 0);
-    drop_all(&w, l, a, b);
+    pair_free(&w, l, a, b);
 }
 
 // ---- bursts ----
@@ -165,7 +142,7 @@ static uint64_t first_burst_after_an_hour(bool restart, uint32_t *cwnd)
     sends(&w, a, 600000);
     pull(&w);
     uint64_t burst = info_of(a).snd_unacked;
-    drop_all(&w, l, a, b);
+    pair_free(&w, l, a, b);
     return burst;
 }
 
@@ -220,7 +197,7 @@ static void lending(uint32_t len)
         sok_tcp_recv(b, into, sizeof(into), w.now);
     }
     assert_true(a->sock.ready & SOK_READY_OUT);
-    drop_all(&w, l, a, b);
+    pair_free(&w, l, a, b);
 }
 
 static void lent_buffers_wait_for_room(void **state)
@@ -335,7 +312,7 @@ static void new_connection_numbers_above_the_old(void **state)
     assert_true(sok_seq_gt(b->iss, old));
     assert_int_equal(info_of(a).timeouts, 0);
     carry(&w, a, b, 1000);
-    drop_all(&w, l, a, b);
+    pair_free(&w, l, a, b);
 }
 
 // ---- a peer that names no MSS (MUST-15) ----
@@ -421,7 +398,7 @@ static void urgent_pointer_is_told(void **state)
         assert_int_equal(info_of(b).rcv_urgent, i < 2 ? 100 : 200);
         assert_int_equal(info_of(b).rcv_queued, 0);
     }
-    drop_all(&w, l, a, b);
+    pair_free(&w, l, a, b);
 }
 
 // ---- resets ----

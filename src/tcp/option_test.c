@@ -10,26 +10,6 @@ static int64_t gives(struct world *w, struct sok_tcp_conn *c, size_t bytes)
     return sok_tcp_send(c, &iov, 1, w->now);
 }
 
-static int64_t next_at(const struct world *w)
-{
-    int64_t at = w->on_wire ? w->wire[0].due : SOK_TIME_NEVER;
-    for (unsigned i = 0; i < 2; i++) {
-        int64_t timer = sok_tcp_deadline(w->ends[i].tcp);
-        at = timer < at ? timer : at;
-    }
-    return at;
-}
-
-// What is due later does not happen.
-static void run_for(struct world *w, int64_t time)
-{
-    int64_t end = w->now + time;
-    for (pull(w); next_at(w) <= end; pull(w)) {
-        assert_true(step(w));
-    }
-    w->now = end;
-}
-
 static struct sok_tcp_listener *listens(struct world *w, int backlog)
 {
     struct sok_endpoint at = server_at(w);
@@ -85,10 +65,7 @@ static void accepted_when_there_is_something_to_read(void **state)
     struct sok_tcp_conn *b = accepts(&w, l);
     assert_non_null(b);
     assert_int_equal(sok_tcp_recv(b, zeros, sizeof(zeros), w.now), 100);
-    sok_tcp_abort(a, w.now);
-    sok_tcp_abort(b, w.now);
-    sok_tcp_listener_close(l, w.now);
-    world_free(&w);
+    pair_free(&w, l, a, b);
 }
 
 static void accepted_when_its_time_is_over_or_the_peer_closes(void **state)
@@ -222,10 +199,7 @@ static void no_more_is_taken_than_shall_wait(void **state)
     }
     assert_true(was_out);
     assert_true(sent > 300000);
-    sok_tcp_abort(a, w.now);
-    sok_tcp_abort(b, w.now);
-    sok_tcp_listener_close(l, w.now);
-    world_free(&w);
+    pair_free(&w, l, a, b);
 }
 
 // ---- the handshake ----
@@ -265,10 +239,7 @@ static void mss_and_window_are_those_asked_for(void **state)
         sok_tcp_info(a, &info);
         assert_in_range(info.snd_wnd, 0, 5000 + 128);
     }
-    sok_tcp_abort(a, w.now);
-    sok_tcp_abort(b, w.now);
-    sok_tcp_listener_close(l, w.now);
-    world_free(&w);
+    pair_free(&w, l, a, b);
 }
 
 static void a_buffer_that_was_set_is_used_whole_and_grows_no_more(void **state)
@@ -290,10 +261,7 @@ static void a_buffer_that_was_set_is_used_whole_and_grows_no_more(void **state)
     sok_tcp_info(a, &info);
     assert_in_range(info.snd_wnd, 190000, 200000 + 128);
     assert_int_equal(told(b, SOK_TCP_RCVBUF), 400000);
-    sok_tcp_abort(a, w.now);
-    sok_tcp_abort(b, w.now);
-    sok_tcp_listener_close(l, w.now);
-    world_free(&w);
+    pair_free(&w, l, a, b);
 }
 
 static void so_many_syns_and_no_more(void **state)
@@ -365,10 +333,7 @@ static void an_error_is_told_at_once_to_who_wants_it(void **state)
         assert_int_equal(gives(&w, a, 10), wanted ? SOK_EHOSTUNREACH : 10);
         assert_int_equal(gives(&w, a, 10), 10); // it goes on
     }
-    sok_tcp_abort(a, w.now);
-    sok_tcp_abort(b, w.now);
-    sok_tcp_listener_close(l, w.now);
-    world_free(&w);
+    pair_free(&w, l, a, b);
 }
 
 int main(void)

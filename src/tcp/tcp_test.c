@@ -203,10 +203,7 @@ static void closed_window_is_probed_until_it_opens(void **state)
         got += n > 0 ? (uint64_t)n : 0;
         assert_true(step(&w));
     }
-    sok_tcp_abort(a, w.now);
-    sok_tcp_abort(b, w.now);
-    sok_tcp_listener_close(l, w.now);
-    world_free(&w);
+    pair_free(&w, l, a, b);
 }
 
 static struct sok_tcp_conn *offered(struct world *w, struct sok_tcp_listener *l)

@@ -179,4 +179,41 @@ static inline void open_pair(
     }
 }
 
+static inline int64_t next_at(const struct world *w)
+{
+    int64_t at = w->on_wire ? w->wire[0].due : SOK_TIME_NEVER;
+    for (unsigned i = 0; i < 2; i++) {
+        int64_t timer = sok_tcp_deadline(w->ends[i].tcp);
+        at = timer < at ? timer : at;
+    }
+    return at;
+}
+
+// What is due later does not happen.
+static inline void run_for(struct world *w, int64_t time)
+{
+    int64_t end = w->now + time;
+    for (pull(w); next_at(w) <= end; pull(w)) {
+        assert_true(step(w));
+    }
+    w->now = end;
+}
+
+static inline struct sok_tcp_info info_of(const struct sok_tcp_conn *c)
+{
+    struct sok_tcp_info info;
+    sok_tcp_info(c, &info);
+    return info;
+}
+
+// Its end, whatever is still under way.
+static inline void pair_free(
+    struct world *w, struct sok_tcp_listener *l, struct sok_tcp_conn *a, struct sok_tcp_conn *b)
+{
+    sok_tcp_abort(a, w->now);
+    sok_tcp_abort(b, w->now);
+    sok_tcp_listener_close(l, w->now);
+    world_free(w);
+}
+
 #endif
