@@ -1,6 +1,7 @@
 // Ctrl-C while Lua runs: an error in Lua code, or a flag for a function in C that waits. A third one while the first
 // has not been noticed, or within a second of one that a pcall() of the script's made nothing of, ends the program.
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,11 +18,22 @@ static bool raised;           // as an error
 static struct timespec first; // of several in a row, while the same chunk runs
 static volatile sig_atomic_t row;
 
+// It has been noticed. A write to a full terminal that it cut off is no failure of the output, for which stdio takes it:
+// what was not written is still in the buffer. If that fails again, it is one.
+static void notice(void)
+{
+    caught = 0;
+    if (ferror(stdout)) {
+        clearerr(stdout);
+        fflush(stdout);
+    }
+}
+
 static void raise_error(lua_State *L, lua_Debug *at)
 {
     (void)at;
     lua_sethook(L, NULL, 0, 0);
-    caught = 0;
+    notice();
     raised = true;
     luaL_error(L, INTERRUPTED);
 }
@@ -73,7 +85,8 @@ void sok_lua_interrupt_end(void)
 
 void sok_lua_interrupt_forget(void)
 {
-    caught = 0;
+    if (caught)
+        notice();
 }
 
 bool sok_lua_interrupted(void)
@@ -92,7 +105,7 @@ bool sok_lua_interrupt_taken(lua_State *L)
     if (!caught)
         return false;
     lua_sethook(running ? running : L, NULL, 0, 0); // L may be a coroutine
-    caught = 0;
+    notice();
     return true;
 }
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-PATIENCE = 20  # seconds, for a machine that is busy
+PATIENCE = 60  # seconds, for a machine that is busy
 
 # What is typed, and what must stand in the last line that is not empty before the next is. None: nothing new is
 # awaited. Words as "Tab" are tmux's names of keys.

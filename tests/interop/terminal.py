@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from net import ORDINARY, Failed, Net, check, everybody, until, wait_for_line
+from net import ORDINARY, Failed, Net, check, children, everybody, until, wait_for_line
 
 
 class Terminal:
@@ -168,6 +168,22 @@ def lua_in_a_terminal(sockeye):
         check(shell.end() == 0, f"{shell.seen!r}")
 
 
+def lua_cut_off(sockeye):
+    """Ctrl-C while the terminal takes no more: what was cut off is no failure, and the shell ends well."""
+    with Net(sockeye) as net:
+        binary = copy_for_user(net)
+        shell = Terminal(net, "setsid", "-c", "-w", "env", f"HOME={net.tmp}", "TERM=dumb", binary, "lua", user=ORDINARY)
+        shell.expect(b">>> ")
+        shell.type(b'while true do print("") end\n')
+        shell.expect(b"\r\n" * 4)
+        until(lambda: [each.state for each in children(shell.process.pid)] == ["S"], "it does not wait for its terminal")
+        shell.seen = b""
+        shell.type(b"\x03")
+        shell.expect(b"interrupted\r\n>>> ")
+        shell.type(b"\x04")
+        check(shell.end() == 0, f"exit {shell.process.returncode}: {shell.seen[-200:]!r}")
+
+
 def no_privilege(sockeye):
     """An ordinary user and a TAP: one clear line, exit code 2."""
     with Net(sockeye) as net:
@@ -187,5 +203,6 @@ TESTS = {
     "demo-to-head": demo_to_head,
     "lua-to-head": lua_to_head,
     "lua-in-a-terminal": lua_in_a_terminal,
+    "lua-cut-off": lua_cut_off,
     "no-privilege": no_privilege,
 }
