@@ -99,6 +99,27 @@ static void ask_hops(const struct request *r, struct sok_lua_job *job)
     }
 }
 
+// The queue is the whole machine's, so it is told only where something is missing.
+static void tell_losses(const struct sok_exchange *x)
+{
+    const struct sok_lost *by = &x->lost_by;
+    if (x->dropped > 0)
+        fprintf(stderr, "sockeye: %llu packets found no room in the ring and were not looked at\n",
+            (unsigned long long)x->dropped);
+    if (x->answered == x->count)
+        return;
+    if (by->backlog > 0)
+        fprintf(stderr,
+            "sockeye: this machine's kernel dropped %llu packets meanwhile that it was late to "
+            "receive (/proc/net/softnet_stat)\n",
+            (unsigned long long)by->backlog);
+    if (by->in + by->out > 0)
+        fprintf(stderr,
+            "sockeye: interfaces of this machine dropped %llu packets to send and %llu received "
+            "meanwhile (ip -s link)\n",
+            (unsigned long long)by->out, (unsigned long long)by->in);
+}
+
 static void tell(struct request *r, struct sok_lua_job *job)
 {
     const struct sok_exchange *x = &job->exchange;
@@ -118,9 +139,7 @@ static void tell(struct request *r, struct sok_lua_job *job)
     if (x->left_out > 0)
         fprintf(stderr, "sockeye: %llu further answers, beyond %u, were left out\n",
             (unsigned long long)x->left_out, x->more);
-    if (x->dropped > 0)
-        fprintf(stderr, "sockeye: %llu packets found no room in the ring and were not looked at\n",
-            (unsigned long long)x->dropped);
+    tell_losses(x);
 }
 
 // Needs packets beyond the stack position of PACKETS; leaves the job on the stack.

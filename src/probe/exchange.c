@@ -44,6 +44,7 @@ struct run {
     const struct sok_proto *ethernet, *ip, *ip6;
     struct sok_craft_world world;
     int64_t asked; // when stop() was asked
+    struct sok_lost before;
     char *err;
     uint8_t bytes[SOK_CRAFT_PACKET_MAX];
 };
@@ -360,8 +361,10 @@ static int allocate(struct run *r)
 
 static int open_both(struct run *r, struct sok_ways *ways)
 {
-    const struct sok_sender_options to = {
-        .interface = r->o->interface, .frames = r->o->frames, .neighbour_ms = NEIGHBOUR_MS};
+    const struct sok_sender_options to = {.interface = r->o->interface,
+        .frames = r->o->frames,
+        .paced = true,
+        .neighbour_ms = NEIGHBOUR_MS};
     const struct sok_capture_options from = {
         .interface = r->o->interface,
         .filter = r->o->filter,
@@ -376,10 +379,13 @@ static int open_both(struct run *r, struct sok_ways *ways)
 static void end(struct run *r)
 {
     unsigned n = r->x->count;
+    struct sok_lost now;
     if (r->capture) {
         struct sok_capture_stats s;
         sok_capture_stats(r->capture, &s);
         r->x->dropped = s.dropped;
+        sok_lost_read(&now);
+        r->x->lost_by = sok_lost_since(&r->before, &now);
     }
     sok_capture_close(r->capture);
     sok_sender_close(r->sender);
@@ -416,6 +422,7 @@ int sok_exchange_run(const struct sok_book *book, struct sok_ways *ways,
     r->ip6 = sok_book_find(book, "IPv6");
     sok_ways_forget(ways);
     sok_ways_world(ways, NEIGHBOUR_MS, &r->world);
+    sok_lost_read(&r->before);
     int e = allocate(r);
     if (e == 0)
         e = open_both(r, ways);

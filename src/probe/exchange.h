@@ -6,6 +6,7 @@
 #define SOK_PROBE_EXCHANGE_H
 
 #include "craft/packet.h"
+#include "probe/lost.h"
 #include "probe/ways.h"
 
 #define SOK_EXCHANGE_PACKETS_MAX (1 << 24)
@@ -43,13 +44,14 @@ struct sok_exchange {
     unsigned count;
     struct sok_exchange_answer *answers; // in the order they came
     unsigned answer_count, answer_cap;
-    unsigned answered; // packets with an answer
-    unsigned more;     // further answers that were taken
-    uint64_t left_out; // further answers beyond more_max
-    uint64_t heard;    // packets that were looked at
-    uint64_t dropped;  // by the ring
-    bool stopped;      // by stop(), or because
-    bool lost;         // the interface went away: what came until then is there
+    unsigned answered;       // packets with an answer
+    unsigned more;           // further answers that were taken
+    uint64_t left_out;       // further answers beyond more_max
+    uint64_t heard;          // packets that were looked at
+    uint64_t dropped;        // by the ring
+    struct sok_lost lost_by; // by this machine's kernel elsewhere, meanwhile
+    bool stopped;            // by stop(), or because
+    bool lost;               // the interface went away: what came until then is there
 };
 
 // `packets` have no sets. 0, or an error and a line in err (SOK_PROBE_ERR_MAX); *out is to be freed either way,

@@ -12,7 +12,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/bytes.h"
+#include "probe/lost.h"
 #include "wire/csum.h"
+
+// The kernel doubles either. Small packets take some 768 bytes each: of ROOM_PACED no more than about 170 wait somewhere
+// in the kernel, fewer than the smallest queue on their way holds (an unknown neighbour's: arp(7), unres_qlen_bytes).
+#define ROOM_PACED (64 << 10)
+#define ROOM_MAX   (4 << 20)
+#define STUCK_MS   250 // without room: nobody takes them
+#define LATE_MIN   32  // packets that this machine has not received yet: it is late
+#define LATE_MS    1000
 
 enum { BY_IP4, BY_IP6, BY_FRAME, BY_LINK, SOCKETS }; // BY_LINK: IP packets to a MAC
 
@@ -27,9 +36,11 @@ struct sok_sender {
     const struct sok_mem *mem;
     struct sok_ways *ways;
     bool frames;
+    bool paced;
     unsigned neighbour_ms;
     char interface[16]; // empty: by route
     int fds[SOCKETS];   // -1: not open yet
+    int room[SOCKETS];  // bytes that the kernel may hold of ours (socket(7), SO_SNDBUF)
     int kind;           // of the batch
     unsigned count;
     size_t used;
@@ -70,17 +81,23 @@ static int new_socket(int kind)
     }
 }
 
+static void set_room(struct sok_sender *s, int kind, int bytes)
+{
+    s->room[kind] = bytes;
+    if (setsockopt(s->fds[kind], SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+        setsockopt(s->fds[kind], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 static int open_socket(struct sok_sender *s, int kind, char *err)
 {
     if (s->fds[kind] >= 0)
         return 0;
-    int fd = new_socket(kind), bytes = 4 << 20;
+    int fd = new_socket(kind);
     if (fd < 0)
         return fail(err, errno == EPERM ? SOK_EACCES : SOK_EIO, "no raw socket to send with: %s%s",
             strerror(errno), errno == EPERM ? " (needs root or CAP_NET_RAW)" : "");
     s->fds[kind] = fd;
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    set_room(s, kind, s->paced ? ROOM_PACED : ROOM_MAX);
     if (s->interface[0] && (kind == BY_IP4 || kind == BY_IP6) &&
         setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, s->interface, sizeof(s->interface)) < 0)
         return fail(err, SOK_EIO, "%s: %s", s->interface, strerror(errno));
@@ -110,6 +127,7 @@ int sok_sender_open(const struct sok_mem *mem, struct sok_ways *ways,
     s->mem = mem;
     s->ways = ways;
     s->frames = options->frames;
+    s->paced = options->paced;
     s->neighbour_ms = options->neighbour_ms ? options->neighbour_ms : 1000;
     if (options->interface)
         snprintf(s->interface, sizeof(s->interface), "%s", options->interface);
@@ -161,17 +179,30 @@ static int explain(struct sok_sender *s, const struct msghdr *m, int error, char
     }
 }
 
-// The device has no room: 0 when there may be some, an errno when it has been too long.
-static int wait_for_room(int fd, int error, unsigned *waited)
+// Packets wait where nobody takes them: for a neighbour that does not say its MAC, say, and others need not wait for
+// that. While this machine itself is late receiving, what waits is taken yet.
+static void widen(struct sok_sender *s, unsigned waited)
 {
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    struct sok_lost now;
+    sok_lost_read(&now);
+    if ((now.waiting < LATE_MIN || waited >= LATE_MS) && s->room[s->kind] < ROOM_MAX)
+        set_room(s, s->kind, 2 * s->room[s->kind]);
+}
+
+// The device has no room: 0 when there may be some, an errno when it has been too long.
+static int wait_for_room(struct sok_sender *s, int error, unsigned *waited)
+{
+    struct pollfd p = {.fd = s->fds[s->kind], .events = POLLOUT};
     if (error == EINTR)
         return 0;
     if ((error != EAGAIN && error != ENOBUFS) || *waited >= SOK_SENDER_WAIT_MS)
         return error;
     // ENOBUFS is of a queue further down, which nobody can wait for.
-    *waited += error == ENOBUFS ? 1 : 10;
-    poll(&p, error == EAGAIN, error == EAGAIN ? 10 : 1);
+    int ms = error == ENOBUFS ? 1 : 10;
+    *waited += (unsigned)ms;
+    poll(&p, error == EAGAIN, ms);
+    if (error == EAGAIN && *waited % STUCK_MS == 0)
+        widen(s, *waited);
     return 0;
 }
 
@@ -186,7 +217,7 @@ int sok_sender_flush(struct sok_sender *s, char *err)
             done += (unsigned)n;
             s->sent += (unsigned)n;
             waited = 0;
-        } else if ((error = wait_for_room(s->fds[s->kind], error, &waited)) != 0)
+        } else if ((error = wait_for_room(s, error, &waited)) != 0)
             r = explain(s, &s->messages[done].msg_hdr, error, err);
     }
     s->count = 0;

@@ -3,6 +3,9 @@
 // A raw socket writes an IPv4 packet's total length and checksum itself, and its source and identification
 // where they are 0. A packet that has other values there, wrong ones, goes past it: through a packet socket to the
 // MAC of the next hop. Only to this machine's own addresses there is no such way.
+//
+// The kernel throws away, and tells nobody, what finds the queue of the receiving processor full or waits with too many
+// others for a neighbour's MAC. Where no packet may get lost like that it is to hold few of them (`paced`).
 #ifndef SOK_PROBE_SENDER_H
 #define SOK_PROBE_SENDER_H
 
@@ -15,6 +18,8 @@
 struct sok_sender_options {
     const char *interface; // NULL: by route; frames need one
     bool frames;
+    bool
+        paced; // not faster than this machine hands packets on and, where the receiver is on it, takes them
     unsigned neighbour_ms; // how long a neighbour may take to say its MAC; 0: 1000
 };
 

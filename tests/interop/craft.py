@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -190,6 +191,24 @@ def loop(net):
         check(done.code == 0 and out.count(SERVER_IP) == int(rounds) and sent in out, f"{done} {out!r}")
 
 
+def flood(net):
+    """As many as there are ports, and all are answered; but the queues that packets wait in are the whole machine's, and
+    others may fill them: then it says so. What an interface drops is told, too."""
+    done = lua(net, f"""
+        local ans, unans = sr(IP{{dst="{SERVER_IP}"}}/TCP{{sport=40002, dport={{{{10001, 30000}}}}, flags="S"}},
+            {{timeout=10}})
+        print(#ans + #unans, #unans)
+        """)
+    sent, lost = map(int, done.out.split())
+    check(sent == 20000 and (lost == 0 or b"late to receive" in done.err), f"{done}; {lost} of {sent} are not answered")
+    for device in ("v0", "br0"):
+        sh("ip", "-n", net.sockeye, "link", "set", device, "mtu", "4000")
+    done = lua(net, f"""sr(IP{{dst="{SERVER_IP}"}}/ICMP{{}}/("x"):rep(3000), {{timeout=0.1}})""")
+    check(re.search(rb"dropped [1-9]\d* packets to send", done.err), f"{done}; larger than eth0 takes")
+    for device in ("v0", "br0"):
+        sh("ip", "-n", net.sockeye, "link", "set", device, "mtu", str(net.mtu))
+
+
 def complaints(net):
     complains(net, f'\nsr1(IP{{dst="{SERVER_IP}"}}/ICMP{{}}, {{timeout=1}})', "stdin:2: no raw socket", user=ORDINARY)
     complains(net, 'sniff{iface="nope0"}', "stdin:1: no such interface: nope0")
@@ -203,7 +222,7 @@ def complaints(net):
 def against_kernel(sockeye):
     with Net(sockeye) as net:
         addressed(net)
-        for part in (echo_and_protocols, ports, frames, wrong_values, sniffing, names, loop, complaints):
+        for part in (echo_and_protocols, ports, frames, wrong_values, sniffing, names, loop, flood, complaints):
             part(net)
 
 
