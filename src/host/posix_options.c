@@ -13,6 +13,7 @@ enum how {
     PLAIN,    // a number: the host's
     DOUBLED,  // bytes: told back twice as large, as Linux does (socket(7))
     TWICE,    // bytes: taken twice as large, as Linux does where overhead is counted too
+    SENDING,  // the same, of what is sent: the least is another
     MS,       // ms outside, ns inside
     SECONDS,  // s outside, ns inside
     ORPHAN,   // the same; less than nothing is -1, and there is a most
@@ -24,8 +25,9 @@ enum how {
     ASKED,    // a number: the host's, which cannot be set
 };
 
-#define CLAMP_LEAST 1152            // half of the smallest buffer
-#define BUFFER_MOST ((1 << 30) - 1) // of which twice as much is told
+#define CLAMP_LEAST   1152            // half of the smallest buffer
+#define BUFFER_MOST   ((1 << 30) - 1) // of which twice as much is told
+#define SENDING_LEAST 4608            // SOCK_MIN_SNDBUF of Linux
 
 static const struct option {
     int level, name, type; // type: SOCK_...; 0: every
@@ -36,13 +38,11 @@ static const struct option {
     {SOL_SOCKET, SO_REUSEPORT, 0, BOOL, SOK_OPT_REUSEPORT},
     {SOL_SOCKET, SO_KEEPALIVE, SOCK_STREAM, BOOL, SOK_OPT_KEEPALIVE},
     {SOL_SOCKET, SO_RCVBUF, SOCK_STREAM, DOUBLED, SOK_OPT_RCVBUF},
-    {SOL_SOCKET, SO_SNDBUF, SOCK_STREAM, DOUBLED, SOK_OPT_SNDBUF},
+    {SOL_SOCKET, SO_SNDBUF, 0, SENDING, SOK_OPT_SNDBUF},
     {SOL_SOCKET, SO_RCVBUFFORCE, SOCK_STREAM, DOUBLED, SOK_OPT_RCVBUF},
-    {SOL_SOCKET, SO_SNDBUFFORCE, SOCK_STREAM, DOUBLED, SOK_OPT_SNDBUF},
+    {SOL_SOCKET, SO_SNDBUFFORCE, 0, SENDING, SOK_OPT_SNDBUF},
     {SOL_SOCKET, SO_RCVBUF, 0, TWICE, SOK_OPT_RCVBUF},
-    {SOL_SOCKET, SO_SNDBUF, 0, TWICE, SOK_OPT_SNDBUF},
     {SOL_SOCKET, SO_RCVBUFFORCE, 0, TWICE, SOK_OPT_RCVBUF},
-    {SOL_SOCKET, SO_SNDBUFFORCE, 0, TWICE, SOK_OPT_SNDBUF},
     {SOL_SOCKET, SO_BROADCAST, 0, BOOL, SOK_OPT_BROADCAST},
     {SOL_SOCKET, SO_KEEPALIVE, 0, SWITCH, VALUE_KEEPALIVE},
     {SOL_SOCKET, SO_OOBINLINE, 0, SWITCH, VALUE_OOBINLINE},
@@ -193,6 +193,10 @@ static int64_t inside(enum how how, int64_t value)
         return value < 2048 ? 2048 : value < BUFFER_MOST ? value : BUFFER_MOST;
     case TWICE:
         return value < 1152 ? 2304 : value * 2;
+    case SENDING:
+        return value < SENDING_LEAST / 2 ? SENDING_LEAST
+               : value < BUFFER_MOST / 2 ? value * 2
+                                         : BUFFER_MOST;
     case PLAIN:
     case KEPT:
     case SWITCH:
@@ -218,6 +222,7 @@ static int64_t outside(enum how how, int64_t value)
     case BOOL:
     case PLAIN:
     case TWICE:
+    case SENDING:
     case KEPT:
     case SWITCH:
     case ASKED:

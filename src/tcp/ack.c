@@ -97,6 +97,7 @@ static void take_cumulative(
     c->small_end = sok_seq_lt(c->small_end, ack) ? ack : c->small_end;
     uint32_t data_acked = sok_seq_lt(ack, c->sendq.end) ? ack : c->sendq.end;
     c->bytes_acked += data_acked - c->sendq.start;
+    c->tcp->send_held -= data_acked - c->sendq.start;
     sok_tcp_sendq_drop(&c->sendq, c->tcp->env.mem, data_acked);
 }
 
@@ -268,6 +269,9 @@ bool sok_tcp_ack_input(struct sok_tcp_conn *c, struct sok_tcp_in *in)
         sok_tcp_want_output(c);
     }
     sok_tcp_tlp_on_ack(c, &d, repeats, in->now);
+    if (d.acked) {
+        sok_tcp_sndbuf_on_ack(c);
+    }
     if (d.acked && c->state != SOK_TCP_TIME_WAIT) {
         sok_tcp_retransmit_arm(c, in->now); // RFC 6298 (5.2), (5.3)
     }

@@ -122,10 +122,12 @@ uint32_t sok_tcp_send_room(const struct sok_tcp_conn *c)
     return c->notsent_lowat && room > SOK_TCP_CHUNK_LARGE ? SOK_TCP_CHUNK_LARGE : room;
 }
 
-// What a slice waits for: it is taken whole.
+// What a slice waits for: it is taken whole. One that is larger than the buffer as far as it has grown is taken when that
+// is empty, or it would wait for ever.
 bool sok_tcp_slice_fits(const struct sok_tcp_conn *c, uint32_t len)
 {
-    return !sok_tcp_unsent_enough(c) && buffer_room(c) >= len;
+    bool alone = sok_tcp_sendq_len(&c->sendq) == 0 && len <= sok_tcp_sndbuf_most(c);
+    return !sok_tcp_unsent_enough(c) && (alone || buffer_room(c) >= len);
 }
 
 // 0 when data may be queued now.
@@ -175,6 +177,7 @@ int64_t sok_tcp_send(struct sok_tcp_conn *c, const struct sok_iov *iov, unsigned
         size_t want = iov[i].len < room ? iov[i].len : room;
         size_t took = sok_tcp_sendq_append(&c->sendq, c->tcp->env.mem, iov[i].base, want);
         done += took;
+        c->tcp->send_held += took;
         if (took < iov[i].len) {
             err = took < want ? SOK_ENOMEM : SOK_EAGAIN;
         }
@@ -203,7 +206,7 @@ int64_t sok_tcp_send_urgent(
 
 int64_t sok_tcp_send_slice(struct sok_tcp_conn *c, struct sok_slice data, int64_t now)
 {
-    int err = data.len > c->snd_buf ? SOK_EINVAL : may_send(c);
+    int err = data.len > sok_tcp_sndbuf_most(c) ? SOK_EINVAL : may_send(c);
     c->room_wanted = 0;
     if (!err && !sok_tcp_slice_fits(c, data.len)) {
         c->room_wanted = data.len;
@@ -220,6 +223,7 @@ int64_t sok_tcp_send_slice(struct sok_tcp_conn *c, struct sok_slice data, int64_
         sok_tcp_ready_update(c);
         return err;
     }
+    c->tcp->send_held += data.len;
     told(c, SOK_CALL_SEND, data.len, data.len, now);
     queued(c, now);
     return data.len;

@@ -172,8 +172,10 @@ static const char *check_conn(const struct sok_tcp_conn *c)
 const char *sok_tcp_invariants(const struct sok_tcp *t)
 {
     const char *wrong = NULL;
+    uint64_t held = 0;
     for (const struct sok_tcp_conn *c = t->all; c && !wrong; c = c->all_next) {
         wrong = check_conn(c);
+        held += sok_tcp_sendq_len(&c->sendq);
     }
-    return wrong;
+    return wrong || held == t->send_held ? wrong : "bytes to send are not counted right";
 }

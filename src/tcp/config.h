@@ -39,6 +39,9 @@
     X(rcv_buf, "bytes", 6291456, 2048, 1073741824, "receive buffer, most")                         \
     X(rcv_buf_initial, "bytes", 131072, 2048, 1073741824, "receive buffer, first (window 64240)")  \
     X(snd_buf, "bytes", 4194304, 2048, 1073741824, "send buffer, most")                            \
+    X(snd_buf_initial, "bytes", 16384, 2048, 1073741824, "send buffer, first; open: 20 segments")  \
+    X(snd_buf_all, "bytes", 134217728, 0, 1099511627776,                                           \
+        "no buffer grows while all hold so much to send")                                          \
     X(reassembly_runs, "count", 256, 1, 65535, "gaps held in one receive queue")                   \
     X(window_scale, "bool", 1, 0, 1, "offer window scaling (RFC 7323)")                            \
     X(timestamps, "bool", 1, 0, 1, "offer timestamps (RFC 7323)")                                  \

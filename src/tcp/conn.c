@@ -139,7 +139,6 @@ static void init(struct sok_tcp_conn *c, int64_t now)
     c->keep_idle = config->keepalive_idle;
     c->keep_interval = config->keepalive_interval;
     c->keep_count = (uint8_t)config->keepalive_count;
-    c->snd_buf = (uint32_t)config->snd_buf;
     sok_tcp_wish(c, &c->wishes);
     c->sack_ok = config->sack;
     c->ts_ok = config->timestamps;
@@ -204,6 +203,7 @@ static void unmap(struct sok_tcp_conn *c)
 static void release_buffers(struct sok_tcp_conn *c)
 {
     const struct sok_mem *mem = c->tcp->env.mem;
+    c->tcp->send_held -= sok_tcp_sendq_len(&c->sendq);
     sok_tcp_sendq_free(&c->sendq, mem);
     sok_tcp_sent_free(&c->sent, mem);
 }
@@ -437,7 +437,7 @@ static bool writable(const struct sok_tcp_conn *c)
     if (!sending || c->fin_wanted) {
         return false;
     }
-    if (c->room_wanted > 0 && c->room_wanted <= c->snd_buf) {
+    if (c->room_wanted > 0 && c->room_wanted <= sok_tcp_sndbuf_most(c)) {
         return sok_tcp_slice_fits(c, c->room_wanted);
     }
     if (c->notsent_lowat && !(c->sock.ready & SOK_READY_OUT)) { // as Linux: when half is gone

@@ -97,6 +97,7 @@ void sok_tcp_take_syn(struct sok_tcp_conn *c, const struct sok_tcp_in *in)
         c->rcv_mss = sok_tcp_send_mss(c);
     }
     c->cwnd = (uint32_t)c->tcp->config.initial_window * sok_tcp_send_mss(c); // RFC 6928
+    sok_tcp_sndbuf_grow(c);
 }
 
 static void established(struct sok_tcp_conn *c, struct sok_tcp_in *in)

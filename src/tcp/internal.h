@@ -230,7 +230,7 @@ enum sok_tcp_tfo {
 // What somebody asked for that counts from the first segment on, so that a listener has it for those it hears of.
 // 0: nothing was asked.
 struct sok_tcp_wishes {
-    uint32_t rcv_buf, window_clamp;
+    uint32_t rcv_buf, snd_buf, window_clamp;
     uint16_t mss;
     uint8_t syn_retries;
 };
@@ -449,6 +449,7 @@ struct sok_tcp {
     struct sok_tcp_reply replies[SOK_TCP_REPLIES_MAX]; // a ring, in order of arrival
     unsigned reply_head, reply_count;
     uint32_t conn_count, listener_count;
+    uint64_t send_held;              // bytes in the send queues of all connections
     uint32_t fastopen_pending;       // connections in SOK_TFO_PENDING
     struct sok_tcp_cookies *cookies; // fastopen.c; NULL: none yet
     uint32_t port_hint;
@@ -513,6 +514,12 @@ void sok_tcp_listener_ripe(struct sok_tcp_conn *c); // a deferred one has sent, 
 void sok_tcp_listener_forget(struct sok_tcp_conn *c);
 void sok_tcp_listener_event(struct sok_tcp_listener *l);
 void sok_tcp_undecided_input(struct sok_tcp_conn *c, struct sok_tcp_in *in);
+
+// ---- sndbuf.c ----
+uint32_t sok_tcp_sndbuf_first(const struct sok_tcp_config *config, const struct sok_tcp_wishes *w);
+uint32_t sok_tcp_sndbuf_most(const struct sok_tcp_conn *c); // as far as it may grow
+void sok_tcp_sndbuf_grow(struct sok_tcp_conn *c);           // to what cwnd is worth
+void sok_tcp_sndbuf_on_ack(struct sok_tcp_conn *c);
 
 // ---- option.c ----
 void sok_tcp_wish(struct sok_tcp_conn *c, const struct sok_tcp_wishes *w);

@@ -36,6 +36,7 @@ static void crumbs(const struct sok_tcp_config *config)
     world_new(&w, config);
     open_pair(&w, &l, &a, &b);
     sok_tcp_setopt(a, SOK_TCP_NODELAY, 1, w.now);
+    sok_tcp_setopt(a, SOK_TCP_SNDBUF, sizeof(zeros), w.now);
     uint32_t offered = b->rcv_window, unit = 1u << b->rcv_wscale;
     for (unsigned i = 0; i < 3000; i++) {
         sends(&w, a, 100);
@@ -139,6 +140,7 @@ static uint64_t first_burst_after_an_hour(bool restart, uint32_t *cwnd)
     *cwnd = info_of(a).cwnd;
     assert_int_equal(info_of(a).snd_unacked, 0);
     w.now += 3600 * SOK_S;
+    assert_int_equal(sok_tcp_setopt(a, SOK_TCP_SNDBUF, 600000, w.now), 0);
     sends(&w, a, 600000);
     pull(&w);
     uint64_t burst = info_of(a).snd_unacked;

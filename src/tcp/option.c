@@ -63,6 +63,7 @@ void sok_tcp_wish(struct sok_tcp_conn *c, const struct sok_tcp_wishes *w)
 {
     const struct sok_tcp_config *config = &c->tcp->config;
     c->wishes = *w;
+    c->snd_buf = sok_tcp_sndbuf_first(config, w);
     c->rcv_buf = w->rcv_buf ? w->rcv_buf : (uint32_t)config->rcv_buf;
     c->rcv_wscale = sok_tcp_scale_for(config, w);
     c->rcv_window = sok_tcp_wished_window(config, w);
@@ -76,6 +77,7 @@ static void wish_again(struct sok_tcp_conn *c)
         sok_tcp_wish(c, &w);
         return;
     }
+    c->snd_buf = c->wishes.snd_buf ? c->wishes.snd_buf : c->snd_buf;
     c->rcv_buf = c->wishes.rcv_buf ? c->wishes.rcv_buf : (uint32_t)c->tcp->config.rcv_buf;
     uint32_t most = sok_tcp_window_most(c);
     c->rcv_window = c->wishes.rcv_buf || c->rcv_window > most ? most : c->rcv_window;
@@ -87,6 +89,9 @@ static bool set_wish(struct sok_tcp_wishes *w, enum sok_tcp_sockopt option, int6
     switch (option) {
     case SOK_TCP_RCVBUF:
         w->rcv_buf = (uint32_t)value;
+        return true;
+    case SOK_TCP_SNDBUF:
+        w->snd_buf = (uint32_t)value;
         return true;
     case SOK_TCP_WINDOW_CLAMP:
         w->window_clamp = value > 0 && value < CLAMP_LEAST ? CLAMP_LEAST : (uint32_t)value;
@@ -190,6 +195,7 @@ int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t 
     }
     if (set_wish(&c->wishes, option, value)) {
         wish_again(c);
+        sok_tcp_ready_update(c);
         return 0;
     }
     switch (option) {
@@ -208,10 +214,6 @@ int sok_tcp_setopt(struct sok_tcp_conn *c, enum sok_tcp_sockopt option, int64_t 
     case SOK_TCP_KEEPIDLE:
         c->keep_idle = value;
         sok_tcp_keepalive_arm(c, now);
-        break;
-    case SOK_TCP_SNDBUF:
-        c->snd_buf = (uint32_t)value;
-        sok_tcp_ready_update(c);
         break;
     case SOK_TCP_NOTSENT_LOWAT:
         c->notsent_lowat = (uint32_t)value;
@@ -319,7 +321,7 @@ int64_t sok_tcp_default_opt(const struct sok_tcp_config *config, enum sok_tcp_so
     case SOK_TCP_RCVBUF:
         return config->rcv_buf_initial;
     case SOK_TCP_SNDBUF:
-        return config->snd_buf;
+        return sok_tcp_sndbuf_first(config, &(struct sok_tcp_wishes){0});
     case SOK_TCP_CONGESTION:
         return config->congestion;
     case SOK_TCP_SYNCNT:

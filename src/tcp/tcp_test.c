@@ -191,6 +191,7 @@ static void closed_window_is_probed_until_it_opens(void **state)
     struct sok_iov iov = {data, sizeof(data)};
     world_new(&w, NULL);
     open_pair(&w, &l, &a, &b);
+    assert_int_equal(sok_tcp_setopt(a, SOK_TCP_SNDBUF, sizeof(data), w.now), 0);
     assert_int_equal(sok_tcp_send(a, &iov, 1, w.now), sizeof(data));
     int64_t end = w.now + 3600 * SOK_S;
     while (w.now < end) { // an hour closed, and the connection lives (MUST-37)

@@ -22,7 +22,7 @@ static const struct row of_streams[] = {
     {"priority", SOL_SOCKET, SO_PRIORITY, 1, {3, 0, NONE}},
     {"rcvlowat", SOL_SOCKET, SO_RCVLOWAT, 1, {5, 0, 1, NONE}},
     {"rcvbuf", SOL_SOCKET, SO_RCVBUF, 0, {30000, 100000, NONE}},
-    {"sndbuf", SOL_SOCKET, SO_SNDBUF, 0, {30000, 100000, NONE}},
+    {"sndbuf", SOL_SOCKET, SO_SNDBUF, 1, {30000, 100000, 1, 2304}},
     {"acceptconn", SOL_SOCKET, SO_ACCEPTCONN, 1, {1, NONE}},
     {"type", SOL_SOCKET, SO_TYPE, 1, {1, NONE}},
     {"nodelay", IPPROTO_TCP, TCP_NODELAY, 1, {1, 9, 0, NONE}},

@@ -141,6 +141,7 @@ static void sack_splits(struct lab *l, struct flow *good)
     if (!flow_open(&f, l, &fo))
         return;
     struct sok_iov iov = {bytes, sizeof(bytes)};
+    sok_tcp_setopt(f.c, SOK_TCP_SNDBUF, sizeof(bytes), l->now);
     sok_tcp_send(f.c, &iov, 1, l->now);
     uint32_t una = f.rcv;
     for (int round = 0; round < 300;

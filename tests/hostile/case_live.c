@@ -116,6 +116,7 @@ static void blind_data(struct lab *l, struct flow *good)
     static const uint8_t bytes[100000];
     struct sok_iov iov = {bytes, sizeof(bytes)};
     char in[8];
+    sok_tcp_setopt(good->c, SOK_TCP_SNDBUF, sizeof(bytes), l->now);
     sok_tcp_send(good->c, &iov, 1, l->now);
     lab_pump(l);
     uint32_t begin = good->rcv;

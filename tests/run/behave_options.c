@@ -83,8 +83,11 @@ static void sizes(void)
     int fd = tcp();
     set_option(fd, SOL_SOCKET, SO_RCVBUF, 50000);
     is("rcvbuf-doubled", option(fd, SOL_SOCKET, SO_RCVBUF), 100000);
+    is("sndbuf-first", option(fd, SOL_SOCKET, SO_SNDBUF), 16384);
     set_option(fd, SOL_SOCKET, SO_SNDBUF, 50000);
     is("sndbuf-doubled", option(fd, SOL_SOCKET, SO_SNDBUF), 100000);
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, 1);
+    is("sndbuf-least", option(fd, SOL_SOCKET, SO_SNDBUF), 4608);
     set_option(fd, SOL_SOCKET, SO_RCVBUF, 1);
     is_true("rcvbuf-least", option(fd, SOL_SOCKET, SO_RCVBUF) >= 2048);
     int value = 0;
