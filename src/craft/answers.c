@@ -281,6 +281,12 @@ static bool dns_answers(
     return same_number(r, i, "id", s, k, "id") || (k > 0 && mdns_answers(r, i, s, k));
 }
 
+static bool is_dns(const struct sok_proto *proto)
+{
+    return proto && (sok_str_eq(proto->name, "DNS") ||
+                        (proto->family && sok_str_eq(proto->family->name, "DNS")));
+}
+
 static bool is_dhcp6(const struct sok_packet *p, unsigned i)
 {
     const struct sok_proto *proto = kind(p, i);
@@ -324,7 +330,7 @@ static bool layer_answers(
         return arp_answers(r, i, s, k);
     if (is_net(r, i))
         return net_answers(r, i, s, k);
-    if (sok_str_eq(proto->name, "DNS") || (proto->family && sok_str_eq(proto->family->name, "DNS")))
+    if (is_dns(proto))
         return dns_answers(r, i, s, k);
     if (sok_str_eq(proto->name, "BOOTP"))
         return same_number(r, i, "xid", s, k, "xid");
@@ -376,12 +382,31 @@ static bool above_key(const struct sok_packet *p, unsigned i, uint64_t *h)
     return true;
 }
 
-uint64_t sok_packet_hashret(const struct sok_packet *p)
+// What an answer need not say alike, but does unless somebody else gives it. 0: nothing.
+static uint64_t finer_key(const struct sok_packet *p, unsigned i, uint64_t h)
+{
+    const struct sok_proto *proto = kind(p, i);
+    uint64_t type = is_icmp6(p, i) ? number(p, i, "type") : 0;
+    if (proto == &sok_proto_arp)
+        return mix(
+            2, address_number(address(p, i, "psrc")) + address_number(address(p, i, "pdst")));
+    if (type == SOK_ICMP6_NS || type == SOK_ICMP6_NA)
+        return mix(3, address_number(address(p, i, "tgt")));
+    if (proto != &sok_proto_udp || h == 0)
+        return 0;
+    h = mix(h, number(p, i, "sport") ^ number(p, i, "dport"));
+    return is_dns(kind(p, i + 1)) ? mix(h, number(p, i + 1, "id")) : h;
+}
+
+uint64_t sok_packet_keys(const struct sok_packet *p, uint64_t *finer)
 {
     unsigned i = 0;
-    while (i < p->count && !is_net(p, i))
+    *finer = 0;
+    while (i < p->count && !is_net(p, i) && kind(p, i) != &sok_proto_arp)
         i++;
-    if (i == p->count)
+    if (i < p->count && !is_net(p, i))
+        *finer = finer_key(p, i, 0);
+    if (i == p->count || !is_net(p, i))
         return 0;
     unsigned quote = sok_craft_quote(p, i);
     i = quote ? quote : i;
@@ -389,9 +414,16 @@ uint64_t sok_packet_hashret(const struct sok_packet *p)
     bool many =
         sok_addr_is_multicast(dst) || (sok_addr_is_v4(dst) && sok_addr_to_v4(dst) == 0xffffffff);
     uint64_t h = mix(1, address_number(src) + address_number(dst));
-    if (many || !above_key(p, behind_ext(p, i + 1), &h))
-        return 0;
-    return h ? h : 1;
+    unsigned above = behind_ext(p, i + 1);
+    bool known = !many && above_key(p, above, &h);
+    *finer = finer_key(p, above, known ? h : 0);
+    return known ? h ? h : 1 : 0;
+}
+
+uint64_t sok_packet_hashret(const struct sok_packet *p)
+{
+    uint64_t finer;
+    return sok_packet_keys(p, &finer);
 }
 
 // ---- the same packet ----

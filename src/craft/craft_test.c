@@ -414,6 +414,47 @@ static void arp_answers(void **state)
     is_answer(tell, ask, true);
 }
 
+static uint64_t finer(struct sok_packet *p)
+{
+    uint64_t key, wide = sok_packet_keys(p, &key);
+    assert_true(wide == sok_packet_hashret(p));
+    sok_packet_free(p);
+    return key;
+}
+
+static struct sok_packet *datagram(
+    const struct sok_book *book, bool back, uint64_t mine, uint64_t yours, unsigned dns_id)
+{
+    const char *a = "192.0.2.2", *b = "192.0.2.1";
+    struct sok_packet *p = of(book, back ? b : a, back ? a : b, "UDP", back ? "dport" : "sport",
+        mine, back ? "sport" : "dport", yours);
+    if (dns_id != 0)
+        assert_int_equal(give(p, push(p, "DNS"), "id", sok_item_number(dns_id), NULL), 0);
+    return p;
+}
+
+// Of many packets to one host the answers tell which; but one from another port is an answer, too.
+static void finer_keys(void **state)
+{
+    const struct sok_book *b = *state;
+    const uint64_t key = finer(datagram(b, false, 53, 80, 0));
+    assert_true(key != 0 && key == finer(datagram(b, true, 53, 80, 0)));
+    assert_true(key != finer(datagram(b, true, 53, 81, 0)));
+    is_answer(datagram(b, true, 53, 81, 0), datagram(b, false, 53, 80, 0), true);
+    assert_true(finer(datagram(b, false, 9, 53, 7)) == finer(datagram(b, true, 9, 53, 7)));
+    assert_true(finer(datagram(b, false, 9, 53, 7)) != finer(datagram(b, true, 9, 53, 8)));
+    assert_true(finer(segment(b, false, 20, 80, "S", 1, 0)) == 0); // the wide one knows
+    struct sok_packet *ask = sok_packet_new(b), *tell = sok_packet_new(b);
+    push(ask, "IPv6");
+    push(tell, "IPv6");
+    give_text(ask, 0, "dst", "ff02::1:ff00:1");
+    give_text(ask, push(ask, "ICMPv6ND_NS"), "tgt", "2001:db8::1");
+    give_text(tell, push(tell, "ICMPv6ND_NA"), "tgt", "2001:db8::1");
+    assert_true(sok_packet_hashret(ask) == 0);
+    uint64_t asked = finer(ask);
+    assert_true(asked != 0 && asked == finer(tell));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +479,7 @@ int main(void)
         cmocka_unit_test(ping_answers),
         cmocka_unit_test(error_answers),
         cmocka_unit_test(arp_answers),
+        cmocka_unit_test(finer_keys),
     };
     return cmocka_run_group_tests(tests, make_book, drop_book);
 }

@@ -130,6 +130,8 @@ bool sok_packet_answers(const struct sok_packet *reply, const struct sok_packet 
 // Equal for a packet and all its answers: to look for them in a table. 0: only sok_packet_answers() can tell (a
 // packet to a group, or of a protocol that says nothing twice), so a packet with 0 is compared with all.
 uint64_t sok_packet_hashret(const struct sok_packet *p);
+// The same, and in *finer (0: none) what both ends mostly, but not always, say alike: UDP's ports, who is asked for.
+uint64_t sok_packet_keys(const struct sok_packet *p, uint64_t *finer);
 // The same packet with the first message from layer `from` on that can be said in fewer bytes (names of DNS) said so.
 // 0, SOK_EINVAL (there is none, or it is malformed), SOK_EMSGSIZE, SOK_ENOMEM.
 int sok_packet_compress(const struct sok_packet *p, unsigned from, struct sok_packet **out);

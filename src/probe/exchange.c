@@ -14,13 +14,18 @@
 #define HEAR_MAX     100000 // packets in a row: where there are always more, time has to be looked at
 #define NOBODY       UINT32_MAX
 
+// A packet that is one of many to the same host, all to other ports say, is found by its finer key: an answer mostly has
+// it, too. If not, by the wide one.
+enum { WIDE, FINE, KEYS };
+
 // What was sent, as others see it: built and taken apart again, so that nothing of it is left open. That it is only
 // where something came that may be its answer; and with one of these that is all there is to it.
 struct probe {
     uint8_t *bytes; // NULL: not sent, or nothing more is expected
     struct sok_packet *packet;
-    uint64_t hash;
-    uint32_t len, next; // of the same chain, later ones; NOBODY
+    uint64_t hash[KEYS];
+    uint32_t next[KEYS]; // of the same chain, later ones; NOBODY
+    uint32_t len;
     bool sent;
 };
 
@@ -37,8 +42,8 @@ struct run {
     struct sok_capture *capture;
     struct sok_sender *sender;
     struct probe *probes;
-    struct chain *chains; // by hash
-    uint32_t chain_count; // a power of 2
+    struct chain *chains[KEYS]; // by hash
+    uint32_t chain_count;       // a power of 2, of each
     struct chain
         groups; // sent to a group: the hash of an answer says nothing, it may be to us alone
     const struct sok_proto *ethernet, *ip, *ip6;
@@ -145,31 +150,65 @@ static bool is_answer(struct run *r, const struct sok_packet *packet, uint32_t i
     return probe->packet && sok_packet_answers(packet, probe->packet);
 }
 
-// The first of a chain that has none yet; with `multi` another that has, in *again, is as good.
-static uint32_t asked_among(struct run *r, const struct sok_packet *packet,
-    const struct chain *chain, uint64_t hash, uint32_t *again)
+// How far a search came.
+struct search {
+    const struct sok_packet *packet;
+    uint64_t hash[KEYS];
+    uint32_t again; // has an answer; with `multi` this is another. NOBODY
+    bool answered;  // one with this finer key has an answer
+};
+
+// Those at the head that have an answer are of no further use, but for one of each finer key, which tells that.
+static void shorten(struct run *r, struct chain *chain, int key)
 {
-    for (uint32_t i = chain->first; i != NOBODY; i = r->probes[i].next) {
-        if (r->probes[i].hash != hash ||
-            (r->x->answers_to[i] > 0 && (!r->o->multi || *again != NOBODY)))
+    uint32_t i, next;
+    while (!r->o->multi && (i = chain->first) != NOBODY && r->x->answers_to[i] > 0) {
+        next = r->probes[i].next[key];
+        if (key == FINE &&
+            (next == NOBODY || r->probes[next].hash[FINE] != r->probes[i].hash[FINE]))
+            return;
+        chain->first = next;
+    }
+}
+
+// The first of a chain that has none yet.
+static uint32_t asked_among(struct run *r, struct search *s, struct chain *chain, int key)
+{
+    shorten(r, chain, key);
+    for (uint32_t i = chain->first; i != NOBODY; i = r->probes[i].next[key]) {
+        if (r->probes[i].hash[key] != s->hash[key])
             continue;
-        if (!is_answer(r, packet, i))
+        s->answered |= key == FINE && r->x->answers_to[i] > 0;
+        if (r->x->answers_to[i] > 0 && (!r->o->multi || s->again != NOBODY))
+            continue;
+        if (!is_answer(r, s->packet, i))
             continue;
         if (r->x->answers_to[i] == 0)
             return i;
-        *again = i;
+        s->again = i;
     }
     return NOBODY;
 }
 
+static struct chain *chain_at(struct run *r, int key, uint64_t hash)
+{
+    return &r->chains[key][hash & (r->chain_count - 1)];
+}
+
+// What answers once more what has its answer is not taken for the answer to something else.
 static uint32_t asked_by(struct run *r, const struct sok_packet *packet)
 {
-    uint64_t hash = sok_packet_hashret(packet);
-    uint32_t again = NOBODY;
-    uint32_t i = asked_among(r, packet, &r->chains[hash & (r->chain_count - 1)], hash, &again);
-    if (i == NOBODY)
-        i = asked_among(r, packet, &r->groups, 0, &again);
-    return i != NOBODY ? i : again;
+    struct search s = {.packet = packet, .again = NOBODY};
+    uint32_t i = NOBODY;
+    s.hash[WIDE] = sok_packet_keys(packet, &s.hash[FINE]);
+    if (s.hash[FINE] != 0)
+        i = asked_among(r, &s, chain_at(r, FINE, s.hash[FINE]), FINE);
+    if (i == NOBODY && !s.answered)
+        i = asked_among(r, &s, chain_at(r, WIDE, s.hash[WIDE]), WIDE);
+    s.hash[WIDE] = 0;
+    if (i == NOBODY && !s.answered)
+        i = asked_among(r, &s, &r->groups, WIDE);
+    return i != NOBODY ? i : s.again;
 }
 
 static int hear(struct run *r, const struct sok_capture_record *record)
@@ -253,12 +292,22 @@ static int hear_until(struct run *r, int64_t end, bool all)
 
 // ---- sending ----
 
-static struct chain *chain_of(
+static struct chain *wide_chain(
     struct run *r, const struct probe *probe, const struct sok_packet *packet)
 {
-    bool group = probe->hash == 0 && (sok_packet_find(packet, r->ip, 1) >= 0 ||
-                                         sok_packet_find(packet, r->ip6, 1) >= 0);
-    return group ? &r->groups : &r->chains[probe->hash & (r->chain_count - 1)];
+    bool group = probe->hash[WIDE] == 0 && (sok_packet_find(packet, r->ip, 1) >= 0 ||
+                                               sok_packet_find(packet, r->ip6, 1) >= 0);
+    return group ? &r->groups : chain_at(r, WIDE, probe->hash[WIDE]);
+}
+
+static void append(struct run *r, struct chain *chain, int key, uint32_t i)
+{
+    r->probes[i].next[key] = NOBODY;
+    if (chain->first == NOBODY)
+        chain->first = i;
+    else
+        r->probes[chain->last].next[key] = i;
+    chain->last = i;
 }
 
 static int make_probe(struct run *r, uint32_t i, size_t len)
@@ -274,15 +323,11 @@ static int make_probe(struct run *r, uint32_t i, size_t len)
         return no_memory(r);
     memcpy(probe->bytes, r->bytes, len);
     probe->sent = true;
-    probe->hash = sok_packet_hashret(packet);
-    struct chain *chain = chain_of(r, probe, packet);
+    probe->hash[WIDE] = sok_packet_keys(packet, &probe->hash[FINE]);
+    append(r, wide_chain(r, probe, packet), WIDE, i);
+    if (probe->hash[FINE] != 0)
+        append(r, chain_at(r, FINE, probe->hash[FINE]), FINE, i);
     sok_packet_free(packet);
-    probe->next = NOBODY;
-    if (chain->first == NOBODY)
-        chain->first = i;
-    else
-        r->probes[chain->last].next = i;
-    chain->last = i;
     return 0;
 }
 
@@ -351,10 +396,14 @@ static int allocate(struct run *r)
     x->sent_time = sok_mem_zalloc(r->mem, n * sizeof(*x->sent_time));
     x->answers_to = sok_mem_zalloc(r->mem, n * sizeof(*x->answers_to));
     r->probes = sok_mem_zalloc(r->mem, n * sizeof(*r->probes));
-    r->chains = sok_mem_alloc(r->mem, r->chain_count * sizeof(*r->chains));
-    if (!x->sent_time || !x->answers_to || !r->probes || !r->chains)
+    if (!x->sent_time || !x->answers_to || !r->probes)
         return no_memory(r);
-    memset(r->chains, 0xff, r->chain_count * sizeof(*r->chains)); // NOBODY
+    for (int key = 0; key < KEYS; key++) {
+        r->chains[key] = sok_mem_alloc(r->mem, r->chain_count * sizeof(struct chain));
+        if (!r->chains[key])
+            return no_memory(r);
+        memset(r->chains[key], 0xff, r->chain_count * sizeof(struct chain)); // NOBODY
+    }
     r->groups = (struct chain){NOBODY, NOBODY};
     return 0;
 }
@@ -392,7 +441,8 @@ static void end(struct run *r)
     for (unsigned i = 0; r->probes && i < n; i++)
         forget(r, &r->probes[i]);
     sok_mem_free(r->mem, r->probes, n * sizeof(*r->probes));
-    sok_mem_free(r->mem, r->chains, r->chain_count * sizeof(*r->chains));
+    for (int key = 0; key < KEYS; key++)
+        sok_mem_free(r->mem, r->chains[key], r->chain_count * sizeof(struct chain));
     sok_mem_free(r->mem, r, sizeof(*r));
 }
 

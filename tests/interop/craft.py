@@ -201,6 +201,14 @@ def flood(net):
         """)
     sent, lost = map(int, done.out.split())
     check(sent == 20000 and (lost == 0 or b"late to receive" in done.err), f"{done}; {lost} of {sent} are not answered")
+    done = lua(net, f"""
+        local ans = sr(IP{{dst="{SERVER_IP}"}}/UDP{{dport={{{{10001, 20000}}}}}}, {{timeout=10}})
+        local wrong = 0
+        for i = 1, #ans do wrong = wrong + (ans[i][1].dport == ans[i][2]:getlayer(UDP).dport and 0 or 1) end
+        print(#ans, wrong)
+        """)
+    answered, wrong = map(int, done.out.split())
+    check(wrong == 0 and (answered == 10000 or b"late to receive" in done.err), f"{done}; {answered}, {wrong} wrong")
     for device in ("v0", "br0"):
         sh("ip", "-n", net.sockeye, "link", "set", device, "mtu", "4000")
     done = lua(net, f"""sr(IP{{dst="{SERVER_IP}"}}/ICMP{{}}/("x"):rep(3000), {{timeout=0.1}})""")
