@@ -561,6 +561,8 @@ def defended(sockeye):
     with Net6(sockeye) as net:
         server = net.start6("nc", "-l", "-k", "-p", "7000", "-v")
         wait_for_line(server.stderr, b"istening")
+        # It asks often, and not once and for a second: the answer may be late.
+        sh("ip", "netns", "exec", net.server, "sysctl", "-q", "-w", "net.ipv6.conf.eth0.dad_transmits=30")
         sh("ip", "-n", net.server, "addr", "add", f"{SOCKEYE6}/64", "dev", "eth0")
         until(lambda: "dadfailed" in sh("ip", "-n", net.server, "-6", "addr", "show", "dev", "eth0"),
             "the kernel thinks the address is its own")
