@@ -363,8 +363,9 @@ def path_mtu(sockeye):
         listener.settimeout(30)
         data = os.urandom(4 * MB)
         events = open(net.tmp / "events", "wb")
-        client = net.start(*net.words("nc", "--gateway", SERVER6, "--events", FAR6, "7000"), namespace=net.sockeye,
-            stderr=events)
+        # Without this a timeout would be needed also when nobody ran for a while.
+        client = net.start(*net.words("nc", "--gateway", SERVER6, "--set", "rto_min=4s", "--events", FAR6, "7000"),
+            namespace=net.sockeye, stderr=events)
         peer, _ = listener.accept()
         peer.settimeout(30)
         threading.Thread(target=lambda: (client.stdin.write(data), client.stdin.close())).start()
