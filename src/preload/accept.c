@@ -43,8 +43,9 @@ static int do_accept(
         e = &now; // a child has called listen()
     if (e->kind != KIND_LISTENER || (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)))
         return sok_fail(EINVAL);
-    if (addr && (!len || (int)*len < 0)) // the kernel says so when the connection is lost
-        return sok_fail(len ? EINVAL : EFAULT);
+    int wrong = addr ? sok_no_room(addr, len) : 0; // the kernel says so when the connection is lost
+    if (wrong)
+        return sok_fail(wrong);
     // With no room for a descriptor the connection must stay where it is.
     int room = sok_reals()->fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (room < 0)

@@ -70,8 +70,6 @@ static void now_bound(struct entry *e, const void *with)
 static int do_bind(int fd, const struct entry *e, const void *addr, socklen_t len)
 {
     struct call c = {.op = SOK_CALLS_BIND, .cookie = e->cookie, .bytes = addr, .len = len};
-    if (len > SOK_CALLS_BYTES_MAX)
-        return sok_fail(EINVAL);
     int32_t r = sok_ask(&c);
     if (r < 0)
         return sok_fail(-r);
@@ -79,10 +77,17 @@ static int do_bind(int fd, const struct entry *e, const void *addr, socklen_t le
     return 0;
 }
 
+// Else the kernel says what is wrong with it.
+static bool address_there(const struct sockaddr *addr, socklen_t len)
+{
+    return len <= SOK_NAME_MAX && SOK_READS(addr, len);
+}
+
 SOK_EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
     struct entry e;
-    if (!sok_table_get(fd, true, &e) || sok_loopback_taken(fd, &e, addr, len))
+    if (!sok_table_get(fd, true, &e) || !address_there(addr, len) ||
+        sok_loopback_taken(fd, &e, addr, len))
         return sok_k_bind(fd, addr, len);
     unsigned t = sok_trace_begin(fd, "bind(%d, %s)", fd, sok_calls_text_address(addr, len));
     return (int)sok_trace_end(t, do_bind(fd, &e, addr, len));
@@ -168,8 +173,6 @@ static int do_connect(int fd, const struct entry *e, const void *addr, socklen_t
 {
     struct call c = {.op = SOK_CALLS_CONNECT, .cookie = e->cookie, .bytes = addr, .len = len};
     uint8_t open = SOK_CALLS_OPEN;
-    if (len > SOK_CALLS_BYTES_MAX)
-        return sok_fail(EINVAL);
     if (is_unspec(addr, len) && e->domain != AF_PACKET)
         return disconnect(fd, e);
     int32_t r = e->kind == KIND_DGRAM ? sok_ask(&c) : connect_stream(fd, e, &c);
@@ -185,7 +188,8 @@ static int do_connect(int fd, const struct entry *e, const void *addr, socklen_t
 SOK_EXPORT int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
     struct entry e;
-    if (!sok_table_get(fd, true, &e) || sok_loopback_taken(fd, &e, addr, len))
+    if (!sok_table_get(fd, true, &e) || !address_there(addr, len) ||
+        sok_loopback_taken(fd, &e, addr, len))
         return sok_k_connect(fd, addr, len);
     unsigned t = sok_trace_begin(fd, "connect(%d, %s)", fd, sok_calls_text_address(addr, len));
     return (int)sok_trace_end(t, do_connect(fd, &e, addr, len));
@@ -310,10 +314,9 @@ static int name_of(const struct entry *e, bool peer, struct sockaddr *addr, sock
 {
     uint8_t bytes[SOK_CALLS_ADDR_MAX];
     uint32_t known = peer ? e->peer_len : e->name_len;
-    if (!addr || !len)
-        return sok_fail(EFAULT);
-    if ((int)*len < 0)
-        return sok_fail(EINVAL);
+    int wrong = addr ? sok_no_room(addr, len) : EFAULT;
+    if (wrong)
+        return sok_fail(wrong);
     if (known) {
         sok_address_out(addr, len, peer ? e->peer : e->name, known);
         return 0;

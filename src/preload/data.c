@@ -12,9 +12,8 @@
 #include <unistd.h>
 #include "preload/preload.h"
 
-#define SECOND     INT64_C(1000000000)
-#define PIECES_MAX 1024 // UIO_MAXIOV
-#define REST_MAX   64   // buffers of a call that is traced, when it could not be done at once
+#define SECOND   INT64_C(1000000000)
+#define REST_MAX 64 // buffers of a call that is traced, when it could not be done at once
 
 // ---- streams ----
 
@@ -300,24 +299,30 @@ SOK_EXPORT ssize_t write(int fd, const void *data, size_t len)
     return sok_trace_end(t, is_other(fd, n) ? sok_reals()->write(fd, data, len) : n);
 }
 
+// Of a call with many buffers; else the kernel says what is wrong.
+static bool pieces_there(const struct iovec *iov, int count)
+{
+    return count >= 0 && count <= SOK_PIECES_MAX && SOK_READS(iov, (size_t)count * sizeof(*iov));
+}
+
 SOK_EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 {
-    if (!ours(fd))
+    if (!ours(fd) || !pieces_there(iov, count))
         return sok_reals()->readv(fd, iov, count);
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     unsigned t = sok_trace_begin(fd, "readv(%d, %d buffers)", fd, count);
-    ssize_t n = count < 0 || count > PIECES_MAX ? sok_fail(EINVAL) : recv_any(fd, &m, 0);
+    ssize_t n = recv_any(fd, &m, 0);
     return sok_trace_end(t, is_other(fd, n) ? sok_reals()->readv(fd, iov, count) : n);
 }
 
 SOK_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 {
-    if (!ours(fd))
+    if (!ours(fd) || !pieces_there(iov, count))
         return sok_reals()->writev(fd, iov, count);
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     unsigned t = sok_trace_begin_held(fd, "writev(%d, %s, %d buffers)", fd,
         count > 0 ? sok_trace_bytes(iov[0].iov_base, iov[0].iov_len) : "", count);
-    ssize_t n = count < 0 || count > PIECES_MAX ? sok_fail(EINVAL) : send_any(fd, &m, 0);
+    ssize_t n = send_any(fd, &m, 0);
     return sok_trace_end(t, is_other(fd, n) ? sok_reals()->writev(fd, iov, count) : n);
 }
 
@@ -326,6 +331,7 @@ SOK_EXPORT ssize_t sendto(int fd, const void *data, size_t len, int flags,
 {
     struct entry e;
     if ((addr ? !sok_table_get(fd, true, &e) : !ours(fd)) ||
+        (addr && (addr_len > SOK_NAME_MAX || !SOK_READS(addr, addr_len))) ||
         (addr && e.kind == KIND_DGRAM && sok_loopback_taken(fd, &e, addr, addr_len)))
         return sok_k_sendto(fd, data, len, flags, addr, addr_len);
     struct iovec iov = {(void *)(uintptr_t)data, len};
@@ -354,14 +360,15 @@ SOK_EXPORT ssize_t recvfrom(
     struct entry e;
     if (addr ? !sok_table_get(fd, true, &e) : !ours(fd))
         return sok_k_recvfrom(fd, data, len, flags, addr, addr_len);
+    int wrong = addr ? sok_no_room(e.kind == KIND_STREAM ? NULL : addr, addr_len) : 0;
+    if (wrong)
+        return sok_fail(wrong);
     struct iovec iov = {data, len};
-    struct msghdr m = {.msg_name = addr,
-        .msg_namelen = addr && addr_len ? *addr_len : 0,
-        .msg_iov = &iov,
-        .msg_iovlen = 1};
+    struct msghdr m = {
+        .msg_name = addr, .msg_namelen = addr ? *addr_len : 0, .msg_iov = &iov, .msg_iovlen = 1};
     unsigned t = sok_trace_begin(fd, "recvfrom(%d, %zu)", fd, len);
     ssize_t n = recv_any(fd, &m, flags);
-    if (n >= 0 && addr && addr_len)
+    if (n >= 0 && addr)
         *addr_len = m.msg_namelen;
     return sok_trace_end_with(
         t, n, "%s", n > 0 ? sok_trace_bytes(data, (size_t)n < len ? (size_t)n : len) : "");
@@ -382,6 +389,8 @@ SOK_EXPORT ssize_t recv(int fd, void *data, size_t len, int flags)
 SOK_EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 {
     struct entry e;
+    if (sok_table_kind(fd) == KIND_OTHER || !sok_message_to_send(m))
+        return sok_k_sendmsg(fd, m, flags);
     if (m->msg_name ? !sok_table_get(fd, true, &e) : !ours(fd))
         return sok_k_sendmsg(fd, m, flags);
     if (m->msg_name && e.kind == KIND_DGRAM &&
@@ -415,6 +424,9 @@ SOK_EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
             look_at_received(m);
         return n;
     }
+    if (!sok_message_to_fill(m, sok_table_kind(fd) == KIND_DGRAM))
+        return sok_fail(
+            sok_can_read(m, sizeof(*m)) && m->msg_iovlen > SOK_PIECES_MAX ? EMSGSIZE : EFAULT);
     unsigned t = sok_trace_begin(fd, "recvmsg(%d)", fd);
     return sok_trace_end(t, recv_any(fd, m, flags));
 }
@@ -425,7 +437,9 @@ SOK_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int fl
         return sok_k_sendmmsg(fd, messages, count, flags);
     unsigned sent = 0;
     for (; sent < count; sent++) {
-        ssize_t n = sendmsg(fd, &messages[sent].msg_hdr, flags);
+        uint32_t *len = &messages[sent].msg_len;
+        ssize_t n = SOK_WRITES(len, sizeof(*len)) ? sendmsg(fd, &messages[sent].msg_hdr, flags)
+                                                  : sok_fail(EFAULT);
         if (n < 0)
             break;
         messages[sent].msg_len = (unsigned)n;
@@ -457,12 +471,16 @@ SOK_EXPORT int recvmmsg(
     unsigned got = 0;
     int once = flags & MSG_WAITFORONE, error = 0;
     int64_t end = 0;
+    if (timeout && !SOK_WRITES(timeout, sizeof(*timeout)))
+        return sok_fail(EFAULT);
     if (timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= SECOND))
         return sok_fail(EINVAL);
     if (timeout)
         end = now() + timeout->tv_sec * SECOND + timeout->tv_nsec;
     for (flags &= ~MSG_WAITFORONE; got < count; got++) {
-        ssize_t n = recvmsg(fd, &messages[got].msg_hdr, flags);
+        uint32_t *len = &messages[got].msg_len;
+        ssize_t n = SOK_WRITES(len, sizeof(*len)) ? recvmsg(fd, &messages[got].msg_hdr, flags)
+                                                  : sok_fail(EFAULT);
         error = n < 0 ? errno : 0;
         if (error)
             break;

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "calls/descriptor.h"
 #include "calls/region.h"
@@ -17,6 +18,9 @@
 // Of a pair while no block is free. A quarter of it has to be free before it polls writable, and the byte
 // that stays unread in it (host/bridge.c) holds up to 36 KiB.
 #define PAIR_SMALL (256 << 10)
+
+#define STEP  4096 // of the smallest pages
+#define TOUCH 2048 // in the region's head, behind what is looked at there
 
 enum { NONE, MAKING, MADE };
 
@@ -74,12 +78,24 @@ static int memory_fd(void)
         atomic_store_explicit(&lent.state, MADE, memory_order_release);
     }
     int fd = atomic_load_explicit(&lent.fd, memory_order_relaxed);
-    return fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == lent.ino ? fd : -1;
+    return fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == lent.ino && size_allowed() ? fd : -1;
 }
 
 bool sok_lend_is_ours(int fd)
 {
     return fd >= HIGH && fd == atomic_load_explicit(&lent.fd, memory_order_relaxed);
+}
+
+// The program's pointer may lead nowhere: the kernel takes a byte of each page, and would stop there.
+static bool all_there(int memory, const uint8_t *data, size_t len)
+{
+    struct iovec iov[SOK_REGION_BLOCK / STEP + 1];
+    size_t count = 0, step;
+    for (size_t at = 0; at < len; at += step) {
+        step = STEP - (uintptr_t)(data + at) % STEP;
+        iov[count++] = (struct iovec){(void *)(uintptr_t)(data + at), 1};
+    }
+    return syscall(SYS_pwritev, memory, iov, count, TOUCH, 0) == (ssize_t)count;
 }
 
 static bool send_note(int fd, int memory, unsigned block, uint32_t len)
@@ -112,8 +128,10 @@ size_t sok_lend(int fd, const uint8_t *data, size_t len)
             keep_small(fd);
             break;
         }
-        memcpy(sok_region_block(lent.memory, (unsigned)block), data + done, piece);
-        if (!send_note(fd, memory, (unsigned)block, (uint32_t)piece)) {
+        bool there = all_there(memory, data + done, piece);
+        if (there)
+            memcpy(sok_region_block(lent.memory, (unsigned)block), data + done, piece);
+        if (!there || !send_note(fd, memory, (unsigned)block, (uint32_t)piece)) {
             sok_region_give_back(lent.memory, (unsigned)block);
             break;
         }

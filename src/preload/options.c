@@ -61,10 +61,6 @@ static int do_set(
         .b = name,
         .bytes = value,
         .len = len};
-    if (len > SOK_CALLS_BYTES_MAX)
-        return sok_fail(EINVAL);
-    if (!value && len > 0)
-        return sok_fail(EFAULT);
     int32_t r = sok_ask(&c);
     if (r < 0)
         return sok_fail(-r);
@@ -83,6 +79,10 @@ SOK_EXPORT int setsockopt(int fd, int level, int name, const void *value, sockle
     if (!sok_table_get(fd, true, &e) || of_the_pair(level, name))
         return sok_k_setsockopt(fd, level, name, value, len);
     int number = 0;
+    if (len > SOK_CALLS_BYTES_MAX)
+        return sok_fail(EINVAL);
+    if (!SOK_READS(value, len))
+        return sok_fail(EFAULT);
     if (value && len >= sizeof(number))
         memcpy(&number, value, sizeof(number));
     unsigned t = sok_trace_begin(
@@ -139,10 +139,9 @@ static int do_get(int fd, const struct entry *e, int level, int name, void *valu
 {
     struct call c = {
         .op = SOK_CALLS_GETOPT, .cookie = e->cookie, .a = level, .b = name, .reply = value};
-    if (!len || (!value && *len > 0))
-        return sok_fail(EFAULT);
-    if ((int)*len < 0)
-        return sok_fail(EINVAL);
+    int wrong = sok_no_room(value, len);
+    if (wrong || (!value && *len > 0))
+        return sok_fail(wrong ? wrong : EFAULT);
     if (level == SOL_SOCKET) {
         switch (name) {
         case SO_TYPE:
@@ -273,8 +272,9 @@ SOK_EXPORT int ioctl(int fd, unsigned long request, ...)
     va_end(args);
     if ((request == FIONREAD || request == SIOCOUTQ) && sok_table_kind(fd) > KIND_OTHER &&
         sok_table_get(fd, false, &e))
-        return queued(fd, &e, request, arg);
+        return SOK_WRITES(arg, sizeof(int)) ? queued(fd, &e, request, arg) : sok_fail(EFAULT);
     if (about_interface(request) && sok_table_kind(fd) > KIND_OTHER)
-        return arg ? ask_interface(request, arg) : sok_fail(EFAULT);
+        return SOK_WRITES(arg, sizeof(struct ifreq)) ? ask_interface(request, arg)
+                                                     : sok_fail(EFAULT);
     return sok_reals()->ioctl(fd, request, arg);
 }

@@ -12,6 +12,7 @@
 //   options.c   setsockopt, getsockopt, ioctl
 //   data.c      read and write and their kin                  packets.c: of datagrams
 //   lend.c      large writes: memory that the host reads, too
+//   memory.c    whether there is memory behind a pointer
 //   files.c     close, dup, fcntl                             names.c: getaddrinfo and its kin
 //   process.c   children of fork, vfork and clone
 //   poll.c      poll, select: what a pair does not say of itself
@@ -206,6 +207,26 @@ ssize_t sok_trace_result(unsigned call, ssize_t result, const char *format, ...)
 const char *sok_trace_bytes(const void *data, size_t len); // "GET / HT"...
 
 bool sok_pipe_signal_ignored(void); // signals.c
+
+// ---- memory.c ----
+
+#define SOK_PIECES_MAX  1024 // UIO_MAXIOV
+#define SOK_NAME_MAX    128  // struct sockaddr_storage
+#define SOK_CONTROL_MAX 65536
+
+bool sok_can_read(const void *memory, size_t len);
+bool sok_can_write(void *memory, size_t len);
+// The caller's own variables need no call of the kernel: they stand right above this function's.
+#define SOK_NEAR(memory, len)                                                                      \
+    ((len) <= 1024 && (uintptr_t)(memory) - (uintptr_t)__builtin_frame_address(0) <= 1024)
+#define SOK_READS(memory, len)  (SOK_NEAR(memory, len) || sok_can_read(memory, len))
+#define SOK_WRITES(memory, len) (SOK_NEAR(memory, len) || sok_can_write(memory, len))
+// What a call that gives an address or a value refuses; 0: nothing. to NULL: it is not looked at.
+int sok_no_room(void *to, const socklen_t *len);
+// All that a message points at, but for the bytes. False: the kernel is to say what is wrong with it.
+bool sok_message_to_send(const struct msghdr *m);
+bool sok_message_to_fill(
+    struct msghdr *m, bool names); // names: with its address and its control messages
 
 // ---- data.c, packets.c ----
 ssize_t sok_stream_send(int fd, const struct msghdr *m, int flags);

@@ -76,6 +76,8 @@ const char *sok_trace_bytes(const void *data, size_t len)
     static __thread char text[64];
     const uint8_t *p = data;
     size_t shown = len < 24 ? len : 24, n = 0;
+    if (!sok_can_read(data, shown))
+        shown = len = 0;
     text[n++] = '"';
     for (size_t i = 0; i < shown && n < sizeof(text) - 8; i++) {
         if (p[i] == '\n' || p[i] == '\r' || p[i] == '\t') {

@@ -205,7 +205,7 @@ int main(int argc, char **argv)
     control_at.sin_port = htons((uint16_t)atoi(argv[2]));
     const struct group *all[] = {connect_groups, name_groups, option_groups, data_groups,
         close_groups, poll_groups, udp_groups, fork_groups, thread_groups, unseen_groups,
-        six_groups, device_groups};
+        six_groups, device_groups, wild_groups};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         for (const struct group *g = all[i]; g->name; g++)
             if (wanted(g->name, argv + 4))

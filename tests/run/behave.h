@@ -26,7 +26,7 @@ struct group {
 
 extern const struct group connect_groups[], name_groups[], option_groups[], data_groups[],
     close_groups[], poll_groups[], udp_groups[], fork_groups[], thread_groups[], unseen_groups[],
-    six_groups[], device_groups[];
+    six_groups[], device_groups[], wild_groups[];
 
 // ---- checks: one line each ----
 
