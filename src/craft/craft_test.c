@@ -455,6 +455,36 @@ static void finer_keys(void **state)
     assert_true(asked != 0 && asked == finer(tell));
 }
 
+// What was packed is the same, and grows again, also one that has as many layers as there may be.
+static void packed(void **state)
+{
+    uint8_t bytes[200];
+    struct sok_packet *p = datagram(*state, false, 9, 53, 7), *q = sok_packet_copy(p),
+                      *whole = NULL;
+    int len = sok_packet_build(p, 0, NULL, bytes, sizeof bytes);
+    p = sok_packet_pack(p);
+    assert_true(sok_packet_equal(p, q));
+    for (unsigned i = sok_packet_count(p); i < SOK_CRAFT_LAYERS_MAX; i++)
+        assert_int_equal(sok_packet_push_bytes(p, "more", 4), i);
+    assert_int_equal(sok_packet_push_bytes(p, "more", 4), SOK_EMSGSIZE);
+    p = sok_packet_pack(p);
+    assert_int_equal(sok_packet_count(p), SOK_CRAFT_LAYERS_MAX);
+    assert_int_equal(number(p, 0, "ttl"), 64);
+    assert_int_equal(
+        sok_packet_dissect(*state, sok_book_find(*state, "IP"), bytes, (size_t)len, &whole), 0);
+    whole = sok_packet_pack(whole);
+    assert_int_equal(number(whole, 2, "id"), 7);
+    uint8_t again[200];
+    assert_int_equal(sok_packet_build(whole, 0, NULL, again, sizeof again), len);
+    assert_memory_equal(bytes, again, (size_t)len);
+    sok_packet_free(p);
+    sok_packet_free(q);
+    sok_packet_free(whole);
+    p = sok_packet_pack(sok_packet_new(*state)); // of nothing at all
+    assert_int_equal(push(p, "IP"), 0);
+    sok_packet_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +510,7 @@ int main(void)
         cmocka_unit_test(error_answers),
         cmocka_unit_test(arp_answers),
         cmocka_unit_test(finer_keys),
+        cmocka_unit_test(packed),
     };
     return cmocka_run_group_tests(tests, make_book, drop_book);
 }

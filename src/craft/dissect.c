@@ -113,7 +113,7 @@ int sok_packet_dissect(const struct sok_book *book, const struct sok_proto *firs
     const uint8_t *data, size_t len, struct sok_packet **out)
 {
     size_t room = len < SOK_CRAFT_PACKET_MAX ? len : SOK_CRAFT_PACKET_MAX;
-    struct sok_packet *packet = sok_craft_new(book, 2 * room + 4 * OVERHEAD);
+    struct sok_packet *packet = sok_craft_new(book, CRAFT_OWN_LAYERS, 2 * room + 4 * OVERHEAD);
     *out = NULL;
     int err = packet ? take_all(packet, first, data, len) : SOK_ENOMEM;
     if (err) {

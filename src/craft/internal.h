@@ -62,12 +62,12 @@ struct sok_packet {
     uint8_t *data;
     uint32_t used, size;
     uint32_t tidy; // of `used`: what was there when it was last looked through
-    uint32_t own;  // bytes of data in this allocation
     uint16_t count, room;
     struct craft_layer *layers;
     struct craft_set *sets;
     uint16_t set_count, set_room;
-    struct craft_layer own_layers[CRAFT_OWN_LAYERS];
+    uint16_t
+        own; // layers in this allocation, right here; behind them is data, until one of them has moved
 };
 
 // ---- book.c ----
@@ -92,7 +92,8 @@ const struct sok_proto *sok_craft_padding(const struct sok_book *book);
 
 // ---- packet.c ----
 
-struct sok_packet *sok_craft_new(const struct sok_book *book, size_t data);
+// A packet with room for so many layers and bytes, as yet.
+struct sok_packet *sok_craft_new(const struct sok_book *book, unsigned layers, size_t data);
 // `len` bytes of data, aligned for craft_pieces; UINT32_MAX: no memory. Pointers into data are stale then.
 uint32_t sok_craft_take(struct sok_packet *p, size_t len);
 // Gives up bytes in data that nothing refers to any more, once they are most of it. Offsets change.

@@ -9,9 +9,20 @@
 #define DATA_MAX (16u << 20)
 #define TIDY_MIN (64u << 10)
 
-struct sok_packet *sok_craft_new(const struct sok_book *book, size_t data)
+static struct craft_layer *own_layers(struct sok_packet *p)
 {
-    size_t own = (data + 15) / 16 * 16, block = sizeof(struct sok_packet) + own;
+    return (struct craft_layer *)(void *)(p + 1);
+}
+
+static uint8_t *own_data(struct sok_packet *p)
+{
+    return (uint8_t *)(own_layers(p) + p->own);
+}
+
+struct sok_packet *sok_craft_new(const struct sok_book *book, unsigned layers, size_t data)
+{
+    size_t own = (data + 15) / 16 * 16,
+           block = sizeof(struct sok_packet) + layers * sizeof(struct craft_layer) + own;
     if (own > DATA_MAX)
         return NULL;
     struct sok_packet *p = sok_mem_alloc(sok_book_mem(book), block);
@@ -20,16 +31,16 @@ struct sok_packet *sok_craft_new(const struct sok_book *book, size_t data)
     *p = (struct sok_packet){.book = book,
         .block = block,
         .size = (uint32_t)own,
-        .own = (uint32_t)own,
-        .room = CRAFT_OWN_LAYERS};
-    p->data = (uint8_t *)(p + 1);
-    p->layers = p->own_layers;
+        .own = (uint16_t)layers,
+        .room = (uint16_t)layers};
+    p->data = own_data(p);
+    p->layers = own_layers(p);
     return p;
 }
 
 struct sok_packet *sok_packet_new(const struct sok_book *book)
 {
-    return sok_craft_new(book, CRAFT_DATA_MIN);
+    return sok_craft_new(book, CRAFT_OWN_LAYERS, CRAFT_DATA_MIN);
 }
 
 void sok_packet_free(struct sok_packet *p)
@@ -37,12 +48,27 @@ void sok_packet_free(struct sok_packet *p)
     if (!p)
         return;
     const struct sok_mem *mem = sok_book_mem(p->book);
-    if (p->data != (uint8_t *)(p + 1))
+    if (p->data != own_data(p))
         sok_mem_free(mem, p->data, p->size);
-    if (p->layers != p->own_layers)
+    if (p->layers != own_layers(p))
         sok_mem_free(mem, p->layers, p->room * sizeof *p->layers);
     sok_mem_free(mem, p->sets, p->set_room * sizeof *p->sets);
     sok_mem_free(mem, p, p->block);
+}
+
+struct sok_packet *sok_packet_pack(struct sok_packet *p)
+{
+    if (p->set_room > 0)
+        return p;
+    struct sok_packet *q = sok_craft_new(p->book, p->count, p->used);
+    if (!q)
+        return p;
+    memcpy(q->layers, p->layers, p->count * sizeof *p->layers);
+    memcpy(q->data, p->data, p->used);
+    q->count = p->count;
+    q->used = p->used;
+    sok_packet_free(p);
+    return q;
 }
 
 const struct sok_book *sok_packet_book(const struct sok_packet *p)
@@ -57,7 +83,7 @@ uint32_t sok_craft_take(struct sok_packet *p, size_t len)
         return UINT32_MAX;
     if (at + len > p->size) {
         const struct sok_mem *mem = sok_book_mem(p->book);
-        bool own = p->data == (uint8_t *)(p + 1);
+        bool own = p->data == own_data(p);
         size_t size = 2 * (at + len);
         uint8_t *data =
             own ? sok_mem_alloc(mem, size) : sok_mem_resize(mem, p->data, p->size, size);
@@ -75,12 +101,15 @@ uint32_t sok_craft_take(struct sok_packet *p, size_t len)
 static bool more_layers(struct sok_packet *p)
 {
     const struct sok_mem *mem = sok_book_mem(p->book);
-    struct craft_layer *layers = sok_mem_alloc(mem, SOK_CRAFT_LAYERS_MAX * sizeof *layers);
+    size_t room = p->room < CRAFT_OWN_LAYERS ? 2 * CRAFT_OWN_LAYERS : SOK_CRAFT_LAYERS_MAX;
+    struct craft_layer *layers = sok_mem_alloc(mem, room * sizeof *layers);
     if (!layers)
         return false;
     memcpy(layers, p->layers, p->count * sizeof *layers);
+    if (p->layers != own_layers(p))
+        sok_mem_free(mem, p->layers, p->room * sizeof *layers);
     p->layers = layers;
-    p->room = SOK_CRAFT_LAYERS_MAX;
+    p->room = (uint16_t)room;
     return true;
 }
 
@@ -286,7 +315,7 @@ int sok_craft_join_plain(struct sok_packet *p, const struct sok_packet *q)
 
 struct sok_packet *sok_packet_copy(const struct sok_packet *q)
 {
-    struct sok_packet *p = sok_craft_new(q->book, q->used + 64u);
+    struct sok_packet *p = sok_craft_new(q->book, CRAFT_OWN_LAYERS, q->used + 64u);
     if (p && sok_packet_join(p, q, 0) != 0) {
         sok_packet_free(p);
         return NULL;

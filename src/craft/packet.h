@@ -43,6 +43,8 @@ struct sok_craft_world {
 struct sok_packet *sok_packet_new(const struct sok_book *book);
 void sok_packet_free(struct sok_packet *p); // NULL: nothing
 struct sok_packet *sok_packet_copy(const struct sok_packet *p);
+// The same in as little memory as it needs, which p is no more: for many that are kept.
+struct sok_packet *sok_packet_pack(struct sok_packet *p);
 const struct sok_book *sok_packet_book(const struct sok_packet *p);
 
 // A layer with nothing given, above the others: its index, or SOK_ENOMEM, SOK_EMSGSIZE (too many layers).

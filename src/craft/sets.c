@@ -125,7 +125,7 @@ struct sok_packet *sok_packet_expand(const struct sok_packet *p, uint64_t i)
     size_t room = p->used + 64u;
     for (unsigned k = 0; k < p->set_count; k++)
         room -= craft_set_bytes(&p->sets[k]);
-    struct sok_packet *out = sok_craft_new(p->book, room);
+    struct sok_packet *out = sok_craft_new(p->book, p->count, room);
     int err = 0;
     if (!out || i >= sok_packet_expand_count(p))
         err = SOK_EINVAL;

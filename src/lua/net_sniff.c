@@ -68,6 +68,8 @@ static void take(lua_State *L, struct sniffing *s, const struct sok_capture_reco
     }
     s->seen++;
     if (s->store) {
+        struct sok_lua_box *box = sok_lua_to_view(L, packet)->box;
+        box->packet = sok_packet_pack(box->packet);
         lua_pushvalue(L, packet);
         lua_rawseti(L, LIST, ++s->kept);
     }

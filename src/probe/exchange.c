@@ -133,7 +133,8 @@ static int keep(struct run *r, uint32_t sent, struct sok_packet *packet, int64_t
         x->answers = more;
         x->answer_cap = cap;
     }
-    x->answers[x->answer_count++] = (struct sok_exchange_answer){sent, packet, time};
+    x->answers[x->answer_count++] =
+        (struct sok_exchange_answer){sent, sok_packet_pack(packet), time};
     x->answered += x->answers_to[sent]++ == 0;
     if (!r->o->multi)
         forget(r, &r->probes[sent]);
