@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 #include "preload/preload.h"
@@ -65,34 +64,6 @@ SOK_EXPORT int close(int fd)
         linger(fd, &e);
     sok_table_clear(fd, KIND_UNKNOWN);
     return (int)sok_trace_end(t, sok_reals()->close(fd));
-}
-
-// The C library closes the descriptor of a stream by itself.
-static void forget(FILE *stream)
-{
-    int saved = errno, fd = stream ? fileno(stream) : -1;
-    if (fd >= 0)
-        sok_table_clear(fd, KIND_UNKNOWN);
-    errno = saved;
-}
-
-SOK_EXPORT int fclose(FILE *stream)
-{
-    forget(stream);
-    return sok_reals()->fclose(stream);
-}
-
-SOK_EXPORT FILE *freopen(
-    const char *restrict path, const char *restrict mode, FILE *restrict stream)
-{
-    forget(stream);
-    return sok_reals()->freopen(path, mode, stream);
-}
-
-SOK_EXPORT FILE *freopen64(
-    const char *restrict path, const char *restrict mode, FILE *restrict stream)
-{
-    return freopen(path, mode, stream);
 }
 
 // The ranges between our own descriptors.

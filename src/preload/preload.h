@@ -14,6 +14,7 @@
 //   lend.c      large writes: memory that the host reads, too
 //   memory.c    whether there is memory behind a pointer
 //   files.c     close, dup, fcntl                             names.c: getaddrinfo and its kin
+//   stdio.c     fdopen, fclose and their kin
 //   process.c   children of fork, vfork and clone
 //   poll.c      poll, select: what a pair does not say of itself
 //   signals.c   whether SIGPIPE is ignored
@@ -25,6 +26,7 @@
 #ifndef SOK_PRELOAD_PRELOAD_H
 #define SOK_PRELOAD_PRELOAD_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -151,6 +153,8 @@ extern bool sok_tracing;
     X(ssize_t, splice, (int, int64_t *, int, int64_t *, size_t, unsigned))                         \
     X(int, close_range, (unsigned, unsigned, int))                                                 \
     X(int, epoll_ctl, (int, int, int, void *))                                                     \
+    X(void *, fdopen, (int, const char *))                                                         \
+    X(int, __vdprintf_chk, (int, int, const char *, va_list))                                      \
     X(int, fclose, (void *))                                                                       \
     X(void *, freopen, (const char *, const char *, void *))                                       \
     X(int, poll, (struct pollfd *, unsigned long, int))                                            \

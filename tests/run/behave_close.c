@@ -124,6 +124,54 @@ static void reset_writing(void)
         recvmsg(fd, &(struct msghdr){.msg_iov = &(struct iovec){&c, 1}, .msg_iovlen = 1}, 0), 0);
 }
 
+static FILE *stream_that_is_reset(int *fd, int buffering)
+{
+    long id;
+    *fd = call_peer(&id);
+    FILE *f = fdopen(*fd, "r+");
+    setvbuf(f, NULL, buffering, BUFSIZ);
+    peer("reset %ld", id);
+    poll_until(*fd, POLLERR);
+    signals = 0;
+    return f;
+}
+
+static void reset_stdio(void)
+{
+    int fd;
+    catch_signal(SIGPIPE, 0);
+    FILE *f = stream_that_is_reset(&fd, _IONBF);
+    is("reset-fileno", fileno(f) == fd, 1);
+    gives("reset-fputs", fputs("x", f), ECONNRESET);
+    is("reset-fputs-sigpipe", signals, 0);
+    is("reset-fputs-error", !!ferror(f), 1);
+    clearerr(f);
+    gives("reset-fputs-again", fputs("x", f), EPIPE);
+    is("reset-fputs-again-sigpipe", signals, 1);
+    is("reset-fclose", fclose(f), 0);
+    gives("reset-fclose-closes", close(fd), EBADF);
+    f = stream_that_is_reset(&fd, _IOFBF);
+    is("reset-fprintf", fprintf(f, "%d bytes\n", 8), 8);
+    gives("reset-fflush", fflush(f), ECONNRESET);
+    is("reset-fflush-sigpipe", signals, 0);
+    f = stream_that_is_reset(&fd, _IOFBF);
+    gives("reset-fgetc", fgetc(f), ECONNRESET);
+    is("reset-fgetc-error", ferror(f) && !feof(f), 1);
+    clearerr(f);
+    is("reset-fgetc-again", fgetc(f) == EOF && feof(f) && !ferror(f), 1);
+    gives("reset-fseek", fseek(f, 0, SEEK_SET), ESPIPE);
+    f = stream_that_is_reset(&fd, _IOFBF);
+    fputs("left to be written", f);
+    gives("reset-fclose-left", fclose(f), ECONNRESET);
+    is("reset-fclose-left-sigpipe", signals, 0);
+    f = stream_that_is_reset(&fd, _IOFBF);
+    gives("reset-dprintf", dprintf(fd, "%d", 1), ECONNRESET);
+    is("reset-dprintf-sigpipe", signals, 0);
+    gives("reset-dprintf-again", dprintf(fd, "%d", 1), EPIPE);
+    gives("fdopen-mode", fdopen(fd, "x") ? 0 : -1, EINVAL);
+    gives("fdopen-nothing", fdopen(-1, "r") ? 0 : -1, EBADF);
+}
+
 static void reset_polling(void)
 {
     long id;
@@ -229,6 +277,7 @@ const struct group close_groups[] = {
     {"shutdown", we_stop_reading},
     {"reset-in-read", reset_reading},
     {"reset-in-write", reset_writing},
+    {"reset-in-stdio", reset_stdio},
     {"reset-in-poll", reset_polling},
     {"peer-gone", gone},
     {"close", closes},
