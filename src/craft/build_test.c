@@ -14,7 +14,7 @@ static struct sok_packet *datagram(const struct sok_book *book, size_t len)
     return p;
 }
 
-static uint8_t out[SOK_CRAFT_PACKET_MAX];
+static uint8_t out[SOK_CRAFT_PACKET_MAX], again[SOK_CRAFT_PACKET_MAX];
 
 static void refused(struct sok_packet *p, const char *why)
 {
@@ -244,6 +244,55 @@ static void bytes_are_drawn(void **state)
     sok_book_free(book);
 }
 
+// ---- headers that stand in a row ----
+
+static struct sok_packet *segment_of(const struct sok_book *book, unsigned records, uint8_t tail)
+{
+    struct sok_packet *p = sok_packet_new(book), *q;
+    push(p, "IP");
+    push(p, "TCP");
+    give_text(p, 0, "dst", "192.0.2.2");
+    give_text(p, 0, "src", "192.0.2.1");
+    give_text(p, 1, "dport", "443");
+    for (unsigned i = 0; i < records && i < 10; i++) {
+        push(p, "TLS");
+        assert_true(sok_packet_push_bytes(p, "message", i) >= 0);
+    }
+    int len = sok_packet_build(p, 0, NULL, out, sizeof out);
+    for (unsigned i = 10; i < records; i++, len += 5)
+        memcpy(out + len, "\x17\x03\x03\0", 5); // empty ones
+    memset(out + len, tail, tail);
+    len += tail;
+    sok_put16(out + 2, (uint16_t)len);
+    assert_int_equal(sok_packet_dissect(book, sok_packet_layer(p, 0), out, (size_t)len, &q), 0);
+    sok_packet_free(p);
+    assert_int_equal(sok_packet_build(q, 0, NULL, again, sizeof again), len);
+    assert_memory_equal(out, again, (size_t)len);
+    return q;
+}
+
+static bool is_layer(const struct sok_packet *p, unsigned i, const char *name)
+{
+    return sok_packet_layer(p, i) == sok_book_find(sok_packet_book(p), name);
+}
+
+// Each has its own length, also where they are made; what is no further one is data, and layers have their limit.
+static void records_in_a_row(void **state)
+{
+    struct sok_packet *p = segment_of(*state, 3, 0);
+    assert_int_equal(sok_packet_count(p), 7); // the first is empty
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(number(p, 2 + (i ? 2 * i - 1 : 0), "len"), i);
+    sok_packet_free(p);
+    p = segment_of(*state, 2, 7);
+    assert_int_equal(sok_packet_count(p), 6);
+    assert_true(is_layer(p, 4, "Raw") && is_layer(p, 5, "Raw"));
+    sok_packet_free(p);
+    p = segment_of(*state, 200, 3);
+    assert_in_range(sok_packet_count(p), 20, SOK_CRAFT_LAYERS_MAX);
+    sok_packet_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +304,7 @@ int main(void)
         cmocka_unit_test(options_at_random),
         cmocka_unit_test(mdns_answers),
         cmocka_unit_test(bytes_are_drawn),
+        cmocka_unit_test(records_in_a_row),
         cmocka_unit_test_setup_teardown(added_come_first, make_book, drop_book),
     };
     return cmocka_run_group_tests(tests, make_book, drop_book);

@@ -62,6 +62,8 @@ struct walk {
     const uint8_t *p;
     size_t off, end; // of what is left of the innermost payload
     const struct sok_proto *proto;
+    const struct sok_proto *again; // may stand again behind what it said is its payload; NULL: none
+    size_t again_at, again_end;
 };
 
 // One header; false: no more.
@@ -89,10 +91,27 @@ static bool step(struct walk *w, int *err)
     const struct sok_proto *next =
         more ? sok_book_next(packet->book, w->proto, p, l.header, l.header + l.payload) : NULL;
     w->off += l.header;
+    if (w->proto->repeats) {
+        w->again = w->proto;
+        w->again_at = w->off + l.payload;
+        w->again_end = w->end;
+    }
     w->end = w->off + l.payload;
     // A header of no bytes that is followed by itself would never end.
     w->proto = l.header == 0 ? NULL : next;
     return !*err && w->end > w->off;
+}
+
+// What is read is over. False: nothing stands behind it in the same place.
+static bool is_there_again(struct walk *w)
+{
+    bool room = w->packet->count < SOK_CRAFT_LAYERS_MAX - 2;
+    if (!w->again || !room || w->off != w->again_at || w->off >= w->again_end)
+        return false;
+    w->end = w->again_end;
+    w->proto = w->again->variant(w->p + w->off, w->end - w->off);
+    w->again = NULL;
+    return true;
 }
 
 static int take_all(
@@ -102,8 +121,10 @@ static int take_all(
     int err = 0;
     struct walk w = {.packet = packet, .p = data, .end = room, .proto = first};
     if (room > 0)
-        while (step(&w, &err))
-            ;
+        do {
+            while (step(&w, &err))
+                ;
+        } while (!err && is_there_again(&w));
     if (!err && w.end < room)
         err = take_rest(packet, sok_craft_padding(packet->book), data + w.end, room - w.end, NULL);
     return err;

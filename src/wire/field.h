@@ -216,6 +216,8 @@ struct sok_proto {
     // What comes after it, where a bind cannot say: `header` of the `len` bytes at p are its own. Asked before the
     // binds; NULL from it: they are asked, too.
     const struct sok_proto *(*next)(const uint8_t *p, size_t header, size_t len);
+    // Behind its payload, in the same place, another of it may stand (TLS's records), if `variant` takes it for one.
+    bool repeats;
     // Derived fields that nobody set: lengths, checksums. Called from the last layer to the first; what names the
     // next header is done before, by the binds.
     void (*finish)(const struct sok_finish *f);
@@ -254,6 +256,16 @@ static inline uint8_t *sok_finish_header(const struct sok_finish *f)
 static inline size_t sok_finish_len(const struct sok_finish *f)
 {
     return f->len - f->layers[f->at].off;
+}
+// Of one that repeats: up to the next of it.
+static inline size_t sok_finish_one(const struct sok_finish *f)
+{
+    const struct sok_built *here = &f->layers[f->at];
+    for (const struct sok_built *b = here + 1; b < f->layers + f->count; b++) {
+        if (b->proto == here->proto)
+            return b->off - here->off;
+    }
+    return sok_finish_len(f);
 }
 // Whether row `field` may be computed.
 static inline bool sok_finish_free(const struct sok_finish *f, unsigned field)

@@ -48,7 +48,7 @@ static const struct sok_proto *tls_next(const uint8_t *p, size_t header, size_t 
 
 static void tls_finish(const struct sok_finish *f)
 {
-    sok_finish_number(f, SOK_AT_tls_len, 0, sok_finish_len(f) - f->layers[f->at].header);
+    sok_finish_number(f, SOK_AT_tls_len, 0, sok_finish_one(f) - f->layers[f->at].header);
 }
 
 // ---- a ClientHello ----
@@ -182,6 +182,7 @@ const struct sok_proto sok_proto_tls = {
     .bind_count = SOK_COUNT_OF(tls_binds),
     .variant = tls_variant,
     .next = tls_next,
+    .repeats = true,
     .finish = tls_finish,
 };
 
