@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -85,13 +86,21 @@ static int own_directory(const char *path, mode_t mode)
     return chmod(path, mode) < 0 ? -errno : 0; // whatever the umask took
 }
 
+static int connect_to(const char *door, int flags);
+
+// Whether somebody listens there, even if more wait before that door than it takes.
+static bool answers(const char *door)
+{
+    int fd = connect_to(door, SOCK_NONBLOCK);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 || fd == -EAGAIN;
+}
+
 static int clear_door(const char *door)
 {
-    int fd = sok_place_connect(door);
-    if (fd >= 0) {
-        close(fd);
+    if (answers(door))
         return -EADDRINUSE;
-    }
     return unlink(door) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
@@ -113,6 +122,45 @@ static int both_directories(char out[SOK_PLACE_MAX], const char dir[SOK_PLACE_MA
     return r;
 }
 
+// The directory is what is locked, so that nothing is left behind by who is killed. Whoever removed it meanwhile did so with
+// the lock: then ours is one of a directory that has no name any more. -EWOULDBLOCK: somebody else has it.
+static int lock_directory(const char *dir)
+{
+    struct stat ours, there;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int r = flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &ours) < 0 || lstat(dir, &there) < 0
+                ? -errno
+                : 0;
+    if (r == 0 && (ours.st_ino != there.st_ino || ours.st_dev != there.st_dev))
+        r = -ENOENT;
+    if (r < 0)
+        close(fd);
+    return r < 0 ? r : fd;
+}
+
+#define WAITS_MAX 200 // of 10 ms: who has the place is about to open its door, or to leave
+
+// As sok_place_make(), of the names that it made: base is made, too, and becomes what is wrong.
+static int take(char base[SOK_PLACE_MAX], const char dir[SOK_PLACE_MAX], const char *door)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    char above[SOK_PLACE_MAX];
+    int r = -ENOENT;
+    memcpy(above, base, sizeof(above));
+    for (unsigned i = 0; i < WAITS_MAX && (r == -ENOENT || r == -EWOULDBLOCK); i++) {
+        memcpy(base, above, sizeof(above));
+        r = both_directories(base, dir);
+        r = r < 0 ? r : lock_directory(dir);
+        if (r == -EWOULDBLOCK && answers(door))
+            return -EADDRINUSE;
+        if (r == -EWOULDBLOCK)
+            nanosleep(&pause, NULL);
+    }
+    return r == -EWOULDBLOCK ? -EADDRINUSE : r;
+}
+
 int sok_place_make(const char *name, char out[SOK_PLACE_MAX])
 {
     char door[SOK_PLACE_MAX], dir[SOK_PLACE_MAX];
@@ -124,24 +172,28 @@ int sok_place_make(const char *name, char out[SOK_PLACE_MAX])
     if (r == 0)
         r = print(dir, out, name, "");
     if (r == 0)
-        r = both_directories(out, dir);
+        r = take(out, dir, door);
     if (r < 0)
         return r;
+    int taken = r;
     r = clear_door(door);
+    if (r < 0)
+        close(taken);
     if (r != -EPERM)
         memcpy(out, door, sizeof(door));
-    return r;
+    return r < 0 ? r : taken;
 }
 
-void sok_place_remove(const char *name)
+void sok_place_remove(const char *name, int taken)
 {
     char base[SOK_PLACE_MAX], path[SOK_PLACE_MAX];
-    if (!sok_place_name_ok(name) || sok_place_base(base) < 0 || inside(base, name, path) < 0)
-        return;
-    unlink(path);
-    *strrchr(path, '/') = 0;
-    rmdir(path);
-    rmdir(base); // the last one
+    if (sok_place_name_ok(name) && sok_place_base(base) == 0 && inside(base, name, path) == 0) {
+        unlink(path);
+        *strrchr(path, '/') = 0;
+        rmdir(path);
+        rmdir(base); // the last one
+    }
+    close(taken);
 }
 
 // ---- what was left behind ----
@@ -166,13 +218,11 @@ static pid_t maker(const char *name)
 
 // Its process is gone, it was not made just now (by somebody whose processes we do not see), and nobody is
 // behind the door.
-static bool is_stale(const char *base, const char *name)
+static bool is_stale(const char *dir, const char *door, const char *name)
 {
-    char door[SOK_PLACE_MAX], dir[SOK_PLACE_MAX];
     struct stat st;
     pid_t pid = maker(name);
-    if (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH || inside(base, name, door) < 0 ||
-        print(dir, base, name, "") < 0)
+    if (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH)
         return false;
     if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
         time(NULL) - st.st_mtime < STALE_S)
@@ -183,14 +233,23 @@ static bool is_stale(const char *base, const char *name)
     return fd == -ECONNREFUSED || fd == -ENOENT;
 }
 
+static void sweep_one(const char *base, const char *name)
+{
+    char door[SOK_PLACE_MAX], dir[SOK_PLACE_MAX];
+    if (!sok_place_name_ok(name) || inside(base, name, door) < 0 || print(dir, base, name, "") < 0)
+        return;
+    int taken = is_stale(dir, door, name) ? lock_directory(dir) : -1;
+    if (taken >= 0)
+        sok_place_remove(name, taken);
+}
+
 void sok_place_sweep(void)
 {
     char base[SOK_PLACE_MAX];
     const struct dirent *e;
     DIR *dir = sok_place_base(base) == 0 ? opendir(base) : NULL;
     for (unsigned i = 0; dir && i < SWEEPS_MAX && (e = readdir(dir)); i++)
-        if (sok_place_name_ok(e->d_name) && is_stale(base, e->d_name))
-            sok_place_remove(e->d_name);
+        sweep_one(base, e->d_name);
     if (dir)
         closedir(dir);
 }
@@ -234,13 +293,13 @@ int sok_place_each(sok_place_fn fn, void *ctx)
     return r;
 }
 
-int sok_place_connect(const char *door)
+static int connect_to(const char *door, int flags)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     if (strlen(door) >= sizeof(to.sun_path))
         return -ENAMETOOLONG;
     strcpy(to.sun_path, door);
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
     if (fd < 0)
         return -errno;
     if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
@@ -249,4 +308,9 @@ int sok_place_connect(const char *door)
         return -error;
     }
     return fd;
+}
+
+int sok_place_connect(const char *door)
+{
+    return connect_to(door, 0);
 }

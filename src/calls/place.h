@@ -22,11 +22,12 @@ int sok_place_base(char out[SOK_PLACE_MAX]);
 // The door of the host `name`, which need not exist; what has a slash in it is a path already. -EINVAL: not a
 // name.
 int sok_place_door(const char *name, char out[SOK_PLACE_MAX]);
-// Makes the directories for it and gives the door's path, where nothing is any more. -EADDRINUSE: a host
-// answers there. -EPERM: a directory on the way is somebody else's, or others may write in it; out is that
+// Makes the directories for it and gives the door's path, where nothing is any more, and a descriptor, not inherited:
+// while it is open, here or in a process forked from here, the place is taken. -EADDRINUSE: it is, or a
+// host answers there. -EPERM: a directory on the way is somebody else's, or others may write in it; out is that
 // directory then.
 int sok_place_make(const char *name, char out[SOK_PLACE_MAX]);
-void sok_place_remove(const char *name); // the door and its directory
+void sok_place_remove(const char *name, int taken); // the door and its directory; closes taken
 // A host of one program has a name that ends in the number of the process that made it and will remove it:
 // its name; and the removal of those whose process, and host, were killed.
 void sok_place_name_mine(char name[SOK_PLACE_NAME_MAX]);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,25 +90,29 @@ static void making_and_finding(void **state)
     (void)state;
     assert_int_equal(sok_place_each(collect, found), 0);
     assert_string_equal(found, "");
-    assert_int_equal(sok_place_make("web", door), 0);
+    int web = sok_place_make("web", door);
+    assert_true(web >= 0);
     assert_int_equal(sok_place_connect(door), -ENOENT);
     int fd = listen_at(door);
     assert_int_equal(sok_place_make("web", other), -EADDRINUSE);
-    assert_int_equal(sok_place_make("db", other), 0);
+    int db = sok_place_make("db", other);
+    assert_true(db >= 0);
     int second = listen_at(other);
     assert_int_equal(sok_place_each(collect, found), 0);
     assert_string_equal(found, "db web ");
     close(fd); // as if it had been killed
+    close(web);
     assert_int_equal(sok_place_connect(door), -ECONNREFUSED);
-    assert_int_equal(sok_place_make("web", door), 0);
+    web = sok_place_make("web", door);
+    assert_true(web >= 0);
     assert_int_equal(access(door, F_OK), -1);
     strcpy(dir, door);
     *strrchr(dir, '/') = 0;
     assert_int_equal(stat(dir, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
     close(second);
-    sok_place_remove("web");
-    sok_place_remove("db");
+    sok_place_remove("web", web);
+    sok_place_remove("db", db);
     assert_int_equal(stat(dir, &st), -1);
 }
 
@@ -118,7 +123,7 @@ static int makes_and_removes(const char *name)
         int r = sok_place_make(name, door);
         if (r < 0)
             return r;
-        sok_place_remove(name);
+        sok_place_remove(name, r);
     }
     return 0;
 }
@@ -135,6 +140,71 @@ static void ends_while_another_begins(void **state)
     assert_int_equal(makes_and_removes("web"), 0);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
+}
+
+#define AT_ONCE 20
+
+// Waits for the word, tries to take the place, and says how that went: 'h' it was had and is held, 'u' another has it, else '?'.
+static void try_to_take(int begin, int said)
+{
+    char door[SOK_PLACE_MAX], byte, result = '?';
+    ssize_t n = read(begin, &byte, 1); // the end: all are there
+    int taken = sok_place_make("one", door);
+    if (taken == -EADDRINUSE)
+        result = 'u';
+    else if (n == 0 && taken >= 0 && listen_at(door) >= 0)
+        result = 'h';
+    if (write(said, &result, 1) != 1)
+        _exit(1);
+    while (result == 'h')
+        pause();
+    _exit(0);
+}
+
+// Of many that begin at the very same moment one stays, and its door is there.
+static void begin_at_once(void)
+{
+    int begin[2], said[2], had = 0, in_use = 0;
+    pid_t pids[AT_ONCE];
+    char result, door[SOK_PLACE_MAX];
+    fflush(NULL);
+    assert_int_equal(pipe(begin), 0);
+    assert_int_equal(pipe(said), 0);
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            close(begin[1]);
+            try_to_take(begin[0], said[1]);
+        }
+    }
+    close(begin[1]);
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        assert_int_equal(read(said[0], &result, 1), 1);
+        had += result == 'h';
+        in_use += result == 'u';
+    }
+    assert_int_equal(had, 1);
+    assert_int_equal(in_use, AT_ONCE - 1);
+    assert_int_equal(sok_place_door("one", door), 0);
+    assert_int_equal(access(door, F_OK), 0);
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        kill(pids[i], SIGKILL); // the one that stays leaves its door behind
+        assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+    }
+    close(begin[0]);
+    close(said[0]);
+    close(said[1]);
+}
+
+static void one_of_many(void **state)
+{
+    char door[SOK_PLACE_MAX];
+    (void)state;
+    begin_at_once();
+    begin_at_once(); // with a door that nobody is behind
+    int taken = sok_place_make("one", door);
+    assert_true(taken >= 0);
+    sok_place_remove("one", taken);
 }
 
 // A directory that others may write in is not believed.
@@ -221,7 +291,8 @@ static void asking(void **state)
     struct sok_row rows[SOK_CALLS_ROWS_MAX];
     pthread_t thread;
     (void)state;
-    assert_int_equal(sok_place_make("web", door), 0);
+    int taken = sok_place_make("web", door);
+    assert_true(taken >= 0);
     assert_int_equal(sok_calls_open(&c, door, "test"), -ENOENT);
     struct fake f = {.listener = listen_at(door), .version = SOK_CALLS_VERSION};
     pthread_create(&thread, NULL, be_host, &f);
@@ -241,7 +312,7 @@ static void asking(void **state)
     assert_int_equal(c.welcome.version, SOK_CALLS_VERSION + 1);
     pthread_join(thread, NULL);
     close(f.listener);
-    sok_place_remove("web");
+    sok_place_remove("web", taken);
 }
 
 // A door that nobody listens behind any more, made long ago.
@@ -250,11 +321,13 @@ static void leave(const char *name, bool old)
     char door[SOK_PLACE_MAX];
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     struct timespec then[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
-    assert_int_equal(sok_place_make(name, door), 0);
+    int taken = sok_place_make(name, door);
+    assert_true(taken >= 0);
     strcpy(at.sun_path, door);
     int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
     close(fd);
+    close(taken);
     *strrchr(door, '/') = '\0';
     if (old)
         assert_int_equal(utimensat(AT_FDCWD, door, then, 0), 0);
@@ -290,12 +363,13 @@ static void what_was_left(void **state)
     assert_true(is_there(mine));
     for (size_t i = 0; i < sizeof(stay) / sizeof(stay[0]); i++) {
         assert_true(is_there(stay[i]));
-        sok_place_remove(stay[i]);
+        sok_place_remove(stay[i], -1);
     }
-    sok_place_remove(mine);
+    sok_place_remove(mine, -1);
     // One with no door yet, and one that is answered.
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    assert_int_equal(sok_place_make(dead, door), 0);
+    int taken = sok_place_make(dead, door);
+    assert_true(taken >= 0);
     strcpy(at.sun_path, door);
     int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
@@ -307,6 +381,9 @@ static void what_was_left(void **state)
     close(fd);
     unlink(at.sun_path);
     utimensat(AT_FDCWD, door, then, 0);
+    sok_place_sweep();
+    assert_true(is_there(dead)); // a process of its own may have it yet
+    close(taken);
     sok_place_sweep();
     assert_false(is_there(dead));
 }
@@ -327,6 +404,7 @@ int main(void)
         cmocka_unit_test(names),
         cmocka_unit_test(making_and_finding),
         cmocka_unit_test(ends_while_another_begins),
+        cmocka_unit_test(one_of_many),
         cmocka_unit_test(others_are_not_believed),
         cmocka_unit_test(asking),
         cmocka_unit_test(what_was_left),

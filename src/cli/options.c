@@ -404,7 +404,7 @@ static void say_roads(const struct sok_host *host)
 // Who finds the next hub of our lans, and removes the new file, when we may not any more.
 static int start_steward(const struct sok_cli_host *h, char *err)
 {
-    struct sok_steward s = {.file = h->made, .door = h->door};
+    struct sok_steward s = {.file = h->made, .door = h->door, .place = h->place};
     for (unsigned i = 0; i < h->link_count; i++) {
         int r = strncmp(h->links[i].spec, "lan:", 4) == 0
                     ? sok_lan_place(h->links[i].spec + 4, &s.lans[s.lan_count++], err)

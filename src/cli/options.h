@@ -43,6 +43,7 @@ struct sok_cli_host {
     unsigned dns_count;
     const char *record;
     const char *door; // removed when the process has ended; or NULL
+    int place;        // with a door: sok_place_make() gave it
     const char *join; // --host: the name of one that is up; or NULL
     // Called, if given, while what is sent first is on its way and before the process is confined: for what
     // is slow. 0, or an exit code after a message.

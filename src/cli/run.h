@@ -15,6 +15,7 @@ struct sok_run_host {
     pid_t pid;
     int life;                      // closed: the host may go
     int said;                      // 'r': ready, 'u': still used, after life was closed
+    int place;                     // from sok_place_make()
     char name[SOK_PLACE_NAME_MAX]; // of the host, and so of its door's directory
     char path[SOK_PLACE_MAX];      // of the door
 };

@@ -35,15 +35,15 @@ static int place_failed(const struct sok_run_host *r, int error)
 static int make_door(struct sok_run_host *r)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int error = sok_place_make(r->name, r->path);
-    if (error < 0)
-        return -place_failed(r, error);
+    r->place = sok_place_make(r->name, r->path);
+    if (r->place < 0)
+        return -place_failed(r, r->place);
     memcpy(at.sun_path, r->path, sizeof(at.sun_path));
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 128) == 0)
         return fd;
     int code = sok_cli_fail(SOK_EXIT_USAGE, "%s: %s", r->path, strerror(errno));
-    sok_place_remove(r->name);
+    sok_place_remove(r->name, r->place);
     return -code;
 }
 
@@ -94,15 +94,16 @@ static void serve(struct sok_host *host, struct sok_service *service, int said, 
 }
 
 // Never returns.
-static void be_host(struct sok_cli_host *h, bool loopback, bool stay, const char *path, int door,
-    int life, int said)
+static void be_host(struct sok_cli_host *h, bool loopback, bool stay, const struct sok_run_host *r,
+    int door, int life, int said)
 {
     struct sok_host *host;
     struct sok_service *service;
     // The terminal's signals are for the program; who started us says when it is over.
     setsid();
     signal(SIGPIPE, SIG_IGN);
-    h->door = path;
+    h->door = r->path;
+    h->place = r->place;
     h->no_spin = true; // its programs need the processor more
     int code = sok_cli_host_open(h, &host);
     if (code != 0)
@@ -199,7 +200,7 @@ static int start(struct sok_cli_host *h, const struct keeping *k, bool loopback,
     r->pid = pipes ? fork() : -1;
     if (r->pid < 0) {
         int error = errno;
-        sok_place_remove(r->name);
+        sok_place_remove(r->name, r->place);
         return sok_cli_fail(
             1, "no %s: %s", pipes ? "process can be started" : "pipe", strerror(error));
     }
@@ -207,7 +208,7 @@ static int start(struct sok_cli_host *h, const struct keeping *k, bool loopback,
         close(life[1]);
         close(said[0]);
         let_signals(k);
-        be_host(h, loopback, stay, r->path, door, life[0], said[1]);
+        be_host(h, loopback, stay, r, door, life[0], said[1]);
     }
     close(door);
     close(life[0]);
@@ -220,7 +221,7 @@ static int start(struct sok_cli_host *h, const struct keeping *k, bool loopback,
     if (broken_off)
         kill(r->pid, SIGTERM);
     int code = exit_code(r->pid);
-    sok_place_remove(r->name);
+    sok_place_remove(r->name, r->place);
     return code ? code : 1;
 }
 
@@ -245,13 +246,13 @@ void sok_run_host_end(struct sok_run_host *r)
     close(r->life);
     if (hear(r, (int)(DELIVER_NS / 1000000) + 2000) == 0)
         exit_code(r->pid);
-    sok_place_remove(r->name);
+    sok_place_remove(r->name, r->place);
 }
 
 int sok_run_host_wait(struct sok_run_host *r)
 {
     int code = exit_code(r->pid);
     r->pid = 0;
-    sok_place_remove(r->name);
+    sok_place_remove(r->name, r->place);
     return code;
 }

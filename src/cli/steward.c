@@ -73,21 +73,26 @@ static bool serve(const struct question *q, int locks[SOK_STEWARD_LANS_MAX])
     }
 }
 
-// Who reads our standard output must see its end when the command has ended: nothing else stays open.
+// Who reads our standard output must see its end when the command has ended: nothing else stays open, but the place of
+// the door, which so is nobody else's until we end.
 static void keep_only_the_line(void)
 {
-    if (line > 0)
-        syscall(SYS_close_range, 0, line - 1, 0);
-    syscall(SYS_close_range, line + 1, ~0U, 0);
+    int first = tasks.door && tasks.place < line ? tasks.place : line;
+    int last = tasks.door && tasks.place > line ? tasks.place : line;
+    if (first > 0)
+        syscall(SYS_close_range, 0, first - 1, 0);
+    if (last > first + 1)
+        syscall(SYS_close_range, first + 1, last - 1, 0);
+    syscall(SYS_close_range, last + 1, ~0U, 0);
 }
 
+// Nothing if who started us did it before: what is under that name now is somebody else's.
 static void remove_door(void)
 {
     char dir[108];
     snprintf(dir, sizeof(dir), "%s", tasks.door);
     char *slash = strrchr(dir, '/');
-    unlink(tasks.door);
-    if (!slash)
+    if (!slash || unlinkat(tasks.place, slash + 1, 0) < 0)
         return;
     *slash = '\0';
     rmdir(dir);

@@ -15,6 +15,7 @@ struct sok_steward {
     const char *file; // that may be removed; or NULL
     const char
         *door; // removed with its directory when the command has ended, whatever ended it; or NULL
+    int place; // with a door: the directory's descriptor (calls/place.h)
 };
 
 // From here on the places of lans are found through it. To be called while there is one thread. 0 or an

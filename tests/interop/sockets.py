@@ -269,4 +269,26 @@ def several_shown(net, ss):
     check(names == ["db", "web"], f"{names}")
 
 
-TESTS = {"ss-kernel": kernel, "ss-hosts": hosts, "ss-several": several, "ss-no-memory": no_memory}
+def at_once(sockeye):
+    """Twenty hosts of one name that begin together: one stays and is whole, the others say why not; then the name is free."""
+    with Net(sockeye) as net:
+        home = net.tmp / "home"
+        home.mkdir(0o700)
+        os.chown(home, ORDINARY, ORDINARY)
+        asker = {"env": {**os.environ, "XDG_RUNTIME_DIR": str(home)}, "user": ORDINARY}
+        words = ("up", "one", "--link", f"lan:{net.tmp.name}", "--addr", "192.0.2.1/24")
+        try:
+            for _ in range(2):
+                ups = [net.start(sockeye, *words, **asker) for _ in range(20)]
+                ends = [(up.communicate(timeout=120), up.returncode) for up in ups]
+                check(sorted(code for _, code in ends) == [0] + [2] * 19, f"{ends}")
+                check(all(b"one is up already" in said[1] for said, code in ends if code), f"{ends}")
+                shown = net.run(sockeye, "ss", "--host", "one", "-Htan", **asker)
+                check(shown.code == 0, str(shown))
+                stopped = net.run(sockeye, "up", "--stop", "one", **asker)
+                check(stopped.code == 0, str(stopped))
+        finally:
+            net.run(sockeye, "up", "--stop", "one", **asker)
+
+
+TESTS = {"up-at-once": at_once, "ss-kernel": kernel, "ss-hosts": hosts, "ss-several": several, "ss-no-memory": no_memory}
