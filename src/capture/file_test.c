@@ -159,6 +159,15 @@ static unsigned count_all(unsigned *nanos)
     return n;
 }
 
+// Behind a gzip member, as a tape leaves them.
+static void append_zeros(void)
+{
+    static const uint8_t zeros[100000];
+    FILE *file = fopen(path, "ab");
+    assert_int_equal(fwrite(zeros, 1, sizeof(zeros), file), sizeof(zeros));
+    fclose(file);
+}
+
 static void a_file_is_gone_on_with(void **state)
 {
     static const char *const names[] = {"a.pcap", "a.pcapng", "a.pcap.gz", "a.pcapng.gz"};
@@ -169,7 +178,11 @@ static void a_file_is_gone_on_with(void **state)
         unlink(path);
         write_two(names[i]);
         append_one(names[i], (struct sok_dump_options){.nano = true});
+        if (strstr(names[i], ".gz"))
+            append_zeros();
         append_one(names[i], (struct sok_dump_options){0});
+        if (strstr(names[i], ".gz"))
+            append_zeros();
         assert_int_equal(count_all(&nanos), 4);
         assert_int_equal(nanos, i % 2 ? 789 : 0);
         unlink(path);

@@ -64,6 +64,23 @@ static int64_t fill(struct sok_source *s)
     return 1;
 }
 
+// Between what was packed and what comes then a tape, say, leaves zeros; gzip does not mind them either.
+static int64_t fill_behind_zeros(struct sok_source *s)
+{
+    struct sok_gunzip *g = s->gunzip;
+    for (;;) {
+        int64_t there = fill(s);
+        if (there <= 0 || g->in_stream)
+            return there;
+        while (g->z.avail_in > 0 && *g->z.next_in == 0) {
+            g->z.next_in++;
+            g->z.avail_in--;
+        }
+        if (g->z.avail_in > 0)
+            return 1;
+    }
+}
+
 static int64_t more_unzipped(void *ctx, void *data, size_t len)
 {
     struct sok_source *s = ctx;
@@ -72,7 +89,7 @@ static int64_t more_unzipped(void *ctx, void *data, size_t len)
     g->z.next_out = data;
     g->z.avail_out = room;
     while (g->z.avail_out == room && room > 0) {
-        int64_t there = fill(s);
+        int64_t there = fill_behind_zeros(s);
         if (there <= 0)
             return there < 0 || !g->in_stream ? there : broken(s, "its gzip data is cut off");
         if (!g->in_stream)

@@ -22,13 +22,19 @@ struct sok_book {
     uint16_t slots[SLOTS]; // by protocol: an entry's number from 1 on
     struct found *found;   // a hash table of found_room places, a power of two; NULL: no bind yet
     unsigned found_count, found_room;
+    struct bound {
+        const struct sok_proto *above;
+        struct sok_bind bind;
+    } bound[SOK_BOOK_BOUND_MAX];
+    unsigned bound_count;
 };
 
 // By a bind: what comes after `under` where its row has the value. Of several the one with the lowest rank.
 struct found {
     const struct sok_proto *under, *proto; // NULL: a free place
     uint64_t value;
-    uint16_t row, rank;
+    int32_t rank; // below 0: bound by hand
+    uint16_t row;
 };
 
 const struct sok_mem *sok_book_mem(const struct sok_book *book)
@@ -186,31 +192,36 @@ static int more_places(struct sok_book *book)
     return 0;
 }
 
+static int note_one(
+    struct sok_book *book, const struct sok_proto *proto, const struct sok_bind *b, int32_t rank)
+{
+    unsigned slot = slot_of(book, b->under), row = sok_bind_field(b);
+    if (!book->slots[slot])
+        return 0;
+    if (2 * book->found_count >= book->found_room && more_places(book) != 0)
+        return SOK_ENOMEM;
+    struct found *f = place_of(book->found, book->found_room, b->under, row, b->value);
+    book->entries[book->slots[slot] - 1].keys |= (uint64_t)1 << row;
+    if (f->proto && f->rank <= rank)
+        return 0;
+    book->found_count += !f->proto;
+    *f = (struct found){
+        .under = b->under, .proto = proto, .value = b->value, .row = (uint16_t)row, .rank = rank};
+    return 0;
+}
+
 // Protocols that were added come before those of the registry; of both kinds the first. What a family tells apart is
 // found in the family's place.
 static int note_found(struct sok_book *book, const struct sok_proto *proto, unsigned rank)
 {
+    int err = 0;
     if (proto->family && proto->family->variant)
         return 0;
-    for (unsigned i = 0; i < proto->bind_count; i++) {
-        const struct sok_bind *b = &proto->binds[i];
-        unsigned slot = slot_of(book, b->under), row = sok_bind_field(b);
-        if (!book->slots[slot] || b->field & SOK_BIND_WRITE)
-            continue;
-        if (2 * book->found_count >= book->found_room && more_places(book) != 0)
-            return SOK_ENOMEM;
-        struct found *f = place_of(book->found, book->found_room, b->under, row, b->value);
-        book->entries[book->slots[slot] - 1].keys |= (uint64_t)1 << row;
-        if (f->proto && f->rank <= rank)
-            continue;
-        book->found_count += !f->proto;
-        *f = (struct found){.under = b->under,
-            .proto = proto,
-            .value = b->value,
-            .row = (uint16_t)row,
-            .rank = (uint16_t)rank};
+    for (unsigned i = 0; !err && i < proto->bind_count; i++) {
+        if (!(proto->binds[i].field & SOK_BIND_WRITE))
+            err = note_one(book, proto, &proto->binds[i], (int32_t)rank);
     }
-    return 0;
+    return err;
 }
 
 static const struct found *find_next(
@@ -299,6 +310,38 @@ int sok_book_add(struct sok_book *book, const struct sok_proto *proto)
     return note_found(book, proto, book->added_count - 1);
 }
 
+int sok_book_bind(struct sok_book *book, const struct sok_proto *under,
+    const struct sok_proto *above, unsigned row, uint64_t value)
+{
+    struct craft_entry *e = book->slots[slot_of(book, under)]
+                                ? &book->entries[book->slots[slot_of(book, under)] - 1]
+                                : NULL;
+    if (!e || row >= under->field_count || row >= CRAFT_ROWS_MAX || under->fields[row].bytes)
+        return SOK_EINVAL;
+    if (book->bound_count == SOK_BOOK_BOUND_MAX)
+        return SOK_ENOBUFS;
+    const struct bound one = {above, {.under = under, .field = row, .value = value}};
+    const struct sok_proto *form = above->form && under == above->behind ? above->form : above;
+    int err = note_one(book, form, &one.bind, -1 - (int32_t)book->bound_count);
+    if (err)
+        return err;
+    book->bound[book->bound_count++] = one;
+    e->named |= (uint64_t)1 << row;
+    e->late &= ~((uint64_t)1 << row);
+    return 0;
+}
+
+const struct sok_bind *sok_craft_bound(
+    const struct sok_book *book, const struct sok_proto *under, const struct sok_proto *above)
+{
+    for (unsigned i = book->bound_count; i-- > 0;) {
+        const struct bound *b = &book->bound[i];
+        if (b->bind.under == under && (b->above == above || b->above == above->family))
+            return &b->bind;
+    }
+    return NULL;
+}
+
 const struct sok_proto *sok_book_at(const struct sok_book *book, unsigned i)
 {
     return i < book->count ? book->entries[i].proto : NULL;
@@ -317,9 +360,10 @@ const struct sok_proto *sok_book_next(const struct sok_book *book, const struct 
     const uint8_t *p, size_t header, size_t len)
 {
     const struct found *found = find_next(book, proto, p, header);
-    if (found && found->rank < SOK_BOOK_ADDED_MAX)
+    if (found && found->rank >= 0 && found->rank < SOK_BOOK_ADDED_MAX)
         return found->proto;
-    const struct sok_proto *next = proto->next ? proto->next(p, header, len) : NULL;
+    bool by_hand = found && found->rank < 0;
+    const struct sok_proto *next = proto->next && !by_hand ? proto->next(p, header, len) : NULL;
     if (!next && found)
         next = found->proto;
     return next && next->variant ? next->variant(p + header, len - header) : next;

@@ -7,6 +7,7 @@
 #include "wire/field.h"
 
 #define SOK_BOOK_ADDED_MAX 256
+#define SOK_BOOK_BOUND_MAX 256
 
 struct sok_book;
 struct sok_craft_world;
@@ -22,6 +23,11 @@ const struct sok_craft_world *sok_book_world(const struct sok_book *book);
 // Adds a protocol, which must live as long as the book; its binds say where it is found. 0, SOK_EINVAL (the
 // name is taken), SOK_ENOBUFS, SOK_ENOMEM.
 int sok_book_add(struct sok_book *book, const struct sok_proto *proto);
+
+// From now on `above` is what comes behind `under` where its row (a number) has the value, and a packet of both has it
+// there. Of several the last counts. 0, SOK_EINVAL, SOK_ENOBUFS, SOK_ENOMEM.
+int sok_book_bind(struct sok_book *book, const struct sok_proto *under,
+    const struct sok_proto *above, unsigned row, uint64_t value);
 
 const struct sok_proto *sok_book_at(const struct sok_book *book, unsigned i); // NULL: no more
 // By Scapy's name; NULL: none.

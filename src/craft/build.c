@@ -19,11 +19,11 @@ static void follow_bind(const struct sok_field *row, uint64_t value, uint8_t *fi
     }
 }
 
-static uint64_t follow_binds(
-    const struct craft_layer *l, const struct sok_proto *above, uint64_t done, uint8_t *fixed)
+static uint64_t follow_binds(const struct craft_layer *l, const struct sok_bind *binds,
+    unsigned count, uint64_t done, uint8_t *fixed)
 {
-    for (unsigned k = 0; k < above->bind_count; k++) {
-        const struct sok_bind *b = &above->binds[k];
+    for (unsigned k = 0; k < count; k++) {
+        const struct sok_bind *b = &binds[k];
         unsigned field = sok_bind_field(b);
         if (b->under != l->proto || b->field & SOK_BIND_READ || done >> field & 1)
             continue;
@@ -33,16 +33,18 @@ static uint64_t follow_binds(
     return done;
 }
 
-// By the binds of the protocol above, then those of the family whose place it takes.
+// By what was bound by hand, by the binds of the protocol above, then by those of the family whose place it takes.
 static void follow_above(const struct sok_packet *p, unsigned i, uint8_t *fixed)
 {
     const struct craft_layer *l = &p->layers[i];
     if (i + 1 >= p->count || !l->entry->named)
         return;
     const struct sok_proto *above = p->layers[i + 1].proto;
-    uint64_t done = follow_binds(l, above, l->set, fixed);
+    const struct sok_bind *bound = sok_craft_bound(p->book, l->proto, above);
+    uint64_t done = follow_binds(l, bound, bound != NULL, l->set, fixed);
+    done = follow_binds(l, above->binds, above->bind_count, done, fixed);
     if (above->family)
-        follow_binds(l, above->family, done, fixed);
+        follow_binds(l, above->family->binds, above->family->bind_count, done, fixed);
 }
 
 // ---- what follows from the machine ----

@@ -87,6 +87,9 @@ struct craft_entry {
 
 const struct craft_entry *sok_craft_entry(
     const struct sok_book *book, const struct sok_proto *proto);
+// What was bound last by hand; NULL: nothing.
+const struct sok_bind *sok_craft_bound(
+    const struct sok_book *book, const struct sok_proto *under, const struct sok_proto *above);
 const struct sok_proto *sok_craft_raw(const struct sok_book *book);
 const struct sok_proto *sok_craft_padding(const struct sok_book *book);
 

@@ -367,6 +367,36 @@ static void read_binds(lua_State *L, struct sok_declared *d)
     lua_settop(L, 2);
 }
 
+// bind_layers(TCP, HTTP, {dport=8080})
+static int bind_layers(lua_State *L)
+{
+    uint8_t header[16] = {0};
+    char why_text[160];
+    struct sok_text why = sok_text(why_text, sizeof(why_text));
+    const struct sok_proto *under = sok_lua_check_proto(L, 1), *above = sok_lua_check_proto(L, 2);
+    struct sok_item item;
+    lua_settop(L, 3);
+    lua_pushnil(L);
+    if (!lua_istable(L, 3) || !lua_next(L, 3) || lua_type(L, 4) != LUA_TSTRING)
+        return sok_lua_error(L, "bind_layers(PROTOCOL, PROTOCOL, {FIELD=NUMBER})");
+    const struct sok_field *row = sok_proto_field(under, lua_tostring(L, 4));
+    if (!row || row->bytes)
+        return sok_lua_error(
+            L, "bind_layers: %s has no number '%s'", under->name, lua_tostring(L, 4));
+    struct sok_field alone = *row;
+    alone.bit %= 8;
+    sok_lua_to_item(L, 5, row->name, &item);
+    if (!sok_value_put(&alone, header, &item, &why))
+        return sok_lua_error(L, "bind_layers: %s.%s: %s", under->name, row->name, why_text);
+    lua_pushvalue(L, 4);
+    if (lua_next(L, 3))
+        return sok_lua_error(L, "bind_layers: one field at a time (call it for each)");
+    if (sok_book_bind(sok_lua_book(L), under, above, (unsigned)(row - under->fields),
+            sok_field_get(&alone, header)) < 0)
+        return sok_lua_error(L, "bind_layers: more than %d", SOK_BOOK_BOUND_MAX);
+    return 0;
+}
+
 static bool is_identifier(const char *s)
 {
     size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789");
@@ -400,6 +430,8 @@ static int protocol(lua_State *L)
 }
 
 const struct sok_lua_function sok_lua_declare_functions[] = {
+    {"bind_layers", bind_layers, "bind_layers(UNDER, ABOVE, {FIELD=VALUE})",
+        "ABOVE is found behind UNDER where its field has this value"},
     {"protocol", protocol, "protocol{name=, fields=, bind=}",
         "a protocol of your own, by its rows"},
     {NULL, NULL, NULL, NULL},

@@ -267,7 +267,6 @@ static const struct name {
     {"PcapWriter", "wrpcap(FILE, PACKETS)"},
     {"abs", "math.abs(X)"},
     {"b", "text is bytes already: \"\\x00\""},
-    {"bind_layers", "protocol{..., bind={UDP, dport=4242}} binds a protocol of your own"},
     {"chr", "string.char(X)"},
     {"del", "a field is forgotten with p.FIELD = nil"},
     {"dir", "the tab key completes fields and methods, ls(X) tells fields"},

@@ -202,6 +202,23 @@ static void declared(void **state)
         {"IP(bytes(IP{}/UDP{}/Beep{kind=\"ask\"}/\"!\")).Beep:text(\"kind\")", "ask"},
         {"(UDP{}/Beep{}).dport", "4242"},
         {"IP(bytes(IP{}/UDP{sport=4242, dport=5}/Beep{})):haslayer(Beep)", "true"},
+        {"(function() bind_layers(TCP, HTTP, {dport=8080}) return (TCP{}/HTTPRequest{}).dport "
+         "end)()",
+            "8080"},
+        {"IP(bytes(IP{}/TCP{dport=8080}/\"GET / HTTP/1.1\\r\\n\\r\\n\")):haslayer(HTTPRequest)",
+            "true"},
+        {"(function() bind_layers(\"TCP\", \"DNS\", {dport=\"http\"}) return "
+         "IP(bytes(IP{}/TCP{}/DNS{})):haslayer(DNSTCP) end)()",
+            "true"},
+        {"(function() bind_layers(UDP, Beep, {dport=53}) return "
+         "IP(bytes(IP{}/UDP{}/Beep{})):haslayer(Beep) end)()",
+            "true"},
+        {"bind_layers(TCP, HTTP, {dprot=1})", "test:1: bind_layers: TCP has no number 'dprot'"},
+        {"bind_layers(TCP, HTTP, {dport=70000})",
+            "test:1: bind_layers: TCP.dport: 70000 is too large (0 to 65535)"},
+        {"bind_layers(TCP, HTTP, {dport=1, sport=1})",
+            "test:1: bind_layers: one field at a time (call it for each)"},
+        {"bind_layers(TCP, HTTP)", "test:1: bind_layers(PROTOCOL, PROTOCOL, {FIELD=NUMBER})"},
         {"Beep{kind=\"shout\"}", "test:1: Beep.kind: 'shout' is no value of it; known: ask, tell"},
         {NULL, NULL}};
     struct sok_lua *l = make();
