@@ -3,6 +3,7 @@
 #include <time.h>
 // The kernel's header wants to know timespec.
 #include <linux/errqueue.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <string.h>
@@ -64,12 +65,23 @@ static void put_pktinfo(struct room *r, const struct sok_calls_packet *head)
         put(r, IPPROTO_IPV6, IPV6_PKTINFO, &v6, sizeof(v6));
 }
 
+static void put_auxdata(struct room *r, const struct sok_calls_packet *head)
+{
+    struct tpacket_auxdata aux = {.tp_status = TP_STATUS_USER,
+        .tp_len = head->whole,
+        .tp_snaplen = head->kept,
+        .tp_net = (uint16_t)head->net};
+    put(r, SOL_PACKET, PACKET_AUXDATA, &aux, sizeof(aux));
+}
+
 void sok_control_out(struct msghdr *m, const struct sok_calls_packet *head)
 {
     struct room r = {m->msg_control, m->msg_control ? m->msg_controllen : 0, 0, false};
     uint8_t tos = (uint8_t)head->tos;
     bool v4 = is_v4(head->local);
     put_stamp(&r, head);
+    if (head->wanted & SOK_WANT_AUXDATA)
+        put_auxdata(&r, head);
     put_pktinfo(&r, head);
     if ((head->wanted & SOK_WANT_TTL) && v4)
         put_int(&r, IPPROTO_IP, IP_TTL, head->ttl);

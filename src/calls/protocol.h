@@ -22,30 +22,32 @@
 
 #include <stdint.h>
 
-#define SOK_CALLS_VERSION   3
+#define SOK_CALLS_VERSION   4
 #define SOK_CALLS_BYTES_MAX 4096 // of what follows a call or a reply
 #define SOK_CALLS_ENV       "SOCKEYE_DOOR"
 
 // X(name, what is in a, b, c and the bytes -> what comes back)
 #define SOK_CALLS_OPS(X)                                                                                   \
-    X(HELLO)   /* a version, b pid; the program's name -> struct sok_calls_welcome */                      \
-    X(SOCKET)  /* a domain, b type (no flags), c protocol -> fd; struct sok_calls_socket */                \
-    X(LOOK)    /* -> struct sok_calls_socket; ENOTSOCK: not one of this host's */                          \
-    X(BIND)    /* address */                                                                               \
-    X(CONNECT) /* a: sok_calls_connect; address. EINPROGRESS */                                            \
-    X(LISTEN)  /* a backlog */                                                                             \
-    X(NAME)    /* -> address */                                                                            \
-    X(PEER)    /* -> address */                                                                            \
-    X(SETOPT)  /* a level, b name; the value */                                                            \
-    X(GETOPT)  /* a level, b name, c bytes wanted -> the value */                                          \
-    X(ERROR)   /* -> result: -errno why the pair is broken; 0: no more than that */                        \
-    X(LOOKUP)  /* a family (0: any); a name -> struct sok_calls_names */                                   \
-    X(REVERSE) /* address -> its name, with a 0 at the end */                                              \
-    X(LIST)    /* a: the id after which rows are wanted -> rows.h, as many as fit; 0: no more */           \
-    X(KILL)    /* a row's id: the connection is aborted, the listener closed */                            \
-    X(ABOUT)   /* -> text: the host's links and addresses, a line each */                                  \
-    X(DEVICE)  /* a: a request of netdevice(7); struct ifreq -> struct ifreq */                            \
-    X(STOP)    /* the host goes (sockeye up) */                                                            \
+    X(HELLO)     /* a version, b pid; the program's name -> struct sok_calls_welcome */                    \
+    X(SOCKET)    /* a domain, b type (no flags), c protocol -> fd; struct sok_calls_socket */              \
+    X(LOOK)      /* -> struct sok_calls_socket; ENOTSOCK: not one of this host's */                        \
+    X(BIND)      /* address */                                                                             \
+    X(CONNECT)   /* a: sok_calls_connect; address. EINPROGRESS */                                          \
+    X(LISTEN)    /* a backlog */                                                                           \
+    X(NAME)      /* -> address */                                                                          \
+    X(PEER)      /* -> address */                                                                          \
+    X(SETOPT)    /* a level, b name; the value */                                                          \
+    X(GETOPT)    /* a level, b name, c bytes wanted -> the value */                                        \
+    X(ERROR)     /* -> result: -errno why the pair is broken; 0: no more than that */                      \
+    X(LOOKUP)    /* a family (0: any); a name -> struct sok_calls_names */                                 \
+    X(REVERSE)   /* address -> its name, with a 0 at the end */                                            \
+    X(LIST)      /* a: the id after which rows are wanted -> rows.h, as many as fit; 0: no more */         \
+    X(KILL)      /* a row's id: the connection is aborted, the listener closed */                          \
+    X(ABOUT)     /* -> text: the host's links and addresses, a line each */                                \
+    X(DEVICE)    /* a: a request of netdevice(7); struct ifreq -> struct ifreq */                          \
+    X(ADDRESSES) /* -> struct sok_calls_address, of all links */                                           \
+    X(RING)      /* -> fd: the memory of a packet socket's ring */                                         \
+    X(STOP)      /* the host goes (sockeye up) */                                                          \
     X(BEGIN) /* tracing: call a begins; c 1: what it writes to the socket waits for END or GO; its text */ \
     X(GO)  /* tracing: call a waits itself: what it wrote may go */                                        \
     X(END) /* tracing: call a has ended with c, b errno; more text */
@@ -102,6 +104,7 @@ struct sok_calls_socket {
     uint8_t kind, state;
     uint8_t bound, connected;
     int32_t domain, type, protocol;
+    uint8_t ring, reserved[3]; // packets go into memory that is shared
 };
 
 // A connecting stream's pair has a small send buffer; the program's side sets this one when it sees that the
@@ -128,6 +131,13 @@ struct sok_calls_accepted {
 #define SOK_CALLS_LEVEL_WAY    4
 #define SOK_CALLS_LEVEL_NEWS   5
 
+// Of packet sockets. A filter (SO_ATTACH_FILTER) comes in parts, instructions of struct sock_filter: FILTER (set; c: which
+// of them is the first), then the option without a value. A ring (PACKET_RX_RING): first its memory comes through the pair, a
+// memfd that cannot shrink, with a head alone (SCM_RIGHTS), then the option. A packet of a head without an address says
+// that there is something in the ring; who has taken it out says so (RINGLOOK, set), and gets another, if there is.
+#define SOK_CALLS_LEVEL_FILTER   6
+#define SOK_CALLS_LEVEL_RINGLOOK 7
+
 // Control messages of datagrams: what a program wants to come along (options of its socket); of those that go, what
 // it gave.
 enum sok_calls_wanted {
@@ -139,6 +149,7 @@ enum sok_calls_wanted {
     SOK_WANT_PKTINFO6 = 32,
     SOK_WANT_HOPLIMIT = 64,
     SOK_WANT_TCLASS = 128,
+    SOK_WANT_AUXDATA = 256, // PACKET_AUXDATA
 };
 
 // In front of every packet. To the host: len 0: to the connected peer. From the host: who sent it;
@@ -147,11 +158,13 @@ struct sok_calls_packet {
     uint32_t error;
     uint32_t len;
     uint8_t addr[SOK_CALLS_ADDR_MAX];
-    uint32_t wanted;       // enum sok_calls_wanted: which of these there are
-    uint8_t local[16];     // sent to; to send: the source, all 0: chosen
-    int16_t index;         // of the interface; 0: none
-    int16_t ttl, tos, pad; //
-    int64_t stamp;         // CLOCK_REALTIME, ns
+    uint32_t wanted;      // enum sok_calls_wanted: which of these there are
+    uint8_t local[16];    // sent to; to send: the source, all 0: chosen
+    int16_t index;        // of the interface; 0: none
+    int16_t ttl, tos;     //
+    int16_t net;          // of packet sockets: where the network's header begins; bytes there were,
+    uint32_t whole, kept; // and bytes that a filter wanted of them
+    int64_t stamp;        // CLOCK_REALTIME, ns
 };
 
 // What somebody said about a datagram that was sent (MSG_ERRQUEUE); data follows.
@@ -166,6 +179,13 @@ struct sok_calls_news {
     uint8_t to[SOK_CALLS_ADDR_MAX];   // whom the datagram was for
     uint8_t from[SOK_CALLS_ADDR_MAX]; // who said it
 };
+
+struct sok_calls_address {
+    uint8_t addr[16]; // IPv4 mapped
+    uint8_t prefix_len, index;
+    uint8_t pad[2];
+};
+#define SOK_CALLS_ADDRESSES_MAX (SOK_CALLS_BYTES_MAX / sizeof(struct sok_calls_address))
 
 struct sok_calls_names {
     uint32_t count;

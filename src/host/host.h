@@ -103,6 +103,7 @@ struct sok_socket {
     struct sok_dgram_opts dgram; // of datagram sockets of all kinds; TCP's are in options
     struct sok_multicast_opts multicast;
     int64_t stamp;          // raw, packet: when what was received last came
+    uint32_t whole;         // packet: how many bytes it had
     uint32_t options_given; // as options_set, and stays: for the next connection of the same socket
     uint32_t options_set;   // bit per enum sok_socket_option, given before there was a connection
     int64_t options[SOK_OPT_RECVERR + 1]; // fewer than 32

@@ -16,6 +16,10 @@ enum sok_posix_value { // options that are kept and told, or looked at by who ha
     VALUE_HDRINCL,
     VALUE_LINGER_S, // seconds + 1; 0: off
     VALUE_WANTED,   // enum sok_calls_wanted
+    VALUE_FILTER_LOCKED,
+    VALUE_RING_VERSION, // of packet sockets
+    VALUE_RING_RESERVE,
+    VALUE_IGNORE_OUTGOING,
     VALUE_COUNT
 };
 
@@ -59,6 +63,11 @@ void sok_posix_came(const struct sok_posix *p, struct sok_host *host, const uint
 // The oldest error in the queue of a datagram socket, as much of the data as fits. Bytes of it, or -errno (EAGAIN: none).
 int64_t sok_posix_news(const struct sok_posix *p, struct sok_socket *s, struct sok_calls_news *news,
     void *data, size_t len);
+void sok_posix_frame_came( // the same of a packet socket, first
+    const struct sok_posix *p, const struct sok_socket *s, int link, uint32_t len,
+    struct sok_calls_packet *head);
+int64_t sok_posix_stamp(
+    struct sok_host *host, int64_t at); // a time of the host's clock as CLOCK_REALTIME
 void sok_posix_goes(const struct sok_calls_packet *head, struct sok_dgram_info *out);
 
 // ---- posix_device.c ----
@@ -77,6 +86,14 @@ int sok_posix_device_get(struct sok_socket *s, int level, int name, uint8_t *out
 int sok_posix_raw_set(const struct sok_posix *p, struct sok_socket *s, int level, int name,
     const uint8_t *bytes, uint32_t len);
 int sok_posix_raw_get(const struct sok_posix *p, const struct sok_socket *s, int level, int name,
+    uint8_t *out, uint32_t want);
+
+// ---- posix_packet.c ----
+
+// Packet sockets' options, and filters, whose value is the instructions; -ENOPROTOOPT: it is none of them.
+int sok_posix_packet_set(struct sok_posix *p, struct sok_socket *s, int level, int name,
+    const uint8_t *bytes, uint32_t len);
+int sok_posix_packet_get(const struct sok_posix *p, struct sok_socket *s, int level, int name,
     uint8_t *out, uint32_t want);
 
 // ---- posix_info.c ----

@@ -16,10 +16,16 @@ static void look_at_header(const uint8_t *data, size_t len, struct sok_dgram_inf
     }
 }
 
+int64_t sok_posix_stamp(struct sok_host *host, int64_t at)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec - (sok_host_now(host) - at);
+}
+
 void sok_posix_came(const struct sok_posix *p, struct sok_host *host, const uint8_t *data,
     size_t len, const struct sok_dgram_info *info, struct sok_calls_packet *head)
 {
-    struct timespec t;
     struct sok_dgram_info i = *info;
     head->wanted = (uint32_t)p->values[VALUE_WANTED];
     if (!head->wanted)
@@ -30,8 +36,7 @@ void sok_posix_came(const struct sok_posix *p, struct sok_host *host, const uint
     head->index = (int16_t)(i.link + 1);
     head->ttl = (int16_t)i.ttl;
     head->tos = (int16_t)i.tos;
-    clock_gettime(CLOCK_REALTIME, &t);
-    head->stamp = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec - (sok_host_now(host) - i.stamp);
+    head->stamp = sok_posix_stamp(host, i.stamp);
 }
 
 int64_t sok_posix_news(const struct sok_posix *p, struct sok_socket *s, struct sok_calls_news *news,

@@ -89,12 +89,14 @@ static const struct wanted {
     {IPPROTO_IPV6, IPV6_RECVPKTINFO, SOK_WANT_PKTINFO6},
     {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, SOK_WANT_HOPLIMIT},
     {IPPROTO_IPV6, IPV6_RECVTCLASS, SOK_WANT_TCLASS},
+    {SOL_PACKET, PACKET_AUXDATA, SOK_WANT_AUXDATA},
 };
 
 // 0: none of these. A stream's are kept and tell nothing, but for the time, which it has not.
 static int wanted_bit(const struct sok_posix *p, int level, int name)
 {
-    bool has_level = level == SOL_SOCKET || (level == IPPROTO_IP && p->domain != AF_PACKET) ||
+    bool has_level = level == SOL_SOCKET || (level == SOL_PACKET && p->domain == AF_PACKET) ||
+                     (level == IPPROTO_IP && p->domain != AF_PACKET) ||
                      (level == IPPROTO_IPV6 && p->domain == AF_INET6);
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
         if (wanted[i].level == level && wanted[i].name == name && has_level &&
@@ -267,15 +269,13 @@ int sok_posix_setopt(struct sok_posix *p, struct sok_socket *s, int level, int n
         return set_linger(p, s, bytes, len);
     if (level == IPPROTO_TCP && name == TCP_CONGESTION && p->type == SOCK_STREAM)
         return set_congestion(s, bytes, len);
-    // Promiscuous or not, a packet socket sees whatever its link gives.
-    if (level == SOL_PACKET && p->domain == AF_PACKET &&
-        (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
-        return 0;
     int group = sok_posix_group_set(p, s, level, name, bytes, len);
     if (group == -ENOPROTOOPT)
         group = sok_posix_raw_set(p, s, level, name, bytes, len);
     if (group == -ENOPROTOOPT)
         group = sok_posix_device_set(s, level, name, bytes, len);
+    if (group == -ENOPROTOOPT)
+        group = sok_posix_packet_set(p, s, level, name, bytes, len);
     if (group != -ENOPROTOOPT)
         return group;
     int bit = wanted_bit(p, level, name);
@@ -356,6 +356,8 @@ int sok_posix_getopt(const struct sok_posix *p, struct sok_socket *s, int level,
         group = sok_posix_raw_get(p, s, level, name, out, want);
     if (group == -ENOPROTOOPT)
         group = sok_posix_device_get(s, level, name, out, want);
+    if (group == -ENOPROTOOPT && s)
+        group = sok_posix_packet_get(p, s, level, name, out, want);
     if (group != -ENOPROTOOPT)
         return group;
     int bit = wanted_bit(p, level, name);

@@ -266,6 +266,7 @@ int64_t sok_packet_recvfrom(
         r = sok_frames_recv(
             (struct sok_frames *)s->sock, data, len, &addr, &s->stamp, sok_host_now(s->host));
     while (sok_socket_again(s, SOK_POLL_IN, &r));
+    s->whole = addr.whole;
     if (from && r >= 0) {
         *from = (struct sok_packet_addr){.link = addr.link, .type = addr.type, .kind = addr.kind};
         memcpy(from->mac, addr.mac, sizeof(from->mac));

@@ -1,5 +1,6 @@
 // Options that are the descriptor's own; the others are mapped by posix_options.c. And ioctl().
 #include "host/sys.h"
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -37,6 +38,19 @@ static int64_t set_low_water(struct sok_sys_file *f, const void *value, socklen_
     return 0;
 }
 
+// Its value has a pointer; of the mapping the instructions are the value.
+static int64_t attach_filter(struct sok_sys_file *f, const void *value, socklen_t len)
+{
+    struct sock_fprog program;
+    if (len < sizeof(program))
+        return -EINVAL;
+    memcpy(&program, value, sizeof(program));
+    if (!program.filter)
+        return -EINVAL;
+    return sok_posix_setopt(&f->posix, f->s, SOL_SOCKET, SO_ATTACH_FILTER,
+        (const uint8_t *)program.filter, (uint32_t)(program.len * sizeof(*program.filter)));
+}
+
 static int64_t set_option(
     struct sok_sys_file *f, int level, int name, const void *value, socklen_t len)
 {
@@ -64,6 +78,8 @@ static int64_t set_option(
     }
     if (level == IPPROTO_TCP && name == TCP_CORK)
         f->more = false;
+    if (level == SOL_SOCKET && name == SO_ATTACH_FILTER)
+        return attach_filter(f, value, len);
     return sok_posix_setopt(&f->posix, f->s, level, name, value ? value : "", len);
 }
 

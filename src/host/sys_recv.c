@@ -166,8 +166,10 @@ static int64_t take_datagram(struct sok_sys_file *f, void *with)
     } else if (n >= 0) {
         d->addr_len = packet ? sok_ll_put(f->host, &frame, d->addr)
                              : sok_sockaddr_put(f->posix.domain, &from, d->addr);
-        if (packet)
+        if (packet) {
             sok_getsockopt(f->s, SOK_OPT_STAMP, &info.stamp);
+            sok_posix_frame_came(&f->posix, f->s, frame.link, (uint32_t)n, &d->head);
+        }
         sok_posix_came(&f->posix, f->host, d->data, (size_t)n, &info, &d->head);
     }
     d->len = n > 0 ? (size_t)n : 0;

@@ -1,5 +1,6 @@
 // setsockopt, getsockopt, and the ioctls that look into a queue.
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -61,6 +62,9 @@ static int do_set(
         .b = name,
         .bytes = value,
         .len = len};
+    int result;
+    if (sok_capture_option(fd, e, level, name, value, len, &result))
+        return result;
     int32_t r = sok_ask(&c);
     if (r < 0)
         return sok_fail(-r);
@@ -156,8 +160,9 @@ static int do_get(int fd, const struct entry *e, int level, int name, void *valu
             break;
         }
     }
-    if ((level == IPPROTO_IP || level == IPPROTO_IPV6) &&
-        (name == IP_MSFILTER || name == MCAST_MSFILTER)) { // asked with a value
+    bool filter = (level == IPPROTO_IP || level == IPPROTO_IPV6) &&
+                  (name == IP_MSFILTER || name == MCAST_MSFILTER);
+    if (filter || (level == SOL_PACKET && name == PACKET_HDRLEN)) { // asked with a value
         c.bytes = value;
         c.len = *len < SOK_CALLS_BYTES_MAX ? *len : SOK_CALLS_BYTES_MAX;
     }
@@ -212,55 +217,12 @@ static int queued(int fd, const struct entry *e, unsigned long request, int *out
     return 0;
 }
 
-// netdevice(7): the host's links are the interfaces of its sockets.
-static bool about_interface(unsigned long request)
+static bool is_socket(int fd)
 {
-    switch (request) {
-    case SIOCGIFNAME:
-    case SIOCGIFINDEX:
-    case SIOCGIFHWADDR:
-    case SIOCGIFMTU:
-    case SIOCGIFFLAGS:
-    case SIOCGIFADDR:
-    case SIOCGIFNETMASK:
-    case SIOCGIFBRDADDR:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static int ask_interface(unsigned long request, struct ifreq *q)
-{
-    struct call c = {.op = SOK_CALLS_DEVICE,
-        .a = (int)request,
-        .bytes = q,
-        .len = sizeof(*q),
-        .reply = q,
-        .reply_max = sizeof(*q)};
-    int32_t r = sok_ask(&c);
-    return r < 0 ? sok_fail(-r) : 0;
-}
-
-SOK_EXPORT unsigned if_nametoindex(const char *name)
-{
-    struct ifreq q = {.ifr_ifindex = 0};
-    if (!sok_host_there())
-        return sok_reals()->if_nametoindex(name);
-    strncpy(q.ifr_name, name, IFNAMSIZ - 1);
-    return ask_interface(SIOCGIFINDEX, &q) < 0 ? 0 : (unsigned)q.ifr_ifindex;
-}
-
-SOK_EXPORT char *if_indextoname(unsigned index, char name[IF_NAMESIZE])
-{
-    struct ifreq q = {.ifr_ifindex = (int)index};
-    if (!sok_host_there())
-        return sok_reals()->if_indextoname(index, name);
-    if (ask_interface(SIOCGIFNAME, &q) < 0) {
-        errno = errno == ENODEV ? ENXIO : errno;
-        return NULL;
-    }
-    return strcpy(name, q.ifr_name);
+    int type;
+    socklen_t len = sizeof(type);
+    return sok_table_kind(fd) > KIND_OTHER ||
+           sok_k_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
 }
 
 SOK_EXPORT int ioctl(int fd, unsigned long request, ...)
@@ -273,8 +235,9 @@ SOK_EXPORT int ioctl(int fd, unsigned long request, ...)
     if ((request == FIONREAD || request == SIOCOUTQ) && sok_table_kind(fd) > KIND_OTHER &&
         sok_table_get(fd, false, &e))
         return SOK_WRITES(arg, sizeof(int)) ? queued(fd, &e, request, arg) : sok_fail(EFAULT);
-    if (about_interface(request) && sok_table_kind(fd) > KIND_OTHER)
-        return SOK_WRITES(arg, sizeof(struct ifreq)) ? ask_interface(request, arg)
+    // netdevice(7): the host's links are the interfaces of a program's sockets, whoever's these are.
+    if (sok_interface_request(request) && sok_host_there() && is_socket(fd))
+        return SOK_WRITES(arg, sizeof(struct ifreq)) ? sok_interface_ask(request, arg)
                                                      : sok_fail(EFAULT);
     return sok_reals()->ioctl(fd, request, arg);
 }

@@ -221,6 +221,16 @@ static ssize_t receive_news(int fd, const struct entry *e, struct msghdr *m)
     return (ssize_t)done;
 }
 
+// It tells of a ring (capture.c) and is nothing to be read.
+static bool is_told(int fd, const struct entry *e, const struct sok_calls_packet *head, int flags)
+{
+    if (e->domain != AF_PACKET || head->error || head->len > 0)
+        return false;
+    if (flags & MSG_PEEK)
+        sok_k_recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+    return true;
+}
+
 ssize_t sok_packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags)
 {
     struct sok_calls_packet head;
@@ -240,6 +250,8 @@ ssize_t sok_packet_recv(int fd, const struct entry *e, struct msghdr *m, int fla
         return sok_fail(error == ECONNRESET ? ENETDOWN : error);
     if (n < (ssize_t)sizeof(head))
         return n == 0 ? 0 : sok_fail(ENETDOWN); // shut down for reading; or the host is gone
+    if (is_told(fd, e, &head, flags))
+        return sok_packet_recv(fd, e, m, flags);
     if (head.error) {
         if (flags & MSG_PEEK)
             sok_k_recvfrom(fd, &head, sizeof(head), MSG_DONTWAIT, NULL, NULL);

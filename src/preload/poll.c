@@ -44,6 +44,13 @@ static int correct(struct pollfd *fds, nfds_t count)
     return some;
 }
 
+static void settle(const struct pollfd *fds, nfds_t count)
+{
+    for (nfds_t i = 0; i < count; i++)
+        if (fds[i].events & (POLLIN | POLLRDNORM))
+            sok_capture_settle(fds[i].fd);
+}
+
 static bool any_ours(const struct pollfd *fds, nfds_t count)
 {
     for (nfds_t i = 0; i < count; i++)
@@ -56,6 +63,7 @@ SOK_EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
     if (!fds || !any_ours(fds, count))
         return sok_reals()->poll(fds, count, timeout);
+    settle(fds, count);
     int r = sok_reals()->poll(fds, count, any_unconnected(fds, count) ? 0 : timeout);
     return r < 0 ? r : correct(fds, count);
 }
@@ -66,6 +74,7 @@ SOK_EXPORT int ppoll(
     static const struct timespec now = {0};
     if (!fds || !any_ours(fds, count))
         return sok_reals()->ppoll(fds, count, timeout, mask);
+    settle(fds, count);
     int r = sok_reals()->ppoll(fds, count, any_unconnected(fds, count) ? &now : timeout, mask);
     return r < 0 ? r : correct(fds, count);
 }
@@ -75,6 +84,9 @@ SOK_EXPORT int ppoll(
 // One in either set that is not connected.
 static bool sets_unconnected(int count, const fd_set *in, const fd_set *out)
 {
+    for (int fd = 0; in && fd < count; fd++)
+        if (FD_ISSET(fd, in))
+            sok_capture_settle(fd);
     for (int fd = 0; fd < count; fd++)
         if (((in && FD_ISSET(fd, in)) || (out && FD_ISSET(fd, out))) && unconnected(fd))
             return true;

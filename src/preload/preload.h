@@ -9,7 +9,8 @@
 //   channel.c   the door, the channels, requests
 //   real.c      the C library's functions and the kernel's calls beneath these
 //   calls.c     socket, bind, connect, listen, names          accept.c
-//   options.c   setsockopt, getsockopt, ioctl
+//   options.c   setsockopt, getsockopt, ioctl                 interfaces.c: the host's links
+//   capture.c   filters and rings of packet sockets
 //   data.c      read and write and their kin                  packets.c: of datagrams
 //   lend.c      large writes: memory that the host reads, too
 //   memory.c    whether there is memory behind a pointer
@@ -69,6 +70,7 @@ struct entry {
     int domain, type, protocol;
     int linger_s;   // a close that waits; 0: none
     uint32_t error; // of packets: errno for the next call
+    bool ring;      // frames come through memory that is shared: capture.c
     bool uncut;     // of datagrams: the program has said what becomes of those that are too large
     uint8_t way
         [SOK_CALLS_ADDR_MAX]; // where a datagram was last sent, and was found to have a way; port 0
@@ -148,6 +150,8 @@ extern bool sok_tracing;
     X(int, ioctl, (int, unsigned long, ...))                                                       \
     X(unsigned, if_nametoindex, (const char *))                                                    \
     X(char *, if_indextoname, (unsigned, char *))                                                  \
+    X(struct if_nameindex *, if_nameindex, (void))                                                 \
+    X(int, getifaddrs, (struct ifaddrs **))                                                        \
     X(ssize_t, sendfile, (int, int, off_t *, size_t))                                              \
     X(ssize_t, sendfile64, (int, int, int64_t *, size_t))                                          \
     X(ssize_t, splice, (int, int64_t *, int, int64_t *, size_t, unsigned))                         \
@@ -166,6 +170,8 @@ extern bool sok_tracing;
     X(int, getnameinfo, (const void *, socklen_t, char *, socklen_t, char *, socklen_t, int))
 
 struct pollfd;
+struct if_nameindex;
+struct ifaddrs;
 struct sok_reals {
 #define SOK_X(type, name, args) type(*name) args;
     REALS(SOK_X)
@@ -242,6 +248,17 @@ bool sok_packet_error_waits(int fd, const struct entry *e);
 ssize_t sok_packet_recv(int fd, const struct entry *e, struct msghdr *m, int flags);
 void sok_stream_is_open(int fd);          // it was connecting: room for it now
 int sok_stream_reason(int fd, int error); // the errno TCP has for a broken pair's
+
+// ---- capture.c ----
+// An option of a packet socket that is more than a request. False: it is none of these.
+bool sok_capture_option(int fd, const struct entry *e, int level, int name, const void *value,
+    socklen_t len, int *result);
+void sok_capture_settle(int fd); // before somebody waits for it: whether its ring has something
+void sok_capture_ring_inherited(void); // there is one that this process did not make
+
+// ---- interfaces.c ----
+bool sok_interface_request(unsigned long request); // of ioctl()
+int sok_interface_ask(unsigned long request, void *arg);
 
 // ---- lend.c ----
 #define SOK_LEND_LEAST 32768 // a note costs as much as copying some of it

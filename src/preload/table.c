@@ -225,8 +225,11 @@ static void look(int fd)
             .domain = s.domain,
             .type = s.type,
             .protocol = s.protocol,
+            .ring = s.ring,
             .epolls = {{.epfd = -1}, {.epfd = -1}},
         };
+        if (s.ring)
+            sok_capture_ring_inherited();
     }
     sok_table_set(fd, &e);
     errno = saved;

@@ -84,3 +84,24 @@ void sok_serve_interface(struct sok_service *v, struct request *r)
         r->reply_len = sizeof(q);
     }
 }
+
+static void add_address(struct request *r, struct sok_addr addr, unsigned prefix_len, unsigned link)
+{
+    struct sok_calls_address a = {.prefix_len = (uint8_t)prefix_len, .index = (uint8_t)(link + 1)};
+    memcpy(a.addr, addr.b, sizeof(a.addr));
+    if (r->reply_len + sizeof(a) > sizeof(r->reply))
+        return;
+    memcpy(r->reply + r->reply_len, &a, sizeof(a));
+    r->reply_len += (uint32_t)sizeof(a);
+}
+
+void sok_serve_addresses(struct sok_service *v, struct request *r)
+{
+    struct sok_addr addr, self = {{[15] = 1}};
+    uint8_t link;
+    unsigned prefix_len;
+    add_address(r, sok_addr_v4(0x7f000001), 8, 0);
+    add_address(r, self, 128, 0);
+    for (unsigned i = 0; sok_stack_addr_at(v->host->stack, i, &link, &addr, &prefix_len); i++)
+        add_address(r, addr, prefix_len, link);
+}

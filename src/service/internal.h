@@ -21,6 +21,7 @@
 #define CALLS_MAX    8192 // traced calls under way, of a channel
 
 struct open_call; // trace.c
+struct ring;      // ring.h
 struct sok_lookup;
 
 // An answer that its channel has no room for.
@@ -83,8 +84,13 @@ struct served {
     struct sok_endpoint local, remote; // as of then
     struct held *held;                 // a packet that the pair had no room for
     bool mute;                         // packets: the program sends no more (SHUT_WR, close)
-    struct sok_packet_addr frames;     // of a packet socket: what it is bound to
-    uint64_t inode;                    // of the program's end; and who asked for it:
+    struct sok_packet_addr frames;     // of a packet socket: what it is bound to,
+    struct ring *ring;                 // where frames go, NULL: into the pair,
+    int memory;                        // for one, that came (-1: none);
+    bool ring_full, ring_told;         // nothing fits; the program was told that there is something
+    struct sok_bpf_insn *filter;       // and the parts of a filter that came
+    unsigned filter_count;
+    uint64_t inode; // of the program's end; and who asked for it:
     int pid;
     uint32_t uid;
     char program[16];
@@ -104,7 +110,7 @@ struct sok_service {
     struct channel spares[SPARES]; // service NULL: not in use
     struct sok_map sockets;        // by cookie
     struct served *live, *ended, *ended_last;
-    unsigned socket_count, ended_count;
+    unsigned socket_count, ended_count, ring_count;
 };
 
 // ---- service.c ----
@@ -166,6 +172,16 @@ int64_t sok_serve_frames_recv(
     const struct served *e, uint8_t *data, size_t room, struct sok_calls_packet *head);
 int64_t sok_serve_frames_send(
     const struct served *e, const struct sok_calls_packet *head, const uint8_t *data, size_t len);
+// Its filter and its ring. False: this is another option.
+bool sok_serve_frames_option(struct served *e, const struct request *r, int32_t *result);
+int32_t sok_serve_frames_memory(const struct served *e); // a descriptor of the ring's, or -errno
+void sok_serve_frames_came(struct served *e, int fd);    // memory for a ring
+bool sok_serve_frames_keep(
+    struct served *e, const uint8_t *packet, size_t len); // in the ring. False: no room
+bool sok_serve_frames_tell(
+    struct served *e); // the program is to be told that there is something in it
+void sok_serve_frames_free(struct served *e);
 void sok_serve_interface(struct sok_service *v, struct request *r);
+void sok_serve_addresses(struct sok_service *v, struct request *r);
 
 #endif

@@ -1,5 +1,8 @@
 // A host's side of programs' sockets, asked as programs should not: what is no request, odd arguments, strange descriptors,
 // none left, answers nobody reads, strange data.
+#include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <sys/mman.h>
 #include "service/testing.h"
 #include <fcntl.h>
 #include <net/if.h>
@@ -236,6 +239,105 @@ static void strange_packets(void **state)
     end(f);
 }
 
+static int memory(size_t size, int seals)
+{
+    int fd = memfd_create("ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    assert_int_equal(ftruncate(fd, (off_t)size), 0);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+    return fd;
+}
+
+static int32_t set(
+    struct fixture *f, uint64_t cookie, int level, int name, int c, const void *value, uint32_t len)
+{
+    struct sok_calls_request q = {
+        .op = SOK_CALLS_SETOPT, .cookie = cookie, .a = level, .b = name, .c = c, .len = len};
+    return ask(f, q, value, NULL);
+}
+
+// A ring without memory, with memory that could shrink or is of another size, twice; what is mapped stays whole.
+static void strange_rings(void **state)
+{
+    struct fixture *f = make();
+    const struct tpacket_req form = {
+        .tp_block_size = 4096, .tp_block_nr = 2, .tp_frame_size = 2048, .tp_frame_nr = 4};
+    const struct tpacket_req none = {0};
+    uint64_t cookie;
+    (void)state;
+    unsigned before = open_descriptors();
+    int fd = new_socket(f, AF_PACKET, SOCK_RAW, htons(3), &cookie);
+    unsigned open = open_descriptors();
+    assert_int_equal(
+        set(f, cookie, SOL_PACKET, PACKET_RX_RING, 0, &form, sizeof(form)), -ENOPROTOOPT);
+    const struct {
+        size_t size;
+        int seals;
+        int32_t result;
+    } rows[] = {{8192, F_SEAL_GROW, -ENOPROTOOPT}, {4096, F_SEAL_SHRINK, -ENOMEM},
+        {8192, F_SEAL_SHRINK | F_SEAL_WRITE, -ENOMEM}, {8192, F_SEAL_SHRINK, 0},
+        {8192, F_SEAL_SHRINK, -EBUSY}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int shared = memory(rows[i].size, rows[i].seals);
+        send_fds(fd, &shared, 1);
+        close(shared);
+        assert_int_equal(
+            set(f, cookie, SOL_PACKET, PACKET_RX_RING, 0, &form, sizeof(form)), rows[i].result);
+        assert_int_equal(open_descriptors(), open + (i >= 3));
+    }
+    int32_t version = TPACKET_V2;
+    assert_int_equal(
+        set(f, cookie, SOL_PACKET, PACKET_VERSION, 0, &version, sizeof(version)), -EBUSY);
+    assert_int_equal(set(f, cookie, SOL_PACKET, PACKET_RX_RING, 0, &none, sizeof(none)), 0);
+    assert_int_equal(open_descriptors(), open);
+    int shared = memory(8192, F_SEAL_SHRINK);
+    send_fds(fd, &shared, 1);
+    close(shared);
+    assert_int_equal(set(f, cookie, SOL_PACKET, PACKET_RX_RING, 0, &form, sizeof(form)), 0);
+    close(fd);
+    turn(f);
+    assert_int_equal(open_descriptors(), before);
+    still_fine(f);
+    end(f);
+}
+
+static void strange_filters(void **state)
+{
+    struct fixture *f = make();
+    const struct sock_filter all[] = {{0x28, 0, 0, 12}, {0x06, 0, 0, 1000}, {0x05, 0, 0, 7}};
+    const int level = SOK_CALLS_LEVEL, part = SOK_CALLS_LEVEL_FILTER;
+    uint64_t cookie, udp;
+    (void)state;
+    int fd = new_socket(f, AF_PACKET, SOCK_RAW, htons(3), &cookie),
+        other = new_socket(f, AF_INET, SOCK_DGRAM, 0, &udp);
+    assert_int_equal(set(f, cookie, SOL_SOCKET, SO_ATTACH_FILTER, 0, NULL, 0), -ENOPROTOOPT);
+    assert_int_equal(set(f, cookie, level, part, 1, all, sizeof(all[0])), -EINVAL);
+    assert_int_equal(set(f, cookie, level, part, -1, all, sizeof(all[0])), -EINVAL);
+    assert_int_equal(set(f, cookie, level, part, 0, all, 7), -EINVAL);
+    assert_int_equal(set(f, cookie, level, part, 0, all, 0), -EINVAL);
+    assert_int_equal(set(f, cookie, level, part, 0, all, sizeof(all[0])), 0);
+    assert_int_equal(
+        set(f, cookie, SOL_SOCKET, SO_ATTACH_FILTER, 0, NULL, 0), -EINVAL); // without an end
+    assert_int_equal(set(f, cookie, level, part, 0, all, sizeof(all[0])), 0);
+    assert_int_equal(set(f, cookie, level, part, 1, all + 1, sizeof(all[0])), 0);
+    assert_int_equal(set(f, cookie, level, part, 1, all + 1, sizeof(all[0])), -EINVAL);
+    assert_int_equal(set(f, cookie, SOL_SOCKET, SO_ATTACH_FILTER, 0, NULL, 0), 0);
+    assert_int_equal(
+        set(f, cookie, level, part, 0, all, sizeof(all)), 0); // and is forgotten with its socket
+    assert_int_equal(set(f, cookie, SOL_SOCKET, SO_DETACH_FILTER, 0, NULL, 0), 0);
+    assert_int_equal(set(f, cookie, SOL_SOCKET, SO_DETACH_FILTER, 0, NULL, 0), -ENOENT);
+    assert_int_equal(set(f, udp, SOL_SOCKET, SO_ATTACH_FILTER, 0, all, 16), -ENOPROTOOPT);
+    uint8_t many[SOK_CALLS_BYTES_MAX] = {0};
+    int32_t at = 0, result = 0;
+    for (; result == 0 && at < 100000; at += (int32_t)sizeof(many) / 8)
+        result = set(f, cookie, level, part, at, many, sizeof(many));
+    assert_int_equal(result, -EINVAL);
+    close(fd);
+    close(other);
+    turn(f);
+    still_fine(f);
+    end(f);
+}
+
 // Along with the bytes of a stream; what of these is no region (calls/region.h) breaks the stream at most.
 static void strange_streams(void **state)
 {
@@ -279,6 +381,8 @@ int main(void)
         cmocka_unit_test(answers_wait),
         cmocka_unit_test(strange_packets),
         cmocka_unit_test(strange_streams),
+        cmocka_unit_test(strange_rings),
+        cmocka_unit_test(strange_filters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

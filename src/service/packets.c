@@ -23,11 +23,13 @@ struct held {
 // ---- to the program ----
 
 // False: no room.
-static bool give(const struct served *e, const uint8_t *packet, size_t len)
+static bool give(struct served *e, const uint8_t *packet, size_t len)
 {
     size_t head = sizeof(struct sok_calls_packet);
     struct sok_calls_packet p;
     memcpy(&p, packet, head);
+    if (e->ring && !p.error)
+        return sok_serve_frames_keep(e, packet, len);
     if (e->plain && e->s->dialled) {
         if (p.error) // nothing that plain bytes could say
             return true;
@@ -51,6 +53,8 @@ static int64_t next_datagram(
     else
         head->len = sok_sockaddr_put(e->posix.domain, &from, head->addr);
     sok_posix_came(&e->posix, e->service->host, data, (size_t)n, &info, head);
+    if (e->ring)
+        head->stamp = sok_posix_stamp(e->service->host, info.stamp);
     return n;
 }
 
@@ -71,7 +75,14 @@ static size_t next_packet(struct served *e, uint8_t *packet)
 
 static uint32_t interest(const struct served *e)
 {
-    return (e->mute ? 0 : EPOLLIN) | (e->held && e->held->len > 0 ? EPOLLOUT : 0);
+    return (e->mute ? 0 : EPOLLIN) | (e->held && e->held->len > 0 && !e->ring_full ? EPOLLOUT : 0);
+}
+
+// There is something in the ring; a pair without room has told it already.
+static void tell_of_ring(const struct served *e)
+{
+    struct sok_calls_packet head = {.len = 0};
+    send(e->lf.fd, &head, sizeof(head), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void deliver(struct served *e)
@@ -86,6 +97,8 @@ static void deliver(struct served *e)
             break;
         h->len = 0;
     }
+    if (sok_serve_frames_tell(e))
+        tell_of_ring(e);
     // The rest when the pair has room: at once, if only the rounds were over.
     sok_loop_change(e->service->host->loop, &e->lf, interest(e));
     if (h->len == 0) {
@@ -142,20 +155,29 @@ static void pass_on(struct served *e, const uint8_t *packet, size_t len)
 }
 
 // The program's next packet: its length; -1: none now; or none ever, when e is mute. The end reads as a packet
-// of 0 bytes does, but a packet comes with the time at which it was sent.
-static ssize_t take(struct served *e, uint8_t *packet)
+// of 0 bytes does, but a packet comes with the time at which it was sent. With a descriptor: memory for a ring, and no
+// packet; there is room for exactly one.
+static ssize_t take(struct served *e, uint8_t *packet, bool *memory)
 {
     union {
         struct cmsghdr align;
         char space[128];
     } control;
+    const size_t space = CMSG_SPACE(sizeof(struct timeval)) + CMSG_LEN(sizeof(int));
     struct iovec iov = {packet, PACKET_MAX};
-    struct msghdr m = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.space,
-        .msg_controllen = CMSG_SPACE(sizeof(struct timeval))};
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = space};
     ssize_t n = recvmsg(e->lf.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     e->mute = n == 0 && m.msg_controllen == 0;
+    *memory = false;
+    for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+        int fd;
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+        sok_serve_frames_came(e, fd);
+        *memory = true;
+    }
     return e->mute ? -1 : n;
 }
 
@@ -167,10 +189,12 @@ static bool collect(struct served *e)
     if (!packet)
         return false;
     for (; i < ROUNDS_MAX; i++) {
-        ssize_t n = take(e, packet);
+        bool memory;
+        ssize_t n = take(e, packet, &memory);
         if (n < 0)
             break;
-        pass_on(e, packet, (size_t)n);
+        if (!memory)
+            pass_on(e, packet, (size_t)n);
     }
     free(packet);
     if (e->mute)
@@ -299,4 +323,5 @@ void sok_serve_packets_free(struct served *e)
 {
     free(e->held);
     e->held = NULL;
+    sok_serve_frames_free(e);
 }

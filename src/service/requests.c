@@ -47,6 +47,7 @@ static void describe(const struct served *e, struct request *r)
     };
     if (e->bridge && sok_bridge_connecting(e->bridge))
         d.state = s->dialled ? SOK_CALLS_CONNECTING : SOK_CALLS_IDLE;
+    d.ring = e->ring != NULL;
     say(r, &d, sizeof(d));
 }
 
@@ -164,6 +165,9 @@ static void error_of(struct served *e, struct request *r)
 static int32_t set_option(struct served *e, struct request *r)
 {
     int level = r->head->a, name = r->head->b;
+    int32_t result;
+    if (e->posix.domain == AF_PACKET && sok_serve_frames_option(e, r, &result))
+        return result;
     if (level == SOK_CALLS_LEVEL && name == SOK_CALLS_LEVEL_PLAIN && e->kind == SOK_CALLS_DGRAM) {
         e->plain = true;
         return 0;
@@ -267,6 +271,10 @@ static void of_socket(struct sok_service *v, struct request *r)
     case SOK_CALLS_GETOPT:
         r->result = get_option(e, r);
         break;
+    case SOK_CALLS_RING:
+        r->fd = sok_serve_frames_memory(e);
+        r->result = r->fd < 0 ? r->fd : 0;
+        break;
     default:
         error_of(e, r);
         break;
@@ -356,6 +364,9 @@ void sok_serve_request(struct sok_service *v, struct request *r)
     case SOK_CALLS_DEVICE:
         sok_serve_interface(v, r);
         break;
+    case SOK_CALLS_ADDRESSES:
+        sok_serve_addresses(v, r);
+        break;
     case SOK_CALLS_LIST:
         sok_serve_list(v, r);
         break;
@@ -376,6 +387,7 @@ void sok_serve_request(struct sok_service *v, struct request *r)
     case SOK_CALLS_PEER:
     case SOK_CALLS_SETOPT:
     case SOK_CALLS_GETOPT:
+    case SOK_CALLS_RING:
     case SOK_CALLS_ERROR:
         of_socket(v, r);
         break;

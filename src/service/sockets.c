@@ -23,7 +23,7 @@ struct served *sok_served_new(struct sok_service *v, int program_fd)
     e->service = v;
     e->cookie = cookie;
     e->inode = sok_inode_of(program_fd);
-    e->lf.fd = -1;
+    e->lf.fd = e->memory = -1;
     e->posix.domain = AF_INET;
     e->next = v->live;
     if (e->next)

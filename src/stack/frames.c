@@ -7,11 +7,19 @@
 // be up to 45 copies of headers nobody sent in this form, with a splitter for every socket.
 //
 // On a link with a VLAN frames are those of the VLAN, without the tag, as on a VLAN's interface.
+//
+// A filter (base/bpf.h) is asked where the frame passes, before anything of it is copied.
 #include "stack/internal.h"
 
 #include <string.h>
+#include "base/bpf.h"
 #include "base/bytes.h"
 #include "stack/inbox.h"
+
+// As <linux/if_arp.h> has them.
+#define HARDWARE_ETHERNET 1
+#define HARDWARE_LOOPBACK 772
+#define HARDWARE_NONE     0xfffe
 
 struct sok_frames {
     struct sok_sock sock;
@@ -20,8 +28,12 @@ struct sok_frames {
     int link;                // SOK_FRAMES_ALL_LINKS, or one
     uint16_t type;
     bool cooked;
-    bool blocked; // waits for room in a link's queue
-    int error;    // pending
+    bool incoming;               // alone
+    bool blocked;                // waits for room in a link's queue
+    int error;                   // pending
+    struct sok_bpf_insn *filter; // NULL: none
+    unsigned filter_count;
+    struct sok_frames_counts counts;
     struct sok_inbox inbox;
 };
 
@@ -100,13 +112,39 @@ static void cut(struct sok_letter *l, uint32_t at, uint32_t n)
     l->len -= n;
 }
 
-static void keep(struct sok_frames *f, const struct passing *p)
+// How many bytes the filter wants of it; 0: it is not wanted.
+static uint32_t filtered(const struct sok_frames *f, const struct passing *p)
+{
+    const struct sok_frame_out *frame = p->frame;
+    if (!f->filter)
+        return UINT32_MAX;
+    struct sok_bpf_packet packet = {
+        .iov = frame->iov,
+        .count = frame->iov_count,
+        .len = frame->len,
+        .cut = 12,
+        .cut_len = p->tagged ? SOK_VLAN_HDR_LEN : 0,
+        .start = f->cooked ? p->head : 0,
+        .net = p->head,
+        .type = p->addr.type,
+        .kind = p->addr.kind,
+        .index = (uint32_t)p->addr.link + 1,
+        .hardware = p->addr.link == 0 ? HARDWARE_LOOPBACK
+                    : p->head         ? HARDWARE_ETHERNET
+                                      : HARDWARE_NONE,
+    };
+    return sok_bpf_run(f->filter, &packet);
+}
+
+static void keep(struct sok_frames *f, const struct passing *p, uint32_t most)
 {
     struct sok_frame_meta meta = p->frame->meta;
     enum sok_drop why;
     struct sok_letter *l =
         sok_inbox_add(f->stack, &f->inbox, p->frame->len, SOK_DROP_FRAMES_QUEUE_FULL, &why);
+    f->counts.frames++;
     if (!l) {
+        f->counts.dropped++;
         sok_stack_drop(f->stack, why);
         return;
     }
@@ -117,6 +155,8 @@ static void keep(struct sok_frames *f, const struct passing *p)
     if (f->cooked)
         cut(l, 0, p->head);
     l->from = p->addr;
+    l->from.whole = l->len;
+    l->len = l->len < most ? l->len : most;
     update_ready(f);
     sok_sock_touch(&f->stack->changed, &f->sock);
 }
@@ -125,6 +165,8 @@ static void keep(struct sok_frames *f, const struct passing *p)
 static bool wants(const struct sok_frames *f, const struct passing *p)
 {
     if (f->link != SOK_FRAMES_ALL_LINKS && f->link != p->addr.link)
+        return false;
+    if (f->incoming && p->addr.kind == SOK_FRAME_OUTGOING)
         return false;
     if (f->type == SOK_FRAMES_ALL_TYPES)
         return f->sock.id != p->from;
@@ -135,9 +177,11 @@ static void show(struct sok_stack *s, struct passing *p)
 {
     if (!look(s->links[p->addr.link], p))
         return;
-    for (struct sok_frames *f = s->frames; f; f = f->next)
-        if (wants(f, p))
-            keep(f, p);
+    for (struct sok_frames *f = s->frames; f; f = f->next) {
+        uint32_t most = wants(f, p) ? filtered(f, p) : 0;
+        if (most > 0)
+            keep(f, p, most);
+    }
 }
 
 void sok_frames_see_in(struct sok_stack *s, uint8_t link, const struct sok_frame *frame)
@@ -197,9 +241,50 @@ void sok_frames_options(struct sok_frames *f, const struct sok_dgram_opts *opts)
     f->inbox.most = opts->queue;
 }
 
+static void free_filter(struct sok_frames *f)
+{
+    if (f->filter)
+        sok_mem_free(sok_stack_mem(f->stack), f->filter, f->filter_count * sizeof(*f->filter));
+    f->filter = NULL;
+    f->filter_count = 0;
+}
+
+int sok_frames_filter(struct sok_frames *f, const struct sok_bpf_insn *program, unsigned count)
+{
+    struct sok_bpf_insn *copy = NULL;
+    if (count > 0 && !sok_bpf_check(program, count))
+        return SOK_EINVAL;
+    if (count > 0 && !(copy = sok_mem_alloc(sok_stack_mem(f->stack), count * sizeof(*copy))))
+        return SOK_ENOMEM;
+    free_filter(f);
+    if (copy)
+        memcpy(copy, program, count * sizeof(*copy));
+    f->filter = copy;
+    f->filter_count = count;
+    return 0;
+}
+
+bool sok_frames_is_filtered(const struct sok_frames *f)
+{
+    return f->filter;
+}
+
+void sok_frames_incoming(struct sok_frames *f, bool alone)
+{
+    f->incoming = alone;
+}
+
+struct sok_frames_counts sok_frames_take_counts(struct sok_frames *f)
+{
+    struct sok_frames_counts counts = f->counts;
+    f->counts = (struct sok_frames_counts){0};
+    return counts;
+}
+
 static void free_socket(struct sok_frames *f)
 {
     struct sok_stack *s = f->stack;
+    free_filter(f);
     struct sok_frames **at = &s->frames;
     while (*at != f)
         at = &(*at)->next;

@@ -1,5 +1,6 @@
 // Packet sockets: what they see, of which link and type; super-frames, VLANs, links without Ethernet; frames
 // sent as given and with a header made for them.
+#include "base/bpf.h"
 #include "stack/testing.h"
 
 static struct sok_frames *open_frames(struct lab *lab, uint16_t type, bool cooked)
@@ -276,6 +277,53 @@ static void limits(void **state)
     lab_close(&lab);
 }
 
+// The filter sees the frame as the program will, and may want less of it; what is not wanted costs nothing.
+static void filtered(void **state)
+{
+    static const struct sok_bpf_insn arps[] = {
+        {0x28, 0, 0, 12}, {0x15, 0, 1, SOK_ETHERTYPE_ARP}, {0x06, 0, 0, 20}, {0x06, 0, 0, 0}};
+    static const struct sok_bpf_insn leaving[] = {{0x28, 0, 0, 0xfffff004},
+        {0x15, 0, 1, SOK_FRAME_OUTGOING}, {0x06, 0, 0, 262144}, {0x06, 0, 0, 0}};
+    struct lab lab;
+    uint8_t arp[64], echo[100];
+    (void)state;
+    lab_open(&lab);
+    lab_know_peer(&lab);
+    struct sok_frames *f = open_frames(&lab, SOK_FRAMES_ALL_TYPES, false);
+    assert_int_equal(sok_frames_filter(f, arps, 3), SOK_EINVAL);
+    assert_false(sok_frames_is_filtered(f));
+    assert_int_equal(sok_frames_filter(f, arps, 4), 0);
+    assert_true(sok_frames_is_filtered(f));
+    size_t arp_len = lab_arp(arp, lab_all, SOK_ARP_REQUEST, lab_peer_mac, LAB_PEER, LAB_US);
+    size_t echo_len = lab_icmp(echo, SOK_ICMP_ECHO, 0, 7, 1, "ping", 4);
+    lab_in(&lab, arp, arp_len);
+    lab_in(&lab, echo, echo_len);
+    expect(&lab, f, arp, 20, SOK_FRAME_BROADCAST, SOK_ETHERTYPE_ARP);
+    assert_int_equal(from.whole, arp_len);
+    assert_int_equal(next(&lab, f), SOK_EAGAIN);
+    assert_int_equal(sok_frames_take_counts(f).frames, 1);
+    assert_int_equal(sok_frames_take_counts(f).frames, 0);
+
+    while (lab_out(&lab))
+        ;
+    assert_int_equal(sok_frames_filter(f, leaving, 4), 0);
+    while (next(&lab, f) >= 0)
+        ;
+    lab_in(&lab, echo, echo_len);
+    assert_int_equal(next(&lab, f), SOK_EAGAIN);
+    assert_true(lab_out(&lab));
+    expect(&lab, f, lab.frame, lab.len, SOK_FRAME_OUTGOING, SOK_ETHERTYPE_IP4);
+    sok_frames_incoming(f, true);
+    lab_in(&lab, echo, echo_len);
+    assert_true(lab_out(&lab));
+    assert_int_equal(next(&lab, f), SOK_EAGAIN);
+
+    assert_int_equal(sok_frames_filter(f, NULL, 0), 0);
+    lab_in(&lab, echo, echo_len);
+    expect(&lab, f, echo, echo_len, SOK_FRAME_FOR_US, SOK_ETHERTYPE_IP4);
+    lab_close(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +334,7 @@ int main(void)
         cmocka_unit_test(frames_of_a_vlan_are_untagged),
         cmocka_unit_test(links_without_ethernet),
         cmocka_unit_test(limits),
+        cmocka_unit_test(filtered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

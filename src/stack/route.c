@@ -185,6 +185,17 @@ bool sok_stack_addr_first(
     return link == SOK_STACK_LOCAL;
 }
 
+bool sok_stack_addr_at(const struct sok_stack *stack, unsigned i, uint8_t *link,
+    struct sok_addr *addr, unsigned *prefix_len)
+{
+    if (i >= stack->addr_count)
+        return false;
+    *link = stack->addrs[i].link;
+    *addr = stack->addrs[i].addr;
+    *prefix_len = stack->addrs[i].prefix_len;
+    return true;
+}
+
 struct sok_stack_addr *sok_addr_entry(
     struct sok_stack *s, uint8_t link, const struct sok_addr *addr)
 {

@@ -238,6 +238,10 @@ struct sok_addr sok_stack_link_local(const struct sok_stack *stack, uint8_t link
 bool sok_stack_addr_first(
     const struct sok_stack *stack, uint8_t link, struct sok_addr *addr, unsigned *prefix_len);
 
+// All of them, in no order: the i-th. False: no more.
+bool sok_stack_addr_at(const struct sok_stack *stack, unsigned i, uint8_t *link,
+    struct sok_addr *addr, unsigned *prefix_len);
+
 // Whether a link has an address of this family that others than its neighbours can reach.
 bool sok_stack_has_family(const struct sok_stack *stack, bool v6);
 
@@ -458,11 +462,22 @@ struct sok_frame_addr {
     uint8_t link;
     uint8_t kind;   // enum sok_frame_kind
     uint8_t mac[6]; // of who sent it; for sending, of who is to have it
+    uint32_t whole; // bytes there were, of which a filter wanted fewer
 };
 // type 0: none until bind. cooked: without the link's header, which is made from the address when sending.
 int sok_frames_open(struct sok_stack *stack, uint16_t type, bool cooked, struct sok_frames **out);
 int sok_frames_bind(struct sok_frames *f, int link, uint16_t type);
 void sok_frames_options(struct sok_frames *f, const struct sok_dgram_opts *opts);
+// What it wants of the frames (base/bpf.h; count 0: all of all): SOK_EINVAL, SOK_ENOMEM, the filter stays then.
+struct sok_bpf_insn;
+int sok_frames_filter(struct sok_frames *f, const struct sok_bpf_insn *program, unsigned count);
+bool sok_frames_is_filtered(const struct sok_frames *f);
+void sok_frames_incoming(struct sok_frames *f, bool alone); // those that come, not those that leave
+// Since they were taken last: frames that were wanted, of which some found no room.
+struct sok_frames_counts {
+    uint32_t frames, dropped;
+};
+struct sok_frames_counts sok_frames_take_counts(struct sok_frames *f);
 // to NULL: the link bound to. Not cooked: nothing but to->link is looked at.
 int64_t sok_frames_send(struct sok_frames *f, const struct sok_iov *iov, unsigned count,
     const struct sok_frame_addr *to, int64_t now);
