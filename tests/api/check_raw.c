@@ -1,5 +1,6 @@
 // Raw sockets of an own protocol, and packet sockets on the loopback. Only with privileges on the kernel.
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <stdio.h>
@@ -130,12 +131,138 @@ static void frames(void)
     CALL("packet-stream", os.socket(AF_PACKET, SOCK_STREAM, 0));
 }
 
+static int attach(int s, const struct sock_filter *program, unsigned count)
+{
+    struct sock_fprog p = {(unsigned short)count, (struct sock_filter *)(uintptr_t)program};
+    return os.setsockopt(s, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof(p));
+}
+
+static const struct sock_filter own_protocol_alone[] = {
+    {0x30, 0, 0, 9}, {0x15, 0, 1, OWN}, {0x06, 0, 0, 24}, {0x06, 0, 0, 0}};
+
+static int packet_socket(void)
+{
+    struct sockaddr_ll lo = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP), .sll_ifindex = 1};
+    int f = os.socket(AF_PACKET, SOCK_DGRAM, 0);
+    attach(f, own_protocol_alone, 4); // before anything comes
+    os.bind(f, (struct sockaddr *)&lo, sizeof(lo));
+    return f;
+}
+
+// Which programs are none.
+static void wrong_filters(int f)
+{
+    static const struct sock_filter wrong[][2] = {{{0x34, 0, 0, 0}, {0x06, 0, 0, 1}},
+        {{0x64, 0, 0, 32}, {0x06, 0, 0, 1}}, {{0x60, 0, 0, 16}, {0x06, 0, 0, 1}},
+        {{0x05, 0, 0, 1}, {0x06, 0, 0, 1}}, {{0x15, 1, 0, 0}, {0x06, 0, 0, 1}},
+        {{0x18, 0, 0, 0}, {0x06, 0, 0, 1}}, {{0x20, 0, 0, 0xfffff001}, {0x06, 0, 0, 1}},
+        {{0x06, 0, 0, 1}, {0x00, 0, 0, 1}}, {{0xffff, 0, 0, 0}, {0x06, 0, 0, 1}},
+        {{0x87, 0, 0, 0}, {0x06, 0, 0, 1}}, {{0x3c, 0, 0, 0}, {0x16, 0, 0, 0}}};
+    char name[32];
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        snprintf(name, sizeof(name), "filter-%u", i);
+        CALL(name, attach(f, wrong[i], 2));
+    }
+    CALL("filter-empty", attach(f, wrong[0], 0));
+    CALL("filter-of-no-pointer", os.setsockopt(f, SOL_SOCKET, SO_ATTACH_FILTER, wrong, 8));
+}
+
+static void filtered(void)
+{
+    int f = packet_socket(), a = os.socket(AF_INET, SOCK_RAW, OWN),
+        other = os.socket(AF_INET, SOCK_RAW, OWN + 1);
+    struct place to = {.len = sizeof(to.at.in)};
+    uint8_t bytes[128];
+    struct tpacket_stats stats = {0};
+    socklen_t len = sizeof(stats);
+    to.at.in.sin_family = AF_INET;
+    to.at.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CALL("filtered-auxdata", set_int(f, SOL_PACKET, PACKET_AUXDATA, 1));
+    CALL("filtered-other", os.sendto(other, "other", 5, 0, AT(to)));
+    CALL("filtered-own", os.sendto(a, "abcdefgh", 8, 0, AT(to)));
+    struct iovec iov = {bytes, sizeof(bytes)};
+    union {
+        struct cmsghdr head;
+        uint8_t room[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+    } control = {.room = {0}};
+    struct msghdr m = {.msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control.room,
+        .msg_controllen = sizeof(control.room)};
+    CALL("filtered-recv", os.recvmsg(f, &m, 0));
+    struct tpacket_auxdata aux;
+    memcpy(&aux, CMSG_DATA(&control.head), sizeof(aux));
+    TEXT("filtered-aux", "level %d, type %d, %u of %u, %u %u", control.head.cmsg_level,
+        control.head.cmsg_type, aux.tp_snaplen, aux.tp_len, aux.tp_mac, aux.tp_net);
+    CALL("filtered-no-more", os.recv(f, bytes, sizeof(bytes), MSG_DONTWAIT));
+    CALL("filtered-statistics", os.getsockopt(f, SOL_PACKET, PACKET_STATISTICS, &stats, &len));
+    TEXT("filtered-counts", "%d bytes, %u, %u", (int)len, stats.tp_packets, stats.tp_drops);
+    os.getsockopt(f, SOL_PACKET, PACKET_STATISTICS, &stats, &len);
+    TEXT("filtered-counts-again", "%u, %u", stats.tp_packets, stats.tp_drops);
+    wrong_filters(f);
+    CALL("filter-lock", set_int(f, SOL_SOCKET, SO_LOCK_FILTER, 1));
+    TEXT("filter-locked", "%d", get_int(f, SOL_SOCKET, SO_LOCK_FILTER));
+    CALL("filter-unlock", set_int(f, SOL_SOCKET, SO_LOCK_FILTER, 0));
+    CALL("filter-locked-attach", attach(f, own_protocol_alone, 4));
+    CALL("filter-locked-detach", set_int(f, SOL_SOCKET, SO_DETACH_FILTER, 0));
+    os.close(f);
+    os.close(a);
+    os.close(other);
+}
+
+static void packet_options(void)
+{
+    int f = packet_socket();
+    struct packet_mreq q = {.mr_ifindex = 1, .mr_type = PACKET_MR_PROMISC};
+    CALL("options-detach", set_int(f, SOL_SOCKET, SO_DETACH_FILTER, 0));
+    CALL("options-detach-again", set_int(f, SOL_SOCKET, SO_DETACH_FILTER, 0));
+    TEXT("options-auxdata", "%d", get_int(f, SOL_PACKET, PACKET_AUXDATA));
+    for (int version = -1; version < 4; version++) {
+        int head = version;
+        socklen_t len = sizeof(head);
+        char name[4][32];
+        for (unsigned i = 0; i < 4; i++)
+            snprintf(name[i], sizeof(name[i]), "options-version%d-%u", version, i);
+        CALL(name[0], os.getsockopt(f, SOL_PACKET, PACKET_HDRLEN, &head, &len));
+        TEXT(name[1], "%d", head);
+        CALL(name[2], set_int(f, SOL_PACKET, PACKET_VERSION, version));
+        TEXT(name[3], "%d", get_int(f, SOL_PACKET, PACKET_VERSION));
+    }
+    CALL("options-reserve", set_int(f, SOL_PACKET, PACKET_RESERVE, 4));
+    TEXT("options-reserve-is", "%d", get_int(f, SOL_PACKET, PACKET_RESERVE));
+    CALL("options-incoming", set_int(f, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1));
+    CALL("options-incoming-two", set_int(f, SOL_PACKET, PACKET_IGNORE_OUTGOING, 2));
+    TEXT("options-incoming-is", "%d", get_int(f, SOL_PACKET, PACKET_IGNORE_OUTGOING));
+    TEXT("options-extensions", "%d", get_int(f, SOL_SOCKET, SO_BPF_EXTENSIONS));
+    CALL("options-promiscuous", os.setsockopt(f, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &q, sizeof(q)));
+    CALL("options-promiscuous-short", os.setsockopt(f, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &q, 8));
+    CALL("options-promiscuous-no-more",
+        os.setsockopt(f, SOL_PACKET, PACKET_DROP_MEMBERSHIP, &q, sizeof(q)));
+    q.mr_ifindex = 99;
+    CALL("options-promiscuous-nowhere",
+        os.setsockopt(f, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &q, sizeof(q)));
+    os.close(f);
+}
+
+static void captures(void)
+{
+    int f = os.socket(AF_PACKET, SOCK_DGRAM, 0);
+    if (f < 0)
+        return;
+    os.close(f);
+    filtered();
+    packet_options();
+}
+
 void check_raw(void)
 {
     own_protocol();
     types();
     if (family == AF_INET)
         frames();
+    if (family == AF_INET)
+        captures();
     else
         sums();
 }
