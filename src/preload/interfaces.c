@@ -25,10 +25,16 @@ bool sok_interface_request(unsigned long request)
     case SIOCGIFNETMASK:
     case SIOCGIFBRDADDR:
     case SIOCETHTOOL:
+    case SIOCGIFCONF:
         return true;
     default:
         return false;
     }
+}
+
+size_t sok_interface_bytes(unsigned long request)
+{
+    return request == SIOCGIFCONF ? sizeof(struct ifconf) : sizeof(struct ifreq);
 }
 
 static int ask(unsigned long request, struct ifreq *q)
@@ -43,11 +49,65 @@ static int ask(unsigned long request, struct ifreq *q)
     return r < 0 ? sok_fail(-r) : 0;
 }
 
+static bool name_of(unsigned index, char name[IFNAMSIZ])
+{
+    struct ifreq q = {.ifr_ifindex = (int)index};
+    if (ask(SIOCGIFNAME, &q) < 0)
+        return false;
+    memcpy(name, q.ifr_name, IFNAMSIZ);
+    return true;
+}
+
+static bool is_v4(const struct sok_calls_address *a)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(a->addr, mapped, sizeof(mapped)) == 0;
+}
+
+// All addresses; how many, or -errno.
+static int32_t ask_addresses(struct sok_calls_address all[SOK_CALLS_ADDRESSES_MAX])
+{
+    struct call c = {.op = SOK_CALLS_ADDRESSES,
+        .reply = all,
+        .reply_max = SOK_CALLS_ADDRESSES_MAX * sizeof(*all)};
+    int32_t r = sok_ask(&c);
+    return r < 0 ? r : (int32_t)(c.reply_len / sizeof(*all));
+}
+
+// SIOCGIFCONF: the IPv4 addresses, as many as there is room for; without room, how much they take.
+static int list_v4(struct ifconf *conf)
+{
+    struct sok_calls_address all[SOK_CALLS_ADDRESSES_MAX];
+    int32_t count = ask_addresses(all);
+    int done = 0;
+    if (count < 0)
+        return sok_fail(-count);
+    for (int32_t i = 0; i < count; i++) {
+        struct ifreq q = {.ifr_ifindex = 0};
+        struct sockaddr_in in = {.sin_family = AF_INET};
+        if (!is_v4(&all[i]) || !name_of(all[i].index, q.ifr_name))
+            continue;
+        if (conf->ifc_buf && conf->ifc_len - done < (int)sizeof(q))
+            break;
+        memcpy(&in.sin_addr, all[i].addr + 12, 4);
+        memcpy(&q.ifr_addr, &in, sizeof(in));
+        if (conf->ifc_buf && !SOK_WRITES(conf->ifc_buf + done, sizeof(q)))
+            return sok_fail(EFAULT);
+        if (conf->ifc_buf)
+            memcpy(conf->ifc_buf + done, &q, sizeof(q));
+        done += (int)sizeof(q);
+    }
+    conf->ifc_len = done;
+    return 0;
+}
+
 int sok_interface_ask(unsigned long request, void *arg)
 {
     struct ifreq q;
     if (!arg)
         return sok_fail(EFAULT);
+    if (request == SIOCGIFCONF)
+        return list_v4(arg);
     memcpy(&q, arg, sizeof(q));
     if (ask(request == SIOCETHTOOL ? SIOCGIFINDEX : request, &q) < 0)
         return -1;
@@ -80,23 +140,21 @@ SOK_EXPORT char *if_indextoname(unsigned index, char name[IF_NAMESIZE])
 
 // ---- lists ----
 
-static bool name_of(unsigned index, char name[IFNAMSIZ])
+static unsigned links(void)
 {
-    struct ifreq q = {.ifr_ifindex = (int)index};
-    if (ask(SIOCGIFNAME, &q) < 0)
-        return false;
-    memcpy(name, q.ifr_name, IFNAMSIZ);
-    return true;
+    char name[IFNAMSIZ];
+    unsigned count = 0;
+    while (count < LINKS_MOST && name_of(count + 1, name))
+        count++;
+    return count;
 }
 
 SOK_EXPORT struct if_nameindex *if_nameindex(void)
 {
     if (!sok_host_there())
         return sok_reals()->if_nameindex();
-    unsigned count = 0;
+    unsigned count = links();
     char name[IFNAMSIZ];
-    while (count < LINKS_MOST && name_of(count + 1, name))
-        count++;
     struct if_nameindex *list = calloc(count + 1, sizeof(*list));
     for (unsigned i = 0; list && i < count && name_of(i + 1, name); i++) {
         list[i].if_index = i + 1;
@@ -181,34 +239,23 @@ static void put_v6(struct item *i, const struct sok_calls_address *a, unsigned i
 
 static void put_address(struct item *i, const struct sok_calls_address *a)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     begin(i, a->index);
     i->public.ifa_netmask = &i->mask.any;
-    if (memcmp(a->addr, mapped, sizeof(mapped)) == 0)
+    if (is_v4(a))
         put_v4(i, a);
     else
         put_v6(i, a, a->index);
 }
 
-static unsigned links(void)
-{
-    char name[IFNAMSIZ];
-    unsigned count = 0;
-    while (count < LINKS_MOST && name_of(count + 1, name))
-        count++;
-    return count;
-}
-
 SOK_EXPORT int getifaddrs(struct ifaddrs **out)
 {
     struct sok_calls_address all[SOK_CALLS_ADDRESSES_MAX];
-    struct call c = {.op = SOK_CALLS_ADDRESSES, .reply = all, .reply_max = sizeof(all)};
     if (!sok_host_there())
         return sok_reals()->getifaddrs(out);
-    int32_t r = sok_ask(&c);
+    int32_t r = ask_addresses(all);
     if (r < 0)
         return sok_fail(-r);
-    unsigned link_count = links(), addr_count = c.reply_len / sizeof(all[0]);
+    unsigned link_count = links(), addr_count = (unsigned)r;
     struct item *list = calloc(link_count + addr_count + 1, sizeof(*list));
     if (!list)
         return sok_fail(ENOMEM);

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
@@ -237,7 +236,7 @@ SOK_EXPORT int ioctl(int fd, unsigned long request, ...)
         return SOK_WRITES(arg, sizeof(int)) ? queued(fd, &e, request, arg) : sok_fail(EFAULT);
     // netdevice(7): the host's links are the interfaces of a program's sockets, whoever's these are.
     if (sok_interface_request(request) && sok_host_there() && is_socket(fd))
-        return SOK_WRITES(arg, sizeof(struct ifreq)) ? sok_interface_ask(request, arg)
-                                                     : sok_fail(EFAULT);
+        return SOK_WRITES(arg, sok_interface_bytes(request)) ? sok_interface_ask(request, arg)
+                                                             : sok_fail(EFAULT);
     return sok_reals()->ioctl(fd, request, arg);
 }

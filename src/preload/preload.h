@@ -258,6 +258,7 @@ void sok_capture_ring_inherited(void); // there is one that this process did not
 
 // ---- interfaces.c ----
 bool sok_interface_request(unsigned long request); // of ioctl()
+size_t sok_interface_bytes(unsigned long request); // of its argument
 int sok_interface_ask(unsigned long request, void *arg);
 
 // ---- lend.c ----

@@ -1,10 +1,11 @@
 """Programs that capture, unmodified, on the links of a host (`sockeye run`): libpcap's over a ring and without, arping, ping."""
 
+import ast
 import collections
 import subprocess
 
 from net import SERVER_IP, SOCKEYE_IP, Net, check, wait_for_line
-from programs import need, nothing_left, under, well
+from programs import PYTHON, need, nothing_left, under, well
 
 PINGS = 3
 ECHOES = "icmp[icmptype] == icmp-echo or icmp[icmptype] == icmp-echoreply"
@@ -44,11 +45,13 @@ def tcpdump(sockeye):
     with Net(sockeye) as net:
         path = net.tmp / "seen.pcap"
         for options in (("-i", "eth0"), ("-i", "eth0", "--immediate-mode"), ("-i", "any")):
-            said = captured_by(net, b"listening on", program, "-n", *options, "-Z", "root", "-w", path, "-c", 2 * PINGS, ECHOES)
+            said = captured_by(net, b"listening on", program, "-n", *options, "-Z", "root", "-w", path, "-c", 2 * PINGS,
+                ECHOES)
             check("0 packets dropped" in said, f"{options}: {said}")
             seen = echoes_in(tshark, net, path)
             check(seen == BOTH_WAYS, f"{options}: {seen}")
-        captured_by(net, b"listening on", program, "-n", "-i", "eth0", "-Q", "in", "-Z", "root", "-w", path, "-c", PINGS, ECHOES)
+        captured_by(net, b"listening on", program, "-n", "-i", "eth0", "-Q", "in", "-Z", "root", "-w", path, "-c", PINGS,
+            ECHOES)
         seen = echoes_in(tshark, net, path)
         check({kind for kind, _ in seen} == {8}, f"-Q in: {seen}")
         listed = well(net.run(*under(net, program, "-D"), namespace=net.sockeye), "-D").out.decode()
@@ -73,10 +76,58 @@ def asking(sockeye):
     """arping and ping find the server's kernel."""
     arping, ping = need("arping", "ping")
     with Net(sockeye) as net:
-        done = well(net.run(*under(net, arping, "-c", "1", "-w", "30", "-I", "eth0", SERVER_IP), namespace=net.sockeye), "arping")
+        words = under(net, arping, "-c", "1", "-w", "30", "-I", "eth0", SERVER_IP)
+        done = well(net.run(*words, namespace=net.sockeye), "arping")
         check(SERVER_IP.encode() in done.out, f"arping: {done.out}")
-        done = well(net.run(*under(net, ping, "-c", "2", "-i", "0.2", "-W", "30", SERVER_IP), namespace=net.sockeye), "ping")
+        words = under(net, ping, "-c", "2", "-i", "0.2", "-W", "30", SERVER_IP)
+        done = well(net.run(*words, namespace=net.sockeye), "ping")
         check(b"2 received" in done.out and not done.err, f"ping: {done.out} {done.err}")
+        nothing_left(net)
+
+
+# What a program is told of interfaces, a line each way.
+INTERFACES = r"""
+import ctypes, fcntl, socket, struct
+print(socket.if_nameindex())
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+room = ctypes.create_string_buffer(400)
+length = struct.unpack("iP", fcntl.ioctl(s, 0x8912, struct.pack("iP", 400, ctypes.addressof(room))))[0]
+rows = [room.raw[at:at + 40] for at in range(0, length, 40)]
+print([(row[:16].rstrip(bytes(1)).decode(), socket.inet_ntoa(row[20:24])) for row in rows])
+
+class Item(ctypes.Structure):
+    pass
+Pointer = ctypes.c_void_p
+Item._fields_ = [("next", ctypes.POINTER(Item)), ("name", ctypes.c_char_p), ("flags", ctypes.c_uint), ("addr", Pointer),
+    ("mask", Pointer), ("broadcast", Pointer), ("data", Pointer)]
+c = ctypes.CDLL(None)
+first = ctypes.POINTER(Item)()
+assert c.getifaddrs(ctypes.byref(first)) == 0
+item, found = first, []
+while item:
+    i = item.contents
+    family = struct.unpack("H", ctypes.string_at(i.addr, 2))[0]
+    four = [socket.inet_ntoa(ctypes.string_at(p + 4, 4)) if p else None for p in (i.addr, i.mask, i.broadcast)]
+    six = [socket.inet_ntop(socket.AF_INET6, ctypes.string_at(p + 8, 16)) for p in (i.addr, i.mask) if p]
+    found.append((i.name.decode(), family, four if family == 2 else six if family == 10 else ""))
+    item = i.next
+c.freeifaddrs(first)
+print(found)
+"""
+
+
+def interfaces(sockeye):
+    """Lists of interfaces (if_nameindex, SIOCGIFCONF, getifaddrs) are of the host's links and addresses."""
+    with Net(sockeye) as net:
+        words = under(net, PYTHON, "-c", INTERFACES, options=("--addr", "2001:db8::2/64"))
+        done = well(net.run(*words, namespace=net.sockeye), "interfaces")
+        names, four, found = map(ast.literal_eval, done.out.decode().splitlines())
+        check(names == [(1, "lo"), (2, "eth0")], f"if_nameindex: {names}")
+        check(sorted(four) == [("eth0", SOCKEYE_IP), ("lo", "127.0.0.1")], f"SIOCGIFCONF: {four}")
+        for row in (("lo", 17, ""), ("eth0", 17, ""), ("lo", 2, ["127.0.0.1", "255.0.0.0", None]),
+                ("lo", 10, ["::1", ":".join(8 * ["ffff"])]),
+                ("eth0", 2, [SOCKEYE_IP, "255.255.255.0", "192.0.2.255"]), ("eth0", 10, ["2001:db8::2", "ffff:ffff:ffff:ffff::"])):
+            check(row in found, f"getifaddrs: no {row} in {found}")
         nothing_left(net)
 
 
@@ -84,4 +135,5 @@ TESTS = {
     "capturing-tcpdump": tcpdump,
     "capturing-dumpcap": dumpcap,
     "capturing-asking": asking,
+    "capturing-interfaces": interfaces,
 }
