@@ -356,6 +356,56 @@ static struct sok_packet *segment(const struct sok_book *book, bool back, uint64
     return p;
 }
 
+// Fields that others announce: what came or went before them moves them, with their values.
+static void fields_move(void **state)
+{
+    uint8_t out[40];
+    struct sok_craft_error e;
+    struct sok_packet *p = sok_packet_new(*state);
+    unsigned gre = push(p, "GRE");
+    assert_int_equal(give(p, gre, "key", sok_item_number(7), &e), SOK_EINVAL);
+    assert_string_equal(
+        e.text, "GRE.key: no such field with this key_present: give key_present first");
+    give_text(p, gre, "key_present", "1");
+    give_text(p, gre, "key", "7");
+    assert_int_equal(sok_packet_build(p, 0, NULL, out, sizeof out), 8);
+    assert_int_equal(sok_get32(out + 4), 7);
+    give_text(p, gre, "chksum_present", "1");
+    assert_int_equal(number(p, gre, "key"), 7);
+    assert_int_equal(sok_packet_build(p, 0, NULL, out, sizeof out), 12);
+    assert_int_equal(sok_get32(out + 8), 7);
+    assert_int_equal(sok_get32(out), 0xa0000000);
+    assert_int_equal(sok_get16(out + 4), 0xffff - 0xa007); // computed, not what the key was given
+    give_text(p, gre, "chksum_present", "0");
+    assert_int_equal(sok_packet_build(p, 0, NULL, out, sizeof out), 8);
+    assert_int_equal(sok_get32(out + 4), 7);
+    sok_packet_free(p);
+}
+
+// A set moves, too.
+static void sets_move(void **state)
+{
+    static const unsigned lengths[] = {8, 12, 8, 12};
+    struct sok_packet *p = sok_packet_new(*state);
+    struct sok_craft_error e;
+    struct sok_item keys[2] = {sok_item_number(5), sok_item_number(6)},
+                    flags[2] = {sok_item_number(0), sok_item_number(1)};
+    unsigned gre = push(p, "GRE");
+    give_text(p, gre, "key_present", "1");
+    assert_int_equal(give(p, gre, "key", sok_item_list(keys, 2), &e), 0);
+    assert_int_equal(give(p, gre, "chksum_present", sok_item_list(flags, 2), &e), 0);
+    assert_int_equal(sok_packet_expand_count(p), 4);
+    for (unsigned i = 0; i < 4; i++) {
+        uint8_t out[40];
+        struct sok_packet *q = sok_packet_expand(p, i);
+        unsigned len = (unsigned)sok_packet_build(q, 0, NULL, out, sizeof out);
+        assert_int_equal(len, lengths[i]);
+        assert_int_equal(sok_get32(out + len - 4), 5 + i / 2);
+        sok_packet_free(q);
+    }
+    sok_packet_free(p);
+}
+
 static void tcp_answers(void **state)
 {
     const struct sok_book *b = *state;
@@ -505,6 +555,8 @@ int main(void)
         cmocka_unit_test(packets_in_fields),
         cmocka_unit_test(json),
         cmocka_unit_test(depends_on_type),
+        cmocka_unit_test(fields_move),
+        cmocka_unit_test(sets_move),
         cmocka_unit_test(tcp_answers),
         cmocka_unit_test(ping_answers),
         cmocka_unit_test(error_answers),

@@ -119,7 +119,8 @@ static int take_all(
 {
     size_t room = len < SOK_CRAFT_PACKET_MAX ? len : SOK_CRAFT_PACKET_MAX;
     int err = 0;
-    struct walk w = {.packet = packet, .p = data, .end = room, .proto = first};
+    struct walk w = {
+        .packet = packet, .p = data, .end = room, .proto = sok_proto_first(first, data, room)};
     if (room > 0)
         do {
             while (step(&w, &err))

@@ -38,6 +38,26 @@ static bool other_view(
     return false;
 }
 
+// The field in the first byte that brings such a layout, if one alone does: else the first.
+static const char *telling(
+    const struct sok_packet *p, const struct craft_layer *l, const char *name)
+{
+    uint8_t fixed[CRAFT_FIXED_MAX];
+    struct sok_slot unused;
+    unsigned count, n;
+    const struct sok_field *own = rows_of(p, l, &n);
+    for (unsigned i = 0; i < n && sok_field_end(&own[i]) <= 1; i++) {
+        for (uint64_t v = 0; v <= sok_bits_mask(own[i].bits); v++) {
+            memcpy(fixed, craft_fixed(p, l), l->fixed);
+            sok_field_set(&own[i], fixed, v);
+            const struct sok_field *rows = sok_proto_rows(l->proto, fixed, l->fixed, &count);
+            if (row_named(rows, count, name, &unused))
+                return own[i].name;
+        }
+    }
+    return l->proto->fields[0].name;
+}
+
 // A row that `other_view` found: in this packet something else lies there.
 static bool is_foreign(
     const struct sok_packet *p, const struct craft_layer *l, const struct sok_slot *slot)
@@ -155,8 +175,10 @@ void sok_packet_unset(struct sok_packet *p, unsigned layer, const struct sok_slo
         if (at + len <= e->fixed)
             memcpy(craft_fixed(p, l) + at, e->initial + at, len);
     } else {
+        unsigned count;
+        const struct sok_field *before = rows_of(p, l, &count);
         sok_field_set(slot->row, craft_fixed(p, l), initial_of(l, slot));
-        (void)sok_craft_refit(p, layer);
+        (void)sok_craft_refit_from(p, layer, before, count);
     }
 }
 
@@ -208,6 +230,12 @@ static int set_of_rows(
     return 0;
 }
 
+static int no_such_field(const struct sok_packet *p, const struct craft_where *w)
+{
+    const char *by = telling(p, &p->layers[w->layer], w->slot->row->name);
+    return sok_craft_fail(w, "no such field with this %s: give %s first", by, by);
+}
+
 static int set_row(struct sok_packet *p, const struct craft_where *w, const struct sok_item *value)
 {
     const struct sok_field *row = w->slot->row;
@@ -218,8 +246,7 @@ static int set_row(struct sok_packet *p, const struct craft_where *w, const stru
     if (width > sizeof first)
         return SOK_EINVAL;
     if (is_foreign(p, l, w->slot) || sok_field_end(row) > l->room)
-        return sok_craft_fail(w, "no such field with this %s: give %s first",
-            l->proto->fields[0].name, l->proto->fields[0].name);
+        return no_such_field(p, w);
     bool is_set = value->type == SOK_ITEM_LIST;
     if (!is_set) {
         err = sok_craft_parse(w, value, first, last, width);
@@ -235,9 +262,11 @@ static int set_row(struct sok_packet *p, const struct craft_where *w, const stru
     } else if (p->set_count) {
         sok_craft_set_drop(p, w->layer, w->slot->index);
     }
+    unsigned count;
+    const struct sok_field *before = rows_of(p, l, &count);
     sok_craft_row_put(row, craft_fixed(p, l), first);
     l->set |= (uint64_t)1 << w->slot->index;
-    return sok_craft_refit(p, w->layer);
+    return sok_craft_refit_from(p, w->layer, before, count);
 }
 
 // ---- parts ----

@@ -147,6 +147,9 @@ static inline size_t craft_set_bytes(const struct craft_set *s)
 int sok_craft_join_plain(struct sok_packet *p, const struct sok_packet *q);
 // The layer's fixed part has the length its contents ask for (views).
 int sok_craft_refit(struct sok_packet *p, unsigned layer);
+// The same where the layout was that of `old` before: fields that both have take their values along.
+int sok_craft_refit_from(
+    struct sok_packet *p, unsigned layer, const struct sok_field *old, unsigned old_count);
 // form.c: headers from layer `from` on have the form that belongs behind the one below.
 int sok_craft_fit_forms(struct sok_packet *p, unsigned from);
 // Parts of a dissected header that refer to other bytes of it are written out.

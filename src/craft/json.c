@@ -94,6 +94,10 @@ static void add_row(struct sok_text *t, const struct sok_packet *p, const struct
     size_t len = sok_craft_text(row, item, false, text);
     bool none = item->type == SOK_ITEM_NUMBER && row->as == SOK_AS_FLAGS && item->number == 0;
     struct sok_item filled = *item;
+    if (row->as == SOK_AS_FIXED && len) {
+        sok_text_add_str(t, text);
+        return;
+    }
     if (len || none) {
         add_bytes(t, (const uint8_t *)text, len);
         return;

@@ -194,6 +194,83 @@ int sok_craft_part_put(
     return 0;
 }
 
+static int row_at(const struct sok_field *rows, unsigned count, const struct sok_field *like)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (rows[i].bits == like->bits && sok_str_eq(rows[i].name, like->name))
+            return (int)i;
+    }
+    return -1;
+}
+
+// Whether a field that both layouts have lies elsewhere in the other.
+static bool moves(
+    const struct sok_field *rows, unsigned count, const struct sok_field *old, unsigned old_count)
+{
+    for (unsigned i = 0; rows != old && i < count; i++) {
+        int from = row_at(old, old_count, &rows[i]);
+        if (from >= 0 && ((unsigned)from != i || old[from].bit != rows[i].bit))
+            return true;
+    }
+    return false;
+}
+
+static void move_sets(struct sok_packet *p, unsigned layer, const struct sok_field *rows,
+    unsigned count, const struct sok_field *old)
+{
+    for (unsigned i = p->set_count; i-- > 0;) {
+        if (p->sets[i].layer != layer || p->sets[i].index >= CRAFT_PARTS)
+            continue;
+        int to = row_at(rows, count, &old[p->sets[i].index]);
+        if (to >= 0)
+            p->sets[i].index = (uint16_t)to;
+        else
+            sok_craft_set_drop(p, layer, p->sets[i].index);
+    }
+}
+
+// A field before others came or went (a flag says that it is there): those behind it take their values along.
+static int move_rows(struct sok_packet *p, unsigned layer, const struct sok_field *rows,
+    unsigned count, const struct sok_field *old, unsigned old_count)
+{
+    struct craft_layer *l = &p->layers[layer];
+    uint8_t whole[CRAFT_FIXED_MAX] = {0};
+    size_t fixed = sok_field_end(&rows[count - 1]);
+    uint64_t set = l->set >> CRAFT_PARTS << CRAFT_PARTS;
+    for (unsigned i = 0; i < count; i++) {
+        int from = row_at(old, old_count, &rows[i]);
+        bool there = from >= 0 && sok_field_end(&old[from]) <= l->room;
+        if (there && rows[i].bytes)
+            memcpy(
+                whole + rows[i].bit / 8, craft_fixed(p, l) + old[from].bit / 8, rows[i].bits / 8);
+        else if (!rows[i].bytes)
+            sok_field_set(&rows[i], whole,
+                there ? sok_field_get(&old[from], craft_fixed(p, l)) : rows[i].initial);
+        if (there && l->set >> from & 1)
+            set |= (uint64_t)1 << i;
+    }
+    uint32_t at = sok_craft_take(p, fixed);
+    if (at == UINT32_MAX)
+        return SOK_ENOMEM;
+    memcpy(craft_at(p, at), whole, fixed);
+    l->at = at;
+    l->room = l->fixed = (uint32_t)fixed;
+    l->set = set;
+    move_sets(p, layer, rows, count, old);
+    return 0;
+}
+
+int sok_craft_refit_from(
+    struct sok_packet *p, unsigned layer, const struct sok_field *old, unsigned old_count)
+{
+    const struct craft_layer *l = &p->layers[layer];
+    unsigned count;
+    const struct sok_field *rows = sok_proto_rows(l->proto, craft_fixed(p, l), l->room, &count);
+    if (l->proto->view && moves(rows, count, old, old_count))
+        return move_rows(p, layer, rows, count, old, old_count);
+    return sok_craft_refit(p, layer);
+}
+
 int sok_craft_refit(struct sok_packet *p, unsigned layer)
 {
     struct craft_layer *l = &p->layers[layer];

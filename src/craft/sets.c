@@ -1,6 +1,7 @@
 // Fields with several values: the packets they make.
 #include <string.h>
 #include "base/err.h"
+#include "base/str.h"
 #include "craft/internal.h"
 
 #define WIDTH_MAX 16 // of a counted range: an address
@@ -75,6 +76,21 @@ static void spread(uint8_t *value, const uint8_t *last, uint64_t i)
         sok_put64(value, sok_get64(value) + (span == UINT64_MAX ? n : n % (span + 1)));
 }
 
+// Where the set's field is in `out`: another that was chosen before may have moved it. Past the last: it is not there.
+static unsigned row_of(
+    const struct sok_packet *out, const struct sok_packet *p, const struct craft_set *s)
+{
+    const struct craft_layer *to = &out->layers[s->layer], *from = &p->layers[s->layer];
+    unsigned count, had, i = 0;
+    const struct sok_field *rows =
+        sok_proto_rows(to->proto, craft_fixed(out, to), to->room, &count);
+    const struct sok_field *old =
+        sok_proto_rows(from->proto, craft_fixed(p, from), from->room, &had);
+    while (s->index < had && i < count && !sok_str_eq(rows[i].name, old[s->index].name))
+        i++;
+    return i;
+}
+
 // Field `s` of `out` gets value i of the set.
 static int choose(
     struct sok_packet *out, const struct sok_packet *p, const struct craft_set *s, uint64_t i)
@@ -101,9 +117,10 @@ static int choose(
         spread(value, ends + s->width, i);
     add_to(value, s->width, i);
     const struct sok_field *rows = sok_proto_rows(l->proto, craft_fixed(out, l), l->room, &count);
-    if (s->index < count)
-        sok_craft_row_put(&rows[s->index], craft_fixed(out, l), value);
-    return sok_craft_refit(out, s->layer);
+    unsigned row = l->proto->view ? row_of(out, p, s) : s->index;
+    if (row < count)
+        sok_craft_row_put(&rows[row], craft_fixed(out, l), value);
+    return sok_craft_refit_from(out, s->layer, rows, count);
 }
 
 // The set that moves next: the last layer's first, and in a layer the first field's.

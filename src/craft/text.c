@@ -102,7 +102,7 @@ static void row_value(struct sok_text *t, const struct sok_field *row, const str
     size_t len = sok_craft_text(row, item, names, text);
     bool number = item->type == SOK_ITEM_NUMBER;
     if (len || (number && row->as == SOK_AS_FLAGS && item->number == 0))
-        sok_text_add(t, quoted ? "\"%.*s\"" : "%.*s", (int)len, text);
+        sok_text_add(t, quoted && row->as != SOK_AS_FIXED ? "\"%.*s\"" : "%.*s", (int)len, text);
     else if (number && (row->as == SOK_AS_HEX || row->as == SOK_AS_FLAGS))
         sok_text_add(t, "0x%llx", (unsigned long long)item->number);
     else

@@ -167,6 +167,8 @@ size_t sok_craft_text(
         sok_text_add_ip6(&t, value->bytes);
     } else if (value->type == SOK_ITEM_NUMBER && row->as == SOK_AS_IP4) {
         sok_text_add_ip4(&t, (uint32_t)value->number);
+    } else if (value->type == SOK_ITEM_NUMBER && row->as == SOK_AS_FIXED) {
+        sok_text_add_fixed(&t, value->number, row->bits);
     } else if (value->type == SOK_ITEM_NUMBER && row->as == SOK_AS_FLAGS) {
         if (all_named(row->values, value->number))
             flags_text(&t, row->values, value->number);

@@ -39,7 +39,8 @@ static void write_kind(const struct sok_slot *slot, struct sok_text *t)
         [SOK_AS_MAC] = "MAC",
         [SOK_AS_IP4] = "IPv4",
         [SOK_AS_IP6] = "IPv6",
-        [SOK_AS_TEXT] = ", text"};
+        [SOK_AS_TEXT] = ", text",
+        [SOK_AS_FIXED] = ", with a fraction"};
     const struct sok_field *f = slot->row;
     if (!f) {
         sok_text_add_str(t, "any length");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "host/machine.h"
 #include "lua/net.h"
+#include "wire/registry.h"
 #include "lua/net_host.h"
 #include "lua/net_lua.h"
 
@@ -180,15 +181,15 @@ void sok_lua_job_interface(
 static const struct sok_proto *first_proto(
     struct sok_book *book, const struct sok_capture_record *record)
 {
+    const struct sok_proto *proto;
     switch (record->linktype) {
-    case SOK_CAPTURE_ETHERNET:
-        return sok_book_find(book, "Ether");
     case SOK_CAPTURE_RAW:
     case 228: // LINKTYPE_IPV4
     case 229: // LINKTYPE_IPV6
         return sok_book_find(book, record->len > 0 && record->data[0] >> 4 == 6 ? "IPv6" : "IP");
     default:
-        return sok_book_find(book, "Raw");
+        proto = sok_proto_of_linktype(record->linktype);
+        return proto ? proto : sok_book_find(book, "Raw");
     }
 }
 

@@ -36,8 +36,8 @@ int sok_lua_rdpcap(lua_State *L)
 
 static uint16_t linktype_of(lua_State *L, const struct sok_proto *first)
 {
-    if (strcmp(first->name, "Ether") == 0)
-        return SOK_CAPTURE_ETHERNET;
+    if (first->linktype_count)
+        return first->linktypes[0];
     if (strcmp(first->name, "IP") == 0 || strcmp(first->name, "IPv6") == 0)
         return SOK_CAPTURE_RAW;
     sok_lua_error(L,

@@ -118,6 +118,27 @@ static void files_go_round(void **state)
         "fine");
 }
 
+// What a capture of all interfaces begins with, and of other links.
+static void files_of_other_links(void **state)
+{
+    (void)state;
+    gives(
+        "local ip = IP{src='192.0.2.1', dst='192.0.2.2'}/UDP{sport=9, dport=9}/'x'\n"
+        "local mac = {src='02:00:00:00:00:01', dst='02:00:00:00:00:02'}\n"
+        "local out = {CookedLinux{}/ip, CookedLinuxV2{ifindex=3}/ip, Loopback{}/ip, PPP{}/ip, "
+        "HDLC{}/PPP{}/ip,\n"
+        "    PPPoE{}/PPP{}/ip, Dot3(mac)/LLC{}/STP{age=1.5}}\n"
+        "wrpcap(DIR .. '/links.pcapng', out)\n"
+        "local back = rdpcap(DIR .. '/links.pcapng')\n"
+        "for i, p in ipairs(out) do\n"
+        "    assert(back[i]:summary() == p:summary() and bytes(back[i]) == bytes(p), p:summary())\n"
+        "end\n"
+        "assert(back[7][STP].age == 1.5)\n"
+        "os.remove(DIR .. '/links.pcapng')\n"
+        "return 'fine'",
+        "fine");
+}
+
 static void files_complain(void **state)
 {
     (void)state;
@@ -207,6 +228,7 @@ int main(void)
         cmocka_unit_test(hosts_complain),
         cmocka_unit_test(sockets_outlive_nothing),
         cmocka_unit_test(files_go_round),
+        cmocka_unit_test(files_of_other_links),
         cmocka_unit_test(files_complain),
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(no_round_is_none),

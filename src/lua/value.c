@@ -103,13 +103,19 @@ void sok_lua_to_item(lua_State *L, int idx, const char *what, struct sok_item *o
 void sok_lua_set_field(
     lua_State *L, struct sok_packet *p, unsigned layer, const struct sok_slot *slot, int idx)
 {
-    char what[96];
+    char what[96], text[400];
     int top = lua_gettop(L);
     struct sok_item item;
     struct sok_craft_error e = {""};
     snprintf(what, sizeof(what), "%s.%s", sok_packet_layer(p, layer)->name,
         slot->row ? slot->row->name : slot->part->name);
-    sok_lua_to_item(L, idx, what, &item);
+    if (slot->row && slot->row->as == SOK_AS_FIXED && lua_type(L, idx) == LUA_TNUMBER &&
+        !lua_isinteger(L, idx) && lua_tonumber(L, idx) >= 0) { // with its fraction, as text
+        snprintf(text, sizeof(text), "%.12f", lua_tonumber(L, idx));
+        item = sok_item_text(text);
+    } else {
+        sok_lua_to_item(L, idx, what, &item);
+    }
     // Four or sixteen letters would be taken as an address's bytes.
     if (item.type == SOK_ITEM_BYTES && slot->row && item.count == slot->row->bits / 8u)
         (void)sok_lua_resolve(L, slot->row, what, &item);
@@ -233,6 +239,8 @@ static void push_number(lua_State *L, const struct sok_field *row, uint64_t v)
     struct sok_item item = sok_item_number(v);
     if (row->as == SOK_AS_FLAGS || row->as == SOK_AS_IP4)
         push_text(L, row, v, &item);
+    else if (row->as == SOK_AS_FIXED)
+        lua_pushnumber(L, (lua_Number)v / (lua_Number)((uint64_t)1 << row->bits / 2));
     else
         lua_pushinteger(L, (lua_Integer)v);
 }

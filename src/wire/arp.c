@@ -1,4 +1,5 @@
 #include "wire/arp.h"
+#include "wire/carrier.h"
 
 #include "wire/eth.h"
 #include "wire/show.h"
@@ -48,8 +49,7 @@ static void arp_line(const struct sok_show *l)
 }
 
 static const struct sok_bind arp_binds[] = {
-    {&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_ARP},
-    {&sok_proto_vlan, SOK_AT_vlan_type, SOK_ETHERTYPE_ARP},
+    SOK_BINDS_ETHERTYPE(SOK_ETHERTYPE_ARP),
 };
 
 const struct sok_proto sok_proto_arp = {

@@ -32,6 +32,7 @@ enum sok_field_as {
     SOK_AS_IP6,   // 16 bytes
     SOK_AS_BYTES, // bytes, as hex
     SOK_AS_TEXT,  // bytes, as text that zeros fill up
+    SOK_AS_FIXED, // a number with half of its bits behind the point
 };
 
 enum sok_field_how {
@@ -225,6 +226,9 @@ struct sok_proto {
     bool (*compress)(const uint8_t *p, size_t len, struct sok_sink *out);
     // What it says in a line about a packet that is made by hand (craft/summary.c has the signs in it); NULL: its name.
     const char *summary;
+    // The numbers that files of packets have for links whose frames begin with it; the first is written.
+    const uint16_t *linktypes;
+    unsigned linktype_count;
     const char *quoted; // its name in that line where an ICMP error quotes it
     // Its part of a packet's line (show.h). NULL: name and fields.
     void (*line)(const struct sok_show *l);

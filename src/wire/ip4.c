@@ -1,4 +1,7 @@
 #include "wire/ip4.h"
+#include "wire/carrier.h"
+#include "wire/mpls.h"
+#include "wire/ppp.h"
 
 #include "wire/csum.h"
 #include "wire/eth.h"
@@ -10,7 +13,8 @@
 
 static const struct sok_value ip4_flags[] = {{0, "MF"}, {1, "DF"}, {2, "evil"}, {0, NULL}};
 static const struct sok_value ip4_protos[] = {{1, "ICMP"}, {2, "IGMP"}, {4, "IP"}, {6, "TCP"},
-    {17, "UDP"}, {41, "IPv6"}, {47, "GRE"}, {50, "ESP"}, {51, "AH"}, {132, "SCTP"}, {0, NULL}};
+    {17, "UDP"}, {41, "IPv6"}, {47, "GRE"}, {50, "ESP"}, {51, "AH"}, {132, "SCTP"}, {112, "VRRP"},
+    {137, "mpls_in_ip"}, {0, NULL}};
 SOK_HEADER_ROWS(ip4, SOK_IP4_FIELDS)
 
 enum sok_drop sok_ip4_check(const struct sok_ip4_hdr *h, size_t there)
@@ -128,9 +132,12 @@ static void ip4_finish(const struct sok_finish *f)
 }
 
 static const struct sok_bind ip4_binds[] = {
-    {&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_IP4},
-    {&sok_proto_vlan, SOK_AT_vlan_type, SOK_ETHERTYPE_IP4},
+    SOK_BINDS_ETHERTYPE(SOK_ETHERTYPE_IP4),
     {&sok_proto_ip4, SOK_AT_ip4_proto, 4},
+    {&sok_proto_ip6, SOK_AT_ip6_nh, 4},
+    {&sok_proto_ppp, SOK_AT_ppp_proto, 0x21},
+    {&sok_proto_mpls, SOK_AT_mpls_label | SOK_BIND_WRITE, 0},
+    {&sok_proto_loopback, SOK_AT_loopback_type | SOK_BIND_WRITE, 2},
     {&sok_proto_icmp, SOK_AT_icmp_type | SOK_BIND_READ, SOK_ICMP_UNREACHABLE},
     {&sok_proto_icmp, SOK_AT_icmp_type | SOK_BIND_READ, SOK_ICMP_SOURCE_QUENCH},
     {&sok_proto_icmp, SOK_AT_icmp_type | SOK_BIND_READ, SOK_ICMP_REDIRECT},

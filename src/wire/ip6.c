@@ -1,4 +1,7 @@
 #include "wire/ip6.h"
+#include "wire/carrier.h"
+#include "wire/mpls.h"
+#include "wire/ppp.h"
 
 #include "wire/eth.h"
 #include "wire/icmp6.h"
@@ -150,10 +153,12 @@ static void routing_finish(const struct sok_finish *f)
 }
 
 static const struct sok_bind ip6_binds[] = {
-    {&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_IP6},
-    {&sok_proto_vlan, SOK_AT_vlan_type, SOK_ETHERTYPE_IP6},
+    SOK_BINDS_ETHERTYPE(SOK_ETHERTYPE_IP6),
     {&sok_proto_ip4, SOK_AT_ip4_proto, 41},
     {&sok_proto_ip6, SOK_AT_ip6_nh, 41},
+    {&sok_proto_ppp, SOK_AT_ppp_proto, 0x57},
+    {&sok_proto_mpls, SOK_AT_mpls_label | SOK_BIND_WRITE, 2},
+    {&sok_proto_loopback, SOK_AT_loopback_type | SOK_BIND_WRITE, 10},
 };
 
 const struct sok_proto sok_proto_ip6 = {

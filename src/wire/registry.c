@@ -6,6 +6,7 @@
 #include "wire/dhcp6.h"
 #include "wire/dns.h"
 #include "wire/eth.h"
+#include "wire/gre.h"
 #include "wire/http.h"
 #include "wire/icmp.h"
 #include "wire/icmp6.h"
@@ -13,11 +14,16 @@
 #include "wire/ip4.h"
 #include "wire/ip4_options.h"
 #include "wire/ip6.h"
+#include "wire/llc.h"
+#include "wire/mpls.h"
+#include "wire/ppp.h"
 #include "wire/raw.h"
+#include "wire/sll.h"
 #include "wire/tcp.h"
 #include "wire/tls.h"
 #include "wire/udp.h"
 #include "wire/vlan.h"
+#include "wire/vxlan.h"
 
 static const struct sok_proto *const protos[] = {
     &sok_proto_eth,
@@ -34,6 +40,21 @@ static const struct sok_proto *const protos[] = {
     &sok_proto_igmp,
     &sok_proto_udp,
     &sok_proto_tcp,
+    &sok_proto_dot3,
+    &sok_proto_llc,
+    &sok_proto_snap,
+    &sok_proto_stp,
+    &sok_proto_sll,
+    &sok_proto_sll2,
+    &sok_proto_loopback,
+    &sok_proto_gre,
+    &sok_proto_mpls,
+    &sok_proto_eomcw,
+    &sok_proto_vxlan,
+    &sok_proto_pppoe,
+    &sok_proto_pppoed,
+    &sok_proto_ppp,
+    &sok_proto_hdlc,
     &sok_proto_bootp,
     &sok_proto_dhcp,
     &sok_proto_dhcp6,
@@ -60,6 +81,7 @@ static const struct {
     {sok_dns_record_protos, SOK_DNS_RECORD_PROTOS},
     {sok_http_protos, SOK_HTTP_PROTOS},
     {sok_dhcp6_protos, SOK_DHCP6_PROTOS},
+    {sok_pppoe_protos, SOK_PPPOE_PROTOS},
 };
 
 const struct sok_proto *sok_proto_at(unsigned i)
@@ -80,6 +102,17 @@ const struct sok_proto *sok_proto_find(const char *name)
     for (unsigned i = 0; (proto = sok_proto_at(i)) != NULL; i++) {
         if (sok_str_eq(proto->name, name))
             return proto;
+    }
+    return NULL;
+}
+
+const struct sok_proto *sok_proto_of_linktype(uint16_t linktype)
+{
+    for (unsigned i = 0; i < SOK_COUNT_OF(protos); i++) {
+        for (unsigned k = 0; k < protos[i]->linktype_count; k++) {
+            if (protos[i]->linktypes[k] == linktype)
+                return protos[i];
+        }
     }
     return NULL;
 }
@@ -111,6 +144,12 @@ const struct sok_proto *sok_proto_next(
     if (!next)
         next = next_by_binds(proto, p, header);
     return next && next->variant ? next->variant(p + header, len - header) : next;
+}
+
+const struct sok_proto *sok_proto_first(const struct sok_proto *proto, const uint8_t *p, size_t len)
+{
+    const struct sok_proto *found = proto && proto->variant ? proto->variant(p, len) : NULL;
+    return found ? found : proto;
 }
 
 bool sok_layer_measure(
@@ -148,7 +187,7 @@ const struct sok_proto *sok_layer_read(
 unsigned sok_dissect(const struct sok_proto *first, const uint8_t *frame, size_t len,
     struct sok_layer layers[SOK_LAYERS_MAX])
 {
-    const struct sok_proto *proto = first;
+    const struct sok_proto *proto = sok_proto_first(first, frame, len);
     unsigned count = 0;
     size_t off = 0;
     while (count < SOK_LAYERS_MAX && (len > 0 || count == 0)) {

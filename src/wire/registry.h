@@ -7,11 +7,16 @@
 
 // The i-th protocol, in the order of the registry; NULL after the last.
 const struct sok_proto *sok_proto_at(unsigned i);
-const struct sok_proto *sok_proto_find(const char *name); // Scapy's name; NULL: none
+const struct sok_proto *sok_proto_find(const char *name);         // Scapy's name; NULL: none
+const struct sok_proto *sok_proto_of_linktype(uint16_t linktype); // NULL: none
 
 // What comes after a header of `proto`; NULL: nobody knows. `header` of the `len` bytes at p are its own.
 const struct sok_proto *sok_proto_next(
     const struct sok_proto *proto, const uint8_t *p, size_t header, size_t len);
+
+// What bytes are that are said to begin with a header of `proto`: that, or one of those found in the same place.
+const struct sok_proto *sok_proto_first(
+    const struct sok_proto *proto, const uint8_t *p, size_t len);
 
 #define SOK_LAYERS_MAX 16
 

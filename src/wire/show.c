@@ -30,6 +30,9 @@ static void add_number(struct sok_text *t, const struct sok_field *f, uint64_t v
     case SOK_AS_IP4:
         sok_text_add_ip4(t, (uint32_t)v);
         break;
+    case SOK_AS_FIXED:
+        sok_text_add_fixed(t, v, f->bits);
+        break;
     case SOK_AS_NAME:
         text = sok_value_text(f->values, v);
         if (text)

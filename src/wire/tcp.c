@@ -1,4 +1,5 @@
 #include "wire/tcp.h"
+#include "wire/carrier.h"
 
 #include "wire/csum.h"
 #include "wire/ip4.h"
@@ -216,14 +217,7 @@ static void tcp_finish(const struct sok_finish *f)
         sok_finish_checksum(f, SOK_IPPROTO_TCP, SOK_TCP_CSUM_OFFSET);
 }
 
-static const struct sok_bind tcp_binds[] = {
-    {&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_TCP},
-    {&sok_proto_ip6, SOK_AT_ip6_nh, SOK_IPPROTO_TCP},
-    {&sok_proto_ip6_hop, SOK_AT_ip6_ext_nh, SOK_IPPROTO_TCP},
-    {&sok_proto_ip6_routing, SOK_AT_ip6_ext_nh, SOK_IPPROTO_TCP},
-    {&sok_proto_ip6_dest, SOK_AT_ip6_ext_nh, SOK_IPPROTO_TCP},
-    {&sok_proto_ip6_frag, SOK_AT_ip6_frag_nh, SOK_IPPROTO_TCP},
-};
+static const struct sok_bind tcp_binds[] = {SOK_BINDS_IPPROTO(SOK_IPPROTO_TCP)};
 
 const struct sok_proto sok_proto_tcp = {
     .name = "TCP",

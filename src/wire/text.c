@@ -58,6 +58,20 @@ void sok_text_add_ip4(struct sok_text *t, uint32_t ip)
     sok_text_add_bytes(t, at, (size_t)(end - at));
 }
 
+#define FRACTION_DIGITS 10 // enough to tell 32 bits apart
+
+void sok_text_add_fixed(struct sok_text *t, uint64_t v, unsigned bits)
+{
+    unsigned half = bits / 2;
+    uint64_t mask = ((uint64_t)1 << half) - 1, left = v & mask;
+    sok_text_add(t, "%llu", (unsigned long long)(v >> half));
+    for (unsigned i = 0; i < FRACTION_DIGITS && left; i++) {
+        left *= 10;
+        sok_text_add(t, i ? "%c" : ".%c", (char)('0' + (left >> half)));
+        left &= mask;
+    }
+}
+
 void sok_text_add_ip6(struct sok_text *t, const uint8_t ip[16])
 {
     char text[SOK_ADDR_TEXT_MAX];

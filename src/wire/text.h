@@ -31,6 +31,8 @@ void sok_text_add_str(struct sok_text *t, const char *text);
 void sok_text_add_uint(struct sok_text *t, uint32_t v);
 void sok_text_add_mac(struct sok_text *t, const uint8_t mac[6]);
 void sok_text_add_ip4(struct sok_text *t, uint32_t ip);
+// A number of so many bits, half of them behind the point: "20.5". Read again (value.h) it is the same number.
+void sok_text_add_fixed(struct sok_text *t, uint64_t v, unsigned bits);
 void sok_text_add_ip6(struct sok_text *t, const uint8_t ip[16]);         // RFC 5952
 void sok_text_add_hex(struct sok_text *t, const uint8_t *p, size_t len); // two digits a byte
 

@@ -1,4 +1,5 @@
 #include "wire/udp.h"
+#include "wire/carrier.h"
 
 #include "wire/csum.h"
 #include "wire/ip4.h"
@@ -56,14 +57,7 @@ static void udp_finish(const struct sok_finish *f)
         sok_put16(p + SOK_UDP_CSUM_OFFSET, 0xffff); // 0 says that there is none
 }
 
-static const struct sok_bind udp_binds[] = {
-    {&sok_proto_ip4, SOK_AT_ip4_proto, SOK_IPPROTO_UDP},
-    {&sok_proto_ip6, SOK_AT_ip6_nh, SOK_IPPROTO_UDP},
-    {&sok_proto_ip6_hop, SOK_AT_ip6_ext_nh, SOK_IPPROTO_UDP},
-    {&sok_proto_ip6_routing, SOK_AT_ip6_ext_nh, SOK_IPPROTO_UDP},
-    {&sok_proto_ip6_dest, SOK_AT_ip6_ext_nh, SOK_IPPROTO_UDP},
-    {&sok_proto_ip6_frag, SOK_AT_ip6_frag_nh, SOK_IPPROTO_UDP},
-};
+static const struct sok_bind udp_binds[] = {SOK_BINDS_IPPROTO(SOK_IPPROTO_UDP)};
 
 const struct sok_proto sok_proto_udp = {
     .name = "UDP",

@@ -4,10 +4,11 @@
 #include "base/str.h"
 #include "wire/text.h"
 
-#define QUOTE_MAX  40 // bytes of a wrong value that an error shows
-#define KNOWN_MAX  12 // names that an error lists
-#define KNOWN_ROOM 90 // and no more once it is so long
-#define TEXT_MAX   64 // of a value that is text
+#define QUOTE_MAX    40             // bytes of a wrong value that an error shows
+#define KNOWN_MAX    12             // names that an error lists
+#define KNOWN_ROOM   90             // and no more once it is so long
+#define TEXT_MAX     64             // of a value that is text
+#define FRACTION_MAX 1000000000000u // digits behind a point that count
 
 void sok_value_quote(struct sok_text *why, const struct sok_item *value)
 {
@@ -125,6 +126,55 @@ static void add_known(struct sok_text *why, const struct sok_field *f, const cha
         sok_text_add_str(why, ", ...");
 }
 
+// A whole number for a row that has a fraction, too.
+static bool put_whole(const struct sok_field *f, uint8_t *header, const struct sok_item *value,
+    uint64_t v, struct sok_text *why)
+{
+    if (v > sok_bits_mask(f->bits / 2)) {
+        refuse(why, value, " is too large");
+        sok_text_add(why, " (below %llu)", (unsigned long long)sok_bits_mask(f->bits / 2) + 1);
+        return false;
+    }
+    sok_field_set(f, header, v << f->bits / 2);
+    return true;
+}
+
+// "20.5", rounded to what there are bits for.
+static bool put_fixed(
+    const struct sok_field *f, uint8_t *header, const struct sok_item *value, struct sok_text *why)
+{
+    uint64_t whole, digits = 0, part = 1;
+    uint32_t dot = 0;
+    while (dot < value->count && value->bytes[dot] != '.')
+        dot++;
+    struct sok_item head = sok_item_bytes(value->bytes, dot);
+    if (!sok_value_number(&head, &whole))
+        return refuse(why, value, " is no number (20 or 20.5)");
+    if (!put_whole(f, header, value, whole, why))
+        return false;
+    for (uint32_t i = dot + 1; i < value->count; i++) {
+        unsigned digit = (unsigned)digit_of((char)value->bytes[i]);
+        if (digit > 9)
+            return refuse(why, value, " is no number (20 or 20.5)");
+        if (part < FRACTION_MAX) {
+            part *= 10;
+            digits = digits * 10 + digit;
+        }
+    }
+    unsigned half = f->bits / 2;
+    uint64_t fraction = 0;
+    for (unsigned i = 0; i <= half; i++) { // one bit more than there is room for: it rounds
+        digits *= 2;
+        fraction = fraction << 1 | (digits >= part);
+        digits -= digits >= part ? part : 0;
+    }
+    fraction = (fraction + 1) >> 1;
+    uint64_t all = (whole << half) + fraction;
+    sok_field_set(
+        f, header, all > sok_bits_mask(f->bits) || all < fraction ? sok_bits_mask(f->bits) : all);
+    return true;
+}
+
 static bool put_number(const struct sok_field *f, uint8_t *header, const struct sok_item *value,
     uint64_t v, struct sok_text *why)
 {
@@ -216,6 +266,8 @@ static bool put_text(
         return put_number(f, header, value, ip, why);
     if (f->as == SOK_AS_IP4)
         return refuse(why, value, " is no IPv4 address");
+    if (f->as == SOK_AS_FIXED)
+        return put_fixed(f, header, value, why);
     if (sok_value_number(value, &v))
         return put_number(f, header, value, v, why);
     if (f->as == SOK_AS_FLAGS)
@@ -258,6 +310,8 @@ static bool put_bytes(
 bool sok_value_put(
     const struct sok_field *f, uint8_t *header, const struct sok_item *value, struct sok_text *why)
 {
+    if (value->type == SOK_ITEM_NUMBER && f->as == SOK_AS_FIXED)
+        return put_whole(f, header, value, value->number, why);
     if (value->type == SOK_ITEM_NUMBER && !f->bytes)
         return put_number(f, header, value, value->number, why);
     if (value->type == SOK_ITEM_BYTES)

@@ -1,4 +1,5 @@
 #include "wire/vlan.h"
+#include "wire/carrier.h"
 
 #include "wire/show.h"
 
@@ -15,8 +16,7 @@ static void vlan_line(const struct sok_show *l)
 }
 
 static const struct sok_bind vlan_binds[] = {
-    {&sok_proto_eth, SOK_AT_eth_type, SOK_ETHERTYPE_VLAN},
-    {&sok_proto_vlan, SOK_AT_vlan_type, SOK_ETHERTYPE_VLAN},
+    SOK_BINDS_ETHERTYPE(SOK_ETHERTYPE_VLAN),
 };
 
 const struct sok_proto sok_proto_vlan = {

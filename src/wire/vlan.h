@@ -10,7 +10,7 @@
     N(P, prio, 3, DEC, SET, 0, NULL)                                                               \
     N(P, id, 1, DEC, SET, 0, NULL)                                                                 \
     N(P, vlan, 12, DEC, SET, 1, NULL)                                                              \
-    N(P, type, 16, HEX, DERIVED, 0, NULL)
+    N(P, type, 16, NAME, DERIVED, 0, sok_ethertypes)
 SOK_HEADER(vlan, SOK_VLAN_FIELDS, SOK_VLAN_HDR_LEN)
 
 #define SOK_ETHERTYPE_VLAN 0x8100

@@ -121,6 +121,10 @@ static void give_again(struct sok_packet *p)
         for (unsigned k = 0; sok_packet_slot_at(p, i, k, &slot); k++) {
             struct sok_items items = sok_items(memory, sizeof memory);
             must(sok_packet_get(p, i, &slot, &items, &item) == 0);
+            char text[64];
+            // A number with a fraction is given as text; a number alone is a whole one.
+            if (slot.row && slot.row->as == SOK_AS_FIXED && item.type == SOK_ITEM_NUMBER)
+                item = sok_item_bytes(text, sok_craft_text(slot.row, &item, false, text));
             int err = item.type == SOK_ITEM_NONE ? 0 : sok_packet_set(p, i, &slot, &item, &e);
             must(err == 0 || slot.part);
             must(err == 0 || strlen(e.text) > 0);

@@ -139,8 +139,19 @@ static uint64_t some_number(unsigned bits)
     return rnd(4) ? rnd(0) & mask : rnd(2) ? mask : rnd(2);
 }
 
+static struct sok_item some_fixed(const struct sok_field *row)
+{
+    char *out = (char *)bytes_room + bytes_used;
+    struct sok_text t = sok_text(out, 64);
+    sok_text_add_fixed(&t, some_number(row->bits), row->bits);
+    bytes_used += t.used;
+    return sok_item_bytes(out, t.used);
+}
+
 static struct sok_item some_row(const struct sok_field *row)
 {
+    if (row->as == SOK_AS_FIXED)
+        return some_fixed(row);
     if (row->bytes)
         return some_bytes(row->bits / 8);
     return sok_item_number(some_number(row->bits));
@@ -259,7 +270,7 @@ static bool tells(const struct sok_slot *slot)
 {
     static const char *const names[] = {"version", "frag", "offset", "hwtype", "ptype", "hwlen",
         "plen", "type", "msgtype", "optcode", "sport", "dport", "reserved", "nh", "htype", "hlen",
-        "segleft"};
+        "segleft", "routing_present", "op", "stratum"};
     for (size_t i = 0; slot->row && i < SOK_COUNT_OF(names); i++) {
         if (strcmp(slot->row->name, names[i]) == 0)
             return true;
@@ -312,6 +323,17 @@ static bool is_option_behind(const struct sok_proto *proto, const struct sok_pro
            strcmp(proto->fields[1].name, "optlen") == 0 && rnd(2);
 }
 
+// What follows without a field that says so.
+static const struct sok_proto *always(const struct sok_book *book, const struct sok_proto *under)
+{
+    static const char *const pairs[][2] = {{"Dot3", "LLC"}, {"HDLC", "PPP"}, {"EoMCW", "Ether"}};
+    for (size_t i = 0; i < SOK_COUNT_OF(pairs); i++) {
+        if (strcmp(under->name, pairs[i][0]) == 0)
+            return sok_book_find(book, pairs[i][1]);
+    }
+    return NULL;
+}
+
 static const struct sok_proto *above(const struct sok_book *book, const struct sok_proto *under)
 {
     const struct sok_proto *fit[64], *proto;
@@ -325,13 +347,22 @@ static const struct sok_proto *above(const struct sok_book *book, const struct s
         if (fits)
             fit[count++] = proto;
     }
-    return count ? fit[rnd(count)] : NULL;
+    // Most protocols are above UDP: it comes more often than one of many.
+    if (strncmp(under->name, "IP", 2) == 0 && rnd(5) == 0)
+        return sok_book_find(book, "UDP");
+    return count ? fit[rnd(count)] : always(book, under);
 }
 
 static struct sok_packet *some_packet(const struct sok_book *book, bool sound)
 {
     struct sok_packet *p = sok_packet_new(book);
-    const struct sok_proto *proto = sok_book_find(book, rnd(2) ? "IP" : rnd(4) ? "IPv6" : "Ether");
+    static const char *const links[] = {"CookedLinux", "CookedLinuxV2", "Loopback", "Dot3", "EoMCW",
+        "HDLC", "VXLAN", "VXLAN", "VXLAN"};
+    const char *first = rnd(2)   ? "IP"
+                        : rnd(4) ? "IPv6"
+                        : rnd(2) ? "Ether"
+                                 : links[rnd(SOK_COUNT_OF(links))];
+    const struct sok_proto *proto = sok_book_find(book, first);
     for (unsigned i = 0; p && proto && i < DEEP; i++) {
         int layer = sok_packet_push(p, proto);
         if (layer < 0)

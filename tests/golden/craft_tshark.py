@@ -18,6 +18,7 @@ CHECKSUMS = ["ip.checksum.status", "tcp.checksum.status", "udp.checksum.status",
 BAD = "0"
 
 V4 = 'Ether{src="02:00:00:00:00:01", dst="02:00:00:00:00:02"}/IP{src="192.0.2.1", dst="192.0.2.2"}'
+ETH = 'Ether{src="02:00:00:00:00:01", dst="02:00:00:00:00:02"}'
 V6 = 'Ether{src="02:00:00:00:00:01", dst="02:00:00:00:00:02"}/IPv6{src="2001:db8::1", dst="2001:db8::2"}'
 LL = 'Ether{src="02:00:00:00:00:01"}/IPv6{src="fe80::1"}'
 PACKETS = f"""
@@ -39,6 +40,11 @@ Ether{{src="02:00:00:00:00:01", dst="01:00:5e:00:00:01"}}/IP{{src="192.0.2.1", d
 {V4}/IP{{src="192.0.2.3", dst="192.0.2.4", options={{IPOption_RR{{routers={{"192.0.2.5"}}}}}}}}/UDP{{dport=9}}
 Ether{{src="02:00:00:00:00:01"}}/ARP{{psrc="192.0.2.1", pdst="192.0.2.2"}}
 Ether{{src="02:00:00:00:00:01", dst="02:00:00:00:00:02"}}/Dot1Q{{vlan=7}}/IP{{src="192.0.2.1", dst="192.0.2.2"}}/UDP{{dport=9}}
+{V4}/GRE{{}}/IP{{src="198.51.100.1", dst="198.51.100.2"}}/UDP{{sport=9000, dport=9}}/"data"
+{V4}/GRE{{chksum_present=1, key_present=1, key=7, seqnum_present=1, sequence_number=9}}/Ether{{src="02:00:00:00:00:03", dst="02:00:00:00:00:04"}}/IP{{src="198.51.100.1", dst="198.51.100.2"}}/UDP{{sport=9000, dport=9}}/"data"
+{V4}/UDP{{}}/VXLAN{{vni=42}}/Ether{{src="02:00:00:00:00:03", dst="02:00:00:00:00:04"}}/IP{{src="198.51.100.1", dst="198.51.100.2"}}/UDP{{sport=9000, dport=9}}/"data"
+{ETH}/MPLS{{label=16, ttl=64}}/IP{{src="192.0.2.1", dst="192.0.2.2"}}/UDP{{sport=9000, dport=9}}/"data"
+{ETH}/PPPoE{{sessionid=1}}/PPP{{}}/IP{{src="192.0.2.1", dst="192.0.2.2"}}/UDP{{sport=9000, dport=9}}/"data"
 {V6}/UDP{{sport=9000, dport=9}}/"data"
 {V6}/TCP{{dport=9}}
 {V6}/ICMPv6EchoRequest{{data="data"}}
