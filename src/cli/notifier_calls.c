@@ -283,6 +283,24 @@ static bool of_the_pair(int level, int name)
                name == SO_SNDTIMEO_NEW || name == SO_RCVLOWAT || name == SO_COOKIE);
 }
 
+static bool is_about_size(int level, int name)
+{
+    return (level == IPPROTO_IP && name == IP_MTU_DISCOVER) ||
+           (level == IPPROTO_IPV6 && (name == IPV6_MTU_DISCOVER || name == IPV6_DONTFRAG));
+}
+
+// Whether a datagram has a way may hang on it.
+static void answered_set(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
+{
+    if (answer->result >= 0 && n->known.dgram) {
+        memset(n->known.way, 0, sizeof(n->known.way));
+        n->known.uncut |= is_about_size((int)n->args[1], (int)n->args[2]);
+        sok_known_keep(s, &n->known);
+    }
+    sok_notified_answer(s, n, answer->result);
+}
+
 static void call_setsockopt(
     struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *unused)
 {
@@ -300,7 +318,7 @@ static void call_setsockopt(
     else if (of_the_pair(level, name))
         sok_notified_continue(s, n);
     else
-        sok_host_ask(s, n, &r, value, answered_result);
+        sok_host_ask(s, n, &r, value, answered_set);
 }
 
 // The value into the target's memory, cut to its room. 0 or -errno.

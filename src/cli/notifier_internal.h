@@ -40,6 +40,9 @@ struct sok_known {
     bool used;  // has sent a packet, a host's for good; a stream: was connected
     bool grown; // its pair has the large send buffer
     bool bound; // a packet socket, by whomever
+    bool uncut; // the program has said what becomes of datagrams that are too large
+    uint8_t way
+        [SOK_CALLS_ADDR_MAX]; // where a datagram was last sent, and was found to have a way; port 0
     int32_t domain, type, protocol;
 };
 
@@ -150,6 +153,24 @@ sok_notified_next *sok_notified_call(int nr); // NULL: none of ours
 bool sok_notified_to_kernel(struct sok_supervisor *s, struct sok_notified *n, const void *address,
     uint32_t len); // begun, if the address is loopback and that is the kernel's
 sok_notified_next sok_call_data;
+
+// notifier_stream.c: calls that move data on a stream.
+void sok_call_stream(struct sok_supervisor *s, struct sok_notified *n);
+
+// notifier_control.c: control messages. 0 or -errno.
+union sok_notified_control {
+    struct cmsghdr align;
+    uint8_t bytes[512]; // more than all of them together
+};
+// Of a message that goes, into its head.
+int sok_notified_control_in(
+    const struct sok_notified *n, const struct msghdr *m, struct sok_calls_packet *head);
+// Of one that comes: a message of our own with as much room as the target's has, for calls/control.h to fill;
+// and what that has become, with its flags, into the target's struct msghdr at `at`.
+void sok_notified_control_room(
+    const struct msghdr *m, union sok_notified_control *room, struct msghdr *here);
+int sok_notified_control_out(
+    const struct sok_notified *n, uint64_t at, const struct msghdr *m, const struct msghdr *here);
 
 // notifier_trace.c: when the host wants to hear of calls.
 void sok_trace_notified(struct sok_supervisor *s, struct sok_notified *n);

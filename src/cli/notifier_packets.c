@@ -1,6 +1,6 @@
-// Calls that move data: on packet sockets, where every packet has a head that the target must not see.
-// On streams, and on packet sockets without heads (connected ones), the kernel does them, unless an
-// address is in play, which a pair knows nothing of.
+// Calls that move data: on packet sockets, where every packet has a head that the target must not see. On those
+// without heads (connected ones) the kernel does them, unless an address or a control message is in play, which a
+// pair knows nothing of. Streams: notifier_stream.c.
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,11 +9,12 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "calls/control.h"
 #include "cli/notifier_internal.h"
 
 #define MESSAGES_MAX 1024 // of one sendmmsg or recvmmsg, as in the kernel
-#define STREAM_BYTES SOK_PACKET_BYTES
 #define DATAGRAM_MAX 65507
+#define SURE_TO_FIT  508 // bytes: with headers what every host takes (RFC 791)
 
 // ---- the target's message ----
 
@@ -159,9 +160,15 @@ static int64_t send_one(
     bool udp = n->known.type == SOCK_DGRAM && n->known.domain != AF_PACKET;
     if (len > (udp ? DATAGRAM_MAX : SOK_PACKET_BYTES))
         return -EMSGSIZE;
-    if (msg->m.msg_controllen > 0) // to say what is not there would be a lie
-        return -EINVAL;
     int error = read_destination(n, msg, &s->packet.head);
+    bool goes = !error || (n->known.plain && error == -EDESTADDRREQ);
+    int wrong = goes && n->known.domain != AF_PACKET
+                    ? sok_notified_control_in(n, &msg->m, &s->packet.head)
+                    : 0;
+    if (wrong)
+        return wrong;
+    if (n->known.plain && s->packet.head.wanted) // there is no head that says so; see send_aside()
+        return -EINVAL;
     if (n->known.plain)
         error = error == -EDESTADDRREQ || (!error && is_peer(n, &s->packet.head)) ? 0
                 : error                                                           ? error
@@ -207,10 +214,8 @@ static void send_packets(
 // ---- receiving packets ----
 
 static int write_name(
-    const struct sok_notified *n, const struct message *msg, const struct sok_calls_packet *head)
+    const struct sok_notified *n, const struct message *msg, const void *from, uint32_t len)
 {
-    const void *from = n->known.plain ? n->peer : head->addr;
-    uint32_t len = n->known.plain ? n->peer_len : head->len;
     if (len > SOK_CALLS_ADDR_MAX)
         len = SOK_CALLS_ADDR_MAX;
     if (msg->single)
@@ -224,31 +229,36 @@ static int write_name(
                        n->tid, msg->at + offsetof(struct msghdr, msg_namelen), &len, sizeof(len));
 }
 
-// msg_controllen and msg_flags.
-static int write_result(const struct sok_notified *n, const struct message *msg, int flags)
-{
-    size_t none = 0;
-    if (msg->single)
-        return 0;
-    int error = sok_target_write(
-        n->tid, msg->at + offsetof(struct msghdr, msg_controllen), &none, sizeof(none));
-    return error ? error
-                 : sok_target_write(
-                       n->tid, msg->at + offsetof(struct msghdr, msg_flags), &flags, sizeof(flags));
-}
-
 // The packet stands in s->packet. What the call returns for it.
 static int64_t deliver(
     struct sok_supervisor *s, const struct sok_notified *n, const struct message *msg, size_t len)
 {
+    union sok_notified_control room;
+    struct msghdr here;
     ssize_t part = scatter(n, msg, s->packet.bytes, len);
     if (part < 0)
         return part;
-    bool cut = (size_t)part < len;
-    int error = write_name(n, msg, &s->packet.head);
-    if (!error)
-        error = write_result(n, msg, cut ? MSG_TRUNC : 0);
+    const struct sok_calls_packet *head = &s->packet.head;
+    int error = n->known.plain ? write_name(n, msg, n->peer, n->peer_len)
+                               : write_name(n, msg, head->addr, head->len);
+    sok_notified_control_room(&msg->m, &room, &here);
+    here.msg_flags = (size_t)part < len ? MSG_TRUNC : 0;
+    if (n->known.plain)
+        here.msg_controllen = 0;
+    else
+        sok_control_out(&here, head);
+    if (!error && !msg->single)
+        error = sok_notified_control_out(n, msg->at, &msg->m, &here);
     return error ? error : msg->flags & MSG_TRUNC ? (int64_t)len : part;
+}
+
+// An error that waits in front of everything else in the pair is told now.
+static void take_error(const struct sok_notified *n)
+{
+    struct sok_calls_packet head;
+    ssize_t len = n->known.plain ? -1 : recv(n->fd, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT);
+    if (len == (ssize_t)sizeof(head) && head.error)
+        recv(n->fd, &head, sizeof(head), MSG_DONTWAIT);
 }
 
 static int64_t receive_one(
@@ -257,8 +267,8 @@ static int64_t receive_one(
     size_t head = n->known.plain ? 0 : sizeof(s->packet.head);
     uint8_t *to = (uint8_t *)&s->packet + sizeof(s->packet.head) - head;
     *again = false;
-    if (msg->flags & (MSG_ERRQUEUE | MSG_OOB))
-        return msg->flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
+    if (msg->flags & MSG_OOB)
+        return -EOPNOTSUPP;
     if (!sok_notified_valid(s, n))
         return -EINTR;
     ssize_t len =
@@ -269,8 +279,11 @@ static int64_t receive_one(
     }
     if ((size_t)len < head) // shut down for reading; or the host has gone
         return len == 0 ? 0 : -ENETDOWN;
-    if (head && s->packet.head.error)
+    if (head && s->packet.head.error) {
+        if (msg->flags & MSG_PEEK)
+            take_error(n);
         return -(int64_t)(s->packet.head.error < 4096 ? s->packet.head.error : EIO);
+    }
     return deliver(s, n, msg, (size_t)len - head);
 }
 
@@ -302,58 +315,89 @@ static void receive_packets(
     finish(s, n, 0);
 }
 
-// ---- streams ----
+// ---- the queue of errors ----
 
-// sendto() with an address on a stream: TCP does not look at it, a pair does.
-static void send_stream(
-    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *unused)
+// One piece of news, also for recvmmsg(). What is told so is not told by the next call once more.
+static int64_t tell_news(
+    struct sok_notified *n, const struct message *msg, const struct sok_host_answer *answer)
+{
+    union sok_notified_control room;
+    struct sok_calls_news news;
+    struct msghdr here;
+    memcpy(&news, answer->bytes, sizeof(news));
+    if (news.to_len > sizeof(news.to) || news.from_len > sizeof(news.from))
+        return -EIO;
+    ssize_t part = scatter(n, msg, answer->bytes + sizeof(news), answer->len - sizeof(news));
+    int error = part < 0 ? (int)part : write_name(n, msg, news.to, news.to_len);
+    sok_notified_control_room(&msg->m, &room, &here);
+    sok_control_news(&here, &news);
+    here.msg_flags |= part >= 0 && (size_t)part < news.len ? MSG_TRUNC : 0;
+    if (!error && !msg->single)
+        error = sok_notified_control_out(n, msg->at, &msg->m, &here);
+    take_error(n);
+    return error ? error : part;
+}
+
+static void answered_news(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
 {
     struct message msg;
-    (void)unused;
+    int64_t r = answer->result;
+    if (r >= 0)
+        r = answer->len < sizeof(struct sok_calls_news) ? -EAGAIN : read_message(n, 0, &msg);
+    if (r == 0)
+        r = tell_news(n, &msg, answer);
+    uint32_t got = (uint32_t)r;
+    bool many = n->nr == SYS_recvmmsg;
+    if (r >= 0 && many)
+        r = sok_target_write(n->tid, msg.at + offsetof(struct mmsghdr, msg_len), &got, 4);
+    sok_notified_answer(s, n, r >= 0 && many ? 1 : r);
+}
+
+static void ask_for_news(struct sok_supervisor *s, struct sok_notified *n)
+{
+    struct sok_calls_request r = {.op = SOK_CALLS_GETOPT,
+        .a = SOK_CALLS_LEVEL,
+        .b = SOK_CALLS_LEVEL_NEWS,
+        .c = SOK_CALLS_BYTES_MAX};
     n->once = true;
-    single(n, &msg);
-    while (n->done < msg.len) {
-        size_t rest = msg.len - n->done, len = rest < STREAM_BYTES ? rest : STREAM_BYTES;
-        int error = sok_target_read(n->tid, msg.data + n->done, s->packet.bytes, len);
-        ssize_t r = error ? -1 : send(n->fd, s->packet.bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (r >= 0) {
-            n->done += (uint64_t)r;
-            continue;
-        }
-        error = error ? -error : errno;
-        if (error == EAGAIN && !(n->flags & O_NONBLOCK) && !(msg.flags & MSG_DONTWAIT)) {
-            sok_notified_wait(s, n, EPOLLOUT, SO_SNDTIMEO, send_stream);
-            return;
-        }
-        finish(s, n, -error);
-        return;
-    }
-    finish(s, n, 0);
+    sok_host_ask(s, n, &r, NULL, answered_news);
 }
 
 // ---- which way ----
 
-// A connected socket's packet to somebody else: a single one, and not a large one. What sendmsg() and
-// sendmmsg() would send so is refused.
+// A connected socket's packet to somebody else, or with control messages: a single one, and not a large one.
+// What sendmmsg() would send so is refused.
 static void answered_aside(
     struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
 {
-    sok_notified_answer(s, n, answer->result < 0 ? answer->result : (int64_t)n->args[2]);
+    sok_notified_answer(s, n, answer->result < 0 ? answer->result : n->value);
 }
 
+// True: it has gone, or is answered.
 static bool send_aside(struct sok_supervisor *s, struct sok_notified *n)
 {
     struct message msg;
-    size_t head = sizeof(s->packet.head);
-    if (n->nr != SYS_sendto || n->args[2] > SOK_CALLS_BYTES_MAX - head ||
-        read_message(n, 0, &msg) != 0 || read_destination(n, &msg, &s->packet.head) != 0 ||
-        is_peer(n, &s->packet.head) || gather(n, &msg, s->packet.bytes, n->args[2]) < 0)
+    struct sok_calls_packet *to = &s->packet.head;
+    if (n->nr == SYS_sendmmsg || read_message(n, 0, &msg) != 0)
+        return false;
+    int error = read_destination(n, &msg, to);
+    bool to_peer = error == -EDESTADDRREQ || (!error && is_peer(n, to));
+    if (to_peer)
+        *to = (struct sok_calls_packet){.len = 0};
+    if (!error || to_peer)
+        error = sok_notified_control_in(n, &msg.m, to);
+    ssize_t len = size_of(n, &msg);
+    if (error || (to_peer && !to->wanted) || len < 0 ||
+        (size_t)len > SOK_CALLS_BYTES_MAX - sizeof(*to) ||
+        gather(n, &msg, s->packet.bytes, (size_t)len) < 0)
         return false;
     struct sok_calls_request r = {.op = SOK_CALLS_SETOPT,
         .a = SOK_CALLS_LEVEL,
         .b = SOK_CALLS_LEVEL_SEND,
-        .len = (uint32_t)(head + n->args[2])};
+        .len = (uint32_t)(sizeof(*to) + (size_t)len)};
     n->once = true;
+    n->value = len;
     sok_host_ask(s, n, &r, &s->packet, answered_aside);
     return true;
 }
@@ -371,16 +415,62 @@ static void answered_peer(
         send_packets(s, n, NULL);
 }
 
-// Any of the messages with an address?
+// Any of the messages with an address, or with what goes along with it?
 static bool addressed(const struct sok_notified *n)
 {
     bool many = n->nr == SYS_sendmmsg || n->nr == SYS_recvmmsg;
     uint64_t count = many ? (uint32_t)n->args[2] : 1;
     struct message msg;
     for (uint64_t i = 0; i < count && i < MESSAGES_MAX; i++)
-        if (read_message(n, i, &msg) == 0 && msg.m.msg_name)
+        if (read_message(n, i, &msg) == 0 &&
+            (msg.m.msg_name || (is_send(n->nr) && msg.m.msg_control)))
             return true;
     return false;
+}
+
+static bool of_error_queue(const struct sok_notified *n)
+{
+    struct message msg;
+    return !is_send(n->nr) && read_message(n, 0, &msg) == 0 && msg.flags & MSG_ERRQUEUE;
+}
+
+static void answered_way(
+    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
+{
+    if (answer->result < 0) {
+        sok_notified_answer(s, n, answer->result);
+        return;
+    }
+    memcpy(n->known.way, n->peer, sizeof(n->known.way));
+    sok_known_keep(s, &n->known);
+    send_packets(s, n, NULL);
+}
+
+// A datagram is on its way before the host has seen it: whether there is a way is asked before, once for each
+// address; and when it may not be cut whether it fits. (Of sendmmsg() for the first.)
+static void send_if_way(struct sok_supervisor *s, struct sok_notified *n)
+{
+    struct message msg;
+    struct sok_calls_packet to;
+    if (n->known.domain == AF_PACKET || n->known.type != SOCK_DGRAM || n->known.plain ||
+        read_message(n, 0, &msg) != 0 || read_destination(n, &msg, &to) != 0) {
+        send_packets(s, n, NULL);
+        return;
+    }
+    ssize_t len = size_of(n, &msg);
+    bool may_not_fit = n->known.uncut && len > SURE_TO_FIT && len <= DATAGRAM_MAX;
+    memcpy(n->peer, to.addr, sizeof(n->peer));
+    memset(
+        n->peer + offsetof(struct sockaddr_in, sin_port), 0, sizeof(in_port_t)); // of both families
+    struct sok_calls_request r = {.op = SOK_CALLS_SETOPT,
+        .a = SOK_CALLS_LEVEL,
+        .b = SOK_CALLS_LEVEL_WAY,
+        .c = may_not_fit ? (int32_t)len : 0,
+        .len = to.len};
+    if (!may_not_fit && memcmp(n->peer, n->known.way, sizeof(n->peer)) == 0)
+        send_packets(s, n, NULL);
+    else
+        sok_host_ask(s, n, &r, to.addr, answered_way);
 }
 
 // A destination that is the kernel's, for a socket that has not been used yet.
@@ -402,37 +492,7 @@ static void answered_bound(
     n->known.bound = socket.bound;
     sok_known_keep(s, &n->known);
     if (n->known.domain == AF_PACKET || socket.bound || !goes_to_kernel(s, n))
-        send_packets(s, n, NULL);
-}
-
-// A pair is connected from the beginning, a stream is not.
-static void answered_opened(
-    struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *answer)
-{
-    struct sok_calls_socket socket = {.state = SOK_CALLS_OPEN};
-    if (answer->result >= 0 && answer->len >= sizeof(socket))
-        memcpy(&socket, answer->bytes, sizeof(socket));
-    n->known.used = socket.state == SOK_CALLS_OPEN;
-    sok_known_keep(s, &n->known);
-    bool not_yet = socket.kind == SOK_CALLS_LISTENER ||
-                   (socket.kind == SOK_CALLS_STREAM && socket.state == SOK_CALLS_IDLE);
-    if (not_yet && !is_send(n->nr))
-        sok_notified_answer(s, n, -ENOTCONN);
-    else if (n->nr == SYS_sendto)
-        send_stream(s, n, NULL);
-    else
-        sok_notified_continue(s, n);
-}
-
-static void call_on_stream(struct sok_supervisor *s, struct sok_notified *n)
-{
-    struct sok_calls_request look = {.op = SOK_CALLS_LOOK};
-    if (!n->known.used && !n->known.grown)
-        sok_host_ask(s, n, &look, NULL, answered_opened);
-    else if (n->nr == SYS_sendto)
-        send_stream(s, n, NULL);
-    else
-        sok_notified_continue(s, n);
+        send_if_way(s, n);
 }
 
 void sok_call_data(struct sok_supervisor *s, struct sok_notified *n, struct sok_host_answer *unused)
@@ -441,7 +501,9 @@ void sok_call_data(struct sok_supervisor *s, struct sok_notified *n, struct sok_
     bool out = is_send(n->nr);
     (void)unused;
     if (!n->known.dgram)
-        call_on_stream(s, n);
+        sok_call_stream(s, n);
+    else if (of_error_queue(n))
+        ask_for_news(s, n);
     else if (n->known.plain && !addressed(n))
         sok_notified_continue(s, n);
     else if (n->known.plain)
@@ -450,7 +512,7 @@ void sok_call_data(struct sok_supervisor *s, struct sok_notified *n, struct sok_
                                                   : !n->known.used && !s->welcome.loopback))
         sok_host_ask(s, n, &look, NULL, answered_bound);
     else if (out)
-        send_packets(s, n, NULL);
+        send_if_way(s, n);
     else
         receive_packets(s, n, NULL);
 }

@@ -8,6 +8,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
+// The kernel's header wants to know timespec.
+#include <linux/errqueue.h>
 #include <linux/if_packet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -263,6 +266,146 @@ static void packets(const char *address)
     close(other);
 }
 
+static int on(int fd, int level, int name)
+{
+    int one = 1;
+    return setsockopt(fd, level, name, &one, sizeof(one));
+}
+
+// One datagram with what comes along; or what was said about one.
+static void say_message(int fd, size_t room, int flags)
+{
+    char bytes[64] = "", control[256] __attribute__((aligned(8)));
+    struct sockaddr_in from = {0};
+    struct iovec iov = {bytes, sizeof(bytes)};
+    struct msghdr m = {&from, sizeof(from), &iov, 1, control, room, 0};
+    struct timeval t = {30, 0};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+    if (say_number("recvmsg, with control messages", recvmsg(fd, &m, flags)) < 0)
+        return;
+    printf("  %.5s, flags %#x, name %u\n", bytes, m.msg_flags, m.msg_namelen);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+        printf("  level %d, type %d, %zu bytes", c->cmsg_level, c->cmsg_type,
+            c->cmsg_len - CMSG_LEN(0));
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL)
+            printf(": %d", *(int *)(void *)CMSG_DATA(c));
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
+            printf(": %d", *CMSG_DATA(c));
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) {
+            struct sock_extended_err e;
+            memcpy(&e, CMSG_DATA(c), sizeof(e));
+            printf(": %s, origin %d, type %d, code %d", strerror((int)e.ee_errno), e.ee_origin,
+                e.ee_type, e.ee_code);
+        }
+        puts("");
+    }
+}
+
+static long send_with(int fd, struct sockaddr_in *to, int type, int value, size_t cut)
+{
+    char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = "";
+    struct iovec iov = {(char[]){"along"}, 5};
+    struct msghdr m = {to, to ? sizeof(*to) : 0, &iov, 1, control, sizeof(control) - cut, 0};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    *c = (struct cmsghdr){CMSG_LEN(sizeof(int)), IPPROTO_IP, type};
+    memcpy(CMSG_DATA(c), &value, sizeof(value));
+    return sendmsg(fd, &m, 0);
+}
+
+static void alongside(const char *address)
+{
+    struct sockaddr_in a = at(address, 0), self = at(address, 0);
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), other = socket(AF_INET, SOCK_DGRAM, 0);
+    bind(fd, ADDRESS(&a), sizeof(a));
+    bind(other, ADDRESS(&self), sizeof(self));
+    getsockname(fd, ADDRESS(&a), &len);
+    say("IP_RECVTTL", on(fd, IPPROTO_IP, IP_RECVTTL));
+    say_number("sendmsg, a TTL", send_with(other, &a, IP_TTL, 7, 0));
+    say_message(fd, 256, 0);
+    say("IP_RECVTOS", on(fd, IPPROTO_IP, IP_RECVTOS));
+    say("IP_PKTINFO", on(fd, IPPROTO_IP, IP_PKTINFO));
+    say("SO_TIMESTAMP", on(fd, SOL_SOCKET, SO_TIMESTAMP));
+    say_number("sendmsg, a TOS", send_with(other, &a, IP_TOS, 0x10, 0));
+    say_message(fd, 256, 0);
+    say_number("sendmsg, a TTL of 0", send_with(other, &a, IP_TTL, 0, 0));
+    say_number("sendmsg, a TTL of 256", send_with(other, &a, IP_TTL, 256, 0));
+    say_number("sendmsg, cut control messages", send_with(other, &a, IP_TTL, 7, 6));
+    say_number("sendto", sendto(other, "plain", 5, 0, ADDRESS(&a), sizeof(a)));
+    say_message(fd, 40, 0);
+    say_number("sendto", sendto(other, "plain", 5, 0, ADDRESS(&a), sizeof(a)));
+    say_message(fd, 0, 0);
+    say("connect", connect(other, ADDRESS(&a), sizeof(a)));
+    say_number("sendmsg, connected, a TTL", send_with(other, NULL, IP_TTL, 9, 0));
+    say_message(fd, 256, 0);
+    close(fd);
+    close(other);
+}
+
+static void refusals(const char *address, const char *nobody)
+{
+    static char large[3000];
+    struct sockaddr_in a = at(address, 9), far = at(nobody, 9), nowhere = at("203.0.113.1", 9);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), want = IP_PMTUDISC_DO, yes = 1;
+    say("IP_RECVERR", setsockopt(fd, IPPROTO_IP, IP_RECVERR, &yes, sizeof(yes)));
+    say_message(fd, 256, MSG_ERRQUEUE | MSG_DONTWAIT);
+    say_number("sendto, a closed port", sendto(fd, "quest", 5, 0, ADDRESS(&a), sizeof(a)));
+    struct pollfd p = {fd, POLLIN, 0};
+    say_number("poll", poll(&p, 1, 30000));
+    say_message(fd, 256, MSG_ERRQUEUE);
+    say_message(fd, 256, MSG_ERRQUEUE);
+    say_number("recv, told already", recv(fd, large, 10, MSG_DONTWAIT));
+    close(fd);
+    fd = socket(AF_INET, SOCK_DGRAM, 0);
+    say("IP_MTU_DISCOVER", setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &want, sizeof(want)));
+    say_number(
+        "sendto, too large", sendto(fd, large, sizeof(large), 0, ADDRESS(&far), sizeof(far)));
+    say_number("sendto, nowhere", sendto(fd, large, 10, 0, ADDRESS(&nowhere), sizeof(nowhere)));
+    close(fd);
+}
+
+// A connection that is reset says so once, and without a signal; then it is a broken pipe.
+static int reset_one(const char *address, int *l)
+{
+    struct sockaddr_in a;
+    struct linger hard = {1, 0};
+    *l = listener(address, &a);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    say("connect", connect(fd, ADDRESS(&a), sizeof(a)));
+    int other = accept(*l, NULL, NULL);
+    setsockopt(other, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    close(other);
+    struct pollfd p = {fd, 0, 0};
+    say_number("poll", poll(&p, 1, 30000));
+    return fd;
+}
+
+static void resets(const char *address)
+{
+    char bytes[16];
+    struct iovec iov = {bytes, 4};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct sigaction ours = {.sa_handler = on_signal};
+    sigaction(SIGPIPE, &ours, NULL);
+    signals = 0;
+    int l, fd = reset_one(address, &l);
+    say_number("sendmsg, reset", sendmsg(fd, &m, 0));
+    printf("  %d signals\n", (int)signals);
+    say_number("sendmsg, again", sendmsg(fd, &m, 0));
+    printf("  %d signals\n", (int)signals);
+    say_number("recv, afterwards", recv(fd, bytes, 4, 0));
+    close(fd);
+    close(l);
+    fd = reset_one(address, &l);
+    say_number("recv, reset", recv(fd, bytes, 4, 0));
+    say_number("recvmsg, again", recvmsg(fd, &m, 0));
+    say_number("sendmsg, broken", sendmsg(fd, &m, MSG_NOSIGNAL));
+    say_number("recv, the queue of errors", recv(fd, bytes, 4, MSG_ERRQUEUE));
+    printf("  %d signals\n", (int)signals);
+    close(fd);
+    close(l);
+}
+
 static void frames(void)
 {
     static char frame[60] = {[12] = (char)0x88, [13] = (char)0xb5};
@@ -318,6 +461,9 @@ static int calls(const char *address, const char *nobody)
     not_blocking(address);
     with_signals(address, nobody);
     packets(address);
+    alongside(address);
+    refusals(address, nobody);
+    resets(address);
     frames();
     not_ours();
     return 0;
