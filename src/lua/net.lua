@@ -78,27 +78,44 @@ end
 local FILTER = "(icmp and (icmp[0]=3 or icmp[0]=4 or icmp[0]=5 or icmp[0]=11 or icmp[0]=12))"
     .. " or (tcp and (tcp[13] & 0x16 > 0x10))"
 
-function words.traceroute(targets, options)
-    check_targets(targets, "traceroute")
-    c.check(options, "dport minttl maxttl sport timeout verbose iface filter l4 retry")
-    options = options or {}
-    local minttl, maxttl = options.minttl or 1, options.maxttl or 30
-    local v6 = type(targets) == "string" and targets:find(":") ~= nil
-    local sport = options.sport or math.random(32768, 60000)
-    local packets = {}
-    -- A source port for each TTL: of what comes back it says which packet it is about.
-    for ttl = minttl, maxttl do
+-- Addresses of either family, which have traces of their own.
+local function by_family(targets)
+    local four, six = {}, {}
+    for _, target in ipairs(type(targets) == "table" and targets or {targets}) do
+        local first = type(target) == "table" and target[1] or target
+        local list = tostring(first):find(":", 1, true) and six or four
+        list[#list + 1] = target
+    end
+    return four, six
+end
+
+-- A source port for each TTL: of what comes back it says which packet it is about.
+local function probes(packets, targets, v6, options, sport)
+    for ttl = options.minttl or 1, #targets > 0 and (options.maxttl or 30) or 0 do
         local l4 = options.l4 or TCP{dport = options.dport or 80, sport = sport + ttl, seq = math.random(0, 0xffffffff),
             flags = "S"}
         packets[#packets + 1] = (v6 and IPv6{dst = targets, hlim = ttl}
             or IP{dst = targets, id = math.random(1, 65535), ttl = ttl}) / l4
     end
+end
+
+function words.traceroute(targets, options)
+    check_targets(targets, "traceroute")
+    c.check(options, "dport minttl maxttl sport timeout verbose iface filter l4 retry")
+    options = options or {}
+    local packets, sport = {}, options.sport or math.random(32768, 60000)
+    local four, six = by_family(targets)
+    probes(packets, four, false, options, sport)
+    probes(packets, six, true, options, sport)
     local filter = options.filter
-    if not filter and not v6 and not options.l4 then filter = FILTER end
+    if not filter and #six == 0 and not options.l4 then filter = FILTER end
     local ans, unans = sr(packets, {timeout = options.timeout or 2, filter = filter, iface = options.iface,
         retry = options.retry, verbose = options.verbose})
     c.named(ans, "Traceroute")
-    if options.verbose ~= false and options.verbose ~= 0 then show_route(ans, v6) end
+    if options.verbose ~= false and options.verbose ~= 0 then
+        if #four > 0 then show_route(ans:filter(function(sent) return sent.name == "IP" end), false) end
+        if #six > 0 then show_route(ans:filter(function(sent) return sent.name == "IPv6" end), true) end
+    end
     return ans, unans
 end
 

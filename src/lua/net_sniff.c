@@ -58,9 +58,9 @@ static void call_prn(lua_State *L, struct sniffing *s, int packet)
     lua_pop(L, 1);
 }
 
-static void take(lua_State *L, struct sniffing *s, const struct sok_capture_record *record)
+// The packet on the top, which is popped.
+static void take_packet(lua_State *L, struct sniffing *s)
 {
-    sok_lua_push_record(L, s->job, record);
     int packet = lua_gettop(L);
     if (!lua_isnil(L, LFILTER) && !call_is_true(L, s, LFILTER, packet)) {
         lua_pop(L, 1);
@@ -68,8 +68,6 @@ static void take(lua_State *L, struct sniffing *s, const struct sok_capture_reco
     }
     s->seen++;
     if (s->store) {
-        struct sok_lua_box *box = sok_lua_to_view(L, packet)->box;
-        box->packet = sok_packet_pack(box->packet);
         lua_pushvalue(L, packet);
         lua_rawseti(L, LIST, ++s->kept);
     }
@@ -82,10 +80,26 @@ static void take(lua_State *L, struct sniffing *s, const struct sok_capture_reco
     lua_pop(L, 1);
 }
 
-static void from_file(lua_State *L, struct sniffing *s)
+static void take(lua_State *L, struct sniffing *s, const struct sok_capture_record *record)
+{
+    sok_lua_push_record(L, s->job, record);
+    if (s->store) {
+        struct sok_lua_box *box = sok_lua_to_view(L, -1)->box;
+        box->packet = sok_packet_pack(box->packet);
+    }
+    take_packet(L, s);
+}
+
+// ---- from files and lists ----
+
+static void from_file(lua_State *L, struct sniffing *s, const char *name)
 {
     struct sok_capture_record record;
+    const char *filter = sok_lua_option_text(L, 1, "filter", NULL);
     int r = 0;
+    if (sok_capture_file_open(sok_lua_mem(L), name, filter, &s->job->file, s->job->err) < 0)
+        sok_lua_job_fail(L, s->job);
+    s->job->number_known = false;
     while (!s->over && (r = sok_capture_file_next(s->job->file, &record, s->job->err)) == 1) {
         take(L, s, &record);
         if (sok_lua_interrupt_taken(L))
@@ -93,7 +107,49 @@ static void from_file(lua_State *L, struct sniffing *s)
     }
     if (r < 0)
         sok_lua_job_fail(L, s->job);
+    sok_capture_file_close(s->job->file);
+    s->job->file = NULL;
 }
+
+static void from_packets(lua_State *L, struct sniffing *s, int idx)
+{
+    struct sok_lua_each each;
+    if (sok_lua_option_text(L, 1, "filter", NULL))
+        sok_lua_error(L, "filter: of files and interfaces; packets are chosen by lfilter=FUNCTION");
+    sok_lua_each_begin(L, idx, &each);
+    while (!s->over && sok_lua_each_next(L, &each)) {
+        take_packet(L, s);
+        if (sok_lua_interrupt_taken(L))
+            break;
+    }
+}
+
+// offline=FILE, {FILE, ...}, PACKETS. False: not given.
+static bool from_offline(lua_State *L, struct sniffing *s)
+{
+    int base = lua_gettop(L);
+    if (lua_type(L, 1) != LUA_TTABLE || lua_getfield(L, 1, "offline") == LUA_TNIL) {
+        lua_settop(L, base);
+        return false;
+    }
+    bool names = lua_type(L, -1) == LUA_TTABLE && !sok_lua_is_list(L, -1) &&
+                 lua_rawgeti(L, -1, 1) == LUA_TSTRING;
+    lua_settop(L, base + 1);
+    if (lua_type(L, -1) == LUA_TSTRING)
+        from_file(L, s, lua_tostring(L, -1));
+    else if (!names)
+        from_packets(L, s, base + 1);
+    for (lua_Integer i = 1; names && !s->over && lua_geti(L, base + 1, i) != LUA_TNIL; i++) {
+        if (lua_type(L, -1) != LUA_TSTRING)
+            sok_lua_error(L, "offline: names of files wanted, not a %s", luaL_typename(L, -1));
+        from_file(L, s, lua_tostring(L, -1));
+        lua_settop(L, base + 1);
+    }
+    lua_settop(L, base);
+    return true;
+}
+
+// ---- from interfaces ----
 
 // Waits for packets, not past the end; false: it is over.
 static bool wait_for_more(lua_State *L, struct sniffing *s)
@@ -238,14 +294,8 @@ int sok_lua_sniff(lua_State *L)
 {
     struct sniffing s = {0};
     prepare(L, &s);
-    const char *offline = sok_lua_option_text(L, 1, "offline", NULL);
     s.job = sok_lua_job_new(L);
-    if (offline) {
-        const char *filter = sok_lua_option_text(L, 1, "filter", NULL);
-        if (sok_capture_file_open(sok_lua_mem(L), offline, filter, &s.job->file, s.job->err) < 0)
-            sok_lua_job_fail(L, s.job);
-        from_file(L, &s);
-    } else {
+    if (!from_offline(L, &s)) {
         open_interface(L, &s);
         from_interface(L, &s);
         tell_drops(&s);
@@ -259,8 +309,10 @@ int sok_lua_listen(lua_State *L)
 {
     struct sniffing s = {0};
     prepare(L, &s); // mistakes are told now, and not at the end
-    if (sok_lua_option_text(L, 1, "offline", NULL))
+    bool offline = lua_type(L, 1) == LUA_TTABLE && lua_getfield(L, 1, "offline") != LUA_TNIL;
+    if (offline)
         return sok_lua_error(L, "a file is read at once: sniff{offline=...}");
+    lua_settop(L, LIST);
     s.job = sok_lua_job_keep(L);
     int at = lua_gettop(L);
     open_interface(L, &s);

@@ -94,6 +94,26 @@ static void sockets_outlive_nothing(void **state)
         "fine");
 }
 
+static void lists_are_read_as_files_are(void **state)
+{
+    (void)state;
+    gives("local a, b = DIR .. '/a.pcap', DIR .. '/b.pcapng'\n"
+          "local pkts = (IP{dst='192.0.2.1'}/UDP{dport={{1, 5}}}):list()\n"
+          "wrpcap(a, pkts) wrpcap(b, {pkts[1], pkts[2]})\n"
+          "assert(#sniff{offline={a, b}} == 7)\n"
+          "assert(#sniff{offline={a, b}, count=6, filter='udp'} == 6)\n"
+          "assert(#sniff{offline=pkts, lfilter=function(p) return p.dport > 2 end} == 3)\n"
+          "assert(#sniff{offline={pkts[1], pkts[2]}} == 2 and #sniff{offline=pkts[1]} == 1)\n"
+          "assert(#sniff{offline=IP{dst='192.0.2.0/30'}, stop_filter=function(p) return p.dst == "
+          "'192.0.2.2' end} == 3)\n"
+          "os.remove(a) os.remove(b)\n"
+          "return 'fine'",
+        "fine");
+    gives("sniff{offline=IP{}, filter='udp'}", "filter: of files and interfaces; packets are");
+    gives("sniff{offline=7}", "a packet is wanted here, not a number");
+    gives("sniff{offline={'none.pcap', 7}}", "none.pcap: No such file");
+}
+
 static void files_go_round(void **state)
 {
     (void)state;
@@ -227,6 +247,7 @@ int main(void)
         cmocka_unit_test(time_is_virtual),
         cmocka_unit_test(hosts_complain),
         cmocka_unit_test(sockets_outlive_nothing),
+        cmocka_unit_test(lists_are_read_as_files_are),
         cmocka_unit_test(files_go_round),
         cmocka_unit_test(files_of_other_links),
         cmocka_unit_test(files_complain),

@@ -273,10 +273,12 @@ def way(sockeye):
             r = sr1(IPv6{{src="{OWN_IP6}", dst="ff02::1"}}/ICMPv6EchoRequest{{id=5, seq=6}},
                 {{iface="br0", timeout=30, verbose=0}})
             print(r and r.src) -- of its own, not the group's
+            traceroute({{"{FAR_IP}", "{SERVER_IP6}"}}, {{maxttl=1, timeout=30}})
             arping("2001:db8::/126", {{timeout=3, verbose=1}})
             arping({{"{LINK_IP6}"}}, {{timeout=3, iface="br0"}})
             """.replace("bridge_mac or arg[1]", f'"{bridge_mac(net)}"'),
             f"{SERVER_IP6}\t{SERVER_MAC}\n{SERVER_IP6}\t3\tsix\n{SERVER_IP6}\n"
+            f"  {FAR_IP}:tcp80\n1 {SERVER_IP:15} 11\n  {SERVER_IP6:42}:tcphttp\n1 {SERVER_IP6:42} RA\n"
             f"  {SERVER_MAC}  {SERVER_IP6}\n  {SERVER_MAC}  {LINK_IP6}\n")
 
 
