@@ -99,12 +99,11 @@ static int make_ring(int fd, const struct entry *e, const void *value, socklen_t
     uint64_t size = (uint64_t)q.tp_block_size * q.tp_block_nr;
     bool some = size > 0 && size <= RING_MOST;
     int memory = some && !e->ring ? make_memory(size) : -1;
-    if (memory >= 0 && !send_memory(fd, memory)) {
-        sok_reals()->close(memory);
-        return sok_fail(ENOMEM);
-    }
+    bool sent = memory >= 0 && send_memory(fd, memory);
     if (memory >= 0)
         sok_reals()->close(memory);
+    if (size > RING_MOST || (some && !e->ring && !sent))
+        return sok_fail(ENOMEM);
     if (ask_set(e, SOL_PACKET, PACKET_RX_RING, 0, value, len) < 0)
         return -1;
     sok_table_change(fd, e->cookie, set_ring, &some);
@@ -172,8 +171,8 @@ static void *map_ring(
 SOK_EXPORT void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
 {
     struct entry e;
-    if (fd < 0 || !any_ring || sok_table_kind(fd) != KIND_DGRAM || !sok_table_get(fd, false, &e) ||
-        !e.ring)
+    if (fd < 0 || sok_table_kind(fd) != KIND_DGRAM || !sok_table_get(fd, false, &e) ||
+        e.domain != AF_PACKET)
         return map(at, len, protection, flags, fd, offset);
     return map_ring(&e, at, len, protection, flags, offset);
 }

@@ -152,8 +152,6 @@ static int32_t set_ring(struct served *e, const struct request *r)
         err = -EBUSY;
     else if (e->service->ring_count == SOK_RINGS_MOST)
         err = -ENOMEM;
-    else if (memory < 0)
-        err = -ENOPROTOOPT;
     else
         err = sok_ring_new(&form, memory, &e->ring);
     if (memory >= 0 && (err < 0 || !e->ring))

@@ -98,7 +98,9 @@ int sok_ring_new(const struct ring_form *form, int fd, struct ring **out)
     int err = take_form(&form_of, form);
     if (err < 0)
         return err;
-    if (fd < 0 || !is_sound(fd, size_of(&form_of)))
+    if (fd < 0)
+        return -ENOPROTOOPT;
+    if (!is_sound(fd, size_of(&form_of)))
         return -ENOMEM;
     struct ring *r = malloc(sizeof(*r));
     if (!r)

@@ -22,7 +22,7 @@ struct ring_form {
     uint32_t len;
 };
 
-// fd: the program's memfd, which stays the ring's when there is one. 0, or -errno.
+// fd: the program's memfd (-1: none came, ENOPROTOOPT), which stays the ring's when there is one. 0, or -errno.
 int sok_ring_new(const struct ring_form *form, int fd, struct ring **out);
 void sok_ring_free(struct ring *r); // NULL: none
 int sok_ring_fd(const struct ring *r);

@@ -102,7 +102,7 @@ static void forms(void **state)
     form.reserve = 2048;
     assert_int_equal(sok_ring_new(&form, -1, &r), -EINVAL);
     form.reserve = 0;
-    assert_int_equal(sok_ring_new(&form, -1, &r), -ENOMEM);
+    assert_int_equal(sok_ring_new(&form, -1, &r), -ENOPROTOOPT);
 }
 
 static void frames(void **state)

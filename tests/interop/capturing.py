@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import difflib
 import subprocess
 
 from net import SERVER_IP, SOCKEYE_IP, Net, check, wait_for_line
@@ -131,9 +132,62 @@ def interfaces(sockeye):
         nothing_left(net)
 
 
+# What a program meets at a ring on lo: forms, memory, readiness, a frame, frames given back.
+RINGS = r"""
+import ctypes, errno, mmap, select, socket, struct
+
+def told(what, *words):
+    try:
+        print(what.__name__, *words[-1:], what(*words))
+    except OSError as why:
+        print(what.__name__, *words[-1:], errno.errorcode[why.errno])
+
+PACKET, RING, VERSION, STATISTICS = 263, 5, 10, 6
+filter = b"".join(struct.pack("HBBI", *row) for row in ((0x30, 0, 0, 23), (0x15, 0, 1, 102), (6, 0, 0, 4096), (6, 0, 0, 0)))
+room = ctypes.create_string_buffer(filter)
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HL", 4, ctypes.addressof(room)))
+s.bind(("lo", 0x0800))
+s.setsockopt(PACKET, VERSION, 1)
+for form in ((0, 1, 2048, 0), (4096, 1, 2048, 3), (4096, 0, 2048, 2), (4095, 1, 2048, 1), (4096, 1, 100, 40), (4096, 1, 48, 85)):
+    told(s.setsockopt, PACKET, RING, struct.pack("4I", *form))
+told(mmap.mmap, s.fileno(), 4096)
+for form in ((4096, 1, 2048, 2), (4096, 1, 2048, 2), (0, 0, 0, 0), (4096, 2, 2048, 4)):
+    told(s.setsockopt, PACKET, RING, struct.pack("4I", *form))
+told(s.setsockopt, PACKET, VERSION, 2)
+for size in (4096, 12288):
+    told(mmap.mmap, s.fileno(), size)
+ring, poll = mmap.mmap(s.fileno(), 8192), select.poll()
+poll.register(s, select.POLLIN)
+sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, 102)
+for turn in range(9):
+    at = turn % 4 * 2048
+    print(poll.poll(0), select.select([s], [], [], 0)[0])
+    sender.sendto(b"hello %d" % turn, ("127.0.0.1", 0))
+    print(len(poll.poll(30000)), len(select.select([s], [], [], 30)[0]))
+    status, length, kept, mac, network = struct.unpack("IIIHH", ring[at:at + 16])
+    print(status & 1, length, kept, mac, network, ring[at + network + 20:at + mac + kept])
+    told(s.recv, 100, socket.MSG_DONTWAIT)
+    ring[at:at + 4] = bytes(4)
+print(struct.unpack("II", s.getsockopt(PACKET, STATISTICS, 8)))
+"""
+
+
+def rings(sockeye):
+    """A ring is under Sockeye what it is on the kernel."""
+    with Net(sockeye) as net:
+        wanted = well(net.run(PYTHON, "-c", RINGS, namespace=net.server), "on the kernel").out.decode()
+        words = under(net, PYTHON, "-c", RINGS, options=("--loopback",))
+        found = well(net.run(*words, namespace=net.sockeye), "under Sockeye").out.decode()
+        check(found == wanted, "\n".join(difflib.unified_diff(wanted.split("\n"), found.split("\n"), lineterm="")))
+        check(wanted.count("hello") == 9, wanted)
+        nothing_left(net)
+
+
 TESTS = {
     "capturing-tcpdump": tcpdump,
     "capturing-dumpcap": dumpcap,
     "capturing-asking": asking,
     "capturing-interfaces": interfaces,
+    "capturing-rings": rings,
 }
