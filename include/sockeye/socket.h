@@ -69,6 +69,7 @@ struct sok_dgram_news {
     uint8_t type, code;     // of ICMP
     uint32_t mtu;           // SOK_EMSGSIZE: what it may have
     size_t len;             // all that is known of the data, also when it was cut
+    bool local;             // nobody said it: it was refused here with SOK_EMSGSIZE, and never went
 };
 int64_t sok_recv_news(struct sok_socket *s, void *data, size_t len, struct sok_dgram_news *news);
 // What sok_sendto() of a datagram would say at once: no route, or a broadcast address that it may not use. 0: nothing.

@@ -89,6 +89,8 @@ void sok_control_out(struct msghdr *m, const struct sok_calls_packet *head)
         put(&r, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
     if ((head->wanted & SOK_WANT_HOPLIMIT) && !v4)
         put_int(&r, IPPROTO_IPV6, IPV6_HOPLIMIT, head->ttl);
+    if ((head->wanted & SOK_WANT_HOPLIMIT_2292) && !v4)
+        put_int(&r, IPPROTO_IPV6, IPV6_2292HOPLIMIT, head->ttl);
     if ((head->wanted & SOK_WANT_TCLASS) && !v4)
         put_int(&r, IPPROTO_IPV6, IPV6_TCLASS, head->tos);
     m->msg_controllen = r.used;
@@ -102,7 +104,9 @@ void sok_control_news(struct msghdr *m, const struct sok_calls_news *news)
         struct sock_extended_err error;
         uint8_t from[SOK_CALLS_ADDR_MAX];
     } all = {.error = {.ee_errno = news->error,
-                 .ee_origin = news->v6 ? SO_EE_ORIGIN_ICMP6 : SO_EE_ORIGIN_ICMP,
+                 .ee_origin = news->local ? SO_EE_ORIGIN_LOCAL
+                              : news->v6  ? SO_EE_ORIGIN_ICMP6
+                                          : SO_EE_ORIGIN_ICMP,
                  .ee_type = news->type,
                  .ee_code = news->code,
                  .ee_info = news->info}};

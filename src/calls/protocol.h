@@ -149,7 +149,8 @@ enum sok_calls_wanted {
     SOK_WANT_PKTINFO6 = 32,
     SOK_WANT_HOPLIMIT = 64,
     SOK_WANT_TCLASS = 128,
-    SOK_WANT_AUXDATA = 256, // PACKET_AUXDATA
+    SOK_WANT_AUXDATA = 256,       // PACKET_AUXDATA
+    SOK_WANT_HOPLIMIT_2292 = 512, // under the name of RFC 2292
 };
 
 // In front of every packet. To the host: len 0: to the connected peer. From the host: who sent it;
@@ -175,7 +176,8 @@ struct sok_calls_news {
     uint8_t v6;                       // the error is ICMPv6's,
     uint8_t of6;                      // the socket is of IPv6
     uint8_t to_len, from_len;         // addresses:
-    uint8_t pad[2];                   //
+    uint8_t local;                    // nobody said it: refused here
+    uint8_t pad;                      //
     uint8_t to[SOK_CALLS_ADDR_MAX];   // whom the datagram was for
     uint8_t from[SOK_CALLS_ADDR_MAX]; // who said it
 };

@@ -57,9 +57,12 @@ int64_t sok_posix_news(const struct sok_posix *p, struct sok_socket *s, struct s
         .code = n.code,
         .v6 = !sok_addr_is_v4(n.from),
         .of6 = p->domain == AF_INET6,
+        .local = n.local,
     };
     news->to_len = (uint8_t)sok_sockaddr_put(p->domain, &n.to, news->to);
     news->from_len = (uint8_t)sok_sockaddr_put(p->domain, &from, news->from);
+    if (n.local) // as the kernel: an address of no family
+        memset(news->from, 0, sizeof(news->from));
     return r;
 }
 

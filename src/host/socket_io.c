@@ -172,6 +172,7 @@ int64_t sok_recv_news(struct sok_socket *s, void *data, size_t len, struct sok_d
             .code = e.code,
             .mtu = e.mtu,
             .len = e.len,
+            .local = e.local,
         };
     return n;
 }
@@ -189,7 +190,7 @@ int sok_socket_fits(struct sok_socket *s, const struct sok_endpoint *to, size_t 
     if (s->type != SOK_DGRAM)
         return 0;
     int err = sok_socket_open_dgram(s);
-    return err < 0 ? err : sok_udp_fits((const struct sok_udp *)s->sock, to, len);
+    return err < 0 ? err : sok_udp_fits((struct sok_udp *)s->sock, to, len);
 }
 
 int64_t sok_recvfrom(struct sok_socket *s, void *data, size_t len, struct sok_endpoint *from)

@@ -125,21 +125,24 @@ static int no_way(int fd, const struct entry *e, const struct sok_calls_packet *
     return r < 0 ? -r : 0;
 }
 
-#define SURE_TO_FIT 508 // bytes: with headers what every host takes (RFC 791)
+#define SURE_TO_FIT  508 // bytes: with headers what every host takes (RFC 791)
+#define DATAGRAM_MAX 65507
 
-// A datagram that may not be cut, and would have to be: EMSGSIZE; 0: it may go.
+// A datagram that may not be cut, and would have to be, or that no packet holds: EMSGSIZE, which the host then tells in the
+// queue of errors, too; 0: it may go.
 static int too_large(const struct entry *e, const struct sok_calls_packet *head, size_t len)
 {
-    if (!e->uncut || e->type != SOCK_DGRAM || e->domain == AF_PACKET || len <= SURE_TO_FIT)
+    bool looks = e->uncut ? len > SURE_TO_FIT : len > DATAGRAM_MAX;
+    if (e->type != SOCK_DGRAM || e->domain == AF_PACKET || !looks)
         return 0;
     struct call c = {.op = SOK_CALLS_SETOPT,
         .cookie = e->cookie,
         .a = SOK_CALLS_LEVEL,
         .b = SOK_CALLS_LEVEL_WAY,
-        .c = (int32_t)len,
+        .c = len < INT32_MAX ? (int32_t)len : INT32_MAX,
         .bytes = head->addr,
         .len = head->len};
-    return sok_ask(&c) == -EMSGSIZE ? EMSGSIZE : 0;
+    return sok_ask(&c) == -EMSGSIZE || len > DATAGRAM_MAX ? EMSGSIZE : 0;
 }
 
 // Nothing can be sent any more: this end was shut down, unless the host is gone.
@@ -167,7 +170,7 @@ ssize_t sok_packet_send(int fd, const struct entry *e, const struct msghdr *m, i
         wrong = sok_control_in(m, &head);
     if (wrong)
         return sok_fail(wrong);
-    if (len > (e->type == SOCK_DGRAM && e->domain != AF_PACKET ? 65507 : 65549))
+    if (len > 65549 && (e->type != SOCK_DGRAM || e->domain == AF_PACKET))
         return sok_fail(EMSGSIZE);
     if (named) {
         head.len = m->msg_namelen < SOK_CALLS_ADDR_MAX ? m->msg_namelen : SOK_CALLS_ADDR_MAX;

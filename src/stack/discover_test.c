@@ -93,6 +93,36 @@ static void on_the_link(void **state)
     }
 }
 
+// A datagram that is refused here is told to who asked for it, with what it may have; that is no pending error.
+static void refused_is_told(void **state)
+{
+    struct talk t;
+    struct sok_dgram_error e = {.err = 0};
+    uint8_t data[8];
+    (void)state;
+    talk_open(&t, SOK_MTU_DO);
+    assert_int_equal(frames(&t, ROOM + 1, true, 1500), SOK_EMSGSIZE);
+    assert_int_equal(sok_udp_recv_error(t.u, data, 8, &e, t.lab.now), SOK_EAGAIN);
+    const struct sok_dgram_opts asks = {.discover = SOK_MTU_DO, .recverr = true};
+    sok_udp_options(t.u, &asks);
+    assert_int_equal(frames(&t, ROOM + 1, true, 1500), SOK_EMSGSIZE);
+    assert_int_equal(sok_udp_recv_error(t.u, data, 8, &e, t.lab.now), 0);
+    assert_true(e.local && e.err == SOK_EMSGSIZE && e.mtu == 1500 && e.len == 0);
+    assert_true(sok_addr_eq(e.to.addr, t.to.addr) && e.to.port == 0);
+    assert_int_equal(sok_udp_error(t.u), 0);
+    assert_int_equal(frames(&t, ROOM, true, 1500), 1);
+    send_one(&t);
+    assert_int_equal(say(&t, 1000), SOK_DROP_NONE);
+    assert_int_equal(sok_udp_fits(t.u, &t.to, ROOM), SOK_EMSGSIZE);
+    assert_int_equal(sok_udp_recv_error(t.u, data, 8, &e, t.lab.now), 0);
+    assert_false(e.local);
+    assert_int_equal(sok_udp_error(t.u), 0); // behind it is one of ours
+    assert_int_equal(sok_udp_recv_error(t.u, data, 8, &e, t.lab.now), 0);
+    assert_true(e.local && e.mtu == 1000);
+    assert_int_equal(sok_udp_recv_error(t.u, data, 8, &e, t.lab.now), SOK_EAGAIN);
+    talk_close(&t);
+}
+
 static void after_news(void **state)
 {
     static const struct {
@@ -177,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(on_the_link),
+        cmocka_unit_test(refused_is_told),
         cmocka_unit_test(after_news),
         cmocka_unit_test(made_up),
         cmocka_unit_test(of_ip6),

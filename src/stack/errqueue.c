@@ -14,16 +14,28 @@ static size_t size_of(const struct sok_errqueue_entry *e)
     return sizeof(*e) + e->about.len;
 }
 
+// NULL: the queue is full, or there is no memory.
+static struct sok_errqueue_entry *append(struct sok_stack *s, struct sok_errqueue *q, uint32_t len)
+{
+    struct sok_errqueue_entry *e =
+        q->count < SOK_ERRQUEUE_MAX ? sok_mem_alloc(sok_stack_mem(s), sizeof(*e) + len) : NULL;
+    if (!e)
+        return NULL;
+    e->next = NULL;
+    *(q->last ? &q->last->next : &q->first) = e;
+    q->last = e;
+    q->count++;
+    return e;
+}
+
 void sok_errqueue_add(
     struct sok_stack *s, struct sok_errqueue *q, const struct sok_icmp_news *n, uint32_t skip)
 {
     uint32_t len = n->data_len > skip ? n->data_len - skip : 0;
     len = len < SOK_ERRQUEUE_DATA ? len : SOK_ERRQUEUE_DATA;
-    struct sok_errqueue_entry *e =
-        q->count < SOK_ERRQUEUE_MAX ? sok_mem_alloc(sok_stack_mem(s), sizeof(*e) + len) : NULL;
+    struct sok_errqueue_entry *e = append(s, q, len);
     if (!e)
         return;
-    e->next = NULL;
     e->about = (struct sok_dgram_error){
         .err = n->err,
         .to = n->remote,
@@ -35,9 +47,15 @@ void sok_errqueue_add(
     };
     if (len > 0)
         memcpy(e->data, n->data + skip, len);
-    *(q->last ? &q->last->next : &q->first) = e;
-    q->last = e;
-    q->count++;
+}
+
+void sok_errqueue_local(
+    struct sok_stack *s, struct sok_errqueue *q, const struct sok_endpoint *to, uint32_t mtu)
+{
+    struct sok_errqueue_entry *e = append(s, q, 0);
+    if (e)
+        e->about =
+            (struct sok_dgram_error){.err = SOK_EMSGSIZE, .to = *to, .mtu = mtu, .local = true};
 }
 
 static void drop_first(struct sok_stack *s, struct sok_errqueue *q)
@@ -59,7 +77,7 @@ int64_t sok_errqueue_take(struct sok_stack *s, struct sok_errqueue *q, void *dat
     if (n > 0)
         memcpy(data, e->data, n);
     *out = e->about;
-    *next = e->next ? e->next->about.err : 0;
+    *next = e->next && !e->next->about.local ? e->next->about.err : 0;
     drop_first(s, q);
     return (int64_t)n;
 }

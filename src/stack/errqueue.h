@@ -20,6 +20,10 @@ struct sok_errqueue {
 // skip: bytes of the quoted packet that are not the program's, the transport's header.
 void sok_errqueue_add(
     struct sok_stack *s, struct sok_errqueue *q, const struct sok_icmp_news *n, uint32_t skip);
+// A datagram was refused here: it has more than mtu bytes and may not be cut. As in Linux that is no pending error, and nothing of
+// its data is kept.
+void sok_errqueue_local(
+    struct sok_stack *s, struct sok_errqueue *q, const struct sok_endpoint *to, uint32_t mtu);
 // Takes the oldest off: bytes copied; SOK_EAGAIN: there is none. *next: the error of the one behind it, or 0.
 int64_t sok_errqueue_take(struct sok_stack *s, struct sok_errqueue *q, void *data, size_t len,
     struct sok_dgram_error *out, int *next);

@@ -484,6 +484,13 @@ static int64_t send_datagram(struct sok_raw *r, const struct sok_iov *iov, unsig
         r->blocked = r->stack->links[path.link]->blocked = true;
         update_ready(r);
     }
+    if (err == SOK_EMSGSIZE && r->opts.recverr) {
+        struct sok_endpoint told = {.addr = *to, .zone = dest->zone};
+        bool by_link = o.by_link || r->hdrincl;
+        sok_errqueue_local(
+            r->stack, &r->errors, &told, by_link ? path.mtu : sok_tcp_path_mtu(&path));
+        update_ready(r);
+    }
     return err < 0 ? err : (int64_t)len;
 }
 

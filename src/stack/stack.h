@@ -328,6 +328,7 @@ struct sok_dgram_error {
     uint8_t type, code;     // ICMP's
     uint32_t mtu;           // SOK_EMSGSIZE: that it may have
     uint32_t len;           // bytes of its data that are known
+    bool local;             // nobody said it: it was refused here, and never went
 };
 
 // UDP (RFC 768). local NULL: any address of both families. local.port 0: one is chosen. EADDRINUSE, EADDRNOTAVAIL.
@@ -376,7 +377,7 @@ void sok_udp_spread(struct sok_udp *u, bool on);
 // Whether a datagram to there has a way and may take it: 0, or what sending would answer.
 int sok_udp_way(const struct sok_udp *u, const struct sok_endpoint *to);
 // Whether one of this many bytes may leave (to NULL: for the peer), or is to be refused because it may not be cut: SOK_EMSGSIZE.
-int sok_udp_fits(const struct sok_udp *u, const struct sok_endpoint *to, size_t len);
+int sok_udp_fits(struct sok_udp *u, const struct sok_endpoint *to, size_t len);
 int sok_udp_error(
     struct sok_udp *u); // takes the pending error (port unreachable on a connected socket)
 // The oldest error kept with recverr: bytes of the datagram copied, SOK_EAGAIN: there is none. The pending error is that of

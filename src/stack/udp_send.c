@@ -50,7 +50,21 @@ int sok_udp_way(const struct sok_udp *u, const struct sok_endpoint *to)
     return find_path(u, &u->local, to, -1, &path);
 }
 
-int sok_udp_fits(const struct sok_udp *u, const struct sok_endpoint *to, size_t len)
+// As Linux: of IPv4 the port is told that the socket is connected to, and of what no length can say nothing is.
+static int refuse_large(struct sok_udp *u, const struct sok_endpoint *to, size_t len, uint32_t mtu)
+{
+    struct sok_endpoint told = *to;
+    bool v4 = sok_addr_is_v4(to->addr);
+    if (v4)
+        told.port = u->connected ? u->remote.port : 0;
+    if (u->opts.recverr && (!v4 || len <= UINT16_MAX)) {
+        sok_errqueue_local(u->stack, &u->errors, &told, mtu);
+        sok_udp_update(u);
+    }
+    return SOK_EMSGSIZE;
+}
+
+int sok_udp_fits(struct sok_udp *u, const struct sok_endpoint *to, size_t len)
 {
     struct sok_tcp_path path;
     if (!to && !u->connected)
@@ -64,7 +78,11 @@ int sok_udp_fits(const struct sok_udp *u, const struct sok_endpoint *to, size_t 
     size_t headers =
         SOK_UDP_HDR_LEN + (sok_addr_is_v4(there->addr) ? SOK_IP4_HDR_LEN : SOK_IP6_HDR_LEN);
     uint16_t mtu = o.by_link ? path.mtu : sok_tcp_path_mtu(&path);
-    return o.uncut && len + headers > mtu ? SOK_EMSGSIZE : 0;
+    if (o.uncut && len + headers > mtu)
+        return refuse_large(u, there, len, mtu);
+    return len + SOK_UDP_HDR_LEN > sok_ip_data_max(&there->addr)
+               ? refuse_large(u, there, len, sok_tcp_path_mtu(&path))
+               : 0;
 }
 
 static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsigned count,
@@ -80,8 +98,9 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
     int err = find_path(u, &how->from, to, how->link, &path);
     if (err < 0)
         return err;
+    uint16_t mtu = sok_tcp_path_mtu(&path);
     if (len + SOK_UDP_HDR_LEN > sok_ip_data_max(&to->addr))
-        return SOK_EMSGSIZE;
+        return refuse_large(u, to, len, mtu);
     uint8_t *p;
     struct sok_packet *packet = sok_ip_new(s, &to->addr, SOK_UDP_HDR_LEN + (uint32_t)len, &p);
     if (!packet)
@@ -107,6 +126,8 @@ static int64_t send_datagram(struct sok_udp *u, const struct sok_iov *iov, unsig
         return (int64_t)len;
     }
     err = sok_ip_send(s, packet, &o, &path, now);
+    if (err == SOK_EMSGSIZE)
+        return refuse_large(u, to, len, o.by_link ? path.mtu : mtu);
     if (err == SOK_EAGAIN) {
         u->blocked = s->links[path.link]->blocked = true;
         sok_udp_update(u);

@@ -116,6 +116,38 @@ static const char *told(int fd, char text[200])
     return text;
 }
 
+// Without the MTU, which of a loopback is not the same everywhere.
+static const char *told_kind(int fd, char text[200])
+{
+    const char *said = told(fd, text);
+    char *mtu = strstr(text, " info ");
+    if (said == text && mtu)
+        *mtu = '\0';
+    return said;
+}
+
+// What is refused here is in it, too, without data, and is no pending error.
+static void errors_of_our_own(void)
+{
+    struct place to = nobody(), here0 = here(0);
+    static const char large[65530];
+    char text[200];
+    int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, fd = dgram();
+    os.bind(fd, AT(here0));
+    CALL("errors-large-not-asked", os.sendto(fd, large, sizeof(large), 0, AT(to)));
+    TEXT("errors-large-not-told", "%s", told(fd, text));
+    set_int(fd, level, family == AF_INET ? IP_RECVERR : IPV6_RECVERR, 1);
+    CALL("errors-large", os.sendto(fd, large, sizeof(large), 0, AT(to)));
+    TEXT("errors-large-poll", "%s", events_text(ready(fd, 0, 0)));
+    TEXT("errors-large-told", "%s", told_kind(fd, text));
+    TEXT("errors-large-once", "%s", told(fd, text));
+    CALL("errors-large-pending", get_int(fd, SOL_SOCKET, SO_ERROR));
+    os.connect(fd, AT(to));
+    CALL("errors-large-to-peer", os.send(fd, large, sizeof(large), 0));
+    TEXT("errors-large-to-peer-told", "%s", told_kind(fd, text));
+    os.close(fd);
+}
+
 // The queue of errors: what ICMP says of datagrams, also to sockets without a peer.
 static void errors(void)
 {
@@ -372,6 +404,7 @@ void check_dgram(void)
     many();
     control();
     errors();
+    errors_of_our_own();
     if (family == AF_INET)
         filters();
 }

@@ -62,6 +62,8 @@ static const struct row of_ip6[] = {
     {"tclass", IPPROTO_IPV6, IPV6_TCLASS, 1, {0x10, 256, 0, NONE}},
     {"recvpktinfo", IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, {1, 0, NONE}},
     {"recvhoplimit", IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1, {1, 0, NONE}},
+    {"2292-hoplimit", IPPROTO_IPV6, IPV6_2292HOPLIMIT, 1, {1, 0, NONE}},
+    {"hoplimit", IPPROTO_IPV6, IPV6_HOPLIMIT, 1, {1, NONE}},
     {"recvtclass", IPPROTO_IPV6, IPV6_RECVTCLASS, 1, {1, 0, NONE}},
     {"mtu-discover-6", IPPROTO_IPV6, IPV6_MTU_DISCOVER, 1, {2, 99, 0, 5}},
     {"dontfrag", IPPROTO_IPV6, IPV6_DONTFRAG, 1, {1, 7, 0, NONE}},

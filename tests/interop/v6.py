@@ -403,6 +403,25 @@ def trace(program, *options):
     return test
 
 
+def tracepath_out(sockeye):
+    """An unmodified tracepath under `sockeye run`: the link's MTU it is told here, that of the path by a router, over both families."""
+    needs("tracepath", "iputils-tracepath")
+    with Narrow(sockeye) as net:
+        for where, name, address in ((net.server, "n0", "198.51.100.1"), (net.second, "n1", "198.51.100.2"),
+                (net.second, "f0", "203.0.113.1"), (net.far, "f1", "203.0.113.2")):
+            sh("ip", "-n", where, "addr", "add", f"{address}/24", "dev", name)
+        sh("ip", "-n", net.server, "route", "add", "203.0.113.0/24", "via", "198.51.100.2")
+        sh("ip", "-n", net.second, "route", "add", "default", "via", "198.51.100.1")
+        sh("ip", "-n", net.far, "route", "add", "default", "via", "203.0.113.1")
+        for router in (net.server, net.second):
+            sh("ip", "netns", "exec", router, "sysctl", "-q", "-w", "net.ipv4.conf.all.forwarding=1")
+        for option, gateway, far in (("-6", SERVER6, FAR6), ("-4", SERVER_IP, "203.0.113.2")):
+            done = net.run6("run", "--gateway", gateway, "--", "tracepath", option, "-n", far, both=True, timeout=120)
+            said = (done.out + done.err).decode(errors="replace")
+            check(done.code == 0 and re.search(r"^ 1\?: +\[LOCALHOST\] .*pmtu 1500$", said, re.M), f"{done} {said}")
+            check("pmtu 1280" in said and re.search(rf"^ *\d+: +{far} .*reached\s*$", said, re.M), f"{done} {said}")
+
+
 def advertises(net, how):
     """radvd or dnsmasq in the server's namespace."""
     if how == "radvd":
@@ -662,6 +681,7 @@ TESTS = {
     "v6-eyes-silent": eyes_silent,
     "v6-eyes-names": eyes_names,
     "v6-ping-through": pings_through,
+    "programs-tracepath": tracepath_out,
     "v6-traceroute": trace("traceroute", "-6", "-n", "-q", "1", "-w", "20"),
     "v6-traceroute-icmp": trace("traceroute", "-6", "-I", "-n", "-q", "1", "-w", "20"),
     "v6-tracepath": trace("tracepath", "-6", "-n", "-m", "5"),
