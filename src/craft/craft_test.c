@@ -382,6 +382,26 @@ static void fields_move(void **state)
     sok_packet_free(p);
 }
 
+// What another field has by default is not left where it was.
+static void defaults_do_not_stay(void **state)
+{
+    uint8_t out[48];
+    struct sok_packet *p = sok_packet_new(*state);
+    unsigned ntp = push(p, "NTP");
+    assert_int_equal(number(p, ntp, "id"), 0x7f000001);
+    give_text(p, ntp, "stratum", "1");
+    assert_int_equal(sok_packet_build(p, 0, NULL, out, sizeof out), 48);
+    assert_int_equal(sok_get32(out + 12), 0);
+    give_text(p, ntp, "ref_id", "GPS");
+    give_text(p, ntp, "sent", "3900000000.5");
+    assert_int_equal(sok_packet_build(p, 0, NULL, out, sizeof out), 48);
+    assert_memory_equal(out + 12, "GPS", 4);
+    assert_int_equal(sok_get64(out + 40), (uint64_t)3900000000u << 32 | 0x80000000u);
+    give_text(p, ntp, "stratum", "3");
+    assert_int_equal(number(p, ntp, "id"), 0x7f000001);
+    sok_packet_free(p);
+}
+
 // A set moves, too.
 static void sets_move(void **state)
 {
@@ -556,6 +576,7 @@ int main(void)
         cmocka_unit_test(json),
         cmocka_unit_test(depends_on_type),
         cmocka_unit_test(fields_move),
+        cmocka_unit_test(defaults_do_not_stay),
         cmocka_unit_test(sets_move),
         cmocka_unit_test(tcp_answers),
         cmocka_unit_test(ping_answers),

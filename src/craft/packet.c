@@ -203,16 +203,30 @@ static int row_at(const struct sok_field *rows, unsigned count, const struct sok
     return -1;
 }
 
-// Whether a field that both layouts have lies elsewhere in the other.
+// Whether one of `a` has a default and is not in `b`.
+static bool has_more(
+    const struct sok_field *a, unsigned a_count, const struct sok_field *b, unsigned b_count)
+{
+    for (unsigned i = 0; i < a_count; i++) {
+        if (a[i].initial && row_at(b, b_count, &a[i]) < 0)
+            return true;
+    }
+    return false;
+}
+
+// Whether a field that both layouts have lies elsewhere in the other, or one that only one has would leave its default,
+// or miss it.
 static bool moves(
     const struct sok_field *rows, unsigned count, const struct sok_field *old, unsigned old_count)
 {
-    for (unsigned i = 0; rows != old && i < count; i++) {
+    if (rows == old)
+        return false;
+    for (unsigned i = 0; i < count; i++) {
         int from = row_at(old, old_count, &rows[i]);
         if (from >= 0 && ((unsigned)from != i || old[from].bit != rows[i].bit))
             return true;
     }
-    return false;
+    return has_more(rows, count, old, old_count) || has_more(old, old_count, rows, count);
 }
 
 static void move_sets(struct sok_packet *p, unsigned layer, const struct sok_field *rows,

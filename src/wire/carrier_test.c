@@ -7,6 +7,7 @@
 #include "wire/ppp.h"
 #include "wire/raw.h"
 #include "wire/registry.h"
+#include "wire/rip.h"
 #include "wire/text.h"
 #include "wire/value.h"
 #include "wire/vxlan.h"
@@ -69,6 +70,15 @@ static void tunnels(void **state)
     IS(&sok_proto_eth, "Ether/PPPoE!/PPP", MACS, 0x88, 0x64, 0x11, 0, 0, 1, 0, 22, 0, 0x21);
     IS(&sok_proto_eth, "Ether/PPPoED/PPPoED_Tags", MACS, 0x88, 0x63, 0x11, 9, 0, 0, 0, 8, 1, 1, 0,
         0, 1, 3, 0, 0);
+}
+
+static void routes(void **state)
+{
+    (void)state;
+    IS(&sok_proto_rip, "RIP/RIPEntry/RIPEntry", 2, 2, 0, 0, 0, 2, 0, 0, 192, 0, 2, 0, 255, 255, 255,
+        0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16);
+    IS(&sok_proto_rip, "RIP/-", 2, 2, 0, 0, 255, 255, 0, 2, 's', 'e', 'c', 'r', 'e', 't', 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0);
 }
 
 // Whatever the bytes, nothing outside is read and the layers lie within them.
@@ -155,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(links),
         cmocka_unit_test(tunnels),
+        cmocka_unit_test(routes),
         cmocka_unit_test(anything),
         cmocka_unit_test(fractions),
         cmocka_unit_test(fractions_come_back),

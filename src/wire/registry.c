@@ -16,8 +16,10 @@
 #include "wire/ip6.h"
 #include "wire/llc.h"
 #include "wire/mpls.h"
+#include "wire/ntp.h"
 #include "wire/ppp.h"
 #include "wire/raw.h"
+#include "wire/rip.h"
 #include "wire/sll.h"
 #include "wire/tcp.h"
 #include "wire/tls.h"
@@ -58,6 +60,9 @@ static const struct sok_proto *const protos[] = {
     &sok_proto_bootp,
     &sok_proto_dhcp,
     &sok_proto_dhcp6,
+    &sok_proto_ntp,
+    &sok_proto_rip,
+    &sok_proto_rip_entry,
     &sok_proto_dns,
     &sok_proto_dns_tcp,
     &sok_proto_http,

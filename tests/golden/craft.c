@@ -270,7 +270,7 @@ static bool tells(const struct sok_slot *slot)
 {
     static const char *const names[] = {"version", "frag", "offset", "hwtype", "ptype", "hwlen",
         "plen", "type", "msgtype", "optcode", "sport", "dport", "reserved", "nh", "htype", "hlen",
-        "segleft", "routing_present", "op", "stratum"};
+        "segleft", "routing_present", "op", "mode", "AF"};
     for (size_t i = 0; slot->row && i < SOK_COUNT_OF(names); i++) {
         if (strcmp(slot->row->name, names[i]) == 0)
             return true;
@@ -311,6 +311,8 @@ static void fill(struct sok_packet *p, unsigned layer, bool sound)
                 continue;
         if (slot.row)
             item = some_row(slot.row);
+        if (slot.row && strcmp(slot.row->name, "stratum") == 0) // a layout of its own below 2
+            item = sok_item_number(rnd(4));
         (void)sok_packet_set(p, layer, &slot, &item, NULL);
     }
 }
@@ -326,7 +328,8 @@ static bool is_option_behind(const struct sok_proto *proto, const struct sok_pro
 // What follows without a field that says so.
 static const struct sok_proto *always(const struct sok_book *book, const struct sok_proto *under)
 {
-    static const char *const pairs[][2] = {{"Dot3", "LLC"}, {"HDLC", "PPP"}, {"EoMCW", "Ether"}};
+    static const char *const pairs[][2] = {{"Dot3", "LLC"}, {"HDLC", "PPP"}, {"EoMCW", "Ether"},
+        {"RIP", "RIPEntry"}, {"RIPEntry", "RIPEntry"}};
     for (size_t i = 0; i < SOK_COUNT_OF(pairs); i++) {
         if (strcmp(under->name, pairs[i][0]) == 0)
             return sok_book_find(book, pairs[i][1]);
@@ -357,9 +360,9 @@ static struct sok_packet *some_packet(const struct sok_book *book, bool sound)
 {
     struct sok_packet *p = sok_packet_new(book);
     static const char *const links[] = {"CookedLinux", "CookedLinuxV2", "Loopback", "Dot3", "EoMCW",
-        "HDLC", "VXLAN", "VXLAN", "VXLAN"};
+        "HDLC", "VXLAN", "VXLAN", "VXLAN", "NTP", "RIP"};
     const char *first = rnd(2)   ? "IP"
-                        : rnd(4) ? "IPv6"
+                        : rnd(3) ? "IPv6"
                         : rnd(2) ? "Ether"
                                  : links[rnd(SOK_COUNT_OF(links))];
     const struct sok_proto *proto = sok_book_find(book, first);

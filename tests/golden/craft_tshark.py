@@ -43,6 +43,8 @@ Ether{{src="02:00:00:00:00:01", dst="02:00:00:00:00:02"}}/Dot1Q{{vlan=7}}/IP{{sr
 {V4}/GRE{{}}/IP{{src="198.51.100.1", dst="198.51.100.2"}}/UDP{{sport=9000, dport=9}}/"data"
 {V4}/GRE{{chksum_present=1, key_present=1, key=7, seqnum_present=1, sequence_number=9}}/Ether{{src="02:00:00:00:00:03", dst="02:00:00:00:00:04"}}/IP{{src="198.51.100.1", dst="198.51.100.2"}}/UDP{{sport=9000, dport=9}}/"data"
 {V4}/UDP{{}}/VXLAN{{vni=42}}/Ether{{src="02:00:00:00:00:03", dst="02:00:00:00:00:04"}}/IP{{src="198.51.100.1", dst="198.51.100.2"}}/UDP{{sport=9000, dport=9}}/"data"
+{V4}/UDP{{}}/NTP{{sent=3900000000.5}}
+{V4}/UDP{{}}/RIP{{cmd="resp", version=2}}/RIPEntry{{addr="198.51.100.0", mask="255.255.255.0"}}
 {ETH}/MPLS{{label=16, ttl=64}}/IP{{src="192.0.2.1", dst="192.0.2.2"}}/UDP{{sport=9000, dport=9}}/"data"
 {ETH}/PPPoE{{sessionid=1}}/PPP{{}}/IP{{src="192.0.2.1", dst="192.0.2.2"}}/UDP{{sport=9000, dport=9}}/"data"
 {V6}/UDP{{sport=9000, dport=9}}/"data"

@@ -6,6 +6,7 @@ bytes are read by Scapy as the same layers and fields.
 """
 
 import collections
+import fractions
 import json
 import logging
 import os
@@ -23,7 +24,9 @@ try:
     import scapy.layers.inet
     import scapy.layers.inet6
     import scapy.layers.l2
+    import scapy.layers.ntp
     import scapy.layers.ppp
+    import scapy.layers.rip
     import scapy.layers.vxlan
     import scapy.contrib.igmp
     import scapy.contrib.igmpv3
@@ -42,12 +45,14 @@ LEAST = 20  # times that each field of each layer is set
 
 CLASSES = {}
 for module in (scapy.layers.l2, scapy.layers.inet, scapy.layers.inet6, scapy.layers.dns, scapy.layers.dhcp, scapy.layers.dhcp6,
-               scapy.layers.ppp, scapy.layers.vxlan, scapy.contrib.igmp, scapy.contrib.igmpv3, scapy.contrib.mpls, scapy.packet):
+               scapy.layers.ppp, scapy.layers.vxlan, scapy.layers.rip, scapy.contrib.igmp, scapy.contrib.igmpv3, scapy.contrib.mpls, scapy.packet):
     for name, thing in vars(module).items():
         if isinstance(thing, Packet_metaclass):
             CLASSES.setdefault(name, thing)
 # Scapy's of this name has a field more over TCP.
 CLASSES["DNSTCP"] = CLASSES["DNS"]
+# The class of all kinds has no fields.
+CLASSES["NTP"] = scapy.layers.ntp.NTPHeader
 # What Scapy has no layer of, or another kind of one, with the reason.
 APART = {}
 # Fields that are read otherwise by Scapy, with the reason.
@@ -66,10 +71,13 @@ UNBOUND = {
     ("Dot1Q", "PPPoE"), ("Dot1Q", "PPPoED"), ("Dot1Q", "MPLS"), ("CookedLinux", "MPLS"), ("CookedLinuxV2", "MPLS"),
     ("UDP", "MPLS"), ("CookedLinux", "LLC"), ("CookedLinuxV2", "LLC"),
 }
-# Numbers with a fraction.
-FIXED = {("STP", name) for name in ("age", "maxage", "hellotime", "fwddelay")}
+# Numbers with a fraction: how many bits of it.
+FIXED = {**{("STP", name): 8 for name in ("age", "maxage", "hellotime", "fwddelay")},
+         **{("NTP", name): 16 for name in ("delay", "dispersion")},
+         **{("NTP", name): 32 for name in ("ref", "orig", "recv", "sent")}}
 # What Scapy's line says of a layer, and ours does not, with the reason.
-SUMMARY_APART = {"PPPoED_Tags": "Scapy lists the tags, without a blank before"}
+SUMMARY_APART = {"PPPoED_Tags": "Scapy lists the tags, without a blank before",
+                 "NTP": "Scapy looks for the fields in the class of all kinds, and finds none"}
 # Layers whose bytes Scapy leaves unread, or reads as another class, with the reason.
 READ_OTHERWISE = {
     "DHCP6": "a message of no known type is bytes to Scapy",
@@ -108,10 +116,15 @@ def dhcp_option(entry):
                  else text_or_bytes(v, bytes) if isinstance(v, dict) else v for v in [name, *values])
 
 
+def exact(text, bits):
+    """The number that a text of ten digits stands for."""
+    return fractions.Fraction(round(fractions.Fraction(text) * 2**bits), 2**bits)
+
+
 def to_scapy(layer, name, value):
     """A value of ours as Scapy takes it."""
     if (layer, name) in FIXED:
-        return float(value)
+        return exact(value, FIXED[layer, name])
     if isinstance(value, dict):
         return text_or_bytes(value, bytes)
     if isinstance(value, list) and value and isinstance(value[0], dict):
@@ -168,8 +181,6 @@ def without_end(options):
 
 
 def same(ours, theirs):
-    if isinstance(theirs, float):
-        return float(ours) == theirs
     if isinstance(ours, list) and isinstance(theirs, Packet):
         theirs = chain(theirs)
     if isinstance(ours, list) and not ours and not theirs:
@@ -226,6 +237,8 @@ def apart(packet):
             return "Scapy says a protocol below 256 in one byte, which PPP over Ethernet may not (RFC 2516 section 7)"
         if name == "Loopback" and fields:
             return "one field to Scapy; it knows the number of one system for IPv6"
+        if name == "NTP" and not {"orig", "sent"} <= fields.keys():
+            return "Scapy's defaults are the time of day"
         if name == "VXLAN" and (behind == "Ether" and "flags" not in fields or fields.get("flags", 0) & 0x84 == 0x84):
             return "Scapy makes it the protocol extension's, and longer with both kinds of fields"
         if name == "IGMPv3" and behind is None:
@@ -271,6 +284,8 @@ def name_of(layer):
     name = type(layer).__name__
     if name == "DNS" and isinstance(layer.underlayer, scapy.layers.inet.TCP):
         return "DNSTCP"
+    if name == "NTPHeader":
+        return "NTP"
     name = name.removesuffix("error6") + "v6" if name.endswith("IPerror6") else name
     return name.removesuffix("error")
 
@@ -296,6 +311,10 @@ def compare_read(packet):
                 fault(f"read {name}.{field}", "Scapy has no such field")
                 continue
             theirs = layer.getfieldval(field)
+            if (name, field) in FIXED:
+                bits = FIXED[name, field]
+                value = exact(value, bits)
+                theirs = fractions.Fraction(theirs, 2**bits) if isinstance(theirs, int) else fractions.Fraction(theirs)
             if not same(value, theirs):
                 if isinstance(value, list) and isinstance(theirs, list):
                     value, theirs = next(((v, t) for v, t in zip(value, theirs) if not same([v], [t])),
@@ -314,7 +333,7 @@ WORDS_APART = (
     ("0x8870", "llc", "an Ethernet type"),
     ("hopopt", "0", "protocol 0"),
     ("(0x9000)", "(loop)", "an Ethernet type"),
-    ("802.1q (0x0)", "802.1q (0)", "no Ethernet type"),
+    ("(0x0) vlan", "(0) vlan", "no Ethernet type"),
 )
 
 
