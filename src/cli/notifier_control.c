@@ -24,6 +24,7 @@ void sok_notified_control_room(
     const struct msghdr *m, union sok_notified_control *room, struct msghdr *here)
 {
     size_t len = m->msg_control ? m->msg_controllen : 0;
+    *room = (union sok_notified_control){.bytes = {0}}; // what stands between them goes, too
     *here = (struct msghdr){.msg_control = room->bytes,
         .msg_controllen = len < sizeof(room->bytes) ? len : sizeof(room->bytes)};
 }
