@@ -256,7 +256,7 @@ static struct sok_packet *segment_of(const struct sok_book *book, unsigned recor
     give_text(p, 1, "dport", "443");
     for (unsigned i = 0; i < records && i < 10; i++) {
         push(p, "TLS");
-        assert_true(sok_packet_push_bytes(p, "message", i) >= 0);
+        assert_true(sok_packet_push_bytes(p, "a message of TLS", i) >= 0);
     }
     int len = sok_packet_build(p, 0, NULL, out, sizeof out);
     for (unsigned i = 10; i < records; i++, len += 5)
