@@ -122,19 +122,23 @@ static int both_directories(char out[SOK_PLACE_MAX], const char dir[SOK_PLACE_MA
     return r;
 }
 
+// Whether this directory still has that name: 0. -ENOENT: it was removed, and what is there is another, if any.
+static int is_still(int fd, const char *dir)
+{
+    struct stat ours, there;
+    if (fstat(fd, &ours) < 0 || lstat(dir, &there) < 0)
+        return -errno;
+    return ours.st_ino == there.st_ino && ours.st_dev == there.st_dev ? 0 : -ENOENT;
+}
+
 // The directory is what is locked, so that nothing is left behind by who is killed. Whoever removed it meanwhile did so with
 // the lock: then ours is one of a directory that has no name any more. -EWOULDBLOCK: somebody else has it.
 static int lock_directory(const char *dir)
 {
-    struct stat ours, there;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int r = flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &ours) < 0 || lstat(dir, &there) < 0
-                ? -errno
-                : 0;
-    if (r == 0 && (ours.st_ino != there.st_ino || ours.st_dev != there.st_dev))
-        r = -ENOENT;
+    int r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : is_still(fd, dir);
     if (r < 0)
         close(fd);
     return r < 0 ? r : fd;
@@ -188,9 +192,11 @@ void sok_place_remove(const char *name, int taken)
 {
     char base[SOK_PLACE_MAX], path[SOK_PLACE_MAX];
     if (sok_place_name_ok(name) && sok_place_base(base) == 0 && inside(base, name, path) == 0) {
-        unlink(path);
+        // Not by its path: it may be removed already, and what is there be another host's.
+        unlinkat(taken, DOOR, 0);
         *strrchr(path, '/') = 0;
-        rmdir(path);
+        if (is_still(taken, path) == 0)
+            rmdir(path);
         rmdir(base); // the last one
     }
     close(taken);

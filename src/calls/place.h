@@ -27,7 +27,8 @@ int sok_place_door(const char *name, char out[SOK_PLACE_MAX]);
 // host answers there. -EPERM: a directory on the way is somebody else's, or others may write in it; out is that
 // directory then.
 int sok_place_make(const char *name, char out[SOK_PLACE_MAX]);
-void sok_place_remove(const char *name, int taken); // the door and its directory; closes taken
+// The door and its directory, if nobody did it before; closes taken.
+void sok_place_remove(const char *name, int taken);
 // A host of one program has a name that ends in the number of the process that made it and will remove it:
 // its name; and the removal of those whose process, and host, were killed.
 void sok_place_name_mine(char name[SOK_PLACE_NAME_MAX]);

@@ -207,6 +207,29 @@ static void one_of_many(void **state)
     sok_place_remove("one", taken);
 }
 
+// Several remove what was a host's: who comes last leaves another host's alone that has the name by then.
+static void removed_twice(void **state)
+{
+    char door[SOK_PLACE_MAX], dir[SOK_PLACE_MAX];
+    (void)state;
+    int first = sok_place_make("web", door);
+    assert_true(first >= 0);
+    strcpy(dir, door);
+    *strrchr(dir, '/') = 0;
+    assert_int_equal(rmdir(dir), 0);
+    int second = sok_place_make("web", door);
+    assert_true(second >= 0);
+    int again = dup(first);
+    sok_place_remove("web", again);
+    assert_int_equal(access(dir, F_OK), 0); // with no door in it yet
+    int fd = listen_at(door);
+    sok_place_remove("web", first);
+    assert_int_equal(access(door, F_OK), 0);
+    close(fd);
+    sok_place_remove("web", second);
+    assert_int_equal(access(dir, F_OK), -1);
+}
+
 // A directory that others may write in is not believed.
 static void others_are_not_believed(void **state)
 {
@@ -340,6 +363,14 @@ static bool is_there(const char *name)
     return access(path, F_OK) == 0;
 }
 
+static void take_away(const char *name)
+{
+    char door[SOK_PLACE_MAX];
+    int taken = sok_place_make(name, door);
+    assert_true(taken >= 0);
+    sok_place_remove(name, taken);
+}
+
 static void what_was_left(void **state)
 {
     static const char *const stay[] = {
@@ -363,9 +394,9 @@ static void what_was_left(void **state)
     assert_true(is_there(mine));
     for (size_t i = 0; i < sizeof(stay) / sizeof(stay[0]); i++) {
         assert_true(is_there(stay[i]));
-        sok_place_remove(stay[i], -1);
+        take_away(stay[i]);
     }
-    sok_place_remove(mine, -1);
+    take_away(mine);
     // One with no door yet, and one that is answered.
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     int taken = sok_place_make(dead, door);
@@ -405,6 +436,7 @@ int main(void)
         cmocka_unit_test(making_and_finding),
         cmocka_unit_test(ends_while_another_begins),
         cmocka_unit_test(one_of_many),
+        cmocka_unit_test(removed_twice),
         cmocka_unit_test(others_are_not_believed),
         cmocka_unit_test(asking),
         cmocka_unit_test(what_was_left),
