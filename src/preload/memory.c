@@ -12,8 +12,9 @@
 
 static bool can_read(uintptr_t at)
 {
-    // Neither to block nor to unblock: it looks at the set, and refuses.
-    return syscall(SYS_rt_sigprocmask, ~0, at & ~(uintptr_t)7, NULL, 8) == 0 || errno != EFAULT;
+    // Neither to block nor to unblock: it looks at the set, and refuses. (Of none, at 0, there is nothing to refuse.)
+    uintptr_t set = at & ~(uintptr_t)7;
+    return set && (syscall(SYS_rt_sigprocmask, ~0, set, NULL, 8) == 0 || errno != EFAULT);
 }
 
 static bool can_write(uintptr_t at)

@@ -59,6 +59,9 @@ static void writes(void)
     gives("wild-sendmsg-pieces", sendmsg(fd, &pieces, 0), EFAULT);
     gives("wild-sendmsg-control", sendmsg(fd, &control, 0), EFAULT);
     gives("wild-sendmsg-name", sendmsg(fd, &name, 0), EFAULT);
+    gives("wild-writev-null", writev(fd, (struct iovec *)(void *)null, 1), EFAULT);
+    gives("wild-sendmsg-null", sendmsg(fd, (struct msghdr *)(void *)null, 0), EFAULT);
+    gives("wild-sendmsg-low", sendmsg(fd, (struct msghdr *)(void *)low, 0), EFAULT);
     gives("wild-sendmmsg", sendmmsg(fd, many, 1, 0), EFAULT);
     gives("wild-sendmmsg-messages", sendmmsg(fd, (struct mmsghdr *)(void *)nothing, 1, 0), EFAULT);
     is("wild-then", write(fd, "fine", 4), 4);
@@ -100,6 +103,7 @@ static void reads(void)
     gives("wild-recvmsg", recvmsg(fd, &m, 0), EFAULT);
     gives("wild-recvmsg-message", recvmsg(fd, (struct msghdr *)(void *)nothing, 0), EFAULT);
     gives("wild-recvmsg-pieces", recvmsg(fd, &pieces, 0), EFAULT);
+    gives("wild-recvmsg-null", recvmsg(fd, (struct msghdr *)(void *)null, 0), EFAULT);
     is("wild-recvmsg-control", recvmsg(fd, &control, 0), 4); // none comes
     is("wild-read-then", read(fd, room, 10), 4);
     peer("say %ld ab", id);
@@ -143,8 +147,11 @@ static void names_and_values(void)
     int fd = tcp(), value = 1;
     char *held = only_read;
     gives("wild-bind", bind(fd, wild, 16), EFAULT);
+    gives("wild-bind-null", bind(fd, (struct sockaddr *)(void *)null, 16), EFAULT);
     gives("wild-connect", connect(fd, wild, 16), EFAULT);
+    gives("wild-connect-null", connect(fd, (struct sockaddr *)(void *)null, 16), EFAULT);
     gives("wild-setsockopt", setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, nothing, 4), EFAULT);
+    gives("wild-setsockopt-null", setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, null, 4), EFAULT);
     gives("wild-getsockopt", getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, nothing, &len), EFAULT);
     gives(
         "wild-getsockopt-only-read", getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, held, &len), EFAULT);
