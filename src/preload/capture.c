@@ -78,12 +78,18 @@ static bool send_memory(int fd, int memory)
     return sok_k_sendmsg(fd, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(head);
 }
 
-// What told of something in the ring, and what came before there was one; an error is kept.
+static bool take(int fd, struct sok_calls_packet *head, int flags)
+{
+    return sok_k_recvfrom(fd, head, sizeof(*head), flags | MSG_DONTWAIT, NULL, NULL) ==
+           (ssize_t)sizeof(*head); // 0: the host is gone
+}
+
+// What told of something in the ring, and what came before there was one. An error stays where poll() sees it.
 static void empty_pair(int fd)
 {
     struct sok_calls_packet head;
-    while (sok_k_recvfrom(fd, &head, sizeof(head), MSG_DONTWAIT, NULL, NULL) >= 0)
-        if (head.error)
+    while (take(fd, &head, MSG_PEEK) && !head.error)
+        if (take(fd, &head, 0) && head.error) // another thread took the other
             sok_packet_keep_error(fd, (int)head.error);
 }
 

@@ -3,6 +3,7 @@
 import ast
 import collections
 import difflib
+import os
 import subprocess
 
 from net import SERVER_IP, SOCKEYE_IP, Net, check, wait_for_line
@@ -184,10 +185,42 @@ def rings(sockeye):
         nothing_left(net)
 
 
+# Who waits for a ring whose host has gone hears of it.
+RING_OF_NOBODY = """
+import select, socket, struct, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.bind(("lo", 0x0800))
+s.setsockopt(263, 10, 1)
+s.setsockopt(263, 5, struct.pack("4I", 4096, 1, 2048, 2))
+poll = select.poll()
+poll.register(s, select.POLLIN)
+print("there", poll.poll(0), flush=True)
+sys.stdin.readline()
+for _ in range(2):
+    print([bool(events & select.POLLHUP) for _, events in poll.poll()], flush=True)
+"""
+
+
+def host_gone(sockeye):
+    """A host that goes away under a program with a ring: its poll() says so, and comes back."""
+    name = f"ski-ring-{os.getpid()}"
+    with Net(sockeye) as net:
+        well(net.run(sockeye, "up", *net.host("up")[2:], name, namespace=net.sockeye), "up")
+        try:
+            program = net.start(sockeye, "run", "--host", name, "--", PYTHON, "-c", RING_OF_NOBODY, namespace=net.sockeye)
+            wait_for_line(program.stdout, b"there []\n")
+        finally:
+            well(net.run(sockeye, "up", "--stop", name, namespace=net.sockeye), "stop")
+        done = net.finish(program, b"go on\n")
+        check(done.out == b"[True]\n[True]\n", f"{done}")
+        nothing_left(net)
+
+
 TESTS = {
     "capturing-tcpdump": tcpdump,
     "capturing-dumpcap": dumpcap,
     "capturing-asking": asking,
     "capturing-interfaces": interfaces,
     "capturing-rings": rings,
+    "capturing-host-gone": host_gone,
 }
