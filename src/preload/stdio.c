@@ -92,12 +92,21 @@ SOK_EXPORT int fclose(FILE *stream)
     return r;
 }
 
+// The C library would write into what a stream has for wide characters unless there is none; that of a stream with calls of
+// its own is no address.
+static void without_wide(FILE *stream)
+{
+    if (stream && (uintptr_t)stream->_wide_data == UINTPTR_MAX)
+        stream->_wide_data = NULL;
+}
+
 SOK_EXPORT FILE *freopen(
     const char *restrict path, const char *restrict mode, FILE *restrict stream)
 {
     struct entry e;
     int fd;
     bool was_ours = before_end(stream, &fd, &e);
+    without_wide(stream);
     FILE *r = sok_reals()->freopen(path, mode, stream);
     if (was_ours)
         sok_table_change(fd, e.cookie, now_unknown, NULL);

@@ -172,6 +172,17 @@ static void reset_stdio(void)
     gives("fdopen-nothing", fdopen(-1, "r") ? 0 : -1, EBADF);
 }
 
+// A stream of a socket that becomes one of a file.
+static void reopened(void)
+{
+    long id;
+    int fd = call_peer(&id);
+    FILE *f = fdopen(fd, "r+");
+    is("freopen", freopen("/dev/null", "w", f) == f && fileno(f) == fd, 1);
+    is("freopen-writes", fputs("nowhere", f) >= 0 && fclose(f) == 0, 1);
+    is("freopen-peer-reads", peer("recv %ld 100", id), 0);
+}
+
 static void reset_polling(void)
 {
     long id;
@@ -278,6 +289,7 @@ const struct group close_groups[] = {
     {"reset-in-read", reset_reading},
     {"reset-in-write", reset_writing},
     {"reset-in-stdio", reset_stdio},
+    {"freopen", reopened},
     {"reset-in-poll", reset_polling},
     {"peer-gone", gone},
     {"close", closes},
