@@ -126,6 +126,11 @@ static void joined_to_itself(void **state)
         sok_packet_cut(p, 3);
     }
     sok_packet_free(p);
+    p = sok_packet_pack(syn(*state)); // its layers move twice: out of the packet, and on
+    for (unsigned layers = 3; layers < SOK_CRAFT_LAYERS_MAX / 2; layers = sok_packet_count(p))
+        assert_int_equal(sok_packet_join(p, p, 0), 0);
+    assert_int_equal(number(p, 21, "dst"), 0xc0000201);
+    sok_packet_free(p);
 }
 
 // What is refused leaves the packet as it was.

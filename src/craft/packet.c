@@ -312,11 +312,11 @@ int sok_craft_refit(struct sok_packet *p, unsigned layer)
 // q's layer i becomes p's last one. What it has in data is copied piece by piece.
 static int copy_layer(struct sok_packet *p, const struct sok_packet *q, unsigned i)
 {
-    const struct craft_layer *from = &q->layers[i];
     int err;
-    struct craft_layer *l = sok_craft_layer_add(p, from->proto, &err);
+    struct craft_layer *l = sok_craft_layer_add(p, q->layers[i].proto, &err);
     if (!l)
         return err;
+    const struct craft_layer *from = &q->layers[i]; // p and q may be one
     const struct craft_piece *have = craft_pieces(q, from);
     unsigned pieces = from->proto->part_count + 1;
     size_t head = pieces * sizeof *have, len = head + from->room + from->header_len;
@@ -325,7 +325,7 @@ static int copy_layer(struct sok_packet *p, const struct sok_packet *q, unsigned
     uint32_t at = sok_craft_take(p, len);
     if (at == UINT32_MAX)
         return SOK_ENOMEM;
-    have = craft_pieces(q, from); // p and q may be one
+    have = craft_pieces(q, from); // data has moved, too
     *l = *from;
     l->parts = at;
     l->at = at + (uint32_t)head;
