@@ -103,7 +103,7 @@ static void from_file(lua_State *L, struct sniffing *s, const char *name)
     while (!s->over && (r = sok_capture_file_next(s->job->file, &record, s->job->err)) == 1) {
         take(L, s, &record);
         if (sok_lua_interrupt_taken(L))
-            break;
+            s->over = true; // of further files, too
     }
     if (r < 0)
         sok_lua_job_fail(L, s->job);
