@@ -101,8 +101,9 @@ static void row_value(struct sok_text *t, const struct sok_field *row, const str
     char text[64];
     size_t len = sok_craft_text(row, item, names, text);
     bool number = item->type == SOK_ITEM_NUMBER;
+    bool bare = row->as == SOK_AS_FIXED && row->bits <= 32; // a number of Lua has 53 bits at most
     if (len || (number && row->as == SOK_AS_FLAGS && item->number == 0))
-        sok_text_add(t, quoted && row->as != SOK_AS_FIXED ? "\"%.*s\"" : "%.*s", (int)len, text);
+        sok_text_add(t, quoted && !bare ? "\"%.*s\"" : "%.*s", (int)len, text);
     else if (number && (row->as == SOK_AS_HEX || row->as == SOK_AS_FLAGS))
         sok_text_add(t, "0x%llx", (unsigned long long)item->number);
     else

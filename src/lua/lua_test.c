@@ -90,7 +90,11 @@ static void values(void **state)
         {"fuzz(IP{ttl=9}, 7).ttl", "9"}, {"tostring(TCP)", "TCP"},
         {"TCP.title", "Transmission Control Protocol"},
         {"IP{dst=\"192.0.2.1\"}:fields().dst", "192.0.2.1"},
-        {"IP{dst=\"192.0.2.1\"}:given().ttl", "nil"}, {NULL, NULL}};
+        {"IP{dst=\"192.0.2.1\"}:given().ttl", "nil"},
+        {"STP{age=1.5, maxage=\"2.25\"}", "STP{age=1.5, maxage=2.25}"},
+        {"NTP{sent=3900000000.5}", "NTP{sent=\"3900000000.5\"}"},
+        {"NTP{sent=\"3900000000.1234567889\"}", "NTP{sent=\"3900000000.1234567889\"}"},
+        {NULL, NULL}};
     (void)state;
     check_all(rows);
 }
