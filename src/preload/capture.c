@@ -8,6 +8,7 @@
 #include <linux/if_packet.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -56,8 +57,12 @@ static int attach(const struct entry *e, const void *value, socklen_t len)
 
 // ---- rings ----
 
+// A limit of file sizes holds for this, too, and what goes beyond it is a signal.
 static int make_memory(uint64_t size)
 {
+    struct rlimit most;
+    if (getrlimit(RLIMIT_FSIZE, &most) < 0 || most.rlim_cur < size)
+        return -1;
     int fd = memfd_create("sockeye-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return -1;

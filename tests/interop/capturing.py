@@ -216,6 +216,28 @@ def host_gone(sockeye):
         nothing_left(net)
 
 
+RING_TOO_LARGE = """
+import errno, resource, signal, socket, struct
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.setsockopt(263, 10, 1)
+for blocks in (3, 2):
+    try:
+        print(s.setsockopt(263, 5, struct.pack("4I", 4096, blocks, 2048, 2 * blocks)))
+    except OSError as why:
+        print(errno.errorcode[why.errno])
+"""
+
+
+def limited(sockeye):
+    """A limit of file sizes is one of rings, and no end of the program."""
+    with Net(sockeye) as net:
+        done = well(net.run(*under(net, PYTHON, "-c", RING_TOO_LARGE), namespace=net.sockeye), "limited")
+        check(done.out == b"ENOMEM\nNone\n", f"{done}")
+        nothing_left(net)
+
+
 TESTS = {
     "capturing-tcpdump": tcpdump,
     "capturing-dumpcap": dumpcap,
@@ -223,4 +245,5 @@ TESTS = {
     "capturing-interfaces": interfaces,
     "capturing-rings": rings,
     "capturing-host-gone": host_gone,
+    "capturing-limited": limited,
 }
