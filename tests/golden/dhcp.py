@@ -4,7 +4,6 @@
     dhcp.py GOLDEN_DHCP
 """
 
-import logging
 import os
 import random
 import socket
@@ -12,14 +11,10 @@ import struct
 import subprocess
 import sys
 
-logging.getLogger("scapy").setLevel(logging.CRITICAL)
-try:
-    from scapy.config import conf
-    conf.route_autoload = conf.route6_autoload = False
+from scapy_quiet import needs_scapy
+
+with needs_scapy():
     from scapy.layers.dhcp import BOOTP, DHCP, DHCPTypes
-except ImportError:
-    print("SKIP scapy is not installed (python3-scapy)")
-    sys.exit(77)
 
 COUNT = {"quick": 50, "check": 200, "full": 3000}.get(os.environ.get("SOK_TIER"), 200)
 SEED = int(os.environ.get("SOK_SEED", "1"))

@@ -4,21 +4,16 @@
     scapy_dhcp6.py SOCKEYE
 """
 
-import logging
 import subprocess
 import sys
 
-logging.getLogger("scapy").setLevel(logging.CRITICAL)
-try:
-    from scapy.config import conf
-    conf.route_autoload = conf.route6_autoload = False
+from scapy_quiet import needs_scapy
+
+with needs_scapy():
     import scapy.layers.dhcp6
     from scapy.layers.dhcp6 import *  # noqa: F403 (the names in PACKETS)
     from scapy.layers.inet import UDP
     from scapy.layers.inet6 import IPv6
-except ImportError:
-    print("SKIP scapy is not installed (python3-scapy)")
-    sys.exit(77)
 
 # In Python; in Lua {} stands for () and for [].
 PACKETS = [

@@ -5,21 +5,16 @@ the same.
     scapy_dns.py SOCKEYE
 """
 
-import logging
 import os
 import random
 import subprocess
 import sys
 
-logging.getLogger("scapy").setLevel(logging.CRITICAL)
-try:
-    from scapy.config import conf
-    conf.route_autoload = conf.route6_autoload = False
+from scapy_quiet import needs_scapy
+
+with needs_scapy():
     from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRRMX, DNSRRSOA, dns_compress
     from scapy.layers.inet import IP, TCP, UDP
-except ImportError:
-    print("SKIP scapy is not installed (python3-scapy)")
-    sys.exit(77)
 
 COUNT = {"quick": 60, "check": 200, "full": 1000}[os.environ.get("SOK_TIER", "check")]
 LABELS = ["www", "mail", "a", "example", "com", "net", "xn--bcher-kva", "_tcp"]

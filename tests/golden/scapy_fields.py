@@ -5,7 +5,6 @@ Scapy computes lengths and checksums for hold under our checks.
     scapy_fields.py GOLDEN_FIELDS
 """
 
-import logging
 import os
 import random
 import socket
@@ -13,16 +12,12 @@ import struct
 import subprocess
 import sys
 
-logging.getLogger("scapy").setLevel(logging.CRITICAL)
-try:
-    from scapy.config import conf
-    conf.route_autoload = conf.route6_autoload = False
+from scapy_quiet import needs_scapy
+
+with needs_scapy():
     from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_Router_Alert, IPerror, UDPerror
     from scapy.layers.l2 import ARP, Dot1Q, Ether
     from scapy.packet import Raw
-except ImportError:
-    print("SKIP scapy is not installed (python3-scapy)")
-    sys.exit(77)
 
 COUNT = {"quick": 50, "check": 200, "full": 3000}.get(os.environ.get("SOK_TIER"), 200)
 SEED = int(os.environ.get("SOK_SEED", "1"))

@@ -8,16 +8,14 @@ bytes are read by Scapy as the same layers and fields.
 import collections
 import fractions
 import json
-import logging
 import os
 import re
 import subprocess
 import sys
 
-logging.getLogger("scapy").setLevel(logging.CRITICAL)
-try:
-    from scapy.config import conf
-    conf.route_autoload = conf.route6_autoload = False
+from scapy_quiet import needs_scapy
+
+with needs_scapy():
     import scapy.layers.dhcp
     import scapy.layers.dhcp6
     import scapy.layers.dns
@@ -33,9 +31,6 @@ try:
     import scapy.contrib.mpls
     from scapy.base_classes import Packet_metaclass
     from scapy.packet import NoPayload, Packet
-except ImportError:
-    print("SKIP scapy is not installed (python3-scapy)")
-    sys.exit(77)
 
 TIER = os.environ.get("SOK_TIER", "check")
 COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else {"quick": 800, "check": 16000, "full": 30000}[TIER]

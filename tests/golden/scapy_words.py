@@ -8,23 +8,18 @@ Left as they are: names of IP's protocols (ours are written large), quotes of by
 
 import contextlib
 import io
-import logging
 import pathlib
 import subprocess
 import sys
 
-logging.getLogger("scapy").setLevel(logging.CRITICAL)
-try:
-    from scapy.config import conf
-    conf.route_autoload = conf.route6_autoload = False
+from scapy_quiet import needs_scapy
+
+with needs_scapy():
     from scapy.layers.inet import ICMP, IP, TCP, UDP, defragment, fragment
     from scapy.layers.l2 import ARP, Ether
     from scapy.packet import Raw
     from scapy.plist import PacketList
     from scapy.utils import checksum, chexdump, hexdump, import_hexcap, linehexdump
-except ImportError:
-    print("SKIP scapy is not installed (python3-scapy)")
-    sys.exit(77)
 
 LUA = """
 local ip = IP{src="192.0.2.2", dst="192.0.2.1", id=7, ttl=9}
