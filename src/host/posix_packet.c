@@ -74,7 +74,22 @@ static int set_membership(const struct sok_socket *s, const uint8_t *bytes, uint
                                                                                        : -ENODEV;
 }
 
-static int set_value(struct sok_posix *p, struct sok_socket *s, int name, int32_t value)
+static bool takes_number(int name)
+{
+    switch (name) {
+    case PACKET_VERSION:
+    case PACKET_RESERVE:
+    case PACKET_IGNORE_OUTGOING:
+    case PACKET_TIMESTAMP:
+    case PACKET_COPY_THRESH:
+    case PACKET_ORIGDEV:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int set_number(struct sok_posix *p, struct sok_socket *s, int name, int32_t value)
 {
     switch (name) {
     case PACKET_VERSION:
@@ -93,19 +108,15 @@ static int set_value(struct sok_posix *p, struct sok_socket *s, int name, int32_
         p->values[VALUE_IGNORE_OUTGOING] = value;
         sok_frames_incoming(frames_of(s), value != 0);
         return 0;
-    case PACKET_TIMESTAMP: // there is one clock, the host's
-    case PACKET_COPY_THRESH:
-    case PACKET_ORIGDEV:
+    default: // PACKET_TIMESTAMP (there is one clock, the host's) and others that change nothing here
         return 0;
-    default:
-        return -ENOPROTOOPT;
     }
 }
 
 int sok_posix_packet_set(struct sok_posix *p, struct sok_socket *s, int level, int name,
     const uint8_t *bytes, uint32_t len)
 {
-    int32_t value = 0;
+    int32_t value;
     if (p->domain != AF_PACKET)
         return -ENOPROTOOPT;
     if (level == SOL_SOCKET)
@@ -114,9 +125,12 @@ int sok_posix_packet_set(struct sok_posix *p, struct sok_socket *s, int level, i
         return -ENOPROTOOPT;
     if (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP)
         return set_membership(s, bytes, len);
-    memcpy(&value, bytes, len < sizeof(value) ? len : sizeof(value));
-    int r = set_value(p, s, name, value);
-    return r == 0 && len < sizeof(value) ? -EINVAL : r;
+    if (!takes_number(name))
+        return -ENOPROTOOPT;
+    if (len < sizeof(value))
+        return -EINVAL;
+    memcpy(&value, bytes, sizeof(value));
+    return set_number(p, s, name, value);
 }
 
 // ---- get ----

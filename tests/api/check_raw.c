@@ -229,6 +229,9 @@ static void packet_options(void)
         CALL(name[2], set_int(f, SOL_PACKET, PACKET_VERSION, version));
         TEXT(name[3], "%d", get_int(f, SOL_PACKET, PACKET_VERSION));
     }
+    int first = TPACKET_V1;
+    CALL("options-version-short", os.setsockopt(f, SOL_PACKET, PACKET_VERSION, &first, 2));
+    TEXT("options-version-kept", "%d", get_int(f, SOL_PACKET, PACKET_VERSION));
     CALL("options-reserve", set_int(f, SOL_PACKET, PACKET_RESERVE, 4));
     TEXT("options-reserve-is", "%d", get_int(f, SOL_PACKET, PACKET_RESERVE));
     CALL("options-incoming", set_int(f, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1));
