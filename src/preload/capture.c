@@ -8,7 +8,6 @@
 #include <linux/if_packet.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,22 +56,6 @@ static int attach(const struct entry *e, const void *value, socklen_t len)
 
 // ---- rings ----
 
-// A limit of file sizes holds for this, too, and what goes beyond it is a signal.
-static int make_memory(uint64_t size)
-{
-    struct rlimit most;
-    if (getrlimit(RLIMIT_FSIZE, &most) < 0 || most.rlim_cur < size)
-        return -1;
-    int fd = memfd_create("sockeye-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return -1;
-    if (ftruncate(fd, (off_t)size) == 0 &&
-        sok_reals()->fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0)
-        return fd;
-    sok_reals()->close(fd);
-    return -1;
-}
-
 static bool send_memory(int fd, int memory)
 {
     struct sok_calls_packet head = {.len = 0};
@@ -109,7 +92,7 @@ static int make_ring(int fd, const struct entry *e, const void *value, socklen_t
     memcpy(&q, value, len < sizeof(q) ? len : sizeof(q));
     uint64_t size = (uint64_t)q.tp_block_size * q.tp_block_nr;
     bool some = size > 0 && size <= RING_MOST;
-    int memory = some && !e->ring ? make_memory(size) : -1;
+    int memory = some && !e->ring ? sok_shared_make("sockeye-ring", size) : -1;
     bool sent = memory >= 0 && send_memory(fd, memory);
     if (memory >= 0)
         sok_reals()->close(memory);

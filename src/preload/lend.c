@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,13 +30,6 @@ static struct {
     void *memory;
 } lent = {.fd = -1};
 
-// A limit of file sizes holds for this, too, and what goes beyond it is a signal.
-static bool size_allowed(void)
-{
-    struct rlimit most;
-    return getrlimit(RLIMIT_FSIZE, &most) == 0 && most.rlim_cur >= SOK_REGION_SIZE;
-}
-
 static int move_up(int fd)
 {
     int high = sok_reals()->fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
@@ -49,14 +41,12 @@ static int move_up(int fd)
 
 static int make_memory(void)
 {
-    int fd = size_allowed() ? memfd_create("sockeye", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
+    int fd = sok_shared_make("sockeye", SOK_REGION_SIZE);
     if (fd < 0)
         return -1;
     struct stat st;
     fd = move_up(fd);
-    if (ftruncate(fd, (off_t)SOK_REGION_SIZE) == 0 &&
-        sok_reals()->fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0 &&
-        fstat(fd, &st) == 0) {
+    if (fstat(fd, &st) == 0) {
         lent.memory = mmap(NULL, SOK_REGION_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         lent.ino = st.st_ino;
         if (lent.memory != MAP_FAILED)
@@ -78,7 +68,8 @@ static int memory_fd(void)
         atomic_store_explicit(&lent.state, MADE, memory_order_release);
     }
     int fd = atomic_load_explicit(&lent.fd, memory_order_relaxed);
-    return fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == lent.ino && size_allowed() ? fd : -1;
+    bool there = fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == lent.ino;
+    return there && sok_shared_allowed(SOK_REGION_SIZE) ? fd : -1;
 }
 
 bool sok_lend_is_ours(int fd)

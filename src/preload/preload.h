@@ -13,6 +13,7 @@
 //   capture.c   filters and rings of packet sockets
 //   data.c      read and write and their kin                  packets.c: of datagrams
 //   lend.c      large writes: memory that the host reads, too
+//   shared.c    memory that the host maps, too
 //   memory.c    whether there is memory behind a pointer
 //   files.c     close, dup, fcntl                             names.c: getaddrinfo and its kin
 //   stdio.c     fdopen, fclose and their kin
@@ -260,6 +261,11 @@ void sok_capture_ring_inherited(void); // there is one that this process did not
 bool sok_interface_request(unsigned long request); // of ioctl()
 size_t sok_interface_bytes(unsigned long request); // of its argument
 int sok_interface_ask(unsigned long request, void *arg);
+
+// ---- shared.c ----
+
+bool sok_shared_allowed(uint64_t size);
+int sok_shared_make(const char *name, uint64_t size); // a descriptor, or -1
 
 // ---- lend.c ----
 #define SOK_LEND_LEAST 32768 // a note costs as much as copying some of it
