@@ -43,14 +43,6 @@ static int64_t carry(struct sok_tcp_conn *a, struct sok_tcp_conn *b, uint64_t mu
     return w.now - began;
 }
 
-static void over(struct sok_tcp_listener *l, struct sok_tcp_conn *a, struct sok_tcp_conn *b)
-{
-    sok_tcp_abort(a, w.now);
-    sok_tcp_abort(b, w.now);
-    sok_tcp_listener_close(l, w.now);
-    world_free(&w);
-}
-
 static void sizes_are_those_of_linux(void **state)
 {
     static const struct {
@@ -72,7 +64,7 @@ static void sizes_are_those_of_linux(void **state)
         }
         assert_int_equal(sndbuf_of(a), rows[i].size);
         assert_int_equal(sndbuf_of(b), rows[i].size);
-        over(l, a, b);
+        pair_free(&w, l, a, b);
     }
 }
 
@@ -89,7 +81,7 @@ static int64_t long_way(const struct sok_tcp_config *config, uint32_t fixed, int
     }
     int64_t took = carry(a, b, MUCH);
     *size = sndbuf_of(a);
-    over(l, a, b);
+    pair_free(&w, l, a, b);
     return took;
 }
 
@@ -128,7 +120,7 @@ static void what_was_asked_for_stays(void **state)
     carry(b, a, 1 << 20);
     assert_int_equal(sndbuf_of(a), 6000);
     assert_int_equal(sndbuf_of(b), 30000);
-    over(l, a, b);
+    pair_free(&w, l, a, b);
 }
 
 // While all together hold too much, nobody gets more; and not what nobody waits for.
@@ -154,7 +146,7 @@ static void memory_is_bounded(void **state)
         carry(a, b, 20000);
     }
     assert_int_equal(sndbuf_of(a), 87040);
-    over(l, a, b);
+    pair_free(&w, l, a, b);
 }
 
 // One piece of memory that is larger than the buffer is at present, but not than it may be, is taken alone.
@@ -181,7 +173,7 @@ static void lent_piece_larger_than_the_buffer(void **state)
     }
     assert_int_equal(sok_tcp_send_slice(a, s, w.now), 200000);
     sok_buf_unref(s.buf);
-    over(l, a, b);
+    pair_free(&w, l, a, b);
 }
 
 int main(void)
